@@ -5,7 +5,10 @@ What the fixtures need is in `kling_mock.testing`, and is loaded by the first te
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import os
+import sys
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,11 +21,14 @@ if TYPE_CHECKING:
 _FIXTURES = frozenset(
     ["async_kling", "kling", "kling_mock", "kling_mock_server", "kling_receiver", "kling_relay"]
 )
+_SERVERS = "kling_mock.server.mock"  # the module that has them: loaded with the first one
 _MARKER = (
     "kling_mock(clock='manual', seed=None, strict=True, faults=(), journal_size=2000, "
-    "unused_faults='report', ignored_fields='note', unexpected_notes=('unknown',)): settings of "
-    "the emulated Kling in this test; clock is 'manual', 'real' or a speed, faults are kinds or "
-    "mappings, unused ones are in the report or 'fail', ignored fields are noted or 'refuse'd."
+    "unused_faults='report', undelivered='answered', ignored_fields='note', "
+    "unexpected_notes=('unknown',)): settings of the emulated Kling in this test; clock is "
+    "'manual', 'real' or a speed, faults are kinds or mappings, unused ones are in the report or "
+    "'fail', callbacks that were not taken fail if they were 'answered', or 'fail' or 'report', "
+    "ignored fields are noted or 'refuse'd."
 )
 _RECORDING = (
     "kling_recording(file, strict=True): the recorded session that kling_recorded plays back; the "
@@ -30,10 +36,16 @@ _RECORDING = (
     "strict is False."
 )
 
+#: Standard error before it is captured, of this run and of those that it is inside of: what hangs
+#: a test must be said at once, and not when the test has ended.
+STDERR: list[int] = []
 _MOST_LATE = 100  # lines
+_MOST_PASSED_OVER = 20  # lines
+#: How many runs of pytest there are in this process, one inside the other. Servers ask for it.
+runs = 0
 _LATE = (
-    "Kling refuses such calls, so the run has failed. End what a test starts before the test ends; "
-    "a test that means them: @pytest.mark.kling_mock(strict=False)"
+    "Kling refuses such calls, so the run has failed. End what a test starts before the test ends. "
+    "If a test makes them on purpose: @pytest.mark.kling_mock(strict=False)"
 )
 
 
@@ -55,12 +67,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "kling_mock_unused_faults",
-        "what a fault does that never happened: report or fail",
+        "the effect of a fault or rule that never happened: report or fail",
         default="report",
     )
     parser.addini(
+        "kling_mock_undelivered",
+        "which callbacks that were not taken fail the test: answered, fail or report",
+        default="answered",
+    )
+    parser.addini(
         "kling_mock_ignored_fields",
-        "what becomes of keys that Kling ignores: note or refuse",
+        "how to treat keys that Kling ignores: note or refuse",
         default="note",
     )
     parser.addini(
@@ -82,28 +99,56 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers, and collect late calls where reports arrive."""
     config.addinivalue_line("markers", _MARKER)
     config.addinivalue_line("markers", _RECORDING)
+    with contextlib.suppress(OSError):  # it is closed
+        STDERR.append(os.dup(2))
+        config.add_cleanup(lambda: os.close(STDERR.pop()))
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_LateCalls(), "kling_mock_late_calls")
+        config.pluginmanager.register(_Summary(), "kling_mock_summary")
+    global runs  # noqa: PLW0603 - of the process
+    runs += 1
 
 
-class _LateCalls:
-    """Fails a run in which a test made unexpected calls after its end.
+def pytest_unconfigure() -> None:
+    """End the run."""
+    global runs  # noqa: PLW0603 - of the process
+    runs -= 1
 
-    Its verdict has been given by then, and no other test is to blame.
+
+class _Summary:
+    """Fails a run with unexpected calls after the end of a test, and says what it has passed over.
+
+    The verdict on the test has been given by then, and no other test is to blame.
     """
 
     def __init__(self) -> None:
         self._texts: list[str] = []
+        self._passed_over: list[str] = []
+        self._advice: dict[str, None] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         late: list[str] = getattr(report, "kling_mock_late", [])
         self._texts += [f"{text}; {report.nodeid} ran" for text in late]
+        passed_over: list[str] = getattr(report, "kling_mock_passed_over", [])
+        for text in passed_over:
+            line, _, advice = text.partition("; @")
+            self._passed_over.append(f"{report.nodeid}: {line}")
+            if advice:
+                self._advice[f"@{advice}"] = None
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._texts and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._passed_over:
+            terminalreporter.section("kling_mock: what did not happen in tests that passed")
+            for text in self._passed_over[:_MOST_PASSED_OVER]:
+                terminalreporter.line(text)
+            if len(self._passed_over) > _MOST_PASSED_OVER:
+                more = len(self._passed_over) - _MOST_PASSED_OVER
+                terminalreporter.line(f"... and {more} more")
+            for advice in self._advice:
+                terminalreporter.line(advice)
         if self._texts:
             terminalreporter.section("kling_mock: unexpected calls of tests that had ended")
             for text in self._texts[:_MOST_LATE]:
@@ -117,13 +162,25 @@ class _LateCalls:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Read the settings of a test before its fixtures are set up."""
     names = getattr(item, "fixturenames", ())
-    if not _FIXTURES.isdisjoint(names) or item.get_closest_marker("kling_mock") is not None:
+    is_used = not _FIXTURES.isdisjoint(names) or item.get_closest_marker("kling_mock") is not None
+    if is_used or _SERVERS in sys.modules:
         _plugin(item.config).begin(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Judge the test whose body was the first to import a server; see `kling_mock.testing`."""
+    if _SERVERS in sys.modules:
+        return (yield)
+    result = yield
+    if _SERVERS in sys.modules:
+        _plugin(item.config).judge_first(item)
+    return result
 
 
 @pytest.fixture
 def kling_mock(request: pytest.FixtureRequest) -> Iterator[KlingMock]:
-    """An emulated Kling of this test's own, running; see docs/testing.md."""
+    """This test's own emulated Kling, running; see docs/testing.md."""
     with _plugin(request.config).fresh(request.node) as mock:
         yield mock
 

@@ -1,5 +1,6 @@
 """Check that an sdist and a wheel hold what they should: `contents.py ROOT SDIST WHEEL`."""
 
+import json
 import re
 import sys
 import tarfile
@@ -37,13 +38,24 @@ with zipfile.ZipFile(wheel) as archive:
 information = {name for name in names if name.split("/")[0].endswith(".dist-info")}
 in_wheel = names - information
 assert in_wheel == code, f"wheel and source differ: {sorted(in_wheel ^ code)}"
-for wanted in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"):
+licences = {"LICENSE"} | {name for name in code if name.endswith("-LICENSE")}
+assert len(licences) == 3
+for wanted in (
+    *("METADATA", "RECORD", "WHEEL", "entry_points.txt"),
+    *(f"licenses/{name}" for name in licences),
+):
     assert any(name.endswith(f".dist-info/{wanted}") for name in information), wanted
 
-description = metadata.decode().partition("\n\n")[2]
+head, _, description = metadata.decode().partition("\n\n")
+expression = set(re.findall(r"^License-Expression: (.+)$", head, re.MULTILINE)[0].split(" AND "))
+versions = json.loads(
+    (root / "kling_mock/dashboard/static/vendor/versions.json").read_text("utf-8")
+)
+assert expression == {"MIT"} | {file["license"] for file in versions.values()}, expression
 assert description.startswith("# kling-sdk\n")
 dead = re.findall(r"\]\((?!https?://|#)[^)]*\)", description)
 assert not dead, f"links of the description that lead nowhere on a package index: {dead}"
+assert "![" not in description
 
 with tarfile.open(sdist) as source:
     in_sdist = {name.partition("/")[2] for name in source.getnames()}

@@ -1,4 +1,4 @@
-"""What a user does first with an installed wheel; run outside of the repository."""
+"""First steps with an installed wheel; run outside of the repository."""
 
 import json
 import signal

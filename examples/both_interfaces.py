@@ -20,7 +20,7 @@ from kling_sdk import Kling, KlingError, TextToVideo
 
 
 def make_video(kling: Kling, model: str, folder: Path) -> None:
-    """Make a video with a model of either interface, and print what came of it."""
+    """Make a video with a model of either interface, and print the outcome."""
     request = TextToVideo(
         prompt="a kitten on the grass",
         model_name=model,

@@ -40,7 +40,7 @@ def tune() -> bytes:
 
 
 def sing(kling: Kling, song: Path | bytes, seconds: float, url: str, folder: Path) -> None:
-    """Let the first face of a video sing, and print what came of it."""
+    """Let the first face of a video sing, and print the outcome."""
     if url:
         session = kling.identify_face.submit(IdentifyFace(video_url=url))
     else:  # a clip of our own is named by its id

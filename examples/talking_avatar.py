@@ -27,7 +27,7 @@ TEXT = "Good morning, everybody, and welcome to the show. Today we talk about th
 
 
 def make_avatar(kling: Kling, text: str, voice: str, picture: Path | bytes, folder: Path) -> None:
-    """Speak a text, let the person in a picture say it, and print what came of it."""
+    """Speak a text, let the person in a picture say it, and print the outcome."""
     # Sent once, and charged at once: the id of its sound is good for 30 days, so keep it.
     speech = kling.tts.submit(TextToSpeech(text=text, voice_id=voice, voice_language="en"))
     spoken = kling.download(speech.audio, folder / "speech.mp3")

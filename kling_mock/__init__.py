@@ -22,25 +22,23 @@ if TYPE_CHECKING:
     from kling_mock.controls.callbacks import CallbacksHandle, DeliveriesHandle
     from kling_mock.controls.ledger import LedgerHandle
     from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandle
-    from kling_mock.journal.calls import Call, CallFilters
-    from kling_mock.journal.entries import Entry
-    from kling_mock.journal.forgotten import Forgotten, ForgottenKind, IncompleteJournalError
-    from kling_mock.journal.journal import Journal
-    from kling_mock.journal.matching import RequestTarget, Where
-    from kling_mock.journal.notes import Note, NoteKind, RetiredWarning
     from kling_mock.kling.callbacks.log import Delivery, DeliveryAttempt
     from kling_mock.kling.faults.declaring import FaultOptions
     from kling_mock.kling.faults.kinds import FaultSetting, FaultSpec
     from kling_mock.kling.faults.matching import Fault
+    from kling_mock.kling.journal.calls import Call, CallFilters
+    from kling_mock.kling.journal.entries import Entry
+    from kling_mock.kling.journal.forgotten import Forgotten, ForgottenKind, IncompleteJournalError
+    from kling_mock.kling.journal.journal import Journal
+    from kling_mock.kling.journal.matching import RequestTarget, Where
+    from kling_mock.kling.journal.notes import Note, NoteKind, RetiredWarning
     from kling_mock.kling.model.accounts import RateLimit
     from kling_mock.kling.model.lifecycle import IllegalTransitionError
     from kling_mock.kling.model.packs import Pack
     from kling_mock.kling.snapshots import Snapshot
     from kling_mock.relay.settings import RelaySettings
-    from kling_mock.server.chosen_secrets import Secrets
-    from kling_mock.server.mock import KlingMock
-    from kling_mock.storage.errors import InsufficientQuotaError
-    from kling_mock.storage.values import (
+    from kling_mock.relay.storage.errors import InsufficientQuotaError
+    from kling_mock.relay.storage.values import (
         LateReport,
         LedgerEntry,
         LedgerKind,
@@ -48,6 +46,8 @@ if TYPE_CHECKING:
         Unexplained,
         User,
     )
+    from kling_mock.server.chosen_secrets import Secrets
+    from kling_mock.server.mock import KlingMock
     from kling_mock.testing.receiver import KlingReceiver, ReceivedCallback
     from kling_mock.testing.recorded import RecordedKling
     from kling_mock.web.limits import Limits
@@ -114,12 +114,12 @@ _NAMES: Final[Mapping[str, str]] = {  # module below this package -> names in it
     "controls.callbacks": "CallbacksHandle DeliveriesHandle",
     "controls.ledger": "LedgerHandle",
     "controls.rules": "ContentHandle FaultsHandle ProgressHandle",
-    "journal.calls": "Call CallFilters",
-    "journal.entries": "Entry",
-    "journal.notes": "Note NoteKind RetiredWarning",
-    "journal.forgotten": "Forgotten ForgottenKind IncompleteJournalError",
-    "journal.journal": "Journal",
-    "journal.matching": "RequestTarget Where",
+    "kling.journal.calls": "Call CallFilters",
+    "kling.journal.entries": "Entry",
+    "kling.journal.notes": "Note NoteKind RetiredWarning",
+    "kling.journal.forgotten": "Forgotten ForgottenKind IncompleteJournalError",
+    "kling.journal.journal": "Journal",
+    "kling.journal.matching": "RequestTarget Where",
     "kling.callbacks.log": "DeliveryAttempt Delivery",
     "kling.faults.declaring": "FaultOptions",
     "kling.faults.kinds": "FaultSetting FaultSpec",
@@ -131,8 +131,8 @@ _NAMES: Final[Mapping[str, str]] = {  # module below this package -> names in it
     "relay.settings": "RelaySettings",
     "server.chosen_secrets": "Secrets",
     "server.mock": "KlingMock",
-    "storage.errors": "InsufficientQuotaError",
-    "storage.values": "LedgerEntry LedgerKind LateReport Reconciliation Unexplained User",
+    "relay.storage.errors": "InsufficientQuotaError",
+    "relay.storage.values": "LedgerEntry LedgerKind LateReport Reconciliation Unexplained User",
     "testing.receiver": "KlingReceiver ReceivedCallback",
     "testing.recorded": "RecordedKling",
     "web.limits": "Limits",

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kling_sdk._lazy import lazily
+from kling_sdk._request_classes import HOMES
 
 if TYPE_CHECKING:
     from kling_sdk.account import AccountResource, AsyncAccountResource
@@ -32,35 +33,10 @@ if TYPE_CHECKING:
     from kling_sdk.callbacks import CallbackEvent, check_signature, parse_callback
     from kling_sdk.client import AsyncKling, Kling
     from kling_sdk.endpoints import ENDPOINTS
-    from kling_sdk.endpoints.advanced_lip_sync import AdvancedLipSync, FaceChoice
-    from kling_sdk.endpoints.ai_multi_shot import AiMultiShot
-    from kling_sdk.endpoints.avatar import Avatar
     from kling_sdk.endpoints.base import Request, VideoRequest
     from kling_sdk.endpoints.capabilities import CapabilityWarning
-    from kling_sdk.endpoints.clothing_dupe import ClothingDupe
-    from kling_sdk.endpoints.custom_element import CustomElement, ElementImages, ElementVideos
-    from kling_sdk.endpoints.custom_voice import CustomVoice
-    from kling_sdk.endpoints.drama_subtitle import DramaSubtitle, GlossaryTerm
-    from kling_sdk.endpoints.goods_studio import GoodsStudio
-    from kling_sdk.endpoints.identify_face import IdentifyFace
-    from kling_sdk.endpoints.image_expand import ImageExpand
-    from kling_sdk.endpoints.image_generation import ImageGeneration
-    from kling_sdk.endpoints.image_to_video import ImageToVideo
     from kling_sdk.endpoints.interfaces import interface_of
-    from kling_sdk.endpoints.lip_sync import LipSync, LipSyncInput
-    from kling_sdk.endpoints.motion_control import MotionControl
-    from kling_sdk.endpoints.multi_elements import MultiElements, SelectionPoint
-    from kling_sdk.endpoints.multi_image_to_image import MultiImageToImage
-    from kling_sdk.endpoints.multi_image_to_video import MultiImageToVideo
-    from kling_sdk.endpoints.omni_image import OmniImageGeneration
-    from kling_sdk.endpoints.omni_video import OmniVideo
-    from kling_sdk.endpoints.recognize_image import RecognizeImage
     from kling_sdk.endpoints.record import EndpointRecord
-    from kling_sdk.endpoints.solution_virtual_try_on import SolutionVirtualTryOn
-    from kling_sdk.endpoints.talking_agent import TalkingAgent
-    from kling_sdk.endpoints.text_to_audio import TextToAudio
-    from kling_sdk.endpoints.text_to_video import TextToVideo
-    from kling_sdk.endpoints.tts import TextToSpeech
     from kling_sdk.endpoints.values import (
         CameraConfig,
         CameraControl,
@@ -73,10 +49,6 @@ if TYPE_CHECKING:
         Shot,
         SubjectImage,
     )
-    from kling_sdk.endpoints.video_effects import EffectInput, VideoEffects
-    from kling_sdk.endpoints.video_extend import VideoExtend
-    from kling_sdk.endpoints.video_to_audio import VideoToAudio
-    from kling_sdk.endpoints.virtual_try_on import VirtualTryOn
     from kling_sdk.errors import (
         AccountError,
         AlreadyDeletedError,
@@ -107,7 +79,7 @@ if TYPE_CHECKING:
         WaitTimeoutError,
     )
     from kling_sdk.flows import Event
-    from kling_sdk.flows.create import external_id_for
+    from kling_sdk.flows.external_ids import external_id_for
     from kling_sdk.libraries import AsyncLibraryResource, LibraryResource
     from kling_sdk.library_items import Element, Voice
     from kling_sdk.options import Options
@@ -124,6 +96,7 @@ if TYPE_CHECKING:
         Image,
         Outcome,
         Page,
+        Response,
         Subtitles,
         Task,
         Video,
@@ -135,13 +108,42 @@ if TYPE_CHECKING:
 
     __version__: str
 
+if TYPE_CHECKING:  # generated: the classes of requests
+    from kling_sdk.endpoints.advanced_lip_sync import AdvancedLipSync, FaceChoice
+    from kling_sdk.endpoints.ai_multi_shot import AiMultiShot
+    from kling_sdk.endpoints.avatar import Avatar
+    from kling_sdk.endpoints.clothing_dupe import ClothingDupe
+    from kling_sdk.endpoints.custom_element import CustomElement, ElementImages, ElementVideos
+    from kling_sdk.endpoints.custom_voice import CustomVoice
+    from kling_sdk.endpoints.drama_subtitle import DramaSubtitle, GlossaryTerm
+    from kling_sdk.endpoints.goods_studio import GoodsStudio
+    from kling_sdk.endpoints.identify_face import IdentifyFace
+    from kling_sdk.endpoints.image_expand import ImageExpand
+    from kling_sdk.endpoints.image_generation import ImageGeneration
+    from kling_sdk.endpoints.image_to_video import ImageToVideo
+    from kling_sdk.endpoints.lip_sync import LipSync, LipSyncInput
+    from kling_sdk.endpoints.motion_control import MotionControl
+    from kling_sdk.endpoints.multi_elements import MultiElements, SelectionPoint
+    from kling_sdk.endpoints.multi_image_to_image import MultiImageToImage
+    from kling_sdk.endpoints.multi_image_to_video import MultiImageToVideo
+    from kling_sdk.endpoints.omni_image import OmniImageGeneration
+    from kling_sdk.endpoints.omni_video import OmniVideo
+    from kling_sdk.endpoints.recognize_image import RecognizeImage
+    from kling_sdk.endpoints.solution_virtual_try_on import SolutionVirtualTryOn
+    from kling_sdk.endpoints.talking_agent import TalkingAgent
+    from kling_sdk.endpoints.text_to_audio import TextToAudio
+    from kling_sdk.endpoints.text_to_video import TextToVideo
+    from kling_sdk.endpoints.tts import TextToSpeech
+    from kling_sdk.endpoints.video_effects import EffectInput, VideoEffects
+    from kling_sdk.endpoints.video_extend import VideoExtend
+    from kling_sdk.endpoints.video_to_audio import VideoToAudio
+    from kling_sdk.endpoints.virtual_try_on import VirtualTryOn
+
 __all__ = [
     "ENDPOINTS",
     "PRICES",
     "AccountError",
     "AccountResource",
-    "AdvancedLipSync",
-    "AiMultiShot",
     "AlreadyDeletedError",
     "AlreadyExistsError",
     "AnyTaskResource",
@@ -154,7 +156,6 @@ __all__ = [
     "AsyncTaskResource",
     "Audio",
     "AuthenticationError",
-    "Avatar",
     "CallResource",
     "CallbackEvent",
     "CallbackVerificationError",
@@ -164,53 +165,31 @@ __all__ = [
     "Charge",
     "ChargePage",
     "Clock",
-    "ClothingDupe",
     "ConcurrencyLimitError",
     "ConflictError",
     "ContentPolicyError",
-    "CustomElement",
-    "CustomVoice",
     "Download",
     "DownloadError",
-    "DramaSubtitle",
     "DynamicMask",
-    "EffectInput",
     "Element",
-    "ElementImages",
-    "ElementVideos",
     "EmptyResultError",
     "EndpointRecord",
     "Estimate",
     "Event",
     "Face",
-    "FaceChoice",
     "FaceSession",
     "FrameSelection",
-    "GlossaryTerm",
-    "GoodsStudio",
     "IPNotAllowedError",
-    "IdentifyFace",
     "Image",
-    "ImageExpand",
-    "ImageGeneration",
     "ImagePart",
-    "ImageToVideo",
     "InvalidRequestError",
     "Kling",
     "KlingAPIError",
     "KlingError",
     "LibraryResource",
-    "LipSync",
-    "LipSyncInput",
-    "MotionControl",
-    "MultiElements",
-    "MultiImageToImage",
-    "MultiImageToVideo",
     "NotCreatedError",
     "NotFoundError",
     "OmniImage",
-    "OmniImageGeneration",
-    "OmniVideo",
     "OmniVideoReference",
     "Options",
     "Outcome",
@@ -221,7 +200,6 @@ __all__ = [
     "Point",
     "Price",
     "RateLimitError",
-    "RecognizeImage",
     "RecognizedImage",
     "ReferenceImage",
     "Reply",
@@ -229,32 +207,23 @@ __all__ = [
     "RequestInProgressError",
     "RequestValidationError",
     "ResourcePack",
+    "Response",
     "Selection",
     "SelectionMask",
-    "SelectionPoint",
     "SelectionPreview",
     "ServerError",
     "Shot",
-    "SolutionVirtualTryOn",
     "Solutions",
     "Speech",
     "SubjectImage",
     "Subtitles",
-    "TalkingAgent",
     "Task",
     "TaskFailedError",
     "TaskResource",
-    "TextToAudio",
-    "TextToSpeech",
-    "TextToVideo",
     "TransportError",
     "UnreachableError",
     "Video",
-    "VideoEffects",
-    "VideoExtend",
     "VideoRequest",
-    "VideoToAudio",
-    "VirtualTryOn",
     "Voice",
     "WaitCancelledError",
     "WaitTimeoutError",
@@ -263,54 +232,64 @@ __all__ = [
     "interface_of",
     "parse_callback",
 ]
+__all__ += [  # generated: the classes of requests
+    "AdvancedLipSync",
+    "AiMultiShot",
+    "Avatar",
+    "ClothingDupe",
+    "CustomElement",
+    "CustomVoice",
+    "DramaSubtitle",
+    "EffectInput",
+    "ElementImages",
+    "ElementVideos",
+    "FaceChoice",
+    "GlossaryTerm",
+    "GoodsStudio",
+    "IdentifyFace",
+    "ImageExpand",
+    "ImageGeneration",
+    "ImageToVideo",
+    "LipSync",
+    "LipSyncInput",
+    "MotionControl",
+    "MultiElements",
+    "MultiImageToImage",
+    "MultiImageToVideo",
+    "OmniImageGeneration",
+    "OmniVideo",
+    "RecognizeImage",
+    "SelectionPoint",
+    "SolutionVirtualTryOn",
+    "TalkingAgent",
+    "TextToAudio",
+    "TextToSpeech",
+    "TextToVideo",
+    "VideoEffects",
+    "VideoExtend",
+    "VideoToAudio",
+    "VirtualTryOn",
+]
 
 _HOMES = {
-    "endpoints.motion_control": "MotionControl",
-    "endpoints.avatar": "Avatar",
-    "endpoints.lip_sync": "LipSync LipSyncInput",
-    "endpoints.advanced_lip_sync": "AdvancedLipSync FaceChoice",
-    "endpoints.video_effects": "EffectInput VideoEffects",
+    **HOMES,
     "account": "AccountResource AsyncAccountResource",
     "answers": (
         "Face FaceSession FrameSelection ImagePart RecognizedImage Selection SelectionMask "
         "SelectionPreview Speech"
     ),
-    "endpoints.multi_elements": "MultiElements SelectionPoint",
-    "endpoints.ai_multi_shot": "AiMultiShot",
-    "endpoints.recognize_image": "RecognizeImage",
     "bills": "Charge ChargePage ResourcePack",
     "callbacks": "CallbackEvent check_signature parse_callback",
     "client": "AsyncKling Kling",
     "endpoints": "ENDPOINTS",
     "endpoints.base": "Request VideoRequest",
     "endpoints.capabilities": "CapabilityWarning",
-    "endpoints.image_expand": "ImageExpand",
-    "endpoints.image_generation": "ImageGeneration",
-    "endpoints.identify_face": "IdentifyFace",
-    "endpoints.custom_voice": "CustomVoice",
-    "endpoints.custom_element": "CustomElement ElementImages ElementVideos",
-    "endpoints.image_to_video": "ImageToVideo",
     "endpoints.interfaces": "interface_of",
-    "endpoints.multi_image_to_image": "MultiImageToImage",
-    "endpoints.multi_image_to_video": "MultiImageToVideo",
-    "endpoints.omni_image": "OmniImageGeneration",
-    "endpoints.omni_video": "OmniVideo",
     "endpoints.record": "EndpointRecord",
-    "endpoints.text_to_audio": "TextToAudio",
-    "endpoints.text_to_video": "TextToVideo",
-    "endpoints.tts": "TextToSpeech",
     "endpoints.values": (
         "CameraConfig CameraControl DynamicMask OmniImage OmniVideoReference "
         "PictureOfSubject Point ReferenceImage Shot SubjectImage"
     ),
-    "endpoints.solution_virtual_try_on": "SolutionVirtualTryOn",
-    "endpoints.clothing_dupe": "ClothingDupe",
-    "endpoints.goods_studio": "GoodsStudio",
-    "endpoints.talking_agent": "TalkingAgent",
-    "endpoints.drama_subtitle": "DramaSubtitle GlossaryTerm",
-    "endpoints.video_extend": "VideoExtend",
-    "endpoints.video_to_audio": "VideoToAudio",
-    "endpoints.virtual_try_on": "VirtualTryOn",
     "errors": (
         "AccountError AlreadyDeletedError AlreadyExistsError AuthenticationError "
         "CallbackVerificationError ConcurrencyLimitError ConflictError ContentPolicyError "
@@ -323,11 +302,11 @@ _HOMES = {
     "flows": "Event",
     "library_items": "Element Voice",
     "libraries": "AsyncLibraryResource LibraryResource",
-    "flows.create": "external_id_for",
+    "flows.external_ids": "external_id_for",
     "options": "Options",
     "prices": "PRICES Estimate Price",
     "resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
-    "results": "Audio Download Image Outcome Page Subtitles Task Video",
+    "results": "Audio Download Image Outcome Page Response Subtitles Task Video",
     "solutions": "AsyncSolutions Solutions",
     "tasks": "AnyTaskResource AsyncAnyTaskResource",
     "transports": "Clock",

@@ -1,36 +1,36 @@
-"""`kling.account`: what an account has and was charged, sync and async, over operations."""
+"""`kling.account`: an account's resource packs and charges, sync and async."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Literal
 
-from kling_sdk import operations
-from kling_sdk.resources import call_options
+from kling_sdk.bills import ChargePage, ResourcePack, charges_from, packs_from
+from kling_sdk.errors import RequestValidationError
+from kling_sdk.flows import Context, Flow, Operation, repeat
+from kling_sdk.resources import (
+    AsyncRunner,
+    Held,
+    SyncRunner,
+    check_whole,
+    milliseconds,
+    read_options,
+)
+from kling_sdk.wire.v1 import checked_id
 
-if TYPE_CHECKING:
-    from kling_sdk.bills import ChargePage, ResourcePack
-    from kling_sdk.runner import AsyncRunner, SyncRunner
-
-__all__ = ["AccountResource", "AsyncAccountResource"]
-
-#: Charges on a page when no size is given; the vendor's default, and the most.
-PAGE_SIZE: Final = operations.MOST_CHARGES
+#: Charges on a page when no size is given; the vendor's default and maximum (vendor page).
+PAGE_SIZE: Final = 500
 
 
-class AccountResource:
-    """What the account of a `Kling` client has, and what it was charged. Not on a relay.
+class AccountResource(Held):
+    """Resource packs and charges of a `Kling` client's account. Not available on a relay.
 
-    Nothing here is charged. A reply of these calls has no check that it is about this account
-    other than the connection that it comes from.
+    These calls are free of charge. A response does not name the account: only its
+    connection shows that it is about this one.
     """
 
-    def __init__(self, runner: SyncRunner) -> None:
-        self._runner = runner
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
+    _runner: SyncRunner
 
     def costs(
         self,
@@ -46,10 +46,10 @@ class AccountResource:
             start: From when, as an aware datetime or Unix milliseconds.
             end: Until when.
             resource_pack_name: Only packs of this name.
-            timeout: Seconds one attempt may take; None takes the client's.
+            timeout: Seconds it may take, with all its repeats; None takes the client's `timeout`
+                for an attempt, and its `deadline`.
         """
-        work = operations.costs(start, end, resource_pack_name)
-        return self._runner.run(work, **call_options(timeout=timeout))
+        return self._runner.run(_costs(start, end, resource_pack_name), **read_options(timeout))
 
     def balance(
         self,
@@ -61,26 +61,27 @@ class AccountResource:
         page_size: int = PAGE_SIZE,
         timeout: float | None = None,
     ) -> ChargePage:
-        """Return one page of what was paid from the balance: `POST /account/billing/balance`.
+        """Return one page of charges paid from the balance: `POST /account/billing/balance`.
 
-        Source: the vendor's page since 2026-07-06 (two copies agree); that filters are a list of
-        key and values, and where `count` stands, is read off it. Beta: no call was published.
+        Source: the vendor's page since 2026-07-06 (two copies agree); the form of filters (a list
+        of key and values) and the position of `count` are read off it. Beta: no call was published.
 
         Args:
             start: From when, as an aware datetime or Unix milliseconds; with *end*.
             end: Until when.
             cursor: `ChargePage.next_cursor` of the page before, instead of the times.
-            api_key_names: Only what was called with these API keys, by their names.
+            api_key_names: Only charges for calls made with these API keys, given by name.
             page_size: Charges on a page, 1 to 500.
-            timeout: Seconds one attempt may take; None takes the client's.
+            timeout: Seconds it may take, with all its repeats; None takes the client's `timeout`
+                for an attempt, and its `deadline`.
 
         Raises:
-            RequestValidationError: there are neither both times nor a cursor; the server is a
+            RequestValidationError: neither both times nor a cursor are given, or the server is a
                 relay.
         """
-        wanted = {"api_key_name": api_key_names}
-        work = operations.billing("balance", (start, end), cursor, wanted, page_size)
-        return self._runner.run(work, **call_options(timeout=timeout))
+        filters = {"api_key_name": api_key_names}
+        operation = _billing("balance", (start, end), cursor, filters, page_size)
+        return self._runner.run(operation, **read_options(timeout))
 
     def packages(
         self,
@@ -95,7 +96,7 @@ class AccountResource:
         page_size: int = PAGE_SIZE,
         timeout: float | None = None,
     ) -> ChargePage:
-        """Return one page of what was paid from resource packs: `POST /account/billing/package`.
+        """Return one page of charges paid from resource packs: `POST /account/billing/package`.
 
         Args:
             start: See `balance`.
@@ -109,26 +110,17 @@ class AccountResource:
             timeout: See `balance`.
 
         Raises:
-            RequestValidationError: as `balance`; or packs are given by name and by id.
+            RequestValidationError: as `balance`; or packs are given both by name and by id.
         """
-        work = operations.billing(
-            "package",
-            (start, end),
-            cursor,
-            _of_packs(api_key_names, product_types, package_names, package_ids),
-            page_size,
-        )
-        return self._runner.run(work, **call_options(timeout=timeout))
+        filters = _of_packs(api_key_names, product_types, package_names, package_ids)
+        operation = _billing("package", (start, end), cursor, filters, page_size)
+        return self._runner.run(operation, **read_options(timeout))
 
 
-class AsyncAccountResource:
-    """What the account of an `AsyncKling` client has and was charged; see `AccountResource`."""
+class AsyncAccountResource(Held):
+    """Resource packs and charges of an `AsyncKling` client's account; see `AccountResource`."""
 
-    def __init__(self, runner: AsyncRunner) -> None:
-        self._runner = runner
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
+    _runner: AsyncRunner
 
     async def costs(
         self,
@@ -139,8 +131,8 @@ class AsyncAccountResource:
         timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
     ) -> tuple[ResourcePack, ...]:
         """Return the resource packs; see `AccountResource.costs`."""
-        work = operations.costs(start, end, resource_pack_name)
-        return await self._runner.run(work, **call_options(timeout=timeout))
+        operation = _costs(start, end, resource_pack_name)
+        return await self._runner.run(operation, **read_options(timeout))
 
     async def balance(
         self,
@@ -152,10 +144,10 @@ class AsyncAccountResource:
         page_size: int = PAGE_SIZE,
         timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
     ) -> ChargePage:
-        """Return one page of what was paid from the balance; see `AccountResource.balance`."""
-        wanted = {"api_key_name": api_key_names}
-        work = operations.billing("balance", (start, end), cursor, wanted, page_size)
-        return await self._runner.run(work, **call_options(timeout=timeout))
+        """Return one page of charges paid from the balance; see `AccountResource.balance`."""
+        filters = {"api_key_name": api_key_names}
+        operation = _billing("balance", (start, end), cursor, filters, page_size)
+        return await self._runner.run(operation, **read_options(timeout))
 
     async def packages(
         self,
@@ -170,15 +162,10 @@ class AsyncAccountResource:
         page_size: int = PAGE_SIZE,
         timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
     ) -> ChargePage:
-        """Return one page of what was paid from resource packs; see `AccountResource.packages`."""
-        work = operations.billing(
-            "package",
-            (start, end),
-            cursor,
-            _of_packs(api_key_names, product_types, package_names, package_ids),
-            page_size,
-        )
-        return await self._runner.run(work, **call_options(timeout=timeout))
+        """Return one page of charges paid from packs; see `AccountResource.packages`."""
+        filters = _of_packs(api_key_names, product_types, package_names, package_ids)
+        operation = _billing("package", (start, end), cursor, filters, page_size)
+        return await self._runner.run(operation, **read_options(timeout))
 
 
 def _of_packs(
@@ -190,3 +177,52 @@ def _of_packs(
         "package_name": names,
         "package_id": ids,
     }
+
+
+def _costs(
+    start: datetime | int, end: datetime | int, pack_name: str | None
+) -> Operation[tuple[ResourcePack, ...]]:
+    def flow(ctx: Context) -> Flow[tuple[ResourcePack, ...]]:
+        if pack_name is not None:
+            checked_id(pack_name, "resource_pack_name")
+        call = ctx.wire.account_costs(milliseconds(start), milliseconds(end), pack_name)
+        return repeat(ctx, call, lambda reply: packs_from(ctx.wire.data(reply)))
+
+    return Operation("account.costs", flow)
+
+
+def _billing(
+    kind: Literal["balance", "package"],
+    times: tuple[datetime | int | None, datetime | int | None],
+    cursor: str | None,
+    filters: Mapping[str, Iterable[str]],
+    page_size: int,
+) -> Operation[ChargePage]:
+    name = f"account.{'packages' if kind == 'package' else kind}"
+    chosen = {
+        key: values
+        for key, choice in filters.items()
+        if (values := [choice] if isinstance(choice, str) else [*choice])
+    }
+    if {"package_name", "package_id"} <= chosen.keys():
+        raise RequestValidationError("package_names", "are given with package_ids", "one of them")
+    check_whole("page_size", page_size)
+    if not 1 <= page_size <= PAGE_SIZE:
+        raise RequestValidationError("page_size", f"is {page_size}", f"1 to {PAGE_SIZE}")
+    body: dict[str, Any] = {"limit": page_size}
+    if chosen:
+        body["filters"] = [{"key": key, "values": values} for key, values in chosen.items()]
+    start, end = times
+    if cursor:
+        body["cursor"] = cursor
+    elif start is not None and end is not None:
+        body |= {"start_time": milliseconds(start), "end_time": milliseconds(end)}
+    else:
+        raise RequestValidationError("start", "and end are not both given", "both, or a cursor")
+
+    def flow(ctx: Context) -> Flow[ChargePage]:
+        # It only reads, so it may be repeated.
+        call = ctx.wire.billing(kind, body)
+        return repeat(ctx, call, lambda reply: charges_from(ctx.wire.data(reply)))
+
+    return Operation(name, flow)

@@ -1,4 +1,4 @@
-"""What calls without a task return. Values that pickle; what the vendor adds later is in `raw`."""
+"""Results of calls that make no task. They pickle; fields the vendor adds later are in `raw`."""
 
 from __future__ import annotations
 
@@ -11,19 +11,7 @@ import attrs
 
 from kling_sdk.errors import TaskFailedError, TransportError
 from kling_sdk.results import Audio, Task, audios_from, shown_url
-from kling_sdk.scalars import decimal, text
-
-__all__ = [
-    "Face",
-    "FaceSession",
-    "FrameSelection",
-    "ImagePart",
-    "RecognizedImage",
-    "Selection",
-    "SelectionMask",
-    "SelectionPreview",
-    "Speech",
-]
+from kling_sdk.scalars import decimal, object_of, objects_of, text
 
 
 def _url_repr(url: str) -> str:
@@ -35,11 +23,12 @@ class Face:
     """One face that was found in a video.
 
     Attributes:
-        face_id: What `FaceChoice.face_id` takes. It may be "0", and "-1" (vendor page).
+        face_id: The value for `FaceChoice.face_id`. It may be "0" or "-1" (vendor page).
         image_url: A picture of the face. It is signed; its repr has `?<hidden>` for the signature.
         start_time: When the face is first seen, in milliseconds of the video; None when the
-            reply does not say.
-        end_time: When it is last seen, likewise.
+            response does not say.
+        end_time: When the face is last seen, in milliseconds of the video; None when the response
+            does not say.
         raw: The object as received.
     """
 
@@ -55,10 +44,10 @@ class FaceSession:
     """The faces of a video, and the session in which one of them can be made to speak.
 
     Attributes:
-        session_id: What `AdvancedLipSync.session_id` takes. The vendor does not say how long it
-            is good for.
+        session_id: The value for `AdvancedLipSync.session_id`. The vendor does not say how long it
+            stays valid.
         faces: The faces; a video may have none.
-        units: Units that were deducted, or None when the reply does not say.
+        units: Units that were deducted, or None when the response does not say.
         raw: The object as received.
     """
 
@@ -69,15 +58,14 @@ class FaceSession:
 
     @classmethod
     def from_data(cls, data: Any) -> FaceSession:
-        """Return the session in a reply's `data`, whatever else that holds.
+        """Return the session in a response's `data`, whatever else that holds.
 
         Raises:
-            TransportError: it names no session.
+            TransportError: it does not name a session.
         """
-        session_id = text(data.get("session_id")) if isinstance(data, dict) else ""
+        session_id = text(object_of(data).get("session_id"))
         if not session_id:
-            raise TransportError("a reply about faces without a session_id")
-        items = data.get("face_data")
+            raise TransportError("the response about faces has no session_id")
         faces = tuple(
             Face(
                 face_id=text(item.get("face_id")),
@@ -86,21 +74,20 @@ class FaceSession:
                 end_time=_whole(item.get("end_time")),
                 raw=item,
             )
-            for item in (items if isinstance(items, list) else ())
-            if isinstance(item, dict)
+            for item in objects_of(data.get("face_data"))
         )
         return cls(session_id, faces, decimal(data.get("final_unit_deduction")), data)
 
 
 @attrs.frozen
 class Speech:
-    """A text that was spoken.
+    """The speech made from a text.
 
     Attributes:
         audios: The sounds, each with an `id`, a `url` and a `duration`; at least one.
-        task_id: The vendor's id of the call, under which nothing can be asked; "" when the reply
-            does not say.
-        units: Units that were deducted, or None when the reply does not say.
+        task_id: The vendor's id of the call, which cannot be used to query anything; "" when the
+            response does not say.
+        units: Units that were deducted, or None when the response does not say.
         raw: The object as received.
     """
 
@@ -116,37 +103,36 @@ class Speech:
 
     @classmethod
     def from_data(cls, data: Any) -> Speech:
-        """Return the speech in a reply's `data`, whatever else that holds.
+        """Return the speech in a response's `data`, whatever else that holds.
 
         Raises:
-            TaskFailedError: it says that it has failed.
-            TransportError: it has no sound.
+            TaskFailedError: it reports a failure.
+            TransportError: it does not contain a sound.
         """
-        given: Mapping[str, Any] = data if isinstance(data, dict) else {}
-        task_id, status = text(given.get("task_id")), text(given.get("task_status"))
+        fields = object_of(data)
+        task_id, status = text(fields.get("task_id")), text(fields.get("task_status"))
         if status == "failed":
-            message = text(given.get("task_status_msg"))
+            message = text(fields.get("task_status_msg"))
             raise TaskFailedError(
                 "the text was not spoken; the vendor's reason is in task.status_msg",
-                Task(task_id, status, status_msg=message, endpoint="tts", raw=given),
+                Task(task_id, status, status_msg=message, endpoint="tts", raw=fields),
             )
-        result = given.get("task_result")
-        audios = audios_from(result.get("audios") if isinstance(result, dict) else None)
+        audios = audios_from(object_of(fields.get("task_result")).get("audios"))
         if not audios:
-            raise TransportError("a reply about speech without a sound")
-        return cls(audios, task_id, decimal(given.get("final_unit_deduction")), given)
+            raise TransportError("the response about speech has no sound")
+        return cls(audios, task_id, decimal(fields.get("final_unit_deduction")), fields)
 
 
 @attrs.frozen
 class ImagePart:
-    """One part that was looked for in a picture.
+    """One part that was searched for in a picture.
 
     Attributes:
         type: `object_seg`, `head_seg` (with the hair), `face_seg` (without), `cloth_seg`, or a
             new word of the vendor's.
-        is_contained: Whether the picture has it; None when the reply does not say.
-        url: The file that shows it, "" without one. The vendor does not say whether it is a mask
-            or a cut-out. It is signed; its repr has `?<hidden>` for the signature.
+        is_contained: Whether the picture contains it; None when the response does not say.
+        url: The file that shows the part; "" when there is none. The vendor does not say whether it
+            is a mask or a cut-out. It is signed; its repr has `?<hidden>` for the signature.
         raw: The object as received.
     """
 
@@ -158,11 +144,11 @@ class ImagePart:
 
 @attrs.frozen
 class RecognizedImage:
-    """What was looked for in a picture, and whether it is there.
+    """The parts searched for in a picture, and whether the picture contains them.
 
     Attributes:
-        parts: What was looked for, in the order of the reply; four parts (vendor page).
-        units: Units that were deducted, or None when the reply does not say.
+        parts: The parts, in the order of the response; there are four (vendor page).
+        units: Units that were deducted, or None when the response does not say.
         raw: The object as received.
     """
 
@@ -172,24 +158,22 @@ class RecognizedImage:
 
     @classmethod
     def from_data(cls, data: Any) -> RecognizedImage:
-        """Return the parts in a reply's `data`, whatever else that holds.
+        """Return the parts in a response's `data`, whatever else that holds.
 
         Raises:
-            TransportError: it has no list of parts.
+            TransportError: it does not contain a list of parts.
         """
-        result = data.get("task_result") if isinstance(data, dict) else None
-        items = result.get("images") if isinstance(result, dict) else None
+        items = object_of(object_of(data).get("task_result")).get("images")
         if not isinstance(items, list):
-            raise TransportError("a reply about a picture without task_result.images")
+            raise TransportError("the response about a picture has no task_result.images")
         parts = tuple(
             ImagePart(
                 type=text(item.get("type")),
-                is_contained=found if isinstance(found := item.get("is_contain"), bool) else None,
+                is_contained=flag if isinstance(flag := item.get("is_contain"), bool) else None,
                 url=text(item.get("url")),
                 raw=item,
             )
-            for item in items
-            if isinstance(item, dict)
+            for item in objects_of(items)
         )
         return cls(parts, decimal(data.get("final_unit_deduction")), data)
 
@@ -199,16 +183,18 @@ class Selection:
     """A video in which parts are selected for `multi_elements`; beta: one copy of one page.
 
     Attributes:
-        session_id: What the other calls and `MultiElements.session_id` take; so does this object.
-            It is good for 24 hours (vendor page).
-        status: 0 when the video was taken, else why not; None when the reply does not say.
+        session_id: The value for the other calls and for `MultiElements.session_id`, which also
+            take this object. It is valid for 24 hours (vendor page).
+        status: 0 when the video was accepted, otherwise why it was not; None when the response does
+            not say.
         fps: Frames per second of the video, or None.
         duration: Its length in milliseconds, or None.
         width: Its width in pixels, or None.
         height: Its height in pixels, or None.
         total_frames: How many frames it has, or None; `frame_index` is below it.
-        video_url: The video in the form that is worked on, "" without one. It is signed.
-        units: Units that were deducted, or None when the reply does not say.
+        video_url: The video in the form that the vendor works on; "" when there is none. It is
+            signed.
+        units: Units that were deducted, or None when the response does not say.
         raw: The object as received.
     """
 
@@ -225,15 +211,15 @@ class Selection:
 
     @property
     def is_rejected(self) -> bool:
-        """Whether the vendor has not taken the video."""
+        """Whether the vendor has rejected the video."""
         return bool(self.status)
 
     @classmethod
     def from_data(cls, data: Any) -> Selection:
-        """Return the selection in a reply's `data`, whatever else that holds.
+        """Return the selection in a response's `data`, whatever else that holds.
 
         Raises:
-            TransportError: it names no session, and does not say that the video was rejected.
+            TransportError: it neither names a session nor says that the video was rejected.
         """
         session_id, status = _selection(data)
         return cls(
@@ -252,12 +238,12 @@ class Selection:
 
 @attrs.frozen
 class SelectionMask:
-    """Which pixels of a frame belong to a selected object.
+    """The mask of a selected object: which pixels of a frame belong to it.
 
     Attributes:
         object_id: The vendor's id of the object.
-        width: Width of the frame in pixels, or None when the reply does not say.
-        height: Its height, likewise.
+        width: Width of the frame in pixels, or None when the response does not say.
+        height: Height of the frame in pixels, or None when the response does not say.
         counts: The mask as run lengths by columns, in the compressed form of the COCO data set;
             "" without one.
         png: The mask as a PNG file; empty without one.
@@ -274,14 +260,14 @@ class SelectionMask:
 
 @attrs.frozen
 class FrameSelection:
-    """What is selected in one frame.
+    """The selection in one frame.
 
     Attributes:
         session_id: The session.
-        status: 0 when the points were taken; None when the reply does not say.
-        frame_index: The frame, from 0; None when the reply does not say.
+        status: 0 when the points were accepted; None when the response does not say.
+        frame_index: The frame, from 0; None when the response does not say.
         masks: What belongs to the selection, by object.
-        units: Units that were deducted, or None when the reply does not say.
+        units: Units that were deducted, or None when the response does not say.
         raw: The object as received.
     """
 
@@ -294,15 +280,14 @@ class FrameSelection:
 
     @classmethod
     def from_data(cls, data: Any) -> FrameSelection:
-        """Return the frame in a reply's `data`; see `Selection.from_data`."""
+        """Return the frame in a response's `data`; see `Selection.from_data`."""
         session_id, status = _selection(data)
-        result = _object(data.get("res"))
-        items = result.get("rle_mask_list")
+        result = object_of(data.get("res"))
         return cls(
             session_id,
             status,
             _whole(result.get("frame_index")),
-            tuple(map(_mask, filter(_is_object, items if isinstance(items, list) else ()))),
+            tuple(map(_mask, objects_of(result.get("rle_mask_list")))),
             decimal(data.get("final_unit_deduction")),
             data,
         )
@@ -310,16 +295,16 @@ class FrameSelection:
 
 @attrs.frozen
 class SelectionPreview:
-    """How the selection looks over the whole video.
+    """A preview of the selection over the whole video.
 
     Attributes:
         session_id: The session.
-        status: 0 when it was made; None when the reply does not say.
-        video_url: The video with what is selected, "" without one. It is signed, as the others.
-        cover_url: A picture of it, likewise.
-        tracking_url: The vendor's `tracking_output`, likewise; what kind of file it is, is not
-            documented.
-        units: Units that were deducted, or None when the reply does not say.
+        status: 0 when it was made; None when the response does not say.
+        video_url: The video with the selection; "" when there is none. It is signed, like the other
+            two URLs.
+        cover_url: A picture of that video, or "".
+        tracking_url: The vendor's `tracking_output`, or ""; its file type is not documented.
+        units: Units that were deducted, or None when the response does not say.
         raw: The object as received.
     """
 
@@ -333,9 +318,9 @@ class SelectionPreview:
 
     @classmethod
     def from_data(cls, data: Any) -> SelectionPreview:
-        """Return the preview in a reply's `data`; see `Selection.from_data`."""
+        """Return the preview in a response's `data`; see `Selection.from_data`."""
         session_id, status = _selection(data)
-        result = _object(data.get("res"))
+        result = object_of(data.get("res"))
         return cls(
             session_id,
             status,
@@ -348,16 +333,16 @@ class SelectionPreview:
 
 
 def _selection(data: Any) -> tuple[str, int | None]:
-    """Return the session and the status of a reply about a selection."""
-    shown = _object(data)
-    session_id, status = text(shown.get("session_id")), _whole(shown.get("status"))
+    """Return the session and the status of a response about a selection."""
+    fields = object_of(data)
+    session_id, status = text(fields.get("session_id")), _whole(fields.get("status"))
     if not session_id and not status:
-        raise TransportError("a reply about a selection without a session_id")
+        raise TransportError("the response about a selection has no session_id")
     return session_id, status
 
 
 def _mask(item: Mapping[str, Any]) -> SelectionMask:
-    runs, picture = _object(item.get("rle_mask")), _object(item.get("png_mask"))
+    runs, picture = object_of(item.get("rle_mask")), object_of(item.get("png_mask"))
     size = runs.get("size") or picture.get("size")
     height, width = size if isinstance(size, list) and len(size) == 2 else (None, None)
     return SelectionMask(
@@ -375,14 +360,6 @@ def _decoded(value: str) -> bytes:
         return base64.b64decode(value, validate=True)
     except ValueError:  # it comes from outside; the text stays in `raw`
         return b""
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _whole(value: object) -> int | None:

@@ -12,21 +12,24 @@ from functools import cache
 from inspect import Parameter, Signature, cleandoc, signature
 from typing import TYPE_CHECKING, Any
 
-from kling_sdk.endpoints import METHODS, request_class
+from kling_sdk.endpoints import CLASSES, METHODS, request_class
 from kling_sdk.options import CALL_OPTIONS
-from kling_sdk.resources import AsyncCallResource, AsyncTaskResource, CallResource, TaskResource
+from kling_sdk.resources import (
+    AsyncCallResource,
+    AsyncTaskResource,
+    CallResource,
+    SyncRunner,
+    TaskResource,
+)
 from kling_sdk.results import Task
-from kling_sdk.runner import SyncRunner
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
 
-__all__ = ["make_resource", "resource"]
-
 
 @cache
 def _shaped(base: Any, cls: type[Request]) -> type[Any]:
-    """Return *base* with its methods that take parameters shaped like the request class."""
+    """Return *base* with methods whose parameters are those of the request class."""
     names = list(signature(cls).parameters.values())
     names += [
         Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
@@ -42,7 +45,7 @@ def _shaped(base: Any, cls: type[Request]) -> type[Any]:
         shaped: Any = copy
         returns = cls.record.result_type if name == "call" else Task
         shaped.__signature__ = Signature([own, *names], return_annotation=returns)
-        shaped.__doc__ = f"{cleandoc(function.__doc__)}\n\n{cleandoc(cls.__doc__ or '')}"
+        shaped.__doc__ = f"{cleandoc(function.__doc__ or '')}\n\n{cleandoc(cls.__doc__ or '')}"
         shaped.__qualname__ = function.__qualname__
         shaped.__module__ = function.__module__
         namespace[name] = shaped
@@ -53,7 +56,7 @@ def _shaped(base: Any, cls: type[Request]) -> type[Any]:
 
 
 def _method(cls: type[Request], *, is_async: bool) -> Any:
-    """Return the method of another endpoint's resource that a call without a task is."""
+    """Return the method that a call without a task becomes on another endpoint's resource."""
     shaped = _shaped(AsyncCallResource if is_async else CallResource, cls)
 
     def sync_method(self: Any, *args: Any, **parameters: Any) -> Any:
@@ -69,7 +72,7 @@ def _method(cls: type[Request], *, is_async: bool) -> Any:
 
 
 def make_resource(client: Any, cls: type[Request]) -> Any:
-    """Return the resource of a client for a request class, also one of your own."""
+    """Return the resource of a client for a request class, which may be one of your own."""
     is_sync = isinstance(client._runner, SyncRunner)  # noqa: SLF001 - the client's own
     makes_task = cls.record.returns is None
     base: Any
@@ -99,11 +102,25 @@ class _Attribute:
     def __get__(self, client: Any, owner: type | None = None) -> Any:
         if client is None:  # read from the class, as documentation tools do
             return self
-        made = make_resource(client, request_class(self.endpoint))
-        client.__dict__[self._name] = made  # found first from now on
-        return made
+        resource = make_resource(client, request_class(self.endpoint))
+        client.__dict__[self._name] = resource  # found before this descriptor from now on
+        return resource
 
 
-def resource(endpoint: str) -> Any:
-    """Return the attribute of a client for an endpoint."""
-    return _Attribute(endpoint)
+def resources(prefix: str, group: str = "") -> Any:
+    """Return a class with the resources of a client, or of a group of them, as attributes.
+
+    Args:
+        prefix: `Async` for the types of the resources of an `AsyncKling`, or "".
+        group: The prefix of the names of the group's endpoints, such as `solutions-`.
+    """
+    methods = {name for names in METHODS.values() for name in names}
+    attributes: dict[str, Any] = {}
+    types: dict[str, str] = {}
+    for endpoint, home in CLASSES.items():
+        if endpoint not in methods and endpoint.startswith(group or "solutions-") is bool(group):
+            name = endpoint.removeprefix(group).replace("-", "_")
+            attributes[name] = _Attribute(endpoint)
+            types[name] = f"typed.{prefix}{home.partition('.')[2]}Resource"
+    about = {"__module__": __name__, "__annotations__": types}
+    return type(f"{prefix}Resources", (), attributes | about)

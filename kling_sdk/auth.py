@@ -1,11 +1,11 @@
-"""Who is calling: key pairs and the tokens minted from them, or a static key.
+"""Credentials: key pairs and the tokens minted from them, or static keys.
 
 Legacy interface: a JWT, HS256, claims `iss` = access key, `exp` = now + 1800 s, `nbf` =
 now - 5 s, signed with the secret key. Since 2026-06-17 a static API key is taken as well.
 Source: the vendor's authentication page (several copies agree); 1800 and 5 are its
 sample's values, no maximum is documented.
 
-No clock here: the time is an argument. Nothing here shows a key in its repr.
+This module does not read a clock: the time is an argument. No repr shows a key.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from kling_sdk.hidden import hide
+
 if TYPE_CHECKING:
     from jwt import PyJWS
-
-__all__ = ["AccessKey", "ApiKey", "CallKeys", "Keyring", "checked_key", "mint", "parse_keys"]
 
 LIFETIME: Final = 1800  # s
 NOT_BEFORE: Final = 5  # s in the past, for a server whose clock runs behind ours
@@ -54,18 +54,19 @@ def parse_keys(text: str) -> tuple[AccessKey | ApiKey, ...]:
     """Return the keys in *text*: one per line, `AK|SK` for a pair, anything else an API key.
 
     Raises:
-        ValueError: *text* holds no key, or something that cannot be one.
-        TypeError: it is no text.
+        ValueError: *text* does not contain a key, or contains something that cannot be one.
+        TypeError: it is not text.
     """
     _require_text(text, "the key")
-    keys = tuple(_parse_key(line.strip()) for line in text.splitlines() if line.strip())
+    lines = map(hide, map(str.strip, text.splitlines()))
+    keys = tuple(_parse_key(line) for line in lines if line)
     if not keys:
         raise ValueError(f"the key is empty; {FORMS}, several of them one per line")
     return keys
 
 
 def _parse_key(line: str) -> AccessKey | ApiKey:
-    access_key, bar, secret_key = line.partition("|")
+    access_key, bar, secret_key = map(hide, line.partition("|"))
     if not bar:
         return ApiKey(checked_key(line, "the key"))
     if not access_key.strip() or not secret_key.strip():
@@ -78,8 +79,8 @@ def _parse_key(line: str) -> AccessKey | ApiKey:
 def checked_key(text: str, name: str) -> str:
     """Return a key without spaces around it.
 
-    The vendor documents no format, so only what no header and no token can carry is refused,
-    and what is plainly something else.
+    The vendor documents no format, so this refuses only text that a header or a token cannot carry,
+    and text that is plainly something else.
 
     Args:
         text: The key, or half of a pair.
@@ -87,10 +88,10 @@ def checked_key(text: str, name: str) -> str:
 
     Raises:
         ValueError: it cannot be a key.
-        TypeError: it is no text.
+        TypeError: it is not text.
     """
     _require_text(text, name)
-    key = text.strip()
+    key = hide(text.strip())
     problem = next((words for is_so, words in _NO_KEYS if is_so(key)), None)
     if problem is not None:
         raise ValueError(f"{name} {problem}; {FORMS}")
@@ -102,17 +103,17 @@ def _require_text(value: object, name: str) -> None:
         raise TypeError(f"{name} is a {type(value).__name__}; it must be text: {FORMS}")
 
 
-# What cannot be a key, and what to say of it. The first that applies counts.
+# Texts that cannot be keys, and what the error says. The first match counts.
 _NO_KEYS: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
     (lambda key: not key, "is empty"),
     (lambda key: key.lower().startswith("bearer "), "begins with 'Bearer'; give the key alone"),
-    (lambda key: "://" in key, "is a URL; an address is given as base_url"),
+    (lambda key: "://" in key, "is a URL; pass an address as base_url"),
     (lambda key: key[0] in "\"'`" or key[-1] in "\"'`", "is in quotation marks; leave them out"),
     (lambda key: "\uff5c" in key, "has a full-width bar; it must be |"),
     (lambda key: any(map(str.isspace, key)), "has a space or line break in the middle"),
     (
         lambda key: not (key.isascii() and key.isprintable()),
-        "has a character that no key has; copy it again",
+        "has a character that a key cannot have; copy it again",
     ),
 )
 
@@ -153,11 +154,17 @@ class Keyring:
 
     The first key signs. When the server refuses it (1000-1002), `turn` moves on to the
     next, so a key can be replaced while clients run: add the new one as a second line.
-    All must be of the same account: tasks of one cannot be seen with a key of another.
+    All keys must belong to the same account: a key of another account cannot see its tasks.
     Threads may share a keyring: at worst two of them mint the same token.
+
+    Attributes:
+        keys: The keys, in the order in which they are tried.
+        ahead: Seconds by which the server's clock is ahead of this computer's; None until a
+            refused token has shown that it is. It is used for tokens and for nothing else.
     """
 
     keys: Sequence[AccessKey | ApiKey]
+    ahead: float | None = attrs.field(default=None, init=False)
     _index: int = attrs.field(default=0, init=False)
     _minted: tuple[AccessKey, str, float] | None = attrs.field(default=None, init=False, repr=False)
 
@@ -178,14 +185,15 @@ class Keyring:
     def header_of(self, key: AccessKey | ApiKey, now: float, *, fresh: bool = False) -> str:
         """Return the `Authorization` header's value for one of the keys; see `header`."""
         if isinstance(key, ApiKey):
-            return f"Bearer {key.value}"
+            return hide(f"Bearer {key.value}")
+        now += self.ahead or 0.0
         minted = self._minted
         if not fresh and minted is not None and minted[0] is key:
             # Also false when the clock was set back: a token from the future is refused.
             age = now - minted[2]
             if 0 <= age < LIFETIME - MARGIN:
                 return minted[1]
-        header = f"Bearer {mint(key, now)}"
+        header = hide(f"Bearer {mint(key, now)}")
         self._minted = (key, header, now)
         return header
 
@@ -200,27 +208,27 @@ class Keyring:
         key = self.keys[self._index]
         current = self._minted[1] if self._minted and self._minted[0] is key else None
         if isinstance(key, ApiKey):
-            current = f"Bearer {key.value}"
+            current = hide(f"Bearer {key.value}")
         if refused == current:  # else another thread has turned already
             self._index = (self._index + 1) % len(self.keys)
         return True
 
     def __getstate__(self) -> Any:
-        raise TypeError("a keyring holds secrets and does not pickle; make one per process")
+        raise TypeError("a keyring holds secrets and cannot be pickled; make one per process")
 
 
-@attrs.define(eq=False)
 class CallKeys:
-    """A keyring as one call uses it, which can be held to the key that it used last.
+    """The keyring of one call, which can be held to the key that was used last.
 
     When it is uncertain whether a create was accepted, only that key can find out: the id that the
-    create carries is known to the key's account alone. With a key of another account, which
-    nothing can rule out, the repeat would buy a second task.
+    create carries is known to the key's account alone. A repeat with a key of another account,
+    which cannot be ruled out, would buy a second task.
     """
 
-    ring: Keyring
-    _used: AccessKey | ApiKey | None = attrs.field(default=None, init=False, repr=False)
-    _held: bool = attrs.field(default=False, init=False)
+    def __init__(self, ring: Keyring) -> None:
+        self.ring = ring
+        self._used: AccessKey | ApiKey | None = None
+        self._held = False
 
     @property
     def current(self) -> AccessKey | ApiKey:
@@ -233,7 +241,7 @@ class CallKeys:
         return (self._used,) if self._held and self._used is not None else self.ring.keys
 
     def hold(self) -> None:
-        """Use from now on only the key that was used last, whatever the server says of it."""
+        """Use only the key that was used last from now on, even if the server refuses it."""
         self._held = True
 
     def header(self, now: float, *, fresh: bool = False) -> str:
@@ -243,5 +251,5 @@ class CallKeys:
         return self.ring.header_of(self._used, now, fresh=fresh)
 
     def turn(self, refused: str) -> bool:
-        """Move on to another key, unless it is held to one; see `Keyring.turn`."""
+        """Move on to another key, unless the keyring is held to one; see `Keyring.turn`."""
         return not self._held and self.ring.turn(refused)

@@ -1,4 +1,4 @@
-"""What an account has bought and was charged: resource packs and deductions."""
+"""An account's resource packs and deductions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 
 import attrs
 
-from kling_sdk.scalars import decimal, instant, text
-
-__all__ = ["Charge", "ChargePage", "ResourcePack", "charges_from", "packs_from"]
+from kling_sdk.scalars import decimal, instant, object_of, objects_of, text
 
 
 @attrs.frozen
@@ -23,7 +21,7 @@ class ResourcePack:
         id: The pack's id.
         type: `decreasing_total` or `constant_period`.
         status: `toBeOnline`, `online`, `expired`, `runOut`, or a new word.
-        total: Units bought, or None when the reply does not say.
+        total: Units bought, or None when the response does not say.
         remaining: Units left, about 12 hours behind (vendor page).
         effective_at: From when it can be used, aware UTC.
         invalid_at: When it expires, aware UTC.
@@ -46,8 +44,8 @@ class Charge:
     """One deduction, as the vendor's bill has it.
 
     Attributes:
-        task_id: The task that was charged; "" when the reply does not say.
-        deducted_at: When, aware UTC, or None when unknown.
+        task_id: The task that was charged; "" when the response does not say.
+        deducted_at: When it was deducted, aware UTC, or None when unknown.
         product: The vendor's name of the product.
         model: The model, "" without one.
         api_key_name: The name of the API key that the call was made with.
@@ -82,7 +80,7 @@ class ChargePage:
 
     Attributes:
         charges: The deductions.
-        next_cursor: What the next page is asked for by; "" when the reply does not say.
+        next_cursor: The cursor that requests the next page; "" when the response does not say.
         has_next: Whether another page may follow.
     """
 
@@ -99,7 +97,6 @@ class ChargePage:
 
 def packs_from(data: object) -> tuple[ResourcePack, ...]:
     """Return the resource packs in the `data` of `/account/costs`, which wraps them twice."""
-    items = data.get("resource_pack_subscribe_infos") if isinstance(data, dict) else None
     return tuple(
         ResourcePack(
             name=text(item.get("resource_pack_name")),
@@ -112,21 +109,18 @@ def packs_from(data: object) -> tuple[ResourcePack, ...]:
             invalid_at=instant(item.get("invalid_time")),
             raw=item,
         )
-        for item in (items if isinstance(items, list) else ())
-        if isinstance(item, dict)
+        for item in objects_of(object_of(data).get("resource_pack_subscribe_infos"))
     )
 
 
 def charges_from(data: object) -> ChargePage:
     """Return the page of deductions in the `data` of `/account/billing`.
 
-    `count`, `next_cursor` and `has_more` are taken from beside `result` or from within it: the
-    vendor's page shows them without their place.
+    `count`, `next_cursor` and `has_more` are read beside `result` or inside it: the vendor's page
+    does not show where they stand.
     """
-    outer = data if isinstance(data, dict) else {}
-    result = outer.get("result")
-    inner: Mapping[str, Any] = result if isinstance(result, dict) else {}
-    items = inner.get("detail")
+    outer = object_of(data)
+    inner = object_of(outer.get("result"))
     more = {**inner, **outer}
     return ChargePage(
         tuple(
@@ -145,8 +139,7 @@ def charges_from(data: object) -> ChargePage:
                 cash_type=text(item.get("cash_type")),
                 raw=item,
             )
-            for item in (items if isinstance(items, list) else ())
-            if isinstance(item, dict)
+            for item in objects_of(inner.get("detail"))
         ),
         next_cursor=text(more.get("next_cursor")),
         has_next=more.get("has_more") is True,

@@ -2,16 +2,16 @@
 
 A callback is a hint until its signature has been checked: anyone who knows the URL can
 post one. It may come twice, late, or out of order; the task's status decides, not the
-arrival. The vendor signs since 2026-08-07 when it is switched on, by the Standard Webhooks scheme
-(its callback page, with a vector that this module reproduces). Whether callbacks of the
-legacy interface are signed is stated nowhere.
+arrival. Since 2026-08-07 the vendor signs callbacks when signing is switched on, by the Standard
+Webhooks scheme (its callback page, with a test vector that this module reproduces). It does not
+state whether callbacks of the legacy interface are signed.
 
-Two kinds of errors are kept apart. Whatever the request brings (body, headers) ends in
-`CallbackVerificationError`, which a handler answers with 400. A mistake of the program (no
-secret, a time in milliseconds) is a `TypeError` or `ValueError` at every call, signed or not:
-answered by 400 it would refuse every callback without a trace.
+Two kinds of errors are kept apart. An error in the request (body, headers) raises
+`CallbackVerificationError`, which a handler answers with 400. A mistake of the program (no secret,
+a time in milliseconds) raises `TypeError` or `ValueError` at every call, signed or not: a handler
+that answered it with 400 would refuse every callback without a trace.
 
-No clock and no framework here: raw bytes, headers and the time are arguments.
+This module needs no clock and no framework: raw bytes, headers and the time are arguments.
 """
 
 from __future__ import annotations
@@ -29,16 +29,14 @@ from kling_sdk.results import Task
 from kling_sdk.wire import model_path, v1
 from kling_sdk.wire.messages import read_json
 
-__all__ = ["CallbackEvent", "check_signature", "parse_callback"]
-
 TOLERANCE: Final = 300  # s, both ways (vendor page)
 MAX_BODY: Final = 1024 * 1024
 LATEST: Final = 10**11  # s since 1970, the year 5138: a larger number counts milliseconds
 
 LATE: Final = 24 * 3600  # s; a callback that old is hardly a delayed one
 _EMULATED: Final = (
-    "; if an emulated Kling with another time than this computer's has signed it, pass its time, "
-    "now=mock.clock.time(), or let it sign in real time, mock.callbacks.timestamps = 'real'"
+    "; if an emulator whose clock differs from this computer's has signed it, pass the emulator's "
+    "time, now=mock.clock.time(), or let it sign in real time, mock.callbacks.timestamps = 'real'"
 )
 
 #: A request's headers: a mapping, or pairs as an ASGI server has them.
@@ -93,16 +91,19 @@ def parse_callback(
 
     Raises:
         CallbackVerificationError: the signature is missing, wrong or more than 300 s off,
-            or the body is no task. Answer 400.
+            or the body is not a task. Answer 400.
         TypeError: an argument is missing or of another type: a mistake of the program.
-        ValueError: a secret is empty or not base64, or *now* is no time in seconds, likewise.
+        ValueError: a secret is empty or not base64, or *now* is not a time in seconds: also a
+            mistake of the program.
     """
     body = _bytes(raw_body)
     webhook_id = None
     if verify:
         webhook_id = check_signature(body, headers, secrets, now)
     elif secrets is not None:
-        raise TypeError("verify=False checks no signature; leave secrets out, or verify")
+        raise TypeError(
+            "verify=False does not check signatures; leave out secrets, or leave out verify"
+        )
     task, generation = _read(body)
     return CallbackEvent(task, verify, webhook_id, generation)
 
@@ -112,37 +113,40 @@ def check_signature(
 ) -> str:
     """Return the delivery's id after checking its signature (Standard Webhooks).
 
-    For a receiver that has to read the body before it knows whose secret counts; everybody
-    else passes the secret to `parse_callback`.
+    Use it in a receiver that must read the body before it knows which secret applies; any other
+    receiver passes the secret to `parse_callback`.
 
     Args:
         body: As for `parse_callback`.
-        headers: As there.
-        secrets: As there.
-        now: As there.
+        headers: As for `parse_callback`.
+        secrets: As for `parse_callback`.
+        now: As for `parse_callback`.
 
     Raises:
         CallbackVerificationError: The signature is missing, wrong or more than 300 s off.
         TypeError: As for `parse_callback`.
-        ValueError: As there.
+        ValueError: As for `parse_callback`.
     """
     # The program's own arguments first: a mistake then shows with the first request of any kind.
     body, keys, moment = _bytes(body), _keys(secrets), _moment(now)
+    _check_size(body)  # before all of it is hashed
     webhook_id, timestamp, signatures = _signed_headers(headers)
     if not (timestamp.isdigit() and len(timestamp) < 13):
-        raise CallbackVerificationError("webhook-timestamp is no number of seconds")
+        raise CallbackVerificationError("webhook-timestamp is not a number of seconds")
     age = moment - int(timestamp)
     if abs(age) > TOLERANCE:
         raise CallbackVerificationError(_off(age))
     signed = f"{webhook_id}.{timestamp}.".encode() + body
-    wanted = [hmac.digest(key, signed, "sha256") for key in keys]
-    given = list(_given(signatures))
+    expected = [hmac.digest(key, signed, "sha256") for key in keys]
+    received = list(_v1_signatures(signatures))
     # Every pair is compared in constant time, whichever matches first.
-    matches = [hmac.compare_digest(one, other) for one in wanted for other in given]
+    matches = [
+        hmac.compare_digest(digest, signature) for digest in expected for signature in received
+    ]
     if not any(matches):
         raise CallbackVerificationError(
-            "the signature does not match: a forgery, another secret, or a body that is not "
-            "byte for byte what was received"
+            "the signature does not match: the callback is forged, another secret has signed it, "
+            "or raw_body is not byte for byte what was received"
         )
     return webhook_id
 
@@ -153,7 +157,7 @@ def _off(age: float) -> str:
     causes = "it was delayed or replayed, or now is ahead" if age > 0 else "now is behind"
     off = f"{abs(age):.0f} s {direction} now"
     text = f"the callback was signed {off}; it must be within {TOLERANCE} s: {causes}"
-    # A clock that is so far off was moved, or somebody tries an old callback.
+    # Either a clock this far off was changed, or an attacker replays an old callback.
     return f"{text}{_EMULATED}" if age < 0 or age > LATE else text
 
 
@@ -176,10 +180,10 @@ def _keys(secrets: object) -> tuple[bytes, ...]:
             "secrets is None; it must be the webhook secret, whsec_... (is its variable set?), "
             "or verify=False for callbacks that are not signed"
         )
-    given: object = (secrets,) if isinstance(secrets, str) else secrets
-    if isinstance(given, bytes | bytearray) or not isinstance(given, Iterable):
+    texts: object = (secrets,) if isinstance(secrets, str) else secrets
+    if isinstance(texts, bytes | bytearray) or not isinstance(texts, Iterable):
         raise TypeError(f"secrets is a {type(secrets).__name__}; it must be text, or a list of it")
-    keys = tuple(_key(secret) for secret in given)
+    keys = tuple(_key(secret) for secret in texts)
     if not keys:
         raise ValueError("secrets is empty; it must hold a webhook secret, whsec_...")
     return keys
@@ -195,7 +199,9 @@ def _key(secret: object) -> bytes:
             "a secret is not base64; it must be whsec_ and base64, as the vendor shows it"
         ) from None
     if not key:
-        raise ValueError("a secret is empty: a signature by it proves nothing; set its variable")
+        raise ValueError(
+            "a secret is empty, and a signature made with it proves nothing; set its variable"
+        )
     return key
 
 
@@ -204,7 +210,7 @@ def _moment(now: object) -> float:
         raise TypeError(f"now is {_kind(now)}; it must be a number of seconds: time.time()")
     if not abs(now) < LATEST:  # written so that NaN, which would switch the check off, is refused
         raise ValueError(
-            "now is no time in seconds since 1970; it must be time.time(), not milliseconds"
+            "now is not a time in seconds since 1970; it must be time.time(), not milliseconds"
         )
     return float(now)
 
@@ -221,17 +227,17 @@ def _signed_headers(headers: object) -> list[str]:
 
     Raises:
         CallbackVerificationError: one is missing, comes twice, or is not ASCII.
-        TypeError: *headers* are none: a mistake of the program.
+        TypeError: *headers* are not headers: a mistake of the program.
     """
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for name, value in _pairs(headers):
         key = _as_text(name, "name").lower()
         if key not in _SIGNED:
             continue
-        if key in found:
-            raise CallbackVerificationError(f"the callback has two headers {key}")
-        found[key] = _as_text(value, "value").strip()
-    values = [found.get(name, "") for name in _SIGNED]
+        if key in by_name:
+            raise CallbackVerificationError(f"the callback has the header {key} twice")
+        by_name[key] = _as_text(value, "value").strip()
+    values = [by_name.get(name, "") for name in _SIGNED]
     if not all(values):
         raise CallbackVerificationError(
             "the callback is not signed: webhook-id, webhook-timestamp or webhook-signature is "
@@ -262,7 +268,7 @@ def _as_text(value: object, what: str) -> str:
     raise TypeError(f"a header's {what} is {_kind(value)}; it must be text or bytes")
 
 
-def _given(signatures: str) -> Iterable[bytes]:
+def _v1_signatures(signatures: str) -> Iterable[bytes]:
     for item in signatures.split(" ")[:20]:
         version, comma, value = item.partition(",")
         if version == "v1" and comma:
@@ -272,9 +278,13 @@ def _given(signatures: str) -> Iterable[bytes]:
                 continue
 
 
-def _read(body: bytes) -> tuple[Task, str]:
+def _check_size(body: bytes) -> None:
     if len(body) > MAX_BODY:
         raise CallbackVerificationError(f"the body is larger than {MAX_BODY:,} bytes")
+
+
+def _read(body: bytes) -> tuple[Task, str]:
+    _check_size(body)
     try:
         data = read_json(body)
     except (ValueError, RecursionError):
@@ -282,7 +292,7 @@ def _read(body: bytes) -> tuple[Task, str]:
     if isinstance(data, dict) and isinstance(data.get("data"), dict) and "task_id" not in data:
         data = data["data"]  # one of the vendor's pages shows an envelope; no body seen had one
     if not isinstance(data, dict):
-        raise CallbackVerificationError("the body is no JSON object")
+        raise CallbackVerificationError("the body is not a JSON object")
     try:
         # One page of `/solutions` has `task_id` beside the words of the newer interface.
         if "task_id" in data and "status" not in data:
@@ -290,7 +300,9 @@ def _read(body: bytes) -> tuple[Task, str]:
         else:
             task, generation = model_path.task_from(data), "new"
     except TransportError as error:
-        raise CallbackVerificationError(f"the body is no task: {error}") from None
+        raise CallbackVerificationError(f"the body is not a task: {error}") from None
     if not task.task_id.isprintable():  # half of a surrogate pair cannot even be logged
-        raise CallbackVerificationError("the body is no task: its id holds control characters")
+        raise CallbackVerificationError(
+            "the body is not a task: its id contains control characters"
+        )
     return task, generation

@@ -1,4 +1,4 @@
-"""`Kling` and `AsyncKling`: thin twins. Their decisions stand in `kling_sdk.flows`.
+"""`Kling` and `AsyncKling`: thin twins. Every decision is made in `kling_sdk.flows`.
 
 A client is cheap to hold and meant to be shared: one per process and account, used from
 any number of threads (`Kling`) or tasks (`AsyncKling`). Connections open on first use.
@@ -6,12 +6,12 @@ any number of threads (`Kling`) or tasks (`AsyncKling`). Connections open on fir
 
 from __future__ import annotations
 
-import os
-import ssl
+import math
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Callable,
+    Collection,
     Iterable,
     Iterator,
     Mapping,
@@ -19,31 +19,37 @@ from collections.abc import (
 )
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self
 
-from kling_sdk import operations
-from kling_sdk.attributes import resource
-from kling_sdk.client_base import ClientBase
+from kling_sdk.attributes import resources
+from kling_sdk.client_base import ClientBase, a_request
 from kling_sdk.downloads import AsyncDownloads, Downloads
-from kling_sdk.resources import call_options, wait_options
+from kling_sdk.errors import RequestValidationError
+from kling_sdk.flows import Context, Flow, Operation, once, repeat
+from kling_sdk.hidden import private
+from kling_sdk.resources import (
+    AsyncRunner,
+    SyncRunner,
+    call_options,
+    request_operation,
+    wait_options,
+)
 from kling_sdk.results import Outcome, Task
-from kling_sdk.runner import AsyncRunner, Shared, SyncRunner, async_transport, sync_transport
-from kling_sdk.settings import ClientSettings, settings_from
-from kling_sdk.transports import Clock
+from kling_sdk.transports.shared import async_transport, sync_transport
+from kling_sdk.wire import HttpCall, Reply
 
 if TYPE_CHECKING:
-    from kling_sdk import _signatures as typed
-    from kling_sdk._signatures import OptionOverrides
+    from kling_sdk._signatures import AsyncResources, Resources
     from kling_sdk.account import AccountResource, AsyncAccountResource
     from kling_sdk.endpoints.base import Request
+    from kling_sdk.flows.batch_input import Requests
     from kling_sdk.solutions import AsyncSolutions, Solutions
     from kling_sdk.tasks import AnyTaskResource, AsyncAnyTaskResource
-    from kling_sdk.wire import Reply
+else:
+    Resources, AsyncResources = resources(""), resources("Async")
 
-__all__ = ["AsyncKling", "Kling"]
 
-
-class Kling(ClientBase, Downloads):
+class Kling(Resources, ClientBase, Downloads):
     """A client of the Kling AI video API.
 
     Example:
@@ -81,89 +87,8 @@ class Kling(ClientBase, Downloads):
     """
 
     _open_transport = staticmethod(sync_transport)
-
-    text2video: typed.TextToVideoResource = resource("text2video")
-    image2video: typed.ImageToVideoResource = resource("image2video")
-    omni_video: typed.OmniVideoResource = resource("omni-video")
-    multi_image2video: typed.MultiImageToVideoResource = resource("multi-image2video")
-    video_extend: typed.VideoExtendResource = resource("video-extend")
-    image_generation: typed.ImageGenerationResource = resource("image-generation")
-    omni_image: typed.OmniImageGenerationResource = resource("omni-image")
-    multi_image2image: typed.MultiImageToImageResource = resource("multi-image2image")
-    image_expand: typed.ImageExpandResource = resource("image-expand")
-    virtual_try_on: typed.VirtualTryOnResource = resource("virtual-try-on")
-    motion_control: typed.MotionControlResource = resource("motion-control")
-    effects: typed.VideoEffectsResource = resource("effects")
-    avatar: typed.AvatarResource = resource("avatar")
-    lip_sync: typed.LipSyncResource = resource("lip-sync")
-    advanced_lip_sync: typed.AdvancedLipSyncResource = resource("advanced-lip-sync")
-    identify_face: typed.IdentifyFaceResource = resource("identify-face")
-    text_to_audio: typed.TextToAudioResource = resource("text-to-audio")
-    video_to_audio: typed.VideoToAudioResource = resource("video-to-audio")
-    tts: typed.TextToSpeechResource = resource("tts")
-    voices: typed.CustomVoiceResource = resource("voices")
-    elements: typed.CustomElementResource = resource("elements")
-    ai_multi_shot: typed.AiMultiShotResource = resource("ai-multi-shot")
-    multi_elements: typed.MultiElementsResource = resource("multi-elements")
-    recognize_image: typed.RecognizeImageResource = resource("recognize-image")
-
-    def __init__(
-        self,
-        key: str | None = None,
-        *,
-        access_key: str | None = None,
-        secret_key: str | None = None,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        region: Literal["global", "cn"] | None = None,
-        http_client: Any = None,
-        trust_env: bool = True,
-        ssl_context: ssl.SSLContext | None = None,
-        clock: Clock | None = None,
-        **options: Unpack[OptionOverrides],
-    ) -> None:
-        """Make a client. Nothing is opened or sent yet.
-
-        Args:
-            key: `AK|SK` or an API key; several of the same account, one per line, are tried
-                in turn when the server refuses one, and the first that the interface takes is
-                used. Without any key the environment is read: `KLING_ACCESS_KEY` and
-                `KLING_SECRET_KEY`, `KLING_API_KEY`, or all three, which must be of one account.
-            access_key: Access key, with *secret_key*.
-            secret_key: Secret key.
-            api_key: Static API key.
-            base_url: Where the API is; None takes `KLING_BASE_URL`, or the server of *region*.
-            region: The vendor's server: `global` is `https://api-singapore.klingai.com`, `cn`
-                (for accounts in China) is `https://api-beijing.klingai.com`. None takes
-                `KLING_REGION`, or `global`. Not together with *base_url*.
-            http_client: A client of httpx or httpx2 to use; it stays yours to close.
-            trust_env: False to connect directly, although `HTTP_PROXY`, `HTTPS_PROXY` or
-                `ALL_PROXY` is set. An *http_client* keeps its own setting.
-            ssl_context: Which certificates are trusted, and a client certificate if there is one;
-                None trusts the authorities of `certifi`, or those that `SSL_CERT_FILE` names. An
-                *http_client* keeps its own setting.
-            clock: Where the time comes from; None takes the system's.
-            **options: See `Options`.
-
-        Raises:
-            ValueError: no key was given or found, or a value makes no sense.
-        """
-        settings = settings_from(
-            os.environ,
-            key,
-            access_key,
-            secret_key,
-            api_key,
-            base_url,
-            clock,
-            options,
-            region=region,
-        )
-        self._connect(settings, http_client, trust_env=trust_env, ssl_context=ssl_context)
-
-    def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
-        super()._set_up(settings, shared)
-        self._runner = SyncRunner(settings, shared)
+    _runner_class = SyncRunner
+    _runner: SyncRunner
 
     @property
     def tasks(self) -> AnyTaskResource:
@@ -181,7 +106,7 @@ class Kling(ClientBase, Downloads):
 
     @property
     def account(self) -> AccountResource:
-        """What the account has, and what it was charged."""
+        """The account's resource packs and charges."""
         from kling_sdk.account import AccountResource  # few programs ask for it
 
         return AccountResource(self._runner)
@@ -200,8 +125,11 @@ class Kling(ClientBase, Downloads):
             timeout: Seconds one attempt may take; None takes the client's.
             extra_headers: Further headers; see `Options.extra_headers`. None takes the client's.
         """
+        from kling_sdk.flows.create import create
+
+        operation = request_operation("create", create, _task_request(request))
         options = call_options(timeout=timeout, extra_headers=extra_headers)
-        return self._runner.run(operations.submit(request), **options)
+        return self._runner.run(operation, **options)
 
     def wait_all(
         self, tasks: Iterable[Task | str], *, timeout: float | None = None
@@ -209,24 +137,24 @@ class Kling(ClientBase, Downloads):
         """Wait for tasks of any endpoints; return how each ended, in the order given.
 
         Args:
-            tasks: The tasks, as `create` returned them, or their task ids or external ids. For
-                a bare id the endpoints are asked in turn until one knows it, at most one
-                request for each; a relay needs one.
+            tasks: The tasks, as `create` returned them, or their task ids or external ids. A bare
+                id is looked up at one endpoint after the other until one knows it, with at most one
+                request for each; a relay needs only one.
             timeout: Seconds to wait; None takes the client's `wait_timeout`.
         """
-        work = operations.wait_many("wait_all", tasks)
+        work = _wait_many("wait_all", tasks)
         return sorted(self._runner.stream(work, **wait_options(timeout)), key=_place)
 
     def as_completed(
         self, tasks: Iterable[Task | str], *, timeout: float | None = None
     ) -> Iterator[Outcome]:
         """Yield how each task ended, as it ends; see `wait_all`."""
-        work = operations.wait_many("as_completed", tasks)
+        work = _wait_many("as_completed", tasks)
         return self._runner.stream(work, **wait_options(timeout))
 
     def run_many(
         self,
-        requests: Iterable[Request],
+        requests: Requests,
         *,
         max_concurrent: int | None = None,
         timeout: float | None = None,
@@ -235,29 +163,40 @@ class Kling(ClientBase, Downloads):
     ) -> Iterator[Outcome]:
         """Create a task per request, as slots allow, and yield how each ended, as it ends.
 
-        Creates run at the same time, in threads of their own, and tasks are watched meanwhile.
-        After a refusal that holds for the whole account (no units, a refused key) nothing more
-        is created; tasks that were created are watched to their end. Every request that was
-        taken has one outcome: a task, or the error that says what became of it;
-        `NotCreatedError` means that nothing was created for it.
+        Creates run in parallel, in threads of their own, while the tasks are watched. After a
+        refusal that holds for the whole account (no units, a refused key) nothing more is created;
+        tasks that were created are watched to their end. Every request that was taken has one
+        outcome: a task, or the error that says what happened to it; `NotCreatedError` means that
+        nothing was created for it.
 
         Args:
-            requests: Requests of any endpoints. A request is taken when a slot is free for it;
-                while the number of slots is not known, up to 8 are on their way at once. When
-                nothing more is created, a collection's other requests end as `NotCreatedError`,
-                and an iterator is not read any further.
-            max_concurrent: Most tasks that are open or being created; None learns it from the
-                server's 1303.
-            timeout: Seconds the whole call may take; None sets no limit. A task that has not
-                ended then is an outcome with `WaitTimeoutError`, after a last look, and goes on.
-                That look, and finding out about a create whose answer was lost, may take longer
+            requests: Requests of any endpoints; or a mapping of names to requests, or pairs of
+                both. A request with a name gets the id `external_id_for(request, name)`, unless it
+                has one, so the same batch can be started again, and its `Outcome` has the name. A
+                request is taken when a slot is free for it; while the number of slots is not
+                known, up to 8 are on their way at once. When nothing more is created, a
+                collection's other requests end as `NotCreatedError`, and an iterator is not read
+                any further.
+            max_concurrent: Maximum number of tasks that are open or being created; None learns it
+                from the server's 1303.
+            timeout: Seconds the whole call may take; None sets no limit. A task that has not ended
+                by then is polled once more, has an outcome with `WaitTimeoutError`, and goes on.
+                That poll, and the look-up of a create whose response was lost, may exceed the limit
                 by the client's `timeout` (30 s).
             on_update: Called with the task whenever its status has changed; what it raises is
                 logged.
-            max_units: Most units that all requests together may cost, by their estimates; the
-                first request that does not fit ends the creating. None sets no limit.
+            max_units: Maximum units that all requests together may cost, by their estimates;
+                nothing more is created after the first request that does not fit. None sets no
+                limit. A task that an earlier create made costs nothing: when units run short, a
+                request with an `external_task_id` or a name is looked up before it ends as
+                `NotCreatedError`.
+
+        Raises:
+            RequestValidationError: two different requests of a collection share an
+                `external_task_id`, or a name cannot be part of an id; nothing was sent. From an
+                iterator, the second request ends with this error instead.
         """
-        work = operations.run_many(requests, max_concurrent, timeout, max_units, reads_async=False)
+        work = _run_many(requests, max_concurrent, timeout, max_units, reads_async=False)
         return self._runner.stream(work, **wait_options(None, on_update))
 
     def request(
@@ -268,7 +207,7 @@ class Kling(ClientBase, Downloads):
         json: Mapping[str, Any] | Sequence[Any] | None = None,
         params: Mapping[str, str | int] | None = None,
     ) -> Any:
-        """Call what this package does not wrap, signed; return the reply's payload.
+        """Call a path that this package does not wrap, signed; return the response's payload.
 
         A GET is repeated as `get` is; anything else is sent once.
 
@@ -278,7 +217,8 @@ class Kling(ClientBase, Downloads):
             json: Body.
             params: Query parameters.
         """
-        return self._runner.run(operations.request(method, path, json, params))
+        json = private(json)
+        return self._runner.run(_path_operation(method, path, json, params))
 
     def request_raw(
         self,
@@ -289,7 +229,8 @@ class Kling(ClientBase, Downloads):
         params: Mapping[str, str | int] | None = None,
     ) -> Reply:
         """Call once and return status, headers and body as they came; see `request`."""
-        return self._runner.run(operations.raw_request(method, path, json, params))
+        json = private(json)
+        return self._runner.run(_raw_path_operation(method, path, json, params))
 
     def close(self) -> None:
         """Close what this client opened. Copies made by `with_options` close with it."""
@@ -308,7 +249,7 @@ class Kling(ClientBase, Downloads):
         self.close()
 
 
-class AsyncKling(ClientBase, AsyncDownloads):
+class AsyncKling(AsyncResources, ClientBase, AsyncDownloads):
     """The async twin of `Kling`: the same names, awaited.
 
     Example:
@@ -320,64 +261,8 @@ class AsyncKling(ClientBase, AsyncDownloads):
     """
 
     _open_transport = staticmethod(async_transport)
-
-    text2video: typed.AsyncTextToVideoResource = resource("text2video")
-    image2video: typed.AsyncImageToVideoResource = resource("image2video")
-    omni_video: typed.AsyncOmniVideoResource = resource("omni-video")
-    multi_image2video: typed.AsyncMultiImageToVideoResource = resource("multi-image2video")
-    video_extend: typed.AsyncVideoExtendResource = resource("video-extend")
-    image_generation: typed.AsyncImageGenerationResource = resource("image-generation")
-    omni_image: typed.AsyncOmniImageGenerationResource = resource("omni-image")
-    multi_image2image: typed.AsyncMultiImageToImageResource = resource("multi-image2image")
-    image_expand: typed.AsyncImageExpandResource = resource("image-expand")
-    virtual_try_on: typed.AsyncVirtualTryOnResource = resource("virtual-try-on")
-    motion_control: typed.AsyncMotionControlResource = resource("motion-control")
-    effects: typed.AsyncVideoEffectsResource = resource("effects")
-    avatar: typed.AsyncAvatarResource = resource("avatar")
-    lip_sync: typed.AsyncLipSyncResource = resource("lip-sync")
-    advanced_lip_sync: typed.AsyncAdvancedLipSyncResource = resource("advanced-lip-sync")
-    identify_face: typed.AsyncIdentifyFaceResource = resource("identify-face")
-    text_to_audio: typed.AsyncTextToAudioResource = resource("text-to-audio")
-    video_to_audio: typed.AsyncVideoToAudioResource = resource("video-to-audio")
-    tts: typed.AsyncTextToSpeechResource = resource("tts")
-    voices: typed.AsyncCustomVoiceResource = resource("voices")
-    elements: typed.AsyncCustomElementResource = resource("elements")
-    ai_multi_shot: typed.AsyncAiMultiShotResource = resource("ai-multi-shot")
-    multi_elements: typed.AsyncMultiElementsResource = resource("multi-elements")
-    recognize_image: typed.AsyncRecognizeImageResource = resource("recognize-image")
-
-    def __init__(
-        self,
-        key: str | None = None,
-        *,
-        access_key: str | None = None,
-        secret_key: str | None = None,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        region: Literal["global", "cn"] | None = None,
-        http_client: Any = None,
-        trust_env: bool = True,
-        ssl_context: ssl.SSLContext | None = None,
-        clock: Clock | None = None,
-        **options: Unpack[OptionOverrides],
-    ) -> None:
-        """Make a client; see `Kling`. *http_client* may be an `aiohttp.ClientSession` too."""
-        settings = settings_from(
-            os.environ,
-            key,
-            access_key,
-            secret_key,
-            api_key,
-            base_url,
-            clock,
-            options,
-            region=region,
-        )
-        self._connect(settings, http_client, trust_env=trust_env, ssl_context=ssl_context)
-
-    def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
-        super()._set_up(settings, shared)
-        self._runner = AsyncRunner(settings, shared)
+    _runner_class = AsyncRunner
+    _runner: AsyncRunner
 
     @property
     def tasks(self) -> AsyncAnyTaskResource:
@@ -395,7 +280,7 @@ class AsyncKling(ClientBase, AsyncDownloads):
 
     @property
     def account(self) -> AsyncAccountResource:
-        """What the account has, and what it was charged; see `Kling.account`."""
+        """The account's resource packs and charges; see `Kling.account`."""
         from kling_sdk.account import AsyncAccountResource  # as above
 
         return AsyncAccountResource(self._runner)
@@ -408,8 +293,11 @@ class AsyncKling(ClientBase, AsyncDownloads):
         extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task from a request of any endpoint; see `Kling.submit`."""
+        from kling_sdk.flows.create import create
+
+        operation = request_operation("create", create, _task_request(request))
         options = call_options(timeout=timeout, extra_headers=extra_headers)
-        return await self._runner.run(operations.submit(request), **options)
+        return await self._runner.run(operation, **options)
 
     async def wait_all(
         self,
@@ -418,7 +306,7 @@ class AsyncKling(ClientBase, AsyncDownloads):
         timeout: float | None = None,  # noqa: ASYNC109 - the twin's parameter; it bounds polls
     ) -> list[Outcome]:
         """Wait for tasks of any endpoints; see `Kling.wait_all`."""
-        work = operations.wait_many("wait_all", tasks)
+        work = _wait_many("wait_all", tasks)
         outcomes = self._runner.stream(work, **wait_options(timeout))
         return sorted([item async for item in outcomes], key=_place)
 
@@ -426,12 +314,12 @@ class AsyncKling(ClientBase, AsyncDownloads):
         self, tasks: Iterable[Task | str], *, timeout: float | None = None
     ) -> AsyncIterator[Outcome]:
         """Yield how each task ended, as it ends; see `Kling.as_completed`."""
-        work = operations.wait_many("as_completed", tasks)
+        work = _wait_many("as_completed", tasks)
         return self._runner.stream(work, **wait_options(timeout))
 
     def run_many(
         self,
-        requests: Iterable[Request] | AsyncIterable[Request],
+        requests: Requests | AsyncIterable[Request | tuple[str, Request]],
         *,
         max_concurrent: int | None = None,
         timeout: float | None = None,
@@ -440,10 +328,10 @@ class AsyncKling(ClientBase, AsyncDownloads):
     ) -> AsyncIterator[Outcome]:
         """Create a task per request and yield how each ended; see `Kling.run_many`.
 
-        *requests* may be an async iterable, too; at most one request of it is read ahead.
-        Creates and looks are tasks of the running event loop.
+        *requests* may also be an async iterable; at most one request of it is read ahead. Creates
+        and polls are tasks of the running event loop.
         """
-        work = operations.run_many(requests, max_concurrent, timeout, max_units, reads_async=True)
+        work = _run_many(requests, max_concurrent, timeout, max_units, reads_async=True)
         return self._runner.stream(work, **wait_options(None, on_update))
 
     async def request(
@@ -454,8 +342,9 @@ class AsyncKling(ClientBase, AsyncDownloads):
         json: Mapping[str, Any] | Sequence[Any] | None = None,
         params: Mapping[str, str | int] | None = None,
     ) -> Any:
-        """Call what this package does not wrap; see `Kling.request`."""
-        return await self._runner.run(operations.request(method, path, json, params))
+        """Call a path that this package does not wrap; see `Kling.request`."""
+        json = private(json)
+        return await self._runner.run(_path_operation(method, path, json, params))
 
     async def request_raw(
         self,
@@ -466,7 +355,8 @@ class AsyncKling(ClientBase, AsyncDownloads):
         params: Mapping[str, str | int] | None = None,
     ) -> Reply:
         """Call once and return status, headers and body; see `Kling.request_raw`."""
-        return await self._runner.run(operations.raw_request(method, path, json, params))
+        json = private(json)
+        return await self._runner.run(_raw_path_operation(method, path, json, params))
 
     async def close(self) -> None:
         """Close what this client opened; see `Kling.close`."""
@@ -487,3 +377,103 @@ class AsyncKling(ClientBase, AsyncDownloads):
 
 def _place(outcome: Outcome) -> int:
     return outcome.index
+
+
+def _task_request(request: Request) -> Request:
+    """Return a request for a task, or raise TypeError."""
+    record = a_request("submit", request).record
+    if record.returns is not None:
+        raise TypeError(
+            f"a {type(request).__name__} does not make a task; use {record.takes_prepared}"
+        )
+    return request
+
+
+def _wait_many(name: str, tasks: Iterable[Task | str]) -> Operation[None]:
+    """Return the operation of `wait_all` or `as_completed`; *name* is one of the two."""
+    from kling_sdk.flows.many import wait_many
+
+    argument: object = tasks  # a caller may not run a type checker
+    if not isinstance(argument, Iterable) or isinstance(argument, str):
+        raise TypeError(f"{name} takes several tasks, not a {type(argument).__name__}")
+    items = list(tasks)
+    for item in items:
+        if not isinstance(item, Task | str):
+            raise TypeError(f"{name} takes tasks or their ids, not a {type(item).__name__}")
+    return Operation(name, lambda ctx: wait_many(ctx, items), about={"tasks": len(items)})
+
+
+def _run_many(
+    requests: Requests | AsyncIterable[Request | tuple[str, Request]],
+    max_concurrent: int | None,
+    timeout: float | None,
+    max_units: Decimal | int | None,
+    *,
+    reads_async: bool,
+) -> Operation[None]:
+    """Return the operation of `run_many`; *reads_async* allows an async iterable."""
+    from kling_sdk.flows.batch_input import check_all
+    from kling_sdk.flows.many import RunLimits, run_many
+
+    _check_limit("max_concurrent", max_concurrent, int, 1)
+    _check_limit("timeout", timeout, (int, float), 0)
+    _check_limit("max_units", max_units, (int, float, Decimal), 0)
+    argument: object = requests  # a caller may not run a type checker
+    if not isinstance(argument, Iterable | AsyncIterable) or isinstance(argument, str):
+        raise TypeError(f"run_many takes several requests, not a {type(argument).__name__}")
+    if isinstance(argument, AsyncIterable) and not reads_async:
+        raise TypeError("only AsyncKling's run_many takes an async iterable")
+    if isinstance(requests, Collection):
+        check_all(requests)
+    if max_units is None:
+        limits = RunLimits(max_concurrent, timeout)
+    else:
+        from kling_sdk.prices import cost_of  # only a ceiling needs the price list
+
+        limits = RunLimits(max_concurrent, timeout, Decimal(max_units), cost_of)
+    about = {"tasks": len(requests)} if isinstance(requests, Collection) else {}
+    return Operation("run_many", lambda ctx: run_many(ctx, requests, limits), about=about)
+
+
+def _check_limit(name: str, limit: Any, kinds: Any, minimum: int) -> None:
+    if limit is None:
+        return
+    if isinstance(limit, bool) or not isinstance(limit, kinds):
+        kind = "a whole number" if kinds is int else "a number"
+        raise TypeError(f"{name} is a {type(limit).__name__}; it must be {kind}, or None")
+    if math.isnan(limit) or limit < minimum:
+        raise ValueError(f"{name} is {limit}; it must be {minimum} or more, or None")
+
+
+def _path_operation(
+    method: str, path: str, json: Any, params: Mapping[str, str | int] | None
+) -> Operation[Any]:
+    """Return the operation of `request`."""
+
+    def start(ctx: Context) -> Flow[Any]:
+        send = repeat if method.upper() in {"GET", "HEAD"} else once
+        return send(ctx, _call(method, path, json, params), ctx.wire.data)
+
+    return Operation("request", start)
+
+
+def _raw_path_operation(
+    method: str, path: str, json: Any, params: Mapping[str, str | int] | None
+) -> Operation[Reply]:
+    """Return the operation of `request_raw`."""
+
+    def read(reply: Reply) -> Reply:
+        return reply._replace(body=bytes(reply.body))  # to be seen
+
+    return Operation("request_raw", lambda ctx: once(ctx, _call(method, path, json, params), read))
+
+
+def _call(method: str, path: str, json: Any, params: Mapping[str, str | int] | None) -> HttpCall:
+    # The key goes along, so it must not be possible to name another host.
+    if not path.startswith("/") or path.startswith("//"):
+        raise RequestValidationError("path", "is not a path", "a path such as /v1/videos/lip-sync")
+    from kling_sdk.endpoints.checks import require_json  # few programs call other paths
+
+    for name, value in (("path", path), ("params", params), ("json", json)):
+        require_json(name, value)
+    return HttpCall(method.upper(), path, params=params, json=json)

@@ -1,36 +1,93 @@
-"""What both clients have in common: everything that sends nothing."""
+"""The base of both clients: everything that sends no request."""
 
 from __future__ import annotations
 
 import os
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
 
-from kling_sdk import operations
+from kling_sdk.hidden import hide
 from kling_sdk.logs import log_as_environment_says
-from kling_sdk.runner import Shared
-from kling_sdk.settings import ClientSettings, settings_from
+from kling_sdk.settings import ClientSettings, environment, settings_from
+from kling_sdk.spelling import Suggesting
 from kling_sdk.transports import Clock
+from kling_sdk.transports.shared import Shared
 
 if TYPE_CHECKING:
     from kling_sdk._signatures import OptionOverrides
     from kling_sdk.endpoints.base import Request
     from kling_sdk.prices import Estimate
 
-__all__ = ["ClientBase"]
 
-
-class ClientBase:
+class ClientBase(Suggesting):
     """A client's settings and connections; `Kling` and `AsyncKling` add the calls."""
 
     _open_transport: ClassVar[Callable[..., Any]]
+    _runner_class: ClassVar[type[Any]]
     _settings: ClientSettings
     _shared: Shared
+
+    def __init__(
+        self,
+        key: str | None = None,
+        *,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        region: Literal["global", "cn"] | None = None,
+        http_client: Any = None,
+        trust_env: bool = True,
+        ssl_context: ssl.SSLContext | None = None,
+        clock: Clock | None = None,
+        **options: Unpack[OptionOverrides],
+    ) -> None:
+        """Make a client. Nothing is opened or sent yet.
+
+        Args:
+            key: `AK|SK` or an API key; several of the same account, one per line, are tried
+                in turn when the server refuses one, and the first that the interface takes is
+                used. Without any key the environment is read: `KLING_ACCESS_KEY` and
+                `KLING_SECRET_KEY`, `KLING_API_KEY`, or all three, which must be of one account.
+            access_key: Access key, with *secret_key*.
+            secret_key: Secret key.
+            api_key: Static API key.
+            base_url: Where the API is; None takes `KLING_BASE_URL`, or the server of *region*.
+            region: The vendor's server: `global` is `https://api-singapore.klingai.com`, `cn`
+                (for accounts in China) is `https://api-beijing.klingai.com`. None takes
+                `KLING_REGION`, or `global`. Not together with *base_url*.
+            http_client: A client of httpx or httpx2 to use; for `AsyncKling` an async one, or an
+                `aiohttp.ClientSession`. It remains yours to close.
+            trust_env: False to connect directly, although `HTTP_PROXY`, `HTTPS_PROXY` or
+                `ALL_PROXY` is set. An *http_client* keeps its own setting.
+            ssl_context: Which certificates are trusted, and a client certificate if there is one;
+                None trusts the authorities of `certifi`, or those that `SSL_CERT_FILE` names. An
+                *http_client* keeps its own setting.
+            clock: The source of time; None takes the system's clocks.
+            **options: See `Options`.
+
+        Raises:
+            ValueError: no key was given or found, or a value is invalid.
+        """
+        key, access_key, secret_key, api_key = map(hide, (key, access_key, secret_key, api_key))
+        settings = settings_from(
+            environment(),
+            key,
+            access_key,
+            secret_key,
+            api_key,
+            base_url,
+            clock,
+            options,
+            region=region,
+        )
+        self._connect(settings, http_client, trust_env=trust_env, ssl_context=ssl_context)
 
     def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
         log_as_environment_says(os.environ)
         self._settings, self._shared = settings, shared
+        self._runner = self._runner_class(settings, shared)
 
     def _connect(
         self,
@@ -71,8 +128,9 @@ class ClientBase:
             trust_env: See `Kling`.
             ssl_context: See `Kling`.
             clock: See `Kling`.
-            **options: See `Kling`.
+            **options: See `Options`.
         """
+        token = hide(token)
         settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
         client = cls.__new__(cls)
         client._connect(  # noqa: SLF001 - our own
@@ -98,7 +156,23 @@ class ClientBase:
         Args:
             request: A request of any endpoint, such as `TextToVideo(prompt="...")`.
         """
-        return operations.estimate(request)
+        from kling_sdk.prices import estimate
+
+        return estimate(a_request("estimate", request))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._settings.wire.name} {self._settings.base_url}>"
+        return f"<{type(self).__name__} {self._settings.ctx.wire.name} {self._settings.base_url}>"
+
+
+def a_request(name: str, request: Request) -> Request:
+    """Return a request of any endpoint, or raise TypeError."""
+    from kling_sdk.endpoints.base import Request
+
+    argument: object = request  # a caller may not run a type checker
+    if not isinstance(argument, Request):
+        raise TypeError(
+            f'{name} takes a request, such as TextToVideo(prompt="..."), '
+            f"not a {type(request).__name__}; a body as a mapping goes to "
+            "the submit of its endpoint, such as kling.text2video.submit"
+        )
+    return request

@@ -2,14 +2,14 @@
 
 ```
 KlingError                        root; carries the task reference where there is one
-├── KlingAPIError                 the server answered, and refused
+├── KlingAPIError                 the server refused the request
 │   ├── AuthenticationError       1000-1004: key missing, wrong, not yet valid or expired
 │   ├── AccountError              1100-1102: account disabled, in arrears, no units left
 │   ├── PermissionDeniedError     1103: this key may not use this API or model
 │   ├── InvalidRequestError       1200-1201: a field or value is not accepted
 │   │   ├── AlreadyDeletedError   1201: the voice or element was deleted before
 │   │   ├── AlreadyExistsError    1201: the external_task_id was used before
-│   │   └── ConflictError         it was used by another endpoint or, says a relay, request
+│   │   └── ConflictError         another endpoint or, on a relay, request has used it
 │   ├── NotFoundError             1202-1203, HTTP 404, and 1201 "Task not found"
 │   ├── ContentPolicyError        1300-1301: prompt or picture refused
 │   ├── RateLimitError            1302: too many requests; wait and repeat
@@ -17,11 +17,11 @@ KlingError                        root; carries the task reference where there i
 │   ├── IPNotAllowedError         1304: the caller's address is not on the allow-list
 │   ├── RequestInProgressError    a relay is still sending an earlier create with this id
 │   └── ServerError               5000-5002 and any HTTP 5xx
-├── TransportError                no answer: refused, reset, timed out, unreadable
+├── TransportError                no response: refused, reset, timed out, unreadable
 │   └── UnreachableError          the address is wrong, or nothing serves there
 ├── OutcomeUnknownError           a create may or may not have been accepted
 ├── NotCreatedError               `run_many` had stopped creating before this request
-├── TaskFailedError               the task ended as `failed`
+├── TaskFailedError               the task ended as `failed`, `cancelled` or `expired`
 ├── EmptyResultError              the task ended as `succeed`, without a result
 ├── WaitTimeoutError              the wait's deadline passed (also a `TimeoutError`)
 ├── WaitCancelledError            the wait was called off; the task goes on
@@ -31,8 +31,8 @@ KlingError                        root; carries the task reference where there i
 ```
 
 Codes and their meaning: the vendor's error page (confidence: several official copies
-agree). HTTP 429 is not one thing: 1100-1102 and 1304 do not pass by waiting, 1302 and
-1303 do.
+agree). HTTP 429 has several meanings: waiting does not help with 1100-1102 and 1304, but does with
+1302 and 1303.
 
 Texts carry the task, the code and the request id, never a key, a prompt or a signed
 URL. Every error pickles, so it survives a process pool or a task queue.
@@ -43,38 +43,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
+from kling_sdk.printable import printable
+
 if TYPE_CHECKING:
     from kling_sdk.results import Task
-
-__all__ = [
-    "AccountError",
-    "AlreadyDeletedError",
-    "AlreadyExistsError",
-    "AuthenticationError",
-    "CallbackVerificationError",
-    "ConcurrencyLimitError",
-    "ConflictError",
-    "ContentPolicyError",
-    "DownloadError",
-    "EmptyResultError",
-    "IPNotAllowedError",
-    "InvalidRequestError",
-    "KlingAPIError",
-    "KlingError",
-    "NotCreatedError",
-    "NotFoundError",
-    "OutcomeUnknownError",
-    "PermissionDeniedError",
-    "RateLimitError",
-    "RequestInProgressError",
-    "RequestValidationError",
-    "ServerError",
-    "TaskFailedError",
-    "TransportError",
-    "UnreachableError",
-    "WaitCancelledError",
-    "WaitTimeoutError",
-]
 
 
 def _rebuild(cls: type[KlingError], message: str, state: dict[str, Any]) -> KlingError:
@@ -102,7 +74,7 @@ class KlingError(Exception):
         return _rebuild, (type(self), str(self.args[0]) if self.args else "", self.__dict__)
 
     def about(self, *, task_id: str | None = None, external_task_id: str | None = None) -> Self:
-        """Note which task this error concerns, where that is not known yet; return self."""
+        """Set the task that this error concerns, unless it is known already; return self."""
         self.task_id = self.task_id or task_id
         self.external_task_id = self.external_task_id or external_task_id
         return self
@@ -117,24 +89,24 @@ class KlingError(Exception):
             )
             if value and value not in text
         ]
-        return f"{text} [{', '.join(about)}]" if about else text
+        return printable(f"{text} [{', '.join(about)}]" if about else text)
 
 
 class KlingAPIError(KlingError):
-    """The server answered with a refusal.
+    """The server refused the request.
 
-    `over_used_connection` is this package's own: an error names no task, so the reply may
-    have belonged to an earlier request on its connection.
+    `over_used_connection` is for this package's own use: an error does not name a task, so the
+    response may have belonged to an earlier request on its connection.
 
     Attributes:
-        code: Kling's service code (1000-5002), or 0 when the reply had none.
-        http_status: HTTP status of the reply.
+        code: Kling's service code (1000-5002), or 0 when the response had none.
+        http_status: HTTP status of the response.
         message: The server's own text, without what it quotes of the request's prompt.
-        request_id: The id to quote to the vendor's support; "" when the reply had none.
+        request_id: The id to quote to the vendor's support; "" when the response had none.
         retryable: True when the same request can pass later without a change.
         retry_after: Seconds the server asked to wait, or None if it gave none.
-        is_refusal: True when the reply proves that nothing was created: it has a documented
-            code other than 5000-5002, or is a complete error reply with a 4xx status. A 409
+        is_refusal: True when the response proves that nothing was created: it has a documented
+            code other than 5000-5002, or is a complete error response with a 4xx status. A 409
             proves it only as `ConflictError`.
     """
 
@@ -161,13 +133,13 @@ class KlingAPIError(KlingError):
         self.reword(message)
 
     def reword(self, message: str) -> None:
-        """Replace the server's text, in the error's message as well."""
+        """Replace the server's text, also in the error's message."""
         parts = [f"HTTP {self.http_status}"]
         if self.code:
             parts.append(f"code {self.code}")
         if self.request_id:
             parts.append(f"request_id {self.request_id}")
-        self.message = message
+        self.message = message = printable(message)
         self.args = (f"{message or 'no message'} ({', '.join(parts)})",)
 
 
@@ -226,7 +198,7 @@ class IPNotAllowedError(KlingAPIError):
 class RequestInProgressError(KlingAPIError):
     """409 `request_in_progress` of a relay: it is still sending an earlier create with this id.
 
-    A create is then repeated and looked up as if it had not been answered, so it never raises
+    A create is then repeated and looked up as if no response had come, so it never raises
     this; `client.request` may.
     """
 
@@ -236,7 +208,7 @@ class ServerError(KlingAPIError):
 
 
 class TransportError(KlingError):
-    """No usable answer arrived: refused, reset, timed out, or unreadable.
+    """No usable response arrived: refused, reset, timed out, or unreadable.
 
     Attributes:
         maybe_sent: False when the server cannot have received the request (the
@@ -244,7 +216,8 @@ class TransportError(KlingError):
         retry_after: Seconds that a gateway asked to wait, or None.
     """
 
-    page: str | None = None  # which page came instead of an answer; equal for equal pages
+    page: str | None = None  # which page came instead of a response; equal for equal pages
+    is_final: bool = False  # no repeat can help
 
     def __init__(
         self, message: str, *, maybe_sent: bool = True, retry_after: float | None = None
@@ -255,23 +228,25 @@ class TransportError(KlingError):
 
 
 class MismatchedReplyError(TransportError):
-    """A reply that is about another task than the requested one, or the reply to another request.
+    """A response that is about a different task, or that belongs to another request.
 
-    It counts as no answer, and its connection is closed: whatever follows on it would be
-    out of step as well.
+    It counts as a missing response, and its connection is closed: any later response on it would be
+    out of step too.
     """
 
 
 class UnnamedReplyError(TransportError):
-    """A reply that does not say which task it is about, over a connection used before."""
+    """A response that does not say which task it is about, over a connection used before."""
 
 
 class UnreachableError(TransportError):
-    """The address in `base_url` is wrong, or nothing that serves the API is there.
+    """The address in `base_url` is wrong, or nothing there serves the API.
 
     Nothing listens, the host is not known, its certificate is not accepted, one side speaks
-    TLS and the other does not, or it redirects. A client that this server has never answered
-    ends after three attempts; later it may be a restart, and is repeated like any failure.
+    TLS and the other does not, or it redirects. A call gives up after three attempts if the server
+    has never responded to this client; otherwise the cause may be a restart, and the call is
+    repeated as after any failure. A proxy that does not connect, a closed `http_client`, or one of
+    its hooks that raises ends a call at once.
     """
 
 
@@ -279,7 +254,7 @@ class OutcomeUnknownError(KlingError):
     """A create may or may not have been accepted; it must not be repeated under a new id.
 
     Ask later with `client.<resource>.get(error.external_task_id)`, or repeat the same
-    create with the same `external_task_id`: both are free of a second task.
+    create with the same `external_task_id`: neither makes a second task.
     """
 
     def __init__(self, message: str, *, external_task_id: str) -> None:
@@ -310,7 +285,10 @@ class _TaskError(KlingError):
 
 
 class TaskFailedError(_TaskError):
-    """The task ended as `failed`; the vendor's reason is in `task.status_msg`."""
+    """The task ended without a result: `failed`, `cancelled` or `expired`.
+
+    The vendor's reason is in `task.status_msg`.
+    """
 
 
 class EmptyResultError(_TaskError):
@@ -349,7 +327,7 @@ class DownloadError(KlingError):
     """A file could not be fetched whole.
 
     Attributes:
-        http_status: HTTP status of the last answer, or None if there was none.
+        http_status: HTTP status of the last response, or None if there was none.
     """
 
     def __init__(self, message: str, *, http_status: int | None = None) -> None:

@@ -8,12 +8,10 @@ from typing import Any
 import attrs
 
 from kling_sdk.results import shown_url
-from kling_sdk.scalars import text
-
-__all__ = ["Element", "Voice", "elements_from", "voices_from"]
+from kling_sdk.scalars import object_of, objects_of, text
 
 
-def _shown(url: str) -> str:
+def _redacted_repr(url: str) -> str:
     return repr(shown_url(url))
 
 
@@ -26,21 +24,21 @@ def _id(value: int | str) -> str:
 class Voice:
     """A voice of a library: one of your own, or one of the vendor's.
 
-    A request takes it wherever it takes a voice, such as `voice_list=[voice]`; where only the id
-    is known, `Voice("829...")` is one too.
+    Pass it wherever a request takes a voice, such as `voice_list=[voice]`; if only the id is known,
+    pass `Voice("829...")`.
 
     Attributes:
-        voice_id: Its id, decimal digits as text, also where the reply has a number.
+        voice_id: Its id, decimal digits as text, also where the response has a number.
         name: Its name.
-        trial_url: Where to listen to it; "" when the reply does not say. It may be signed.
+        trial_url: Where to listen to it; "" when the response does not say. It may be signed.
         owned_by: `kling` for the vendor's own (vendor page, two copies agree), else the owner as
-            the reply has it.
+            the response has it.
         raw: The object as received.
     """
 
     voice_id: str = attrs.field(converter=_id)
     name: str = ""
-    trial_url: str = attrs.field(default="", repr=_shown)
+    trial_url: str = attrs.field(default="", repr=_redacted_repr)
     owned_by: str = ""
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
 
@@ -49,18 +47,18 @@ class Voice:
 class Element:
     """A person or a thing of a library, which videos and pictures can show.
 
-    A request takes it wherever it takes an element, such as `element_list=[element]`; where only
-    the id is known, `Element(829...)` is one too.
+    Pass it wherever a request takes an element, such as `element_list=[element]`; if only the id is
+    known, pass `Element(829...)`.
 
     Attributes:
-        element_id: Its id as text. It is an int64: the reply has a number, which may be too large
-            for programs that read numbers of JSON as floats.
+        element_id: Its id as text. It is an int64: the response has a number, which may be too
+            large for programs that read numbers of JSON as floats.
         name: Its name.
         description: What it is.
         reference_type: `image_refer` or `video_refer`: what it was made from.
         voice: How it speaks, or None.
-        owned_by: `kling` for the vendor's own, else the owner as the reply has it.
-        status: `succeed`, or `deleted`; "" when the reply does not say.
+        owned_by: `kling` for the vendor's own, else the owner as the response has it.
+        status: `succeed`, or `deleted`; "" when the response does not say.
         raw: The object as received, with its pictures, its video and its tags.
     """
 
@@ -76,13 +74,12 @@ class Element:
 
 def voices_from(items: object) -> tuple[Voice, ...]:
     """Return the voices in the vendor's list; entries without an id are left out."""
-    found = map(_voice_from, items if isinstance(items, list) else ())
-    return tuple(voice for voice in found if voice is not None)
+    return tuple(voice for item in objects_of(items) if (voice := _voice_from(item)))
 
 
-def _voice_from(item: object) -> Voice | None:
+def _voice_from(item: Mapping[str, Any]) -> Voice | None:
     """Return a voice from the vendor's object, or None if that has no id."""
-    if not isinstance(item, Mapping) or not (voice_id := text(item.get("voice_id"))):
+    if not (voice_id := text(item.get("voice_id"))):
         return None
     return Voice(
         voice_id,
@@ -101,11 +98,11 @@ def elements_from(items: object) -> tuple[Element, ...]:
             name=text(item.get("element_name")),
             description=text(item.get("element_description")),
             reference_type=text(item.get("reference_type")),
-            voice=_voice_from(item.get("element_voice_info")),
+            voice=_voice_from(object_of(item.get("element_voice_info"))),
             owned_by=text(item.get("owned_by")),
             status=text(item.get("status")),
             raw=item,
         )
-        for item in (items if isinstance(items, list) else ())
-        if isinstance(item, Mapping) and (element_id := text(item.get("element_id")))
+        for item in objects_of(items)
+        if (element_id := text(item.get("element_id")))
     )

@@ -1,8 +1,8 @@
-"""Showing what a client does on standard error, for programs that set up no logging.
+"""The log on standard error, for programs that do not set up logging themselves.
 
-The environment's `KLING_LOG` does it for every client of a process, `-v` for the command. A
-program that sets up logging itself needs none of this: the logger is `kling_sdk`. What it is
-given holds no key, prompt or signed URL.
+`KLING_LOG` in the environment turns it on for every client of a process, `-v` for the command. A
+program that sets up logging itself does not need this module: the logger is `kling_sdk`. No record
+contains a key, prompt or signed URL.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["LEVELS", "log_as_environment_says", "log_to_stderr"]
+from kling_sdk.printable import log
 
 LEVELS: Final[Mapping[str, int]] = {
     "debug": logging.DEBUG,
@@ -20,11 +20,9 @@ LEVELS: Final[Mapping[str, int]] = {
     "warning": logging.WARNING,
 }
 
-_log: Final = logging.getLogger("kling_sdk")
-
 
 class _StderrHandler(logging.Handler):
-    """Writes to what `sys.stderr` is at the moment: a terminal's progress line replaces it."""
+    """Writes to the current `sys.stderr`, which a terminal's progress line replaces."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if sys.stderr is None:  # a program without a console
@@ -45,21 +43,21 @@ def log_to_stderr(level: str) -> None:
 
     The most detailed level that was asked for stays.
     """
-    if _HANDLER in _log.handlers:
-        _log.setLevel(min(_log.level, LEVELS[level]))
+    if _HANDLER in log.handlers:
+        log.setLevel(min(log.level, LEVELS[level]))
     else:
-        _log.setLevel(LEVELS[level])
-        _log.addHandler(_HANDLER)
+        log.setLevel(LEVELS[level])
+        log.addHandler(_HANDLER)
 
 
 def log_as_environment_says(environment: Mapping[str, str]) -> None:
     """Do what `KLING_LOG` asks for: `debug`, `info` or `warning`; nothing when it is not set.
 
-    A word that is none of these is a line in the log and no error: it must not stop a program.
+    Any other word is logged and is not an error: it must not stop a program.
     """
-    wanted = environment.get("KLING_LOG", "").strip().lower()
-    if not wanted:
+    level = environment.get("KLING_LOG", "").strip().lower()
+    if not level:
         return
-    log_to_stderr(wanted if wanted in LEVELS else "warning")
-    if wanted not in LEVELS:
-        _log.warning("KLING_LOG is %.20r; it must be one of %s", wanted, ", ".join(LEVELS))
+    log_to_stderr(level if level in LEVELS else "warning")
+    if level not in LEVELS:
+        log.warning("KLING_LOG is %.20r; it must be one of %s", level, ", ".join(LEVELS))

@@ -1,7 +1,7 @@
-"""What a notebook shows of a result: HTML without scripts, and without anything secret.
+"""Results as a notebook shows them: HTML without scripts and without secrets.
 
-A notebook is saved and passed on together with what its cells show, so a signed URL is not in
-it: a file is shown once it was downloaded, and then from its own bytes.
+A notebook is saved and passed on together with the output of its cells, so the output has no signed
+URL: a file is shown only after it was downloaded, and from its own bytes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from kling_sdk.results import Download, Task
 
-__all__ = ["download_html", "task_html", "tasks_html"]
+from kling_sdk.printable import printable
 
-#: Bytes up to which a file is put into the notebook itself; of a longer one it has the name.
+#: Maximum size in bytes of a file that is embedded in the notebook; a larger one is only named.
 _INSIDE: Final = 20 * 1024 * 1024
 _FITS: Final = 'style="max-width: 100%; max-height: 480px"'
 _ELEMENTS: Final = {
@@ -42,7 +42,7 @@ def task_html(task: Task) -> str:
     more = {"external id": task.external_task_id or "", "why": task.status_msg}
     cells: dict[str, str] = {**dict(zip(_COLUMNS, _cells(task), strict=True)), **more}
     rows = "".join(
-        f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>"
+        f"<tr><th>{name}</th><td>{html.escape(printable(text))}</td></tr>"
         for name, text in cells.items()
         if text
     )
@@ -57,11 +57,11 @@ def tasks_html(tasks: Iterable[Task]) -> str:
 
 
 def download_html(download: Download, most: int = _INSIDE) -> str:
-    """Return a file itself where it is a video, sound or picture, else its name.
+    """Return a video, sound or picture as embedded HTML, any other file as its name.
 
     Args:
         download: What was fetched.
-        most: Bytes up to which a file is put into the notebook.
+        most: Maximum size in bytes of a file that is embedded.
     """
     path = Path(download.path)
     caption = f"{html.escape(str(path))}, {download.size:,} bytes"
@@ -75,8 +75,8 @@ def download_html(download: Download, most: int = _INSIDE) -> str:
 
 def _cells(task: Task) -> Sequence[str]:
     results = [
-        f"{len(found)} {name if len(found) == 1 else name + 's'}"
-        for name, found in (
+        f"{len(outputs)} {name if len(outputs) == 1 else name + 's'}"
+        for name, outputs in (
             ("video", task.videos),
             ("image", (*task.images, *task.series_images)),
             ("sound", task.audios),
@@ -84,7 +84,7 @@ def _cells(task: Task) -> Sequence[str]:
             ("voice", task.voices),
             ("element", task.elements),
         )
-        if found
+        if outputs
     ]
     return (
         task.task_id,
@@ -101,7 +101,7 @@ def _times(task: Task) -> tuple[object, object]:
 
 
 def _row(cells: Iterable[str]) -> str:
-    return "".join(f"<td>{html.escape(text)}</td>" for text in cells)
+    return "".join(f"<td>{html.escape(printable(text))}</td>" for text in cells)
 
 
 def _source(path: Path, kind: str, most: int) -> str | None:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import attrs
 
+from kling_sdk.hidden import hide
+from kling_sdk.hooks import check_hook
 from kling_sdk.spelling import nearest
 
 if TYPE_CHECKING:
     from kling_sdk.flows.context import Event
     from kling_sdk.results import Task
-
-__all__ = ["CALL_OPTIONS", "Options"]
 
 #: The options that `create`, `run` and `call` take beside a request's parameters, with the types.
 CALL_OPTIONS: Final = {"timeout": "float | None", "extra_headers": "Mapping[str, str] | None"}
@@ -26,11 +26,15 @@ _NUMBERS_OR_NONE: Final = frozenset(
     {"first_look", "wait_timeout", "download_timeout", "max_download"}
 )
 
+_FLAGS: Final = frozenset(
+    {"wait_for_server", "reuse_connections", "look_up", "check", "trace", "traceparent"}
+)
+
 # RFC 9110: a name is a token; a value is visible, with spaces and tabs inside.
-# Texts, as `re` compiles them only if there are headers.
+# The patterns are texts, so that `re` compiles them only if there are headers.
 _HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HEADER_VALUE: Final = r"(?:[!-~](?:[\t -~]*[!-~])?)?"
-#: Headers that the client or its HTTP library sets: by the key, by which reply it is, by the body.
+#: Headers that the client or its HTTP library sets: for the key, the request's id, the body.
 _OWN_HEADERS: Final = frozenset(
     {
         "authorization",
@@ -53,28 +57,28 @@ def _to_headers(value: Mapping[str, str] | None) -> Mapping[str, str]:
     """Return headers with their names in lower case.
 
     Raises:
-        TypeError: it is no mapping of texts.
+        TypeError: it is not a mapping of texts.
         ValueError: a name or value cannot be sent, or the header is the client's own.
     """
     if value is None:
         return _NO_HEADERS
-    given: object = value  # a caller may not run a type checker
-    if not isinstance(given, Mapping):
+    argument: object = value  # a caller may not run a type checker
+    if not isinstance(argument, Mapping):
         raise TypeError(f"extra_headers is a {type(value).__name__}; it must be a mapping")
     headers: dict[str, str] = {}
-    for name, text in given.items():
+    for name, text in argument.items():
         if not isinstance(name, str) or not isinstance(text, str):
             raise TypeError("extra_headers must have names and values that are text")
         if name.lower() in _OWN_HEADERS:
             raise ValueError(
-                f"extra_headers has {name}, which the client sets; it must be another header"
+                f"extra_headers has {name}, which the client sets itself; leave it out"
             )
         if not re.fullmatch(_HEADER_NAME, name) or not re.fullmatch(_HEADER_VALUE, text):
             raise ValueError(
                 f"extra_headers cannot send {name!r:.60}; "
                 "name and value must be printable ASCII without line breaks"
             )
-        headers[name.lower()] = text
+        headers[name.lower()] = hide(text)
     return headers
 
 
@@ -94,10 +98,10 @@ class Options:
             times.
         wait_timeout: Seconds a wait may take; None takes what is known of the endpoint, which is
             7200 for videos: some were seen to take an hour.
-        first_look: Seconds after its creation at which a waited-for task is first looked
-            at; None takes half of the typical time. Many tasks together do without it.
-        poll_interval: Shortest and longest pause between two looks, in seconds. The pause of a
-            single wait grows from the shortest to the longest. Many tasks are looked at
+        first_look: Seconds after its creation at which a waited-for task is first polled; None
+            takes half of the typical time. Not used for many tasks together.
+        poll_interval: Shortest and longest pause between two polls, in seconds. The pause of a
+            single wait grows from the shortest to the longest. Many tasks are polled
             together: after the shortest pause while one request shows them all, twice that for
             two requests, 10 s for more, and after a tenth of the time in which nothing has
             changed if that is longer; never sooner than the shortest, nor later than the
@@ -111,14 +115,14 @@ class Options:
             saves a handshake; a refusal is then confirmed by a look-up.
         look_up: False for an `OutcomeUnknownError` as soon as the outcome of a create is
             uncertain, for callers that find out by themselves.
-        check: False to check nothing of a request before it is sent; see `Request.check`.
-        extra_headers: Further headers of each call, but for those that the client sets itself
+        check: False to send requests unchecked; see `Request.check`.
+        extra_headers: Further headers of each call, except those that the client sets itself
             (`authorization`, `content-type`, `x-request-id`, ...). They never go to the host of
             a file.
-        download_timeout: Seconds a download may take with all its repeats; None for no limit
+        download_timeout: Seconds a download may take with all its repeats; None sets no limit
             but that of `timeout` on each silence.
-        max_download: Most bytes a download may have; None for 4 GiB to a file or a stream, and
-            256 MiB to memory.
+        max_download: Maximum size of a download in bytes; None for 4 GiB to a file or a stream,
+            and 256 MiB to memory.
         on_event: Called with each `Event`; by a sync client's `run_many`, `wait_all` and
             `as_completed` from several threads.
         trace: False to make no OpenTelemetry spans. True makes one per call once the
@@ -129,7 +133,7 @@ class Options:
         cancel: An event that ends waits and pauses between attempts when it is set.
 
     Raises:
-        TypeError: a value has another type.
+        TypeError: a value has another type, or a hook cannot be called.
         ValueError: a number is negative, or a value is not one of those above.
     """
 
@@ -166,8 +170,12 @@ class Options:
         for name in changes:
             if name not in attrs.fields_dict(type(self)):
                 names = attrs.fields_dict(type(self))
-                meant = nearest(name, names)
-                hint = f"did you mean {meant!r}?" if meant else f"expected {', '.join(names)}"
+                suggestion = nearest(name, names)
+                hint = (
+                    f"did you mean {suggestion!r}?"
+                    if suggestion
+                    else f"expected {', '.join(names)}"
+                )
                 raise TypeError(f"unknown option {name!r}; {hint}")
         return attrs.evolve(self, **changes)
 
@@ -186,6 +194,12 @@ def _check(name: str, value: object) -> None:
         _check_number(name, value, int, "a whole number, or None")
     elif name in _NUMBERS or (name in _NUMBERS_OR_NONE and value is not None):
         _check_number(name, value, int | float, "a number")
+    elif name in _FLAGS and not isinstance(value, bool):
+        raise TypeError(f"{name} is a {type(value).__name__}; it must be True or False")
+    elif name in {"on_update", "on_event"}:
+        check_hook(name, value, is_async=True)  # the client decides whether it may be
+    elif name == "cancel" and value is not None and not hasattr(value, "is_set"):
+        raise TypeError(f"cancel is a {type(value).__name__}; it must be a threading.Event")
 
 
 def _check_number(name: str, value: Any, kind: Any, expected: str) -> None:

@@ -1,44 +1,32 @@
-"""What the API answers: tasks, videos, pages. Values without a client inside.
+"""Results of the API: tasks, videos, pages. They are values without a client inside.
 
 Every class is frozen and pickles. Fields the vendor adds later stay reachable in `raw`,
-and a status we do not know is kept as text: nothing here makes a reply unreadable.
+and a status we do not know is kept as text: nothing here makes a response unreadable.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
 from kling_sdk.errors import KlingError
-from kling_sdk.scalars import decimal, text
+from kling_sdk.scalars import decimal, objects_of, text
 
 if TYPE_CHECKING:
     from kling_sdk.library_items import Element, Voice
 
-__all__ = [
-    "Audio",
-    "Download",
-    "Image",
-    "Outcome",
-    "Page",
-    "ResultFile",
-    "Subtitles",
-    "Task",
-    "Video",
-    "audios_from",
-    "redact_url",
-]
-
-#: The statuses after which a task never changes. The interface with the model in the path
-#: spells it `succeeded`, which its replies are read as `succeed`; a task that was made by hand
-#: may have either.
+#: The statuses after which a task never changes. The interface with the model in the path spells
+#: success `succeeded`; its responses are read as `succeed`, but a task that was made by hand may
+#: have either.
 SUCCEED: Final = frozenset({"succeed", "succeeded"})
-FAILED: Final = frozenset({"failed"})
+FAILED: Final = frozenset({"failed", "cancelled", "canceled", "expired"})
 
 _RESULTS_KEPT: Final = timedelta(days=30)
 
@@ -55,15 +43,15 @@ def redact_url(url: str) -> str:
 
 def shown_url(url: str) -> str:
     """Return *url* as `redact_url` does, with a mark for what was left out."""
-    shown = redact_url(url)
-    return shown if shown == url else f"{shown}?<hidden>"
+    redacted = redact_url(url)
+    return redacted if redacted == url else f"{redacted}?<hidden>"
 
 
 def _url_repr(url: str) -> str:
     return repr(shown_url(url))
 
 
-def _shown(value: object) -> str:
+def _as_text(value: object) -> str:
     return str(value) if isinstance(value, datetime | Decimal) else repr(value)
 
 
@@ -75,7 +63,7 @@ class Video:
         id: The platform's id of the video, unique in the platform.
         url: Where to fetch it. It is signed and expires 30 days after the task
             (vendor page, several copies agree); its repr has `?<hidden>` for the signature.
-        duration: Length in seconds, or None when the reply does not say.
+        duration: Length in seconds, or None when the response does not say.
         watermark_url: Where to fetch the copy with a watermark, or None if none was requested.
         raw: The object as received.
     """
@@ -93,12 +81,12 @@ class Image:
 
     Attributes:
         url: Where to fetch it; it is signed and expires as a video's does.
-        index: Its number within the task, or None when the reply does not say; of
-            `ai_multi_shot` the number of its set.
+        index: Its number within the task, or None when the response does not say; for
+            `ai_multi_shot`, the number of its set.
         watermark_url: Where to fetch the copy with a watermark, or None if none was requested.
         raw: The object as received.
-        view: Which of the pictures of its index it is, from 1: `ai_multi_shot` has several of
-            each. None where there is one.
+        view: Its number, from 1, among the pictures with the same index: `ai_multi_shot` has
+            several of each. None where there is only one.
     """
 
     url: str = attrs.field(repr=_url_repr)
@@ -113,13 +101,13 @@ class Audio:
     """One sound of a finished task, or of a call of text-to-speech.
 
     Attributes:
-        id: The platform's id of the sound. That of text-to-speech is what `Avatar.audio_id` and
-            `FaceChoice.audio_id` take for 30 days.
-        url: Where to fetch it: the MP3. Of text-to-speech it is the only file, of a type that
-            the vendor's page does not state. It is signed and expires as a video's does.
-        duration: Its length in seconds, or None when the reply does not say.
-        wav_url: Where to fetch the same as WAV, or None if there is none.
-        wav_duration: The length of the WAV, likewise.
+        id: The platform's id of the sound. `Avatar.audio_id` and `FaceChoice.audio_id` take one
+            from text-to-speech for 30 days.
+        url: Where to fetch the MP3. For text-to-speech it is the only file, and the vendor's page
+            does not state its type. It is signed and expires as a video's does.
+        duration: Its length in seconds, or None when the response does not say.
+        wav_url: Where to fetch the same sound as WAV, or None.
+        wav_duration: The length of the WAV in seconds, or None.
         raw: The object as received.
     """
 
@@ -137,7 +125,7 @@ class Subtitles:
 
     Attributes:
         url: Where to fetch it; it is signed and expires as a video's does.
-        format: `srt` (SubRip) or `ass` (Advanced SubStation Alpha), as the reply has it.
+        format: `srt` (SubRip) or `ass` (Advanced SubStation Alpha), as the response has it.
         raw: The object as received.
     """
 
@@ -150,35 +138,74 @@ class Subtitles:
 ResultFile = Video | Image | Audio | Subtitles
 
 
+#: Headers that may hold a secret.
+_PRIVATE_HEADERS: Final = "(?i)auth|cookie|credential|key|secret|sign|token"
+
+
+def _to_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return headers by their names in lower case, without secrets and signatures."""
+    return {
+        public: redact_url(value) if "://" in value else value
+        for name, value in headers.items()
+        if (public := _public_name(name))
+    }
+
+
+@lru_cache(maxsize=256)  # a server sends the same ones each time
+def _public_name(header: str) -> str:
+    """Return a header's name in lower case; "" for one that may hold a secret."""
+    return "" if re.search(_PRIVATE_HEADERS, header) else header.lower()
+
+
+@attrs.frozen
+class Response:
+    """The HTTP response that a task was read from.
+
+    Attributes:
+        status: HTTP status.
+        headers: Headers by their names in lower case, without those that may hold a secret; URLs
+            are without their query.
+        request_id: The id to quote to the vendor's support; "" when the response had none.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(converter=_to_headers, repr=False)
+    request_id: str = ""
+
+
 @attrs.frozen(repr=False)
 class Task:
     """A generation task as last seen.
 
     Attributes:
         task_id: The platform's id, decimal digits as text (a relay: `kling_<32 hex>`).
-        external_task_id: The id the creator gave, or None when the reply does not say.
-        status: `submitted`, `processing`, `succeed`, `failed`, or a new word as text.
+        external_task_id: The id the creator gave, or None when the response does not say.
+        status: `submitted`, `processing`, `succeed`, `failed`, or a new word as text. `cancelled`
+            and `expired` count as final, because the vendor uses them elsewhere.
         status_msg: Why a task failed, in the vendor's text; "" otherwise.
-        videos: The videos; empty until the task succeeds, and for products of another kind.
-        images: The pictures, likewise.
-        series_images: The pictures of a series (`omni_image` with `result_type` series), likewise.
-        audios: The sounds, likewise.
-        subtitles: The files of subtitles of `solutions.drama_subtitle`, likewise.
-        voices: The voices of a task of `voices`, likewise.
-        elements: The elements of a task of `elements`, likewise.
+        videos: The videos. This and the next six are empty until the task succeeds, and for other
+            kinds of products.
+        images: The pictures.
+        series_images: The pictures of a series (`omni_image` with `result_type` series).
+        audios: The sounds.
+        subtitles: The files of subtitles of `solutions.drama_subtitle`.
+        voices: The voices of a task of `voices`.
+        elements: The elements of a task of `elements`.
         created_at: When the task was accepted, aware UTC, or None when unknown.
         updated_at: When it last changed, aware UTC, or None when unknown.
         units: Units finally deducted, or None before the end.
         endpoint: Which endpoint made it, such as `text2video`; "" when unknown.
-        interface: Which interface's reply this is, and where the task is asked for: `v1`,
+        interface: The interface whose response this is, and where the task is queried: `v1`,
             `model-path`, `solutions`, `relay`; "" when unknown, which counts as /v1. A callback
             does not tell `solutions` from `model-path`.
         kling_task_id: Relay only: the id at Kling, or None.
         reused: True when `create` was given an `external_task_id` that an earlier create
-            has used: this is the earlier task, whatever was requested now. Kling does not
-            compare the requests; a relay refuses another request by itself.
+            has used: this is the earlier task, whatever was requested now. Kling does not compare
+            the requests; a relay does, and refuses a different one.
         raw: The object as received, in the form of its interface, with every field we do not
             know.
+        response: The HTTP response that the task was read from; for a list, that of its page. None
+            for a callback and for a task that was made by hand.
     """
 
     task_id: str
@@ -200,12 +227,15 @@ class Task:
     reused: bool = False
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
     subtitles: tuple[Subtitles, ...] = ()
+    response: Response | None = attrs.field(default=None, repr=False, eq=False)
 
     def __repr__(self) -> str:
-        """Return what is known: a field that says nothing is left out."""
-        values = {one.name: getattr(self, one.name) for one in attrs.fields(Task) if one.repr}
+        """Return the fields that are known; one that says nothing is left out."""
+        values = {
+            field.name: getattr(self, field.name) for field in attrs.fields(Task) if field.repr
+        }
         known = (
-            f"{name}={_shown(value)}"
+            f"{name}={_as_text(value)}"
             for name, value in values.items()
             if value is not None and value is not False and value not in ("", ())
         )
@@ -220,8 +250,8 @@ class Task:
     def to_dict(self) -> dict[str, Any]:
         """Return the task as JSON can carry it: times as ISO 8601 text, numbers as text.
 
-        It holds the signed URLs of the results and the reply as it came: keep it as you keep
-        secrets. `Task.from_dict` reads it, also in a later release.
+        It contains the signed URLs of the results and the response as received: treat it as a
+        secret. `Task.from_dict` reads it, also in a later release.
         """
         from kling_sdk.task_json import to_json
 
@@ -244,6 +274,11 @@ class Task:
         return from_json(cls, data, "task")
 
     @property
+    def request_id(self) -> str:
+        """The id of the response that the task was read from, to quote to the vendor's support."""
+        return "" if self.response is None else self.response.request_id
+
+    @property
     def is_done(self) -> bool:
         """True when the status is final. A status we do not know is not."""
         return self.status in SUCCEED or self.status in FAILED
@@ -253,8 +288,8 @@ class Task:
         """When the vendor deletes the files, aware UTC: 30 days after the task ended.
 
         None for a task without files, or whose end is not known. Source: the vendor's pages,
-        several copies of which agree on the 30 days; that they count from the end is an
-        assumption. A link of the relay's own may be good for longer.
+        several copies of which agree on the 30 days; counting them from the end is an assumption. A
+        relay's own link may stay valid for longer.
         """
         if not self.files or self.updated_at is None:
             return None
@@ -270,7 +305,7 @@ class Task:
 
     @property
     def outputs(self) -> tuple[ResultFile | Voice | Element, ...]:
-        """All results, of whatever kind."""
+        """All results, of every kind."""
         return (*self.files, *self.voices, *self.elements)
 
     @property
@@ -315,23 +350,25 @@ class Page:
 
 @attrs.frozen
 class Outcome:
-    """How one of many tasks ended.
+    """The outcome of one of many tasks.
 
     Attributes:
-        index: Its place in the input, counted from 0.
+        index: Its position in the input, counted from 0.
         task: The task as last seen, or None when none is known.
         error: What went wrong, or None when it ended well.
+        name: The request's name in a `run_many` of named requests; else None.
     """
 
     index: int
     task: Task | None = None
     error: KlingError | None = None
+    name: str | None = None
 
     def result(self) -> Task:
         """Return the finished task.
 
         Raises:
-            KlingError: it did not end well.
+            KlingError: the task did not end well.
         """
         if self.error is not None:
             raise self.error
@@ -361,15 +398,13 @@ class Download:
 
 
 def audios_from(items: object) -> tuple[Audio, ...]:
-    """Return the sounds in a list of a reply; entries without a URL are left out.
+    """Return the sounds in a list of a response; entries without a URL are left out.
 
-    Of a task they have `url_mp3` and `url_wav`, of text-to-speech `url`, and on the interface with
-    the model in the path `mp3_url` and `wav_url` (vendor's pages).
+    The sounds of a task have `url_mp3` and `url_wav`, those of text-to-speech `url`, and those of
+    the interface with the model in the path `mp3_url` and `wav_url` (vendor's pages).
     """
-    found: list[Audio] = []
-    for item in items if isinstance(items, list) else ():
-        if not isinstance(item, Mapping):
-            continue
+    audios: list[Audio] = []
+    for item in objects_of(items):
         mp3 = text(item.get("url_mp3")) or text(item.get("mp3_url")) or text(item.get("url"))
         wav = text(item.get("url_wav")) or text(item.get("wav_url"))
         lengths = [
@@ -380,7 +415,7 @@ def audios_from(items: object) -> tuple[Audio, ...]:
             )
         ]
         if mp3 or wav:
-            found.append(
+            audios.append(
                 Audio(
                     id=text(item.get("id")),
                     url=mp3 or wav,
@@ -390,4 +425,4 @@ def audios_from(items: object) -> tuple[Audio, ...]:
                     raw=item,
                 )
             )
-    return tuple(found)
+    return tuple(audios)

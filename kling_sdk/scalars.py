@@ -1,31 +1,43 @@
-"""Text, numbers and times of a reply: what cannot be read is "" or None, never an error."""
+"""Text, numbers, times and objects of a reply: an unreadable value is absent, never an error."""
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
-
-__all__ = ["decimal", "instant", "text"]
+from typing import Any, Final
 
 # Later than any year a result can carry, so a nonsense number never breaks parsing.
 _MAX_MS: Final = 253_402_300_799_000
 
 _MAX_DIGITS: Final = 30  # of a number, before its point and after it
 _LONGEST_NUMBER: Final = 2 * _MAX_DIGITS + 10  # characters, with sign, point and exponent
-#: Bounded by its digits alone: most numbers are such, and need no look at the exponent.
-# Texts, which `re` compiles on first use and keeps: compiling is 2 % of importing the package.
+#: A number without an exponent, bounded by its digits alone; most numbers have this form.
+# The patterns are texts, which `re` compiles on first use and keeps: compiling them would be 2 % of
+# importing the package.
 _PLAIN_NUMBER: Final = r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?"
 _NUMBER: Final = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 
 
+def object_of(value: object) -> Mapping[str, Any]:
+    """Return *value* if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects_of(value: object) -> list[Mapping[str, Any]]:
+    """Return the objects in a list; an empty list for any other value."""
+    members = value if isinstance(value, list) else ()
+    return [member for member in members if isinstance(member, dict)]
+
+
 def text(value: object) -> str:
-    """Return *value* as text; "" for null and for objects."""
+    """Return *value* as text; "" for null, for objects and for what is not a finite number."""
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
+        return str(value) if isinstance(value, int) or math.isfinite(value) else ""
     return ""
 
 
@@ -33,7 +45,7 @@ def decimal(value: object) -> Decimal | None:
     """Return a number sent as text or number; None when it is neither, or absurd.
 
     A number has at most 30 digits before its point and 30 after it. `1e-200000000` is a short
-    text and a valid `Decimal`, and takes 200 MB to be written out.
+    text and a valid `Decimal`, and takes 200 MB when written out.
     """
     if isinstance(value, str) and re.fullmatch(_PLAIN_NUMBER, value):
         return Decimal(value)

@@ -2,88 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import attrs
 
 from kling_sdk.auth import FORMS, AccessKey, ApiKey, Keyring, checked_key, parse_keys
-from kling_sdk.flows import Context, Randomness
-from kling_sdk.flows.board import Board
-from kling_sdk.flows.identity import Server
+from kling_sdk.errors import RequestValidationError
+from kling_sdk.flows import Context
+from kling_sdk.hidden import hide
 from kling_sdk.options import Options
 from kling_sdk.transports import Clock, SystemClock
-from kling_sdk.wire import WIRES, RelayWire, Wire
+from kling_sdk.wire import WIRES, V1Wire
 from kling_sdk.wire.v1 import REGIONS
 
-__all__ = ["ClientSettings", "settings_from"]
+_ADDRESS_NAMES: Final = ("KLING_BASE_URL", "KLING_REGION")
 
 
-def _context_of(settings: ClientSettings) -> Context:
-    cancel = settings.options.cancel
-    return Context(
-        settings.wire,
-        settings.keys,
-        settings.options,
-        settings.clock.time,
-        settings.clock.monotonic,
-        settings.random,
-        cancel.is_set if cancel is not None else bool,
-        settings.server,
-        settings.board,
-        api_keys=settings.api_keys,
-        has_model_path=_has_model_path(settings.base_url),
-        warned=settings.warned,
-        is_real_time=isinstance(settings.clock, SystemClock),
-    )
-
-
-def _api_keys_of(settings: ClientSettings) -> Keyring | None:
+def _api_keys_of(ring: Keyring) -> Keyring | None:
     """Return the API keys of a client, or None when it has only pairs."""
-    keys = [key for key in settings.keys.keys if isinstance(key, ApiKey)]
-    if len(keys) == len(settings.keys.keys):
-        return settings.keys
+    keys = [key for key in ring.keys if isinstance(key, ApiKey)]
+    if len(keys) == len(ring.keys):
+        return ring
     return Keyring(keys) if keys else None
+
+
+def _is_set(cancel: threading.Event | None) -> Callable[[], bool]:
+    return bool if cancel is None else cancel.is_set
 
 
 def _has_model_path(url: str) -> bool:
     """Return whether a server may have the interface with the model in the path.
 
-    The vendor's older one was seen to have /v1 only.
+    The vendor's older server was seen to have only /v1.
     """
     return urlsplit(url).hostname != "api.klingai.com"
 
 
-@attrs.frozen(eq=False)
-class ClientSettings:
-    """Everything a client is made of, but for its connections."""
+class ClientSettings(NamedTuple):
+    """Everything that a client consists of, except its connections; its flows get *ctx*."""
 
-    wire: Wire
-    keys: Keyring
     base_url: str
     clock: Clock
-    options: Options
-    random: Randomness
-    server: Server = attrs.field(factory=Server)
-    board: Board = attrs.field(factory=Board)
-    api_keys: Keyring | None = attrs.field(
-        repr=False, default=attrs.Factory(_api_keys_of, takes_self=True)
-    )
-    warned: set[str] = attrs.field(factory=set)
-    _context: Context = attrs.field(
-        init=False, repr=False, default=attrs.Factory(_context_of, takes_self=True)
-    )
-
-    def context(self, changes: Mapping[str, Any]) -> Context:
-        """Return what flows need, with some options changed."""
-        if not changes:
-            return self._context
-        return attrs.evolve(self._context, options=self.options.changed(changes))
+    ctx: Context
 
     def changed(self, changes: Mapping[str, Any]) -> ClientSettings:
         """Return these settings with some options changed."""
-        return attrs.evolve(self, options=self.options.changed(changes))
+        options = self.ctx.options.changed(changes)
+        ctx = attrs.evolve(self.ctx, options=options, cancelled=_is_set(options.cancel))
+        return self._replace(ctx=ctx)
+
+
+def environment() -> dict[str, str]:
+    """Return the variables that a client reads; keys are hidden."""
+    return {
+        name: hide(value) if name.endswith("_KEY") else value
+        for name, value in os.environ.items()
+        if name.startswith("KLING_")
+    }
 
 
 def settings_from(
@@ -102,24 +81,29 @@ def settings_from(
     """Return the settings of a new client.
 
     Raises:
-        ValueError: there is no key, or the URL is none, or both a URL and a region are given.
-        TypeError: a key is no text.
+        ValueError: there is no key, the URL is invalid, or both a URL and a region are given.
+        TypeError: a key is not text.
     """
     import random  # not needed to import the package
 
-    wire: Wire = RelayWire() if relay else WIRES["v1"]
+    wire = WIRES["relay" if relay else "v1"]
     keys = _keyring(environment, key, access_key, secret_key, api_key)
     url = _base_url(environment, base_url, region, wire)
     _refuse_token_of_relay(keys, url)
-    return ClientSettings(
-        wire=wire,
-        keys=keys,
-        base_url=url,
-        clock=clock or SystemClock(),
-        options=Options().changed(changes),
-        # Ids must differ also between processes forked from one.
-        random=random.SystemRandom(),
+    clock, options = clock or SystemClock(), Options().changed(changes)
+    ctx = Context(
+        wire,
+        keys,
+        options,
+        clock.time,
+        clock.monotonic,
+        random.SystemRandom(),  # ids must differ also between processes forked from one
+        _is_set(options.cancel),
+        api_keys=_api_keys_of(keys),
+        has_model_path=_has_model_path(url),
+        is_real_time=isinstance(clock, SystemClock),
     )
+    return ClientSettings(url, clock, ctx)
 
 
 def _keyring(
@@ -129,22 +113,22 @@ def _keyring(
     secret_key: str | None,
     api_key: str | None,
 ) -> Keyring:
-    given = [text for text in (key, api_key) if text is not None]
+    texts = [text for text in (key, api_key) if text is not None]
     has_pair = access_key is not None or secret_key is not None
-    if len(given) + has_pair > 1:
+    if len(texts) + has_pair > 1:
         raise ValueError(
-            "several keys are given; it must be one of key, access_key with secret_key, or api_key"
+            "several keys are given; give one of key, access_key with secret_key, or api_key"
         )
-    if given:
-        return Keyring(parse_keys(given[0]))
+    if texts:
+        return Keyring(parse_keys(texts[0]))
     if has_pair:
         return Keyring((_pair(("access_key", "secret_key"), access_key, secret_key),))
     names = ("KLING_ACCESS_KEY", "KLING_SECRET_KEY")
-    access_key, secret_key = (environment.get(name) or None for name in names)
-    static = environment.get("KLING_API_KEY")
+    access_key, secret_key = (environment.get(name, "").strip() or None for name in names)
+    static = environment.get("KLING_API_KEY", "").strip()
     keys = parse_keys(static) if static else ()
     if (access_key and secret_key) or not keys:
-        # The pair first, as it was before there were models that only API keys open.
+        # The pair comes first, as before there were models that need an API key.
         keys = (_pair(names, access_key, secret_key), *keys)
     return Keyring(keys)
 
@@ -156,34 +140,63 @@ def _pair(names: tuple[str, str], access_key: str | None, secret_key: str | None
             "environment's KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY"
         )
     if access_key is None or secret_key is None:
-        one, other = names if secret_key is None else reversed(names)
-        raise ValueError(f"{one} is given without {other}; a pair needs both")
+        present, missing = names if secret_key is None else reversed(names)
+        raise ValueError(f"{present} is given without {missing}; a pair needs both")
     return AccessKey(checked_key(access_key, names[0]), checked_key(secret_key, names[1]))
 
 
 def _base_url(
-    environment: Mapping[str, str], url: str | None, region: str | None, wire: Wire
+    environment: Mapping[str, str], url: str | None, region: str | None, wire: V1Wire
 ) -> str:
     if url is None and region is None:
-        url, region = environment.get("KLING_BASE_URL"), environment.get("KLING_REGION")
+        url, region = (environment.get(name, "").strip() for name in _ADDRESS_NAMES)
         if url and region:
-            raise ValueError("KLING_BASE_URL and KLING_REGION are both set; it must be one of them")
+            raise ValueError("KLING_BASE_URL and KLING_REGION are both set; set only one of them")
     elif url is not None and region is not None:
-        raise ValueError("base_url and region are both given; it must be one of them")
+        raise ValueError("base_url and region are both given; give only one of them")
     if region:
         if region not in REGIONS:
             expected = " or ".join(map(repr, REGIONS))
             raise ValueError(f"region is {region!r:.40}; it must be {expected}")
         url = REGIONS[region]
-    url = (url or wire.default_base_url).rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-        raise ValueError("base_url is not an http(s) URL of a host, such as https://example.com")
-    if parts.username or parts.password:
-        raise ValueError("base_url holds a password; it must be a URL without user info")
-    if _is_vendors(url) and parts.path:
-        raise ValueError("base_url has a path; it must be the host alone, such as " + REGIONS["cn"])
+    url = (url or wire.default_base_url).strip().rstrip("/")
+    limit, expected = _wrong_url(url)
+    if limit:
+        raise RequestValidationError(
+            "base_url", limit, expected, f"base_url {limit}; it must be {expected}"
+        )
     return url
+
+
+def _wrong_url(url: str) -> tuple[str, str]:
+    """Return what is wrong with a base URL and what it must be; "" if nothing is."""
+    expected = "a URL such as https://example.com"
+    try:
+        parts = urlsplit(url)
+        is_url = url.isprintable() and not set(url) & {" ", "\\"} and parts.port != 0
+    except ValueError:  # the host or the port is invalid
+        return "has a host or a port that is not valid", expected
+    if not is_url:
+        return "has a character or a port that a URL cannot have", expected
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        return "is not an http(s) URL of a host", expected
+    if parts.username is not None or parts.password is not None:
+        return "contains a password", "a URL without user info"
+    if _is_vendors(url) and parts.path:
+        return "has a path", "the host alone, such as " + REGIONS["cn"]
+    return _wrong_host(parts.hostname)
+
+
+def _wrong_host(host: str) -> tuple[str, str]:
+    if host.isascii() and "xn--" not in host:
+        return "", ""
+    from idna import IDNAError, encode  # httpx needs it, and most hosts do not
+
+    try:
+        encode(host, uts46=True)
+    except IDNAError as error:
+        return f"has a host that is not a valid name ({error})", "a valid host name"
+    return "", ""
 
 
 def _is_vendors(url: str) -> bool:

@@ -10,10 +10,8 @@ from typing import Any, Final, TypeVar, cast
 import attrs
 
 from kling_sdk.library_items import Element, Voice
-from kling_sdk.results import Audio, Image, Subtitles, Video
+from kling_sdk.results import Audio, Image, Response, Subtitles, Video
 from kling_sdk.scalars import decimal
-
-__all__ = ["from_json", "to_json"]
 
 T = TypeVar("T")
 
@@ -34,7 +32,7 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(cls: type[T], data: object, place: str) -> T:
-    """Return the result that `to_json` made *data* of.
+    """Return the result from which `to_json` made *data*.
 
     Args:
         cls: The class of the result.
@@ -46,14 +44,14 @@ def from_json(cls: type[T], data: object, place: str) -> T:
     """
     if not isinstance(data, Mapping):
         raise ValueError(f"{place} is a {type(data).__name__}; it must be a mapping")  # noqa: TRY004 - as for any other value that cannot be read
-    given: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls)):
         value = data.get(field.name)
         if value is not None:
-            given[field.name] = _read(str(field.type), value, f"{place}.{field.name}")
+            fields[field.name] = _read(str(field.type), value, f"{place}.{field.name}")
         elif field.default is attrs.NOTHING:
             raise ValueError(f"{place}.{field.name} is missing; it must be text")
-    return cls(**given)
+    return cls(**fields)
 
 
 def _read(annotation: str, value: Any, place: str) -> Any:
@@ -64,12 +62,12 @@ def _read(annotation: str, value: Any, place: str) -> Any:
         return tuple(from_json(part, item, f"{place}[{number}]") for number, item in items)
     read, expected = _FIELDS.get(kind, (None, "a list"))
     try:
-        found = read(value) if read is not None else None
+        parsed = read(value) if read is not None else None
     except (TypeError, ValueError):
-        found = None
-    if found is None:
+        parsed = None
+    if parsed is None:
         raise ValueError(f"{place} is not {expected}")
-    return found
+    return parsed
 
 
 def _instance(kind: type) -> Callable[[Any], Any]:
@@ -92,5 +90,7 @@ _FIELDS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "Mapping[str, Any]": (_instance(Mapping), "a mapping"),
     "Decimal": (decimal, "a number as text"),
     "Voice": (lambda value: from_json(Voice, value, "voice"), "a voice"),
+    "Mapping[str, str]": (_instance(Mapping), "a mapping"),
+    "Response": (lambda value: from_json(Response, value, "response"), "a response"),
     "datetime": (datetime.fromisoformat, "a time as ISO 8601 text"),
 }

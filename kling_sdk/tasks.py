@@ -1,66 +1,72 @@
-"""`kling.tasks`: tasks of any product, sync and async, as one-line methods over operations."""
+"""`kling.tasks`: tasks of any product, sync and async."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from functools import partial
+from typing import Any, Final, Literal
 
-from kling_sdk import operations
-from kling_sdk.resources import call_options, wait_options
+from kling_sdk.flows import Operation
+from kling_sdk.flows.any_task import get_several, resume_any, search
+from kling_sdk.flows.get import get_any
+from kling_sdk.resources import (
+    AsyncRunner,
+    Held,
+    SyncRunner,
+    check_whole,
+    checked_task,
+    milliseconds,
+    read_options,
+    wait_operation,
+    wait_options,
+)
 from kling_sdk.results import Page, Task
 
-if TYPE_CHECKING:
-    from kling_sdk.flows import Operation
-    from kling_sdk.runner import AsyncRunner, SyncRunner
-
-__all__ = ["AnyTaskResource", "AsyncAnyTaskResource"]
-
-#: Tasks on a page when no size is given; the vendor's default, and the most of a relay.
+#: Tasks on a page when no size is given; the vendor's default, and a relay's maximum.
 PAGE_SIZE: Final = 100
 
 Status = Literal["submitted", "processing", "succeed", "failed"]
 ProductType = Literal["video", "image", "try_on"]
 
 
-class AnyTaskResource:
+class AnyTaskResource(Held):
     """Tasks of any product of a `Kling` client.
 
     At Kling, `list` and `iter` need an API key: they read `/tasks`, which shows the tasks of both
-    interfaces (that it shows those of /v1 was observed once). `get`, `get_many` and `wait` ask it
-    too if there is such a key, else each endpoint of /v1. A relay has one list of all tasks.
+    interfaces (observed once for those of /v1). `get`, `get_many` and `wait` also use it if there
+    is such a key, else each endpoint of /v1. A relay has one list of all tasks.
     """
 
-    def __init__(self, runner: SyncRunner) -> None:
-        self._runner = runner
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
+    _runner: SyncRunner
 
     def get(self, task: Task | str, *, timeout: float | None = None) -> Task:
         """Return a task as it is now.
 
-        For an id, with an API key, `/tasks` is asked first, and then each endpoint of /v1 until one
-        knows it.
+        With an API key, an id is looked up at `/tasks` first, and then at each endpoint of /v1
+        until one knows it.
 
         Args:
             task: The task, or its task id or external id, also from another process.
-            timeout: Seconds one attempt may take; None takes the client's.
+            timeout: Seconds each request may take, with its repeats; None takes the client's
+                `timeout` for an attempt, and its `deadline`.
 
         Raises:
             NotFoundError: the account has no such task.
         """
-        return self._runner.run(operations.get_any(task), **call_options(timeout=timeout))
+        operation = Operation("get", partial(get_any, task=checked_task("get", task)))
+        return self._runner.run(operation, **read_options(timeout))
 
     def get_many(self, ids: Iterable[str], *, timeout: float | None = None) -> dict[str, Task]:
-        """Return the tasks that are known, by the id that each was asked for by, in that order.
+        """Return the known tasks by the id that each was requested by, in that order.
 
         Args:
-            ids: Task ids and external ids. With an API key 20 of them take one request, without
-                one each takes its own.
-            timeout: Seconds one attempt may take; None takes the client's.
+            ids: Task ids and external ids. With an API key, one request covers 20 of them; without
+                one, each takes its own.
+            timeout: Seconds it may take, with all its repeats; None takes the client's `timeout`
+                for an attempt, and its `deadline`.
         """
-        return self._runner.run(operations.get_several(ids), **call_options(timeout=timeout))
+        return self._runner.run(_get_many(ids), **read_options(timeout))
 
     def list(
         self,
@@ -80,24 +86,17 @@ class AnyTaskResource:
             product_type: `video`, `image` or `try_on`; not on a relay.
             start: From when, as an aware datetime or Unix milliseconds; not on a relay. None: 30
                 days before *end*.
-            end: Until when, likewise. None: now.
-            cursor: `Page.next_cursor` of the page before; at Kling it stands for the times.
+            end: Until when, in the same form. None: now.
+            cursor: `Page.next_cursor` of the page before; at Kling it replaces the times.
             page_size: Tasks per page, 1 to 500 (relay: 1 to 100).
-            timeout: Seconds one attempt may take; None takes the client's.
+            timeout: Seconds it may take, with all its repeats; None takes the client's `timeout`
+                for an attempt, and its `deadline`.
 
         Raises:
-            RequestValidationError: there is no API key, or the server cannot choose by this.
+            RequestValidationError: there is no API key, or the server cannot filter by this.
         """
-        work = operations.search(
-            1,
-            page_size,
-            status=status,
-            product_type=product_type,
-            start=start,
-            end=end,
-            cursor=cursor,
-        )
-        return self._runner.run(work, **call_options(timeout=timeout))
+        filters = {"status": status, "product_type": product_type, "cursor": cursor}
+        return self._runner.run(_page(1, page_size, start, end, filters), **read_options(timeout))
 
     def iter(
         self,
@@ -109,12 +108,8 @@ class AnyTaskResource:
         page_size: int = PAGE_SIZE,
     ) -> Iterator[Task]:
         """Yield all of the account's tasks, page by page; see `list`."""
-        wanted: dict[str, Any] = {"status": status, "product_type": product_type}
-        page = self._runner.run(operations.search(1, page_size, start=start, end=end, **wanted))
-        yield from page
-        while page.has_next:
-            page = self._runner.run(_behind(page, page_size, wanted))
-            yield from page
+        filters: dict[str, Any] = {"status": status, "product_type": product_type}
+        return self._runner.pages(_pages(page_size, start, end, filters))
 
     def wait(
         self,
@@ -131,21 +126,19 @@ class AnyTaskResource:
             on_update: Called with the task whenever its status has changed; what it raises is
                 logged.
         """
-        return self._runner.run(operations.wait_any(task), **wait_options(timeout, on_update))
+        operation = wait_operation(resume_any, task)
+        return self._runner.run(operation, **wait_options(timeout, on_update))
 
 
-class AsyncAnyTaskResource:
+class AsyncAnyTaskResource(Held):
     """Tasks of any product of an `AsyncKling` client; see `AnyTaskResource`."""
 
-    def __init__(self, runner: AsyncRunner) -> None:
-        self._runner = runner
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
+    _runner: AsyncRunner
 
     async def get(self, task: Task | str, *, timeout: float | None = None) -> Task:  # noqa: ASYNC109 - as in the sync method; it bounds attempts
         """Return a task as it is now; see `AnyTaskResource.get`."""
-        return await self._runner.run(operations.get_any(task), **call_options(timeout=timeout))
+        operation = Operation("get", partial(get_any, task=checked_task("get", task)))
+        return await self._runner.run(operation, **read_options(timeout))
 
     async def get_many(
         self,
@@ -153,8 +146,8 @@ class AsyncAnyTaskResource:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
     ) -> dict[str, Task]:
-        """Return the tasks that are known, by the id that each was asked for by."""
-        return await self._runner.run(operations.get_several(ids), **call_options(timeout=timeout))
+        """Return the known tasks by the id that each was requested by."""
+        return await self._runner.run(_get_many(ids), **read_options(timeout))
 
     async def list(
         self,
@@ -168,18 +161,11 @@ class AsyncAnyTaskResource:
         timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
     ) -> Page:
         """Return one page of the account's tasks; see `AnyTaskResource.list`."""
-        work = operations.search(
-            1,
-            page_size,
-            status=status,
-            product_type=product_type,
-            start=start,
-            end=end,
-            cursor=cursor,
-        )
-        return await self._runner.run(work, **call_options(timeout=timeout))
+        filters = {"status": status, "product_type": product_type, "cursor": cursor}
+        operation = _page(1, page_size, start, end, filters)
+        return await self._runner.run(operation, **read_options(timeout))
 
-    async def iter(
+    def iter(
         self,
         *,
         status: Status | str | None = None,
@@ -189,15 +175,8 @@ class AsyncAnyTaskResource:
         page_size: int = PAGE_SIZE,
     ) -> AsyncIterator[Task]:
         """Yield all of the account's tasks, page by page; see `AnyTaskResource.list`."""
-        wanted: dict[str, Any] = {"status": status, "product_type": product_type}
-        work = operations.search(1, page_size, start=start, end=end, **wanted)
-        page = await self._runner.run(work)
-        for task in page:
-            yield task
-        while page.has_next:
-            page = await self._runner.run(_behind(page, page_size, wanted))
-            for task in page:
-                yield task
+        filters: dict[str, Any] = {"status": status, "product_type": product_type}
+        return self._runner.pages(_pages(page_size, start, end, filters))
 
     async def wait(
         self,
@@ -207,10 +186,48 @@ class AsyncAnyTaskResource:
         on_update: Callable[[Task], object] | None = None,
     ) -> Task:
         """Return a task once it has ended well; see `AnyTaskResource.wait`."""
-        options = wait_options(timeout, on_update)
-        return await self._runner.run(operations.wait_any(task), **options)
+        operation = wait_operation(resume_any, task)
+        return await self._runner.run(operation, **wait_options(timeout, on_update))
 
 
-def _behind(page: Page, page_size: int, wanted: dict[str, Any]) -> Operation[Page]:
-    """Return the reading of the next page: its cursor stands for the times, not for filters."""
-    return operations.search(page.page + 1, page_size, cursor=page.next_cursor, **wanted)
+def _get_many(ids: Iterable[str]) -> Operation[dict[str, Task]]:
+    argument: object = ids  # a caller may not run a type checker
+    if isinstance(argument, str) or not isinstance(argument, Iterable):
+        raise TypeError(f"get_many takes several ids, not a {type(argument).__name__}")
+    names = list(ids)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"get_many takes ids as text, not a {type(name).__name__}")
+    return Operation("get_many", partial(get_several, names=names), about={"tasks": len(names)})
+
+
+def _page(
+    page: int,
+    page_size: int,
+    start: datetime | int | None,
+    end: datetime | int | None,
+    filters: Mapping[str, str | None],
+) -> Operation[Page]:
+    check_whole("page_size", page_size)
+    times = {
+        name: None if when is None else milliseconds(when)
+        for name, when in (("start_time", start), ("end_time", end))
+    }
+    query = {**filters, **times}
+    return Operation("list", partial(search, query=query, page=page, page_size=page_size))
+
+
+def _pages(
+    page_size: int,
+    start: datetime | int | None,
+    end: datetime | int | None,
+    filters: dict[str, Any],
+) -> Callable[[Page | None], Operation[Page]]:
+    """Return a function that reads the pages; a cursor replaces the times, not the filters."""
+
+    def behind(page: Page | None) -> Operation[Page]:
+        if page is None:
+            return _page(1, page_size, start, end, filters)
+        return _page(page.page + 1, page_size, None, None, {**filters, "cursor": page.next_cursor})
+
+    return behind

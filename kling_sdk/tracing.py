@@ -7,10 +7,10 @@ of an instrumented HTTP library become its children, and log records carry its i
 not current while the caller of `run_many` or `as_completed` handles an outcome.
 
 Attributes follow OpenTelemetry's stable conventions for HTTP clients and errors
-(`http.*`, `url.path`, `server.*`, `error.type`); what has no convention is under `kling.`.
-The conventions for generative AI are still in development and not used.
+(`http.*`, `url.path`, `server.*`, `error.type`); attributes without a convention are under
+`kling.`. The conventions for generative AI are still in development and not used.
 
-No prompt, key, token, query string or word of the server's gets into a span.
+No prompt, key, token, query string or text of the server's gets into a span.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ from kling_sdk.results import Download, Page, Task
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
-__all__ = ["Traced"]
-
 T = TypeVar("T")
 
 
@@ -48,7 +46,7 @@ class Traced:
         self._ended = {True: 0, False: 0}  # outcomes handed out: well, and not
 
     def noted(self, result: T) -> T:
-        """Note what came of the call, and return it."""
+        """Note the result of the call, and return it."""
         self._span.set_attributes(_of_result(result))
         return result
 
@@ -158,7 +156,7 @@ class Traced:
 
     # ------------------------------------------------------------ events
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> object:
         if event.kind == "request":
             self._last = {"http.request.method": event.method} | _place(event.path)
         elif event.kind == "response" and event.status is not None:
@@ -170,15 +168,14 @@ class Traced:
             self._span.add_event("kling.poll")
         elif event.kind == "task" and event.task is not None:
             self._span.add_event("kling.task", _of_result(event.task))
-        if self._hook is not None:
-            self._hook(event)
+        return None if self._hook is None else self._hook(event)
 
 
 def _place(path: str) -> dict[str, AttributeValue]:
     """Return where a request went: a path under the base URL, or a file's URL."""
     parts = urlsplit(path)
-    found = _server(parts) if parts.hostname else {}
-    return found | {"url.path": parts.path}
+    attributes = _server(parts) if parts.hostname else {}
+    return attributes | {"url.path": parts.path}
 
 
 def _server(parts: SplitResult) -> dict[str, AttributeValue]:
@@ -187,10 +184,10 @@ def _server(parts: SplitResult) -> dict[str, AttributeValue]:
 
 
 def _of_retry(event: Event) -> dict[str, AttributeValue]:
-    found: dict[str, AttributeValue] = {"kling.attempt": event.attempt}
+    attributes: dict[str, AttributeValue] = {"kling.attempt": event.attempt}
     if event.pause is not None:
-        found["kling.pause"] = event.pause
-    return found | (_of_error(event.error) if event.error is not None else {})
+        attributes["kling.pause"] = event.pause
+    return attributes | (_of_error(event.error) if event.error is not None else {})
 
 
 def _of_error(error: BaseException) -> dict[str, AttributeValue]:
@@ -198,24 +195,24 @@ def _of_error(error: BaseException) -> dict[str, AttributeValue]:
     cls = type(error)
     home = "kling_sdk" if isinstance(error, KlingError) else cls.__module__
     name = cls.__qualname__ if home == "builtins" else f"{home}.{cls.__qualname__}"
-    found: dict[str, AttributeValue] = {"error.type": name}
+    attributes: dict[str, AttributeValue] = {"error.type": name}
     if isinstance(error, KlingAPIError):
-        found["http.response.status_code"] = error.http_status
+        attributes["http.response.status_code"] = error.http_status
         if error.code:
-            found["kling.code"] = error.code
+            attributes["kling.code"] = error.code
         if error.request_id:
-            found["kling.request_id"] = error.request_id
+            attributes["kling.request_id"] = error.request_id
     if isinstance(error, KlingError):
-        found |= _ids(error.task_id, error.external_task_id)
-    return found
+        attributes |= _ids(error.task_id, error.external_task_id)
+    return attributes
 
 
 def _of_result(result: object) -> dict[str, AttributeValue]:
     if isinstance(result, Task):
-        found: dict[str, AttributeValue] = {"kling.status": result.status}
+        attributes: dict[str, AttributeValue] = {"kling.status": result.status}
         if result.units is not None:
-            found["kling.units"] = float(result.units)
-        return found | _ids(result.task_id, result.external_task_id)
+            attributes["kling.units"] = float(result.units)
+        return attributes | _ids(result.task_id, result.external_task_id)
     if isinstance(result, Page):
         return {"kling.tasks": len(result)}
     if isinstance(result, Download):
@@ -224,9 +221,9 @@ def _of_result(result: object) -> dict[str, AttributeValue]:
 
 
 def _ids(task_id: str | None, external_task_id: str | None) -> dict[str, AttributeValue]:
-    found: dict[str, AttributeValue] = {}
+    attributes: dict[str, AttributeValue] = {}
     if task_id:
-        found["kling.task_id"] = task_id
+        attributes["kling.task_id"] = task_id
     if external_task_id:
-        found["kling.external_task_id"] = external_task_id
-    return found
+        attributes["kling.external_task_id"] = external_task_id
+    return attributes

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib
 import os
 import signal
 import subprocess
@@ -9,12 +12,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.pytester import SysModulesSnapshot
 from hypothesis import settings
+
+from tests.clusters.in_memory import choose_port
+from tests.nightly import NIGHTLY
+from tests.run_folder import begin
+
+# A shell starts background jobs with SIGINT ignored, and `nohup` its command with SIGHUP. What is
+# ignored stays so in the processes that the tests start, some of which should end by these signals.
+for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    number = getattr(signal, name, None)  # Windows has no SIGHUP
+    if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
+
+# Before anything is imported that makes temporary files, or asks where the database server is.
+begin()
+choose_port()
 
 # No deadline per example: the machine may be busy. Under CI the examples are the same in
 # every run, so that a change is judged and not the draw; at a desk each run tries others.
-settings.register_profile("kling", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile("kling", deadline=None, derandomize="CI" in os.environ and not NIGHTLY)
 settings.load_profile("kling")
+
+# pytester unloads what its runs in this process were the first to import, and the C part of PyYAML
+# cannot be loaded twice: it would go on with the classes of the first.
+with contextlib.suppress(ImportError):  # it comes with what the slow tests need
+    importlib.import_module("yaml")
 
 pytest_plugins = [
     "pytester",  # the tests of the pytest plugin run pytest
@@ -23,19 +47,29 @@ pytest_plugins = [
 ]
 
 
-@pytest.fixture
-def sigint_is_handled() -> Iterator[None]:
-    """SIGINT raises `KeyboardInterrupt`, here and in processes that the test starts.
+_FIXTURES = {"kling_mock", "kling_mock_server"}
 
-    A shell starts background jobs with SIGINT ignored, and what is ignored stays so in children.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Exclude the collected tests from garbage collections: a million objects that stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Judge the tests that use the plugin's own fixtures as it judges those of its users."""
+    for item in items:
+        if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.kling_mock(strict=True))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name bytes that are no text by their parameter.
+    """Name bytes that are not text by their parameter.
 
     What a program made may differ in the next one, as a compressed body with its time does, and
     workers that name a test differently cannot share the suite.
@@ -54,3 +88,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     more = ["-addext", names, "-keyout", str(key), "-out", str(cert)]
     subprocess.run([*words.split(), *more], check=True, capture_output=True)
     return cert, key
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Keep the modules of both packages that an inner run was the first to import.
+
+    pytest forgets them after the run. What is imported again would be there twice, and a task
+    of one no `Task` of the other.
+    """
+
+    def snapshot() -> SysModulesSnapshot:
+        return SysModulesSnapshot(lambda name: name.startswith(("kling_", "zope", "readline")))
+
+    # After each run, and after the test.
+    vars(pytester).update(
+        _Pytester__take_sys_modules_snapshot=snapshot, _sys_modules_snapshot=snapshot()
+    )
+    return pytester

@@ -1,6 +1,6 @@
 """One request per endpoint: what the tests of all endpoints send, in the vendor's form.
 
-A new endpoint is one row of `BODIES`, or of `CALLS` if it answers at once.
+An endpoint that has no row here is asked by the plain example of the emulator's record.
 """
 
 from __future__ import annotations
@@ -16,24 +16,8 @@ from kling_mock.kling.endpoints.example_parts import (
     SESSION_ID,
     VIDEO_ID,
 )
+from kling_mock.kling.endpoints.registry import ENDPOINTS as EMULATED
 from kling_sdk.wire import WIRES
-
-__all__ = [
-    "BODIES",
-    "CALLS",
-    "MAKERS",
-    "SOURCE",
-    "SOURCE_SELECTION",
-    "SOURCE_SESSION",
-    "SOURCE_VIDEO",
-    "body",
-    "face_session",
-    "selection",
-    "source_video",
-    "speech",
-    "vendor_body",
-    "with_sources",
-]
 
 URL: Final = "https://example.com/a.png"
 #: Stands for the id of a finished video, which the request works on.
@@ -54,7 +38,6 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "image2video": {"prompt": "a cat", "image": URL},
     "omni-video": {"prompt": "a cat"},
     "multi-image2video": {"prompt": "a cat", "image_list": [{"image": URL}]},
-    "video-extend": {"video_id": SOURCE_VIDEO, "prompt": "the cat walks on"},
     "image-generation": {"prompt": "a cat", "n": 2},
     "omni-image": {"prompt": "a cat"},
     "multi-image2image": {"subject_image_list": [{"subject_image": URL}]},
@@ -163,8 +146,8 @@ def body(
         session: The id of a session of identify-face.
     """
     ids = {SOURCE_VIDEO: source_video, SOURCE_SESSION: session}
-    made: dict[str, Any] = _replaced((BODIES | CALLS)[endpoint], ids)
-    return made
+    request: dict[str, Any] = _replaced((BODIES | CALLS)[endpoint], ids)
+    return request
 
 
 def vendor_body(endpoint: str) -> dict[str, Any]:
@@ -173,8 +156,8 @@ def vendor_body(endpoint: str) -> dict[str, Any]:
     if record.solution is None:
         return BODIES[endpoint]
     request = kling_sdk.endpoints.request_class(endpoint)(**BODIES[endpoint])
-    made: dict[str, Any] = WIRES[record.interface].create(request, "").json
-    return made
+    wire_body: dict[str, Any] = WIRES[record.interface].create(request, "").json
+    return wire_body
 
 
 def source_video(mock: KlingMock) -> str:
@@ -194,34 +177,34 @@ def face_session(mock: KlingMock) -> str:
 def speech(mock: KlingMock) -> str:
     """Speak a text; return the sound's id."""
     with mock.client() as kling:
-        given = CALLS["tts"] | {"text": "Good morning, everybody, and welcome to this show."}
-        return kling.tts.call(**given).audio.id
+        arguments = CALLS["tts"] | {"text": "Good morning, everybody, and welcome to this show."}
+        return kling.tts.call(**arguments).audio.id
 
 
 def selection(mock: KlingMock) -> str:
     """Select the middle of a video's first frame; return the session's id."""
     with mock.client() as kling:
-        found = kling.multi_elements.init_selection(video_url="https://example.com/a.mp4")
+        session = kling.multi_elements.init_selection(video_url="https://example.com/a.mp4")
         # Ten times, so that a test can take it back more than once.
         points = [(0.5, 0.5)] * 10
-        kling.multi_elements.add_selection(session_id=found, frame_index=0, points=points)
-        return found.session_id
+        kling.multi_elements.add_selection(session_id=session, frame_index=0, points=points)
+        return session.session_id
 
 
 def with_sources(mock: KlingMock, request: dict[str, Any]) -> dict[str, Any]:
     """Return a request, or an example of a record, with the ids of what is there."""
-    shown = repr(request)
+    text = repr(request)
     ids: dict[str, str] = {}
-    if SOURCE_VIDEO in shown or VIDEO_ID in shown:
+    if SOURCE_VIDEO in text or VIDEO_ID in text:
         ids |= dict.fromkeys((SOURCE_VIDEO, VIDEO_ID), source_video(mock))
-    if SOURCE_SESSION in shown or SESSION_ID in shown:
+    if SOURCE_SESSION in text or SESSION_ID in text:
         ids |= dict.fromkeys((SOURCE_SESSION, SESSION_ID), face_session(mock))
-    if AUDIO_ID in shown:
+    if AUDIO_ID in text:
         ids[AUDIO_ID] = speech(mock)
-    if SOURCE_SELECTION in shown or SELECTION_ID in shown:
+    if SOURCE_SELECTION in text or SELECTION_ID in text:
         ids |= dict.fromkeys((SOURCE_SELECTION, SELECTION_ID), selection(mock))
-    made: dict[str, Any] = _replaced(request, ids)
-    return made
+    with_ids: dict[str, Any] = _replaced(request, ids)
+    return with_ids
 
 
 def _replaced(value: Any, ids: Mapping[str, str]) -> Any:
@@ -230,3 +213,14 @@ def _replaced(value: Any, ids: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_replaced(item, ids) for item in value]
     return ids.get(value, value) if isinstance(value, str) else value
+
+
+_SOURCES: Final = {
+    VIDEO_ID: SOURCE_VIDEO,
+    SESSION_ID: SOURCE_SESSION,
+    SELECTION_ID: SOURCE_SELECTION,
+}
+for _name, _record in kling_sdk.ENDPOINTS.items():
+    _rows = BODIES if _record.returns is None else CALLS
+    if _name not in _rows and _name in EMULATED:
+        _rows[_name] = _replaced(EMULATED[_name].examples["plain"], _SOURCES)

@@ -9,8 +9,6 @@ from typing import Any, Final
 
 import pytest
 
-__all__ = ["NEEDS_FFMPEG", "decode", "probe", "run"]
-
 NEEDS_FFMPEG: Final = pytest.mark.skipif(
     not (shutil.which("ffmpeg") and shutil.which("ffprobe")),
     reason="ffmpeg and ffprobe are not on PATH",
@@ -39,5 +37,5 @@ def decode(data: bytes, *arguments: str, level: str = "error") -> bytes:
 
 def probe(data: bytes) -> dict[str, Any]:
     answer = run("ffprobe", "-show_streams", "-show_format", "-of", "json", "-", feed=data)
-    found: dict[str, Any] = json.loads(answer)
-    return found
+    media: dict[str, Any] = json.loads(answer)
+    return media

@@ -13,8 +13,6 @@ from queue import Queue
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-__all__ = ["LanguageServer"]
-
 _TIMEOUT: Final = 120.0  # seconds for an answer: the first one reads the whole package
 
 
@@ -28,7 +26,7 @@ class LanguageServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._answers: Queue[dict[str, Any]] = Queue()
-        self._asked = 0
+        self._request_id = 0
 
     def __enter__(self) -> Self:
         server = Path(sys.executable).with_name("pyright-langserver")
@@ -88,11 +86,11 @@ class LanguageServer:
         return self._ask(method, {"textDocument": {"uri": uri}, "position": place})
 
     def _ask(self, method: str, params: Mapping[str, Any]) -> Any:
-        self._asked += 1
-        self._send({"id": self._asked, "method": method, "params": params})
+        self._request_id += 1
+        self._send({"id": self._request_id, "method": method, "params": params})
         while True:
             message = self._answers.get(timeout=_TIMEOUT)
-            if message.get("id") == self._asked and "method" not in message:
+            if message.get("id") == self._request_id and "method" not in message:
                 return message["result"]
             if "id" in message and "method" in message:  # the server asks for settings
                 self._send({"id": message["id"], "result": self._settings(message)})

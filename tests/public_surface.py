@@ -15,7 +15,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ForwardRef
 
 ROOT = Path(__file__).parents[1]
 CURRENT = ROOT / "docs" / "public-surface.txt"
@@ -38,7 +38,7 @@ def text() -> str:
 
 
 def changed_names(before: str, after: str) -> set[str]:
-    """Return the public names of which something was added, changed or removed."""
+    """Return the public names with an addition, a change or a removal."""
     differing = set(before.splitlines()) ^ set(after.splitlines())
     return {line.partition(":")[0].split(".")[1] for line in differing}
 
@@ -78,13 +78,13 @@ def _members(cls: type) -> set[str]:
 
 
 def _annotations(cls: type) -> dict[str, str]:
-    found: dict[str, str] = {}
+    annotations_by_name: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if base.__module__.partition(".")[0] in PACKAGES and not issubclass(base, enum.Enum):
             for name, annotation in inspect.get_annotations(base).items():
                 if not name.startswith("_"):
-                    found[name] = annotation if isinstance(annotation, str) else repr(annotation)
-    return found
+                    annotations_by_name[name] = _as_written(annotation)
+    return annotations_by_name
 
 
 def _kind(member: Any) -> str:
@@ -101,11 +101,19 @@ def _kind(member: Any) -> str:
 
 def _signature(function: Any) -> str:
     try:
-        shown = inspect.signature(function)
+        signature = inspect.signature(function)
     except (TypeError, ValueError):
         return "(...)"
-    # Addresses of objects and quotes of annotations are no part of it.
-    return re.sub(r" at 0x[0-9a-f]+", "", str(shown)).replace("'", "")
+    # Addresses of objects and quotes of annotations are not part of it, and older Pythons keep some
+    # annotations as references.
+    unquoted = re.sub(r" at 0x[0-9a-f]+", "", str(signature)).replace("'", "")
+    return re.sub(r"ForwardRef\(([^()]*)\)", r"\1", unquoted)
+
+
+def _as_written(annotation: Any) -> str:
+    if isinstance(annotation, ForwardRef):
+        return annotation.__forward_arg__
+    return annotation if isinstance(annotation, str) else repr(annotation)
 
 
 def main() -> None:

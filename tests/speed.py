@@ -1,12 +1,13 @@
 """Slow tests: marked by what they use, or by hand; a forgotten mark is reported.
 
 A test that uses a database server is marked here, by its fixtures and parameters. Others, which
-start processes, decode videos or run for long, have `@pytest.mark.slow`, or a `pytestmark` in
-their file. `pytest` leaves out the slow tests, and its last line says how many, unless their file
-or id is on the command line, or `-m` selects tests (`-m ""`: all).
+start processes, decode videos, run for long or need more than the extra `test`, have
+`@pytest.mark.slow`, or a `pytestmark` in their file. `pytest` leaves them out, and says how many,
+unless their file or id is on the command line, or `-m` says which tests to run (`-m ""`: all).
 
 With `--slow-after SECONDS`, a run that has an unmarked test which took more CPU time names it and
-fails; `KLING_TESTS_SLOW_AFTER` is the same for a command that cannot be changed.
+fails; `KLING_TESTS_SLOW_AFTER` is the same for a command that cannot be changed. `--folder-times`
+shows what each folder took.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from __future__ import annotations
 import os
 import shlex
 import time
+from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.mock.storage.databases import Uses
+from tests.mock.relay.storage.databases import Uses
 
 #: Fixtures that make a database on a server, unless they are given a parameter that says where.
 SERVER_FIXTURES = frozenset({"mysql", "postgres", "session"})
@@ -57,6 +59,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="fail if a test that is not marked slow takes more CPU time than this",
     )
+    parser.addoption(
+        "--folder-times",
+        action="store_true",
+        help="show the tests, CPU seconds and seconds of each folder",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -66,6 +73,8 @@ def pytest_configure(config: pytest.Config) -> None:
     limit = config.getoption("--slow-after")
     if limit is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Stopwatch(limit), "slow-after")
+    if config.getoption("--folder-times") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FolderTimes(), "folder-times")
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
@@ -162,7 +171,7 @@ class Stopwatch:
     @property
     def late(self) -> list[tuple[str, float]]:
         over = [(name, took) for name, took in self._seconds.items() if took > self._limit]
-        return sorted(over, key=lambda one: -one[1])
+        return sorted(over, key=lambda timing: -timing[1])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if "slow" not in report.keywords:  # the last report has the time of all phases
@@ -178,3 +187,28 @@ class Stopwatch:
             for name, took in self.late:
                 terminalreporter.line(f"{took:.2f} s  {name}")
             terminalreporter.line("Make them faster, or mark them: @pytest.mark.slow")
+
+
+class FolderTimes:
+    """Adds up what the tests of each folder took; time in servers that they start is not seen."""
+
+    def __init__(self) -> None:
+        self._rows: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0, 0.0])
+        self._until_now: dict[str, float] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # Each report has the CPU time of its test so far, but the duration of its phase alone.
+        cpu = getattr(report, "cpu_seconds", 0.0)  # if it crashed
+        before = self._until_now.pop(report.nodeid, 0.0)
+        if report.when != "teardown":
+            self._until_now[report.nodeid] = cpu
+        row = self._rows["/".join(Path(report.nodeid.partition("::")[0]).parts[1:-1][:2])]
+        for column, addend in enumerate((report.when == "setup", cpu - before, report.duration)):
+            row[column] += addend
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        terminalreporter.section("tests, CPU seconds and seconds of each folder")
+        rows = sorted(self._rows.items(), key=lambda item: -item[1][1])
+        sums = [sum(column) for column in zip(*self._rows.values(), strict=True)]
+        for folder, (tests, cpu, wall) in [*rows, *([("together", sums)] if sums else [])]:
+            terminalreporter.line(f"{tests:6,.0f} {cpu:8.1f} {wall:8.1f}  {folder or '.'}")

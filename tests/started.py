@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
-__all__ = ["SERVE", "started"]
-
 ROOT: Final = Path(__file__).parents[1]
 #: `kling-mock serve` on free ports.
 SERVE: Final = ("serve", "--port", "0", "--kling-port", "0")
@@ -20,7 +18,7 @@ SERVE: Final = ("serve", "--port", "0", "--kling-port", "0")
 
 @contextmanager
 def started(
-    *words: str, given: Mapping[str, str] | None = None, errors: IO[str] | int = subprocess.PIPE
+    *words: str, variables: Mapping[str, str] | None = None, errors: IO[str] | int = subprocess.PIPE
 ) -> Iterator[tuple[Any, dict[str, str]]]:
     """Run `kling-mock WORDS`; yield the process and its ready line. It is killed in the end.
 
@@ -28,17 +26,17 @@ def started(
 
     Args:
         words: What stands behind the command's name.
-        given: Variables of its environment.
-        errors: Where stderr goes. A process that logs much needs a file: a pipe that nobody
-            reads becomes full.
+        variables: Variables of its environment.
+        errors: Where stderr goes. A process that logs much needs a file: an unread
+            pipe becomes full.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("KLING_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("KLING_")}
     with subprocess.Popen(
         [sys.executable, "-m", "kling_mock", *words],
         stdout=subprocess.PIPE,
         stderr=errors,
         text=True,
-        env={**kept, "PYTHONPATH": str(ROOT), **(given or {})},
+        env={**inherited, "PYTHONPATH": str(ROOT), **(variables or {})},
     ) as process:
         try:
             assert process.stdout is not None

@@ -1,8 +1,8 @@
-"""Which Chinese page is older than the English one that it was made from.
+"""Chinese pages that are older than the English pages that they were made from.
 
 The last line of a Chinese page is a comment that names the English page and a digest of its text.
-`python -m tests.translations` lists the pages that are not up to date. Whoever has read both and
-found that they say the same writes the new digest with `--confirm docs/capacity.md`.
+`python -m tests.translations` lists the pages that are not up to date. After reading both
+and finding that they say the same, write the new digest with `--confirm docs/capacity.md`.
 
 It also knows what Chinese text has to look like: full-width punctuation beside Chinese characters.
 """
@@ -21,6 +21,7 @@ ROOT: Final = Path(__file__).parents[1]
 SUFFIX: Final = ".zh-CN.md"
 
 _MARK: Final = re.compile(r"\n<!-- translation of (\S+), sha256 ([0-9a-f]{12}) -->\n?\Z")
+_GENERATED: Final = re.compile(r"<!-- (\w+): generated -->.*?<!-- \1: end -->", re.DOTALL)
 _CODE: Final = re.compile(r"```.*?```|^(?: {4}|\t).*?$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 _LINK: Final = re.compile(r"\]\([^)\s]*\)|<!--.*?-->", re.DOTALL)
 _HAN: Final = r"[\u3400-\u9fff]"
@@ -65,8 +66,11 @@ def translation_of(english: Path) -> Path:
 
 
 def digest(text: str) -> str:
-    """Return what identifies the text of an English page; white space at line ends is ignored."""
-    lines = (line.rstrip() for line in text.splitlines())
+    """Return what identifies the text of an English page.
+
+    White space at line ends is ignored, and so are the tables that are generated in both languages.
+    """
+    lines = (line.rstrip() for line in _GENERATED.sub("", text).splitlines())
     return hashlib.sha256("\n".join(lines).strip().encode()).hexdigest()[:12]
 
 
@@ -94,15 +98,15 @@ def half_width(text: str) -> Iterator[str]:
     """Yield each place outside of code where a half-width mark is beside a Chinese character."""
     prose = _LINK.sub("]", _CODE.sub("`", text))
     for line in prose.splitlines():
-        for found in _HALF_WIDTH.finditer(line):
-            yield line[max(found.start() - 10, 0) : found.end() + 10]
+        for match in _HALF_WIDTH.finditer(line):
+            yield line[max(match.start() - 10, 0) : match.end() + 10]
 
 
 def _read(page: Path) -> Translation:
-    found = _MARK.search(page.read_text("utf-8"))
+    match = _MARK.search(page.read_text("utf-8"))
     english = page.with_name(page.name.removesuffix(SUFFIX) + ".md")
-    is_marked = found is not None and found[1] == english.name
-    return Translation(page, english, found[2] if found is not None and is_marked else "")
+    is_marked = match is not None and match[1] == english.name
+    return Translation(page, english, match[2] if match is not None and is_marked else "")
 
 
 def main() -> int:
@@ -121,9 +125,9 @@ def main() -> int:
     for page in parser.parse_args().confirm:
         confirm(page)
     pages = translations()
-    stale = [one for one in pages if not one.is_current]
-    for one in stale:
-        page, english = one.page.relative_to(ROOT), one.english.relative_to(ROOT)
+    stale = [translation for translation in pages if not translation.is_current]
+    for translation in stale:
+        page, english = translation.page.relative_to(ROOT), translation.english.relative_to(ROOT)
         sys.stdout.write(f"{page} is older than {english}\n")
     sys.stdout.write(f"{len(pages) - len(stale)} of {len(pages)} Chinese pages are up to date\n")
     return 1 if stale else 0

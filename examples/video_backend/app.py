@@ -4,7 +4,7 @@
     export KLING_WEBHOOK_SECRET=whsec_... PUBLIC_URL=https://videos.example.com    # and a key
     uvicorn examples.video_backend.app:from_environment --factory
 
-`POST /videos` answers at once with an id of ours, and `GET /videos/{id}` says what became of it.
+`POST /videos` answers at once with an id of ours, and `GET /videos/{id}` returns its outcome.
 Kling's callbacks end a video, and so does a look at the open ones now and then, for callbacks that
 never came: whichever is first counts, the other changes nothing. How it is tested without a key,
 units and minutes is in `test_app.py`.
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS videos (
 
 
 class Wish(BaseModel):
-    """What a user asks for."""
+    """The request of a user."""
 
     prompt: str = Field(min_length=1, max_length=2500)
 
@@ -85,7 +85,7 @@ class Videos:
 
 
 class Backend:
-    """Makes videos with Kling, and writes down what became of them.
+    """Makes videos with Kling, and records their outcomes.
 
     Args:
         kling: The client.
@@ -109,13 +109,13 @@ class Backend:
         return video_id
 
     async def look(self) -> None:
-        """Find out what became of the open videos.
+        """Find out the outcomes of the open videos.
 
         Also of one whose create was cut off, as when the process was killed: to send it again
         under its id is safe, and returns the task if there is one.
         """
         for video_id, prompt in self.videos.open_ones():
-            with suppress(KlingError):  # the next look is soon enough
+            with suppress(KlingError):  # the next poll is soon enough
                 self.note(await self._create(video_id, prompt))
 
     def note(self, task: Task | None) -> None:
@@ -138,7 +138,7 @@ class Backend:
                 callback_url=self._callback_url,
             )
         except OutcomeUnknownError:
-            log.warning("the create of %s is not certain; the next look finds out", video_id)
+            log.warning("the create of %s is uncertain; the next poll finds out", video_id)
             return None
         except KlingError as error:
             if self.videos.end(video_id, "failed", type(error).__name__):

@@ -54,7 +54,7 @@ async def ordered(users: httpx.AsyncClient, prompt: str = "a kitten") -> str:
 async def test_a_video_is_ready_when_kling_says_so(
     users: httpx.AsyncClient, kling_mock: KlingMock
 ) -> None:
-    """No look is needed: the callbacks do it."""
+    """No poll is needed: the callbacks do it."""
     where = await ordered(users)
     assert (await users.get(where)).json()["status"] == "open"
     await kling_mock.clock.aadvance(1800)
@@ -68,7 +68,7 @@ async def test_a_video_is_ready_when_kling_says_so(
 async def test_a_video_whose_callbacks_are_lost_is_found(
     users: httpx.AsyncClient, backend: Backend, kling_mock: KlingMock
 ) -> None:
-    """The next look has it; it was bought once."""
+    """The next poll has it; it was bought once."""
     kling_mock.faults.add("callback-dropped")
     where = await ordered(users)
     await kling_mock.clock.aadvance(1800)
@@ -100,8 +100,7 @@ async def test_an_end_is_an_end(
     await kling_mock.clock.aadvance(7200)
     first = (await users.get(where)).json()
     assert first["status"] == "ready"
-    kling_mock.deliveries.replay(kling_mock.deliveries[0])
-    await kling_mock.clock.aadvance(0)
+    await kling_mock.deliveries.areplay(kling_mock.deliveries[0])
     assert (await users.get(where)).json() == first
 
 

@@ -1,4 +1,4 @@
-"""What the calls of the admin API work with."""
+"""The context of the calls of the admin API."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from kling_mock.admin.views import show_delivery, show_task
 from kling_mock.clock import MockClock
-from kling_mock.controls.accounts import AccountsHandle
-from kling_mock.controls.callbacks import CallbacksHandle, DeliveriesHandle
 from kling_mock.controls.loop_proxy import LoopProxy
-from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandle
-from kling_mock.journal.journal import Journal
+from kling_mock.controls.server_controls import ServerControls
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.world import World
@@ -21,33 +18,31 @@ from kling_mock.web.operations import JsonObject, Parameters
 if TYPE_CHECKING:
     from kling_mock.kling.snapshots import Snapshot
 
-__all__ = ["AdminContext", "settled"]
 
-
-class AdminContext:
-    """One server, as the admin API sees it; used on the server's thread only.
+class AdminContext(ServerControls):
+    """One server, as the admin API sees it: its controls; used on the server's thread only.
 
     Args:
         proxy: Access to the server's state.
         clock: The server's clock.
         reset: Resets the server, given a seed or `None` for the last one.
         snapshot: Takes a snapshot of the server.
-        restore: Puts one back.
+        restore: Restores a snapshot.
 
     Attributes:
         clock: As given.
         reset: As given.
         snapshot: As given.
         restore: As given.
-        accounts: The accounts.
-        progress: The progress rules.
-        content: The content rules.
-        faults: The faults.
-        callbacks: The settings of callbacks.
-        deliveries: The callbacks that were sent.
-        snapshots: Those that are kept, by name, the oldest first. A reset forgets them, as it
-            drops this object.
+        snapshots: The snapshots that are kept, by name, the oldest first. A reset drops them with
+            this object.
     """
+
+    clock: MockClock
+    reset: Callable[[int | None], None]
+    snapshot: Callable[[], Snapshot]
+    restore: Callable[[Snapshot], None]
+    snapshots: dict[str, Snapshot]
 
     def __init__(
         self,
@@ -57,36 +52,25 @@ class AdminContext:
         snapshot: Callable[[], Snapshot],
         restore: Callable[[Snapshot], None],
     ) -> None:
-        self._proxy = proxy
+        super().__init__(proxy)
         self.clock = clock
         self.reset = reset
         self.snapshot = snapshot
         self.restore = restore
-        self.accounts = AccountsHandle(proxy)
-        self.progress = ProgressHandle(proxy)
-        self.content = ContentHandle(proxy)
-        self.faults = FaultsHandle(proxy)
-        self.callbacks = CallbacksHandle(proxy)
-        self.deliveries = DeliveriesHandle(proxy)
-        self.snapshots: dict[str, Snapshot] = {}
+        self.snapshots = {}
 
     @property
     def world(self) -> World:
-        """The present state."""
+        """The current state."""
         return self._proxy.world
 
-    @property
-    def journal(self) -> Journal:
-        """The newest requests and the replies to them."""
-        return self._proxy.world.journal
-
     def task(self, task: EmulatedTask, parameters: Parameters) -> dict[str, Any]:
-        """Return what is shown of a task; `include` may ask for more."""
+        """Return the view of a task; `include` may request more members."""
         inputs = self.world.inputs.of(task.task_id)
         return show_task(task, inputs, with_made_at=parameters.get("include") == "made_at")
 
     def delivery(self, number: int, delivery: Delivery) -> dict[str, Any]:
-        """Return what is shown of the *number*-th delivery."""
+        """Return the view of the *number*-th delivery."""
         world = self.world
         account = world.accounts[delivery.account]
         return show_delivery(number, delivery, account.signing_secrets(world.clock.now()))
@@ -95,7 +79,7 @@ class AdminContext:
 def settled(
     function: Callable[[AdminContext, Parameters], JsonObject],
 ) -> Callable[[AdminContext, Parameters], Awaitable[JsonObject]]:
-    """Let a call reply only when the callbacks that it caused have been delivered."""
+    """Delay the reply of a call until the callbacks that it caused have been delivered."""
 
     @wraps(function)
     async def run(context: AdminContext, parameters: Parameters) -> JsonObject:

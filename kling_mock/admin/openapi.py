@@ -18,23 +18,21 @@ from kling_mock.web.json_schema import Schema, closed, text
 from kling_mock.web.openapi import ApiOperation, ApiReply, Parameter
 from kling_mock.web.operations import ApiCall
 
-__all__ = ["OPERATIONS", "SCHEMAS"]
-
 _PATHS: Mapping[str, str] = {
-    "task_id": "The task id: 18 digits.",
+    "task_id": "The task id, or the external id of a task of one account.",
     "fault_id": "As in the list of faults.",
     "account": "The account's name, percent-encoded.",
     "delivery_id": "As in the list of deliveries.",
-    "snapshot_id": "The name that it was given, or got.",
+    "snapshot_id": "The name that it was given, or that was made for it.",
     "folder": "The part of a result's `path` before the slash.",
-    "name": "The part behind it.",
+    "name": "The part of a result's `path` after the slash.",
     "place": "Which of the task's `inputs`, from 0.",
 }
 _ABOUT: Mapping[int, str] = {
     400: "A parameter or the body is invalid; the message says what it must be.",
     401: "The admin token is missing or wrong.",
     403: "The call came from another computer, or through a proxy.",
-    404: "There is no such thing.",
+    404: "It does not exist.",
     413: "The body is too large.",
 }
 
@@ -88,9 +86,9 @@ def _answers(row: ApiCall[AdminContext]) -> Iterator[tuple[int, ApiReply]]:
 
 
 def _named(schema: Any) -> Any:
-    """Return *schema* with references for what has a name."""
-    for name, shown in _SHOWN.items():
-        if schema is shown:
+    """Return *schema* with references to the named schemas."""
+    for name, component in _SHOWN.items():
+        if schema is component:
             return reference(name)
     if isinstance(schema, Mapping):
         return {key: _named(inner) for key, inner in schema.items()}
@@ -121,7 +119,7 @@ _EVENTS = ApiOperation(
     EVENTS,
     "admin-events",
     "admin",
-    "Follow what happens, as server-sent events; `Last-Event-ID` goes on after a break",
+    "Follow what happens, as server-sent events; `Last-Event-ID` resumes after a break",
     None,
     {
         200: ApiReply("Events, until the server stops.", {"type": "string"}, "text/event-stream"),
@@ -147,7 +145,8 @@ def _file(path: str, name: str, summary: str, media_type: str, *names: str) -> A
             **{status: ApiReply(_ABOUT[status], error) for status in (401, 403, 404)},
         },
         parameters=tuple(
-            Parameter(one, "path", {"type": "string", "minLength": 1}, _PATHS[one]) for one in names
+            Parameter(parameter, "path", {"type": "string", "minLength": 1}, _PATHS[parameter])
+            for parameter in names
         ),
         security="admin",
     )
@@ -156,7 +155,7 @@ def _file(path: str, name: str, summary: str, media_type: str, *names: str) -> A
 _RESULT = _file(
     "/media/{folder}/{name}",
     "admin-result-file",
-    "Get a file of a result; it is in no journal and meets no fault",
+    "Get a file of a result; the request is not in the journal, and faults do not affect it",
     "*/*",
     "folder",
     "name",

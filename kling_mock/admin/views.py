@@ -1,6 +1,6 @@
-"""JSON views of what the admin API shows, each beside its schema.
+"""JSON views of the admin API, each next to its schema.
 
-A secret is returned once, by the call that makes it; no view has any.
+A secret is returned once, by the call that makes it; views do not contain secrets.
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, get_args
 
-from kling_mock.journal.entries import Entry, EntryKind
-from kling_mock.journal.matching import STATUSES, Where
-from kling_mock.journal.notes import NoteKind
 from kling_mock.kling.callbacks.log import Delivery, State
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.faults.kinds import KINDS
 from kling_mock.kling.faults.matching import Fault
+from kling_mock.kling.journal.entries import Entry, EntryKind
+from kling_mock.kling.journal.matching import STATUSES, Where
+from kling_mock.kling.journal.notes import NoteKind
 from kling_mock.kling.media.urls import FILES, MEDIA, NamedFile, file_url
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.inputs import InputPicture
 from kling_mock.kling.model.packs import PackStatus, left, slots
 from kling_mock.kling.model.plan import OUTPUT_TYPES, PackType
 from kling_mock.kling.model.tasks import EmulatedTask
-from kling_mock.web.addresses import shown_url
+from kling_mock.web.addresses import shown_reply, shown_url
 from kling_mock.web.json_schema import (
     Schema,
     array,
     closed,
+    encode,
     flag,
     integer,
     number,
@@ -37,41 +38,20 @@ from kling_mock.web.json_schema import (
 )
 from kling_mock.web.webhook_signing import Verdict, verdict
 
-__all__ = [
-    "ACCOUNT",
-    "DELIVERY",
-    "ENTRY",
-    "FAULT",
-    "PAGING",
-    "SETTINGS",
-    "TARGET",
-    "TASK",
-    "TASK_ID",
-    "numbered",
-    "page",
-    "page_of",
-    "show_account",
-    "show_delivery",
-    "show_entry",
-    "show_fault",
-    "show_target",
-    "show_task",
-]
-
 _SECONDS = "Unix seconds on the server's clock."
 _MILLISECONDS = integer(about="Unix time in milliseconds.")
 
 # ---------------------------------------------------------------- pages
 
-_PAGE = 50  # rows of a page where nobody says otherwise
+_PAGE = 50  # rows of a page by default
 PAGING: Mapping[str, Schema] = {
-    "limit": integer(1, 200, f"Rows of a page; {_PAGE} without it."),
+    "limit": integer(1, 200, f"Rows of a page; default {_PAGE}."),
     "before": integer(1, None, "Only rows with a smaller number: `next_before` of the last page."),
 }
 
 
 def page_of(row: Schema, key: str = "number") -> Schema:
-    """Return the schema of a page: rows, the newest first, and where the next page begins.
+    """Return the schema of a page: rows, the newest first, and the start of the next page.
 
     Args:
         row: The schema of a row.
@@ -86,15 +66,15 @@ def page(
     """Return one page.
 
     Args:
-        rows: Those that are wanted, the newest first.
+        rows: The rows that match, the newest first.
         arguments: `limit` and `before`, if given.
         key: The member that grows from row to row.
     """
     limit, before = arguments.get("limit", _PAGE), arguments.get("before")
     older = rows if before is None else (row for row in rows if row[key] < before)
-    found = list(islice(older, limit + 1))
-    shown = found[:limit]
-    return {"data": shown, "next_before": shown[-1][key] if len(found) > limit else None}
+    window = list(islice(older, limit + 1))
+    visible = window[:limit]
+    return {"data": visible, "next_before": visible[-1][key] if len(window) > limit else None}
 
 
 # ---------------------------------------------------------------- tasks
@@ -102,8 +82,10 @@ def page(
 TASK_ID = text(pattern="^[0-9]{18}$")
 RESULT = closed(
     type=text("What it is.", enum=list(FILES)),
-    path=text("Under `/__kling/media/`, where it is served; empty for a result that was given."),
-    url=text("Of a result that a test has given; else empty."),
+    path=text(
+        "Under `/__kling/media/`, where it is served; empty for a result that a test has given."
+    ),
+    url=text("The URL of a result that a test has given; otherwise empty."),
 )
 INPUT = closed(
     field=text("Where it stood in the request, with a dot between names and places."),
@@ -120,7 +102,7 @@ TASK = closed(
     status=text(enum=STATUSES),
     code=integer(about="The service code of a failure; else 0."),
     message=text("Why it failed; else empty."),
-    pace=text("How it goes on; see the progress rules."),
+    pace=text("How it progresses; see the progress rules."),
     due=optional(number(about=f"When it ends by itself, {_SECONDS}")),
     created_at=_MILLISECONDS,
     started_at=optional(integer(about="When it began to be processed, Unix milliseconds.")),
@@ -142,58 +124,45 @@ TASK = closed(
 def show_task(
     task: EmulatedTask, inputs: Sequence[InputPicture] = (), *, with_made_at: bool = False
 ) -> dict[str, Any]:
-    """Return what is shown of a task.
+    """Return the view of a task.
 
     Args:
-        task: The task.
-        inputs: What is kept of the pictures of its request.
-        with_made_at: Whether the real time of its creation is shown, which differs in each run.
+        inputs: The pictures of its request, as far as they are kept.
+        with_made_at: Whether to show the real time of its creation, which differs in each run.
     """
     plan = task.plan
-    made_at = {"made_at": task.made_at} if with_made_at else {}
-    return {
-        "task_id": task.task_id,
-        "external_task_id": plan.external_task_id,
+    members: dict[str, Any] = {
         "account": task.account.name,
-        "endpoint": plan.endpoint,
-        "model": plan.model,
-        "mode": plan.mode,
-        "status": task.status,
-        "code": task.code,
-        "message": task.message,
         "pace": task.progress.kind,
         "due": None if task.is_done or math.isinf(task.due) else task.due,
         "created_at": task.created,
         "started_at": task.started or None,
         "updated_at": task.updated,
-        **made_at,
-        "prompt": plan.prompt,
-        "seconds": plan.seconds,
-        "resolution": plan.resolution,
-        "aspect_ratio": plan.aspect_ratio,
-        "sound": plan.sound,
         "units": float(plan.units),
-        "pack": plan.pack,
         "callback_url": shown_url(plan.callback_url) if plan.callback_url else "",
         "results": list(_results(task)) if task.status == "succeed" else [],
-        "inputs": [{"field": one.field, "content_type": one.content_type} for one in inputs],
+        "inputs": [encode(INPUT, picture) for picture in inputs],
     }
+    view = encode(TASK, task, **plan._asdict() | members)
+    if not with_made_at:
+        del view["made_at"]
+    return view
 
 
 def _results(task: EmulatedTask) -> Iterator[dict[str, Any]]:
-    if task.given is not None:
-        yield {"type": "video", "path": "", "url": shown_url(task.given.url)}
+    if task.test_video is not None:
+        yield {"type": "video", "path": "", "url": shown_url(task.test_video.url)}
         return
-    for one in task.plan.result.lists:
-        kind = OUTPUT_TYPES[one.key]
+    for result_list in task.plan.result.lists:
+        kind = OUTPUT_TYPES[result_list.key]
         form = FILES.get(kind)
-        if form is None:  # an element is no file
+        if form is None:  # an element is not a file
             continue
         files = [
             NamedFile(kind, task.result_id(kind), place)
-            for place in range(one.files if form.is_numbered else 1)
+            for place in range(result_list.files if form.is_numbered else 1)
         ]
-        if kind == "subtitles":  # one text in several forms, each an output
+        if kind == "subtitles":  # one text in several formats, each an output
             files = [files[0]._replace(suffix=suffix) for suffix in form.media_types]
         for file in files:
             path = file_url("", file).removeprefix(MEDIA)
@@ -211,22 +180,20 @@ TARGET: Mapping[str, Schema] = {
 
 
 def show_target(where: Where) -> dict[str, Any]:
-    """Return what is shown of a target."""
-    return {
-        "match": f"{where.method} {where.path}",
-        "prompt": where.prompt,
-        "external_id": where.external_id,
-        "account": where.account,
-    }
+    """Return the view of a target."""
+    match = f"{where.method} {where.path}"
+    return encode(closed(**TARGET), where, match=match)
 
 
 FAULT = closed(
     fault_id=text(),
     kind=text(enum=list(KINDS)),
     **TARGET,
-    statuses=array(text(enum=STATUSES), about="Of which reports; empty is any."),
-    after=integer(0, about="Matching requests that are left alone first."),
-    times=optional(integer(1, about="Requests that it happens to, at most.")),
+    statuses=array(
+        text(enum=STATUSES), about="The statuses of the reports that it affects; empty means any."
+    ),
+    after=integer(0, about="Matching requests that pass unaffected first."),
+    times=optional(integer(1, about="The maximum number of requests that it happens to.")),
     probability=number(0, 1),
     seen=integer(0, about="Requests that have matched."),
     acted=integer(0, about="Requests that it has happened to."),
@@ -235,19 +202,10 @@ FAULT = closed(
 
 
 def show_fault(fault: Fault) -> dict[str, Any]:
-    """Return what is shown of a fault."""
-    return {
-        "fault_id": fault.fault_id,
-        "kind": fault.kind.name,
-        **show_target(fault.where),
-        "statuses": sorted(fault.where.statuses),
-        "after": fault.after,
-        "times": fault.times,
-        "probability": fault.probability,
-        "seen": fault.seen,
-        "acted": fault.acted,
-        "settings": dict(fault.settings),
-    }
+    """Return the view of a fault."""
+    where = fault.where
+    kind, statuses = fault.kind.name, sorted(where.statuses)
+    return encode(FAULT, fault, kind=kind, statuses=statuses, **show_target(where))
 
 
 # ---------------------------------------------------------------- traffic
@@ -258,7 +216,7 @@ ENTRY = closed(
     method=text(),
     path=text(),
     query=text("`<hidden>` stands for the values of parameters that the call does not have."),
-    status=integer(about="The HTTP status; 0 if a fault kept it from being answered."),
+    status=integer(about="The HTTP status; 0 if a fault kept the response from being sent."),
     code=integer(about="The service code; 0 is success. Without an envelope the HTTP status."),
     request_id=text(),
     account=text("Empty if the request was not authenticated."),
@@ -266,7 +224,11 @@ ENTRY = closed(
         "Whether it is a call of the API or the download of a file.", enum=get_args(EntryKind)
     ),
     request=text("The first bytes of the body; its URLs are without user info and query."),
+    request_json={
+        "description": "The body as JSON; null if it is not JSON, or too long to be kept."
+    },
     response=text("The first bytes of the body."),
+    response_json={"description": "The body as JSON; null as above."},
     fault=text("The faults that happened to it, with `+` between."),
     notes=array(
         closed(
@@ -280,23 +242,9 @@ ENTRY = closed(
 
 
 def show_entry(number: int, entry: Entry) -> dict[str, Any]:
-    """Return what is shown of the *number*-th request."""
-    return {
-        "number": number,
-        "at": entry.at,
-        "method": entry.method,
-        "path": entry.path,
-        "query": entry.query,
-        "status": entry.status,
-        "code": entry.code,
-        "request_id": entry.request_id,
-        "account": entry.account,
-        "kind": entry.kind,
-        "request": entry.request.decode("utf-8", "replace"),
-        "response": entry.response.decode("utf-8", "replace"),
-        "fault": entry.fault,
-        "notes": [note._asdict() for note in entry.notes],
-    }
+    """Return the view of the *number*-th request."""
+    sent, answered = entry.sent, entry.answered
+    return encode(ENTRY, entry, number=number, request_json=sent, response_json=answered)
 
 
 DELIVERY = closed(
@@ -307,7 +255,7 @@ DELIVERY = closed(
     task_status=text(enum=STATUSES),
     url=text("Where it goes, without user info, query and fragment."),
     body=text("The bytes that are sent."),
-    at=number(about=f"When it came up, {_SECONDS}"),
+    at=number(about=f"When it was made, {_SECONDS}"),
     truthful=flag("False if it contradicts the task, for a fault."),
     signature=text(
         "What a receiver with today's secrets finds in the last attempt: `unsigned`, `valid`, or "
@@ -319,9 +267,9 @@ DELIVERY = closed(
     attempts=array(
         closed(
             at=number(about=_SECONDS),
-            status=integer(about="The HTTP status of the answer; 0 if none came."),
+            status=integer(about="The HTTP status of the response; 0 if there was none."),
             error=text(),
-            response=text("The first bytes of the answer's body."),
+            response=text("The first bytes of the response's body."),
             replayed=flag(),
         )
     ),
@@ -329,15 +277,14 @@ DELIVERY = closed(
 
 
 def show_delivery(number: int, delivery: Delivery, secrets: Sequence[str]) -> dict[str, Any]:
-    """Return what is shown of the *number*-th delivery.
+    """Return the view of the *number*-th delivery.
 
     Args:
         number: Its number.
-        delivery: The delivery.
-        secrets: What its account signs with now.
+        secrets: The secrets with which its account signs now.
     """
     attempts = [
-        {**attempt._asdict(), "response": attempt.response.decode("utf-8", "replace")}
+        {**attempt._asdict(), "response": shown_reply(attempt.response, delivery.url)}
         for attempt in delivery.attempts
     ]
     return {
@@ -355,14 +302,16 @@ def show_delivery(number: int, delivery: Delivery, secrets: Sequence[str]) -> di
 
 RATE_LIMIT = closed(
     ("seconds", "retry_after", "creates_only"),
-    requests=integer(1, 10**9, "Calls that are accepted in any `seconds`."),
-    seconds=number(None, 10**9, "Seconds on the server's clock; 1 without it.", above=0),
+    requests=integer(1, 10**9, "The number of calls that are accepted within any `seconds`."),
+    seconds=number(None, 10**9, "Seconds on the server's clock; default 1.", above=0),
     retry_after=flag("Whether a refusal carries `Retry-After`."),
     creates_only=flag("Whether only create calls count."),
 )
 
 SETTINGS: Mapping[str, Schema] = {
-    "slots": optional(integer(0, 10**9, "Slots per type of pack; null is what packs allow.")),
+    "slots": optional(
+        integer(0, 10**9, "Slots per type of pack; null means as many as the packs allow.")
+    ),
     "disabled": flag("Whether every call is refused with 1100."),
     "in_arrears": flag("Whether create calls are refused with 1101."),
     "denied": array(text(), 100, "Models and endpoints whose create calls are refused with 1103."),
@@ -371,33 +320,32 @@ SETTINGS: Mapping[str, Schema] = {
     ),
     "rate_limit": optional(RATE_LIMIT),
     "units": optional(
-        number(0, 10**12, "Units of the video packs; null is postpaid, without packs.")
+        number(0, 10**12, "Units of the video packs; null means postpaid, without packs.")
     ),
 }
 
+_PACK = closed(
+    pack_id=text(),
+    name=text(),
+    total=number(0),
+    remaining=number(0),
+    slots=optional(integer(0)),
+    type=text(enum=get_args(PackType)),
+    status=text(enum=get_args(PackStatus)),
+)
 ACCOUNT = closed(
     account=text(),
     **SETTINGS,
     open_tasks=integer(0),
     usage=array(
         closed(
-            type=text("Of packs, which have slots of their own.", enum=get_args(PackType)),
+            type=text("The type of its packs; each type has slots.", enum=get_args(PackType)),
             busy=integer(0, about="Slots that open tasks hold."),
-            slots=optional(integer(0, about="Slots that there are; null is no limit.")),
+            slots=optional(integer(0, about="The number of slots; null means no limit.")),
             reserved=number(0, about="Units that open tasks cost if they succeed."),
         )
     ),
-    packs=array(
-        closed(
-            pack_id=text(),
-            name=text(),
-            total=number(0),
-            remaining=number(0),
-            slots=optional(integer(0)),
-            type=text(enum=get_args(PackType)),
-            status=text(enum=get_args(PackStatus)),
-        )
-    ),
+    packs=array(_PACK),
     key_pairs=array(closed(access_key=text(), active=flag())),
     api_keys=array(closed(ends_with=text("Its last characters."), active=flag())),
     webhook_secrets=integer(0, about="How many sign callbacks now."),
@@ -405,48 +353,32 @@ ACCOUNT = closed(
 
 
 def show_account(account: Account, now: float) -> dict[str, Any]:
-    """Return what is shown of an account at the instant *now*."""
-    limit, networks, limit_of = account.rate_limit, account.allowed_ips, account.slots
-    return {
-        "account": account.name,
-        "slots": account.slots,
-        "disabled": account.disabled,
-        "in_arrears": account.in_arrears,
-        "denied": sorted(account.denied),
-        "allowed_ips": None if networks is None else [str(one) for one in networks],
-        "rate_limit": None if limit is None else limit._asdict(),
-        "units": float(left(account.packs, now)) if account.packs else None,
-        "open_tasks": account.open,
-        "usage": [
+    """Return the view of an account at the instant *now*."""
+    limit, networks = account.slots, account.allowed_ips
+    return encode(
+        ACCOUNT,
+        account,
+        account=account.name,
+        denied=sorted(account.denied),
+        allowed_ips=None if networks is None else [str(network) for network in networks],
+        units=float(left(account.packs, now)) if account.packs else None,
+        open_tasks=account.open,
+        usage=[
             {
                 "type": kind,
                 "busy": account.busy.get(kind, 0),
-                "slots": slots(account.packs, now, kind) if limit_of is None else limit_of,
+                "slots": slots(account.packs, now, kind) if limit is None else limit,
                 "reserved": float(account.reserved.get(kind, Decimal(0))),
             }
             for kind in get_args(PackType)
             if kind in account.busy or any(pack.type == kind for pack in account.packs)
         ],
-        "packs": [
-            {
-                "pack_id": pack.pack_id,
-                "name": pack.name,
-                "total": float(pack.total),
-                "remaining": float(pack.remaining),
-                "slots": pack.slots,
-                "type": pack.type,
-                "status": pack.status(now),
-            }
-            for pack in account.packs
-        ],
-        "key_pairs": [
-            {"access_key": pair.access_key, "active": pair.active} for pair in account.key_pairs
-        ],
-        "api_keys": [{"ends_with": key.key[-4:], "active": key.active} for key in account.api_keys],
-        "webhook_secrets": len(account.signing_secrets(now)),
-    }
+        packs=[encode(_PACK, pack, status=pack.status(now)) for pack in account.packs],
+        api_keys=[{"ends_with": key.key[-4:], "active": key.active} for key in account.api_keys],
+        webhook_secrets=len(account.signing_secrets(now)),
+    )
 
 
-def numbered(kept: Sequence[Any], total: int) -> Iterator[tuple[int, Any]]:
-    """Yield the newest of *kept* first, each with its number among the *total* ever added."""
-    return zip(range(total, total - len(kept), -1), reversed(kept), strict=True)
+def numbered(records: Sequence[Any], total: int) -> Iterator[tuple[int, Any]]:
+    """Yield the newest of *records* first, each with its number among the *total* ever added."""
+    return zip(range(total, total - len(records), -1), reversed(records), strict=True)

@@ -1,4 +1,4 @@
-"""Calls of a running server's admin API, for the commands that steer it."""
+"""A client of a running server's admin API, for the commands that steer it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ import httpx
 
 from kling_mock.cli.servers import RunningServer, find_servers
 
-__all__ = ["CALLS", "AdminClient", "AdminError", "connect"]
-
-#: Name -> method and path, as in `kling_mock.admin.calls`. That table is most of the server: it
-#: takes longer to load than a command takes to run.
+#: Name -> method and path, as in `kling_mock.admin.calls`. That table imports most of the server,
+#: and takes longer to load than a command takes to run.
 CALLS: Final[Mapping[str, tuple[str, str]]] = {
     "read_clock": ("GET", "/clock"),
     "advance_clock": ("POST", "/clock/advance"),
@@ -55,16 +53,16 @@ class AdminError(Exception):
 
 
 class AdminClient:
-    """One server's admin API. A context manager.
+    """A client of one server's admin API. A context manager.
 
     Args:
-        server: Where it is.
+        server: The server.
     """
 
     def __init__(self, server: RunningServer) -> None:
         self.server = server
         # A call is answered when the callbacks that it causes are delivered, however long that
-        # takes. A proxy of the environment is never asked: the server is one of the user's own.
+        # takes. Proxies of the environment are not used: the server is the user's own.
         self._http = httpx.Client(
             base_url=server.url,
             timeout=httpx.Timeout(None, connect=_CONNECT),
@@ -84,28 +82,30 @@ class AdminClient:
         self._http.close()
 
     def call(self, name: str, body: Mapping[str, Any] | None = None, **parameters: Any) -> Any:
-        """Make one of `CALLS`.
+        """Make the call *name* of `CALLS`.
 
         Args:
-            name: Its name.
-            body: The members of its body.
-            parameters: Those of its path, and of its query; `None` stands for one not given.
+            body: Members of its body.
+            parameters: The parameters of its path, and of its query or its body; those that are
+                `None` are left out.
 
         Raises:
-            AdminError: It was refused, or there was no reply.
+            AdminError: The call was refused, or there was no reply.
         """
         method, path = CALLS[name]
-        query = {key: value for key, value in parameters.items() if value is not None}
-        for key in tuple(query):
+        members = {key: value for key, value in parameters.items() if value is not None}
+        for key in tuple(members):
             if f"{{{key}}}" in path:
-                path = path.replace(f"{{{key}}}", quote(str(query.pop(key)), safe=""))
-        return self._send(method, f"/__kling{path}", self.server.token, body, query)
+                path = path.replace(f"{{{key}}}", quote(str(members.pop(key)), safe=""))
+        query = members if method == "GET" else {}
+        sent = None if method == "GET" else {**members, **(body or {})}
+        return self._send(method, f"/__kling{path}", self.server.token, sent or None, query)
 
     def create(self, path: str, key: str, body: Mapping[str, Any]) -> Any:
         """Create a task at the emulated API, as an application does.
 
         Raises:
-            AdminError: It was refused, or there was no reply.
+            AdminError: The call was refused, or there was no reply.
         """
         return self._send("POST", path, key, body, {})["data"]
 
@@ -125,45 +125,45 @@ class AdminClient:
                 params=query,
                 headers={"Authorization": f"Bearer {token}"},
             )
-            shown = reply.json()
+            document = reply.json()
         except (httpx.HTTPError, ssl.SSLError) as error:
             why = f"{type(error).__name__}: {error}"
-            raise AdminError(f"{self.server.url} does not answer ({why})") from None
+            raise AdminError(f"{self.server.url} does not respond ({why})") from None
         except ValueError:
             raise AdminError(
-                f"{self.server.url} is no emulated Kling: no JSON in a reply"
+                f"{self.server.url} is not an emulated Kling: its response is not JSON"
             ) from None
         if reply.is_success:
-            return shown
-        raise AdminError(_reason(shown, self.server.url), reply.status_code)
+            return document
+        raise AdminError(_reason(document, self.server.url), reply.status_code)
 
 
-def _reason(shown: Any, url: str) -> str:
-    """Return why a call was refused: of the admin API, or of the emulated one."""
-    found = shown if isinstance(shown, dict) else {}
-    error = found.get("error")
-    text = error.get("message") if isinstance(error, dict) else found.get("message")
+def _reason(document: Any, url: str) -> str:
+    """Return why a call of the admin API or of the emulated API was refused."""
+    members = document if isinstance(document, dict) else {}
+    error = members.get("error")
+    text = error.get("message") if isinstance(error, dict) else members.get("message")
     return str(text or f"{url} refused the call without a reason")
 
 
 def connect(where: str | None) -> AdminClient:
-    """Return a client of the server that is meant.
+    """Return a client of the server that the user means.
 
     Args:
         where: The option `--server`.
 
     Raises:
-        AdminError: There is none, or more than one.
-        ValueError: The option does not say where one is.
+        AdminError: No server is running, or several are.
+        ValueError: The option does not name a server.
     """
     candidates = find_servers(where, os.environ)
     if where is not None:
         return AdminClient(candidates[0])
-    running = [one for one in candidates if _is_running(one)]
+    running = [server for server in candidates if _is_running(server)]
     if not running:
         raise AdminError(_NONE)
     if len(running) > 1:
-        urls = ", ".join(one.url for one in running)
+        urls = ", ".join(server.url for server in running)
         raise AdminError(f"several servers are running ({urls}); choose one with --server")
     return AdminClient(running[0])
 

@@ -1,6 +1,6 @@
 """`kling-mock channel`, `user`, `token` and `receiver`: the operator's calls from a shell.
 
-They work on the relay's database itself, whether a relay runs or not, and make the same calls as
+They work directly on the relay's database, whether a relay runs or not, and make the same calls as
 the HTTP API: rows of `relay.operator.operations.CALLS`.
 """
 
@@ -11,17 +11,23 @@ import os
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from kling_mock.cli.database_option import add_database_option
+from kling_mock.cli.options import (
+    Argument,
+    add_command,
+    add_database_option,
+    flag,
+    number,
+    option,
+)
 from kling_mock.cli.output import print_error, print_json, run_on_database
 
 if TYPE_CHECKING:
     from kling_mock.relay.operator.service import OperatorService
-    from kling_mock.storage.protocol import Storage
-
-__all__ = ["add_actions", "operator_on"]
+    from kling_mock.relay.storage.sql_storage import Storage
 
 _STATUS = "exit status: 0 done; 1 it does not exist, or is taken; 2 a wrong argument, a name that \
 is also the id of another one (write id:NUMBER), or the database cannot be used"
@@ -30,278 +36,270 @@ _KEYS = (
     "input (--key-file -) or from an environment variable, because everybody on the computer can "
     "read a command's arguments. They are never shown again."
 )
+_CONTINUE = "Its open tasks continue."
 _NAME = "its name or id; id:7 means the id only"
-_SWITCHES = ("enable", "disable")
+
+Values = dict[str, Any]
 
 
-class OperatorRequest(NamedTuple):
-    """The call of the operator's API that a command makes.
+class Command(NamedTuple):
+    """One command.
 
     Attributes:
-        call: The name of the call.
-        key: The `{id}` of its path.
-        body: The members of its body.
-        query: The parameters of its query.
+        call: The call of the operator's API that it makes.
+        text: What it does.
+        arguments: Its arguments; their names in the namespace are parameters of the call.
+        about: More about it.
+        constants: Parameters that are always the same.
+        prepare: Checks and completes the parameters.
     """
 
     call: str
-    key: str = ""
-    body: dict[str, Any] | None = None
-    query: dict[str, Any] | None = None
+    text: str
+    arguments: tuple[Argument, ...] = ()
+    about: str = ""
+    constants: Mapping[str, Any] = {}
+    prepare: Callable[[Values], None] = lambda _: None
 
 
-def add_actions(group: str, parser: argparse.ArgumentParser) -> None:
-    """Add its actions to the parser of `channel`, `user`, `token` or `receiver`."""
-    add = {
-        "channel": _add_channel,
-        "user": _add_user,
-        "token": _add_token,
-        "receiver": _add_receiver,
-    }[group]
-    add(parser.add_subparsers(required=True, metavar="ACTION"))
+def _key(metavar: str, about: str = _NAME) -> Argument:
+    """Return the argument that names the object of a call."""
+    return option("id", about, metavar)
 
 
-def _command(
-    group: Any,
-    name: str,
-    text: str,
-    request_of: Callable[[argparse.Namespace], OperatorRequest],
-    about: str = "",
-) -> Callable[..., Any]:
-    """Add one command; return what adds an option to it."""
-    parser = group.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}. {about}", epilog=_STATUS
-    )
-    add_database_option(parser)
-    parser.set_defaults(run=_run, request_of=request_of)
-    add: Callable[..., Any] = parser.add_argument
-    return add
+_DELETED: Final = flag("--deleted", "the deleted ones too", const="true")
 
 
 # ---------------------------------------------------------------- channels
 
 
-def _add_channel(group: Any) -> None:
-    option = _command(group, "add", "add a channel", _channel_added, _KEYS)
-    option("--name", required=True, help="its name, unique")
-    option("--base-url", required=True, help="base URL of the Kling API")
-    option("--key-file", metavar="FILE", help="file with the keys; - is standard input")
-    option("--key-env", metavar="NAME", help="environment variable with the keys")
-    _channel_options(option)
-    option(
-        "--disabled", dest="status", action="store_const", const="disabled", help="add it disabled"
+def _channel_arguments(*, is_new: bool) -> tuple[Argument, ...]:
+    name, new = ("its name, unique", "") if is_new else ("another name", "new ")
+    required: dict[str, Any] = {"required": True} if is_new else {}
+    return (
+        option("--name", name, **required),
+        option("--base-url", "base URL of the Kling API", **required),
+        option("--key-file", f"file with the {new}keys; - is standard input", "FILE"),
+        option("--key-env", f"environment variable with the {new}keys", "NAME"),
+        option("--model-mapping", '{"requested name": "model sent", ...}', "JSON"),
+        option("--models", "the only names that it serves; empty means any", "A,B"),
+        option("--webhook-secrets-file", "`whsec_...`, one per line; - is stdin", "FILE"),
+        number("--priority", "higher ones are tried first (default 0)"),
+        number("--weight", "share among channels of one priority (default 1)"),
+        option(
+            "--service",
+            "label of the upstream, the same for all its channels; '' is the host of the base URL",
+            "LABEL",
+        ),
     )
 
-    option = _command(group, "list", "list the channels", _listed("list_channels"))
-    option("--deleted", action="store_true", help="the deleted ones too")
 
-    option = _command(group, "set", "change some settings of a channel", _channel_changed, _KEYS)
-    option("channel", help=_NAME)
-    option("--name", help="another name")
-    option("--base-url", help="base URL of the Kling API")
-    option("--key-file", metavar="FILE", help="file with the new keys; - is standard input")
-    option("--key-env", metavar="NAME", help="environment variable with the new keys")
-    _channel_options(option)
-
-    for action in _SWITCHES:
-        request_of = _switched("change_channel", "channel", action)
-        option = _command(
-            group, action, f"{action} a channel", request_of, "Its open tasks continue."
-        )
-        option("channel", help=_NAME)
-    request_of = _named("delete_channel", "channel")
-    option = _command(group, "delete", "delete a channel", request_of, "Its open tasks continue.")
-    option("channel", help=_NAME)
-
-
-def _channel_options(option: Callable[..., Any]) -> None:
-    option("--model-mapping", metavar="JSON", help='{"requested name": "model sent", ...}')
-    option("--models", metavar="A,B", help="the only names that it serves; empty is any")
-    option("--webhook-secrets-file", metavar="FILE", help="`whsec_...`, one per line; - is stdin")
-    option("--priority", type=int, help="higher ones are tried first (default 0)")
-    option("--weight", type=int, help="share among channels of one priority (default 1)")
-    about = "label of the upstream, the same for all its channels; '' is the host of the base URL"
-    option("--service", metavar="LABEL", help=about)
-
-
-def _channel_added(options: argparse.Namespace) -> OperatorRequest:
-    body = _channel_body(options)
-    if "key" not in body:
+def _new_channel(values: Values) -> None:
+    _read_secrets(values)
+    if "key" not in values:
         raise ValueError("no key; give --key-file FILE, --key-file - or --key-env NAME")
-    return OperatorRequest("add_channel", body=body)
 
 
-def _channel_changed(options: argparse.Namespace) -> OperatorRequest:
-    body = _channel_body(options)
-    if not body:
+def _changed_channel(values: Values) -> None:
+    _read_secrets(values)
+    if not values.keys() - {"id", "yes"}:
         raise ValueError("nothing to change; give --name, --base-url, --key-file, ...")
-    return OperatorRequest("change_channel", options.channel, body)
 
 
-def _channel_body(options: argparse.Namespace) -> dict[str, Any]:
-    names = (
-        *("name", "base_url", "model_mapping", "models"),
-        *("priority", "weight", "status", "service"),
-    )
-    body = {name: getattr(options, name, None) for name in names}
-    body["key"] = _secret(options.key_file, options.key_env)
-    body["webhook_secrets"] = _secret(options.webhook_secrets_file, None)
-    return {name: value for name, value in body.items() if value is not None}
-
-
-def _secret(file: str | None, variable: str | None) -> str | None:
+def _read_secrets(values: Values) -> None:
+    """Replace the names of files and of a variable by the keys and secrets in them."""
+    file, variable = values.pop("key_file", None), values.pop("key_env", None)
+    secrets_file = values.pop("webhook_secrets_file", None)
     if file is not None and variable is not None:
         raise ValueError("--key-file and --key-env: give one of the two")
     if variable is not None:
         if not os.environ.get(variable):
             raise ValueError(f"--key-env: the environment has no {variable}")
-        return os.environ[variable]
-    if file is None:
-        return None
-    return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+        values["key"] = os.environ[variable]
+    for name, path in {"key": file, "webhook_secrets": secrets_file}.items():
+        if path is not None:
+            values[name] = sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
 
+
+def _switches(call: str, what: str, key: Argument, *about: str) -> dict[str, Command]:
+    """Return the commands that enable and disable something."""
+    return {
+        action: Command(call, f"{action} a {what}", (key,), text, {"status": f"{action}d"})
+        for action, text in zip(("enable", "disable"), about, strict=True)
+    }
+
+
+_CHANNEL: Final = _key("channel")
+_CHANNELS: Final = {
+    "add": Command(
+        "add_channel",
+        "add a channel",
+        (
+            *_channel_arguments(is_new=True),
+            flag("--disabled", "add it disabled", const="disabled", dest="status"),
+        ),
+        _KEYS,
+        prepare=_new_channel,
+    ),
+    "list": Command("list_channels", "list the channels", (_DELETED,)),
+    "set": Command(
+        "change_channel",
+        "change some settings of a channel",
+        (
+            _CHANNEL,
+            *_channel_arguments(is_new=False),
+            flag("--yes", "even if open tasks need its present settings", const=True),
+        ),
+        _KEYS,
+        prepare=_changed_channel,
+    ),
+    **_switches("change_channel", "channel", _CHANNEL, _CONTINUE, _CONTINUE),
+    "delete": Command("delete_channel", "delete a channel", (_CHANNEL,), _CONTINUE),
+}
 
 # ---------------------------------------------------------------- users
 
 
-def _add_user(group: Any) -> None:
-    option = _command(group, "add", "add a user", _user_added)
-    option("user", help="its name, unique")
-    option("--quota", type=int, default=0, help="opening balance; 500000 are one US dollar")
+def _bound_user(values: Values) -> None:
+    values["legacy_id"] = values["legacy_id"] or None
 
-    option = _command(group, "list", "list the users", _listed("list_users"))
-    option("--deleted", action="store_true", help="the deleted ones too")
 
-    about = "With the same --reference it is done once, however often it runs."
-    option = _command(group, "topup", "add to a user's balance", _topped_up, about)
-    option("user", help=_NAME)
-    option(
-        "quota", type=int, help="how much; 500000 are one US dollar; a negative amount is deducted"
-    )
-    option("--reference", help="unique, such as the id of a payment (default: a new one)")
-    option("--note", default="", help="a note")
+def _topped_up(values: Values) -> None:
+    values["reference"] = values.get("reference") or f"topup-{secrets.token_hex(8)}"
 
-    for action in _SWITCHES:
-        request_of = _switched("set_user_status", "user", action)
-        option = _command(group, action, f"{action} a user", request_of, "Its open tasks continue.")
-        option("user", help=_NAME)
-    about = "Permanently: its name stays taken, and its charges stay in the ledger."
-    option = _command(group, "delete", "delete a user", _named("delete_user", "user"), about)
-    option("user", help=_NAME)
 
-    option = _command(
-        group,
-        "rotate-secret",
-        "have a new secret sign a user's webhooks",
-        _secret_rotated,
+_USER: Final = _key("user")
+_USERS: Final = {
+    "add": Command(
+        "add_user",
+        "add a user",
+        (
+            option("username", "its name, unique", "user"),
+            number("--quota", "opening balance; 500000 are one US dollar", default=0),
+        ),
+    ),
+    "list": Command("list_users", "list the users", (_DELETED,)),
+    "bind": Command(
+        "bind_user",
+        "show a user the rows of an old number",
+        (
+            _USER,
+            number("legacy_id", "the user's number in the old program's rows", "number"),
+        ),
+        "After an upgrade the rows are hidden until a user is bound to them; the number 0 hides "
+        "them again.",
+        prepare=_bound_user,
+    ),
+    "topup": Command(
+        "credit",
+        "add to a user's balance",
+        (
+            _USER,
+            number(
+                "amount",
+                "how much; 500000 are one US dollar; a negative amount is deducted",
+                "quota",
+            ),
+            option("--reference", "unique, such as the id of a payment (default: a new one)"),
+            option("--note", "a note", default=""),
+        ),
+        "With the same --reference the amount is added once, however often the command runs.",
+        prepare=_topped_up,
+    ),
+    **_switches("set_user_status", "user", _USER, _CONTINUE, _CONTINUE),
+    "delete": Command(
+        "delete_user",
+        "delete a user",
+        (_USER,),
+        "Permanently: its name stays taken, and its charges stay in the ledger.",
+    ),
+    "rotate-secret": Command(
+        "rotate_webhook_secret",
+        "sign a user's webhooks with a new secret",
+        (
+            _key("user", f"whose: {_NAME}"),
+            number(
+                "--overlap",
+                "for how long the old one signs too (default 86400, a day; 0 if others know it)",
+                "SECONDS",
+                dest="overlap_seconds",
+                default=86_400,
+            ),
+        ),
         "Both sign during the overlap. The new secret is shown by the operator's API, GET users/ID,"
         " and here if KLING_MOCK_CALLBACK_SECRET is set as it is for the relay.",
-    )
-    option("user", help=f"whose: {_NAME}")
-    option(
-        "--overlap",
-        type=int,
-        default=86_400,
-        metavar="SECONDS",
-        help="for how long the old one signs too (default 86400, a day; 0: it is known to others)",
-    )
-
-
-def _secret_rotated(options: argparse.Namespace) -> OperatorRequest:
-    body = {"overlap_seconds": options.overlap}
-    return OperatorRequest("rotate_webhook_secret", options.user, body)
-
-
-def _user_added(options: argparse.Namespace) -> OperatorRequest:
-    return OperatorRequest("add_user", body={"username": options.user, "quota": options.quota})
-
-
-def _topped_up(options: argparse.Namespace) -> OperatorRequest:
-    reference = options.reference or f"topup-{secrets.token_hex(8)}"
-    body = {"amount": options.quota, "reference": reference, "note": options.note}
-    return OperatorRequest("credit", options.user, body)
-
+    ),
+}
 
 # ---------------------------------------------------------------- tokens
 
 
-def _add_token(group: Any) -> None:
-    about = "The token is printed only now: the database has only its hash."
-    option = _command(group, "add", "add a token", _token_added, about)
-    option("user", help=f"whose: {_NAME}")
-    option("--name", default="", help="a label")
-    option("--quota", type=int, help="what it may spend (default: as much as its user)")
-    option("--expires-at", type=int, metavar="SECONDS", help="Unix seconds (default: never)")
-
-    option = _command(group, "list", "list a user's tokens", _listed("list_tokens", "user"))
-    option("user", help=f"whose: {_NAME}")
-    option("--deleted", action="store_true", help="the deleted ones too")
-
-    for action in _SWITCHES:
-        request_of = _switched("set_token_status", "token", action)
-        option = _command(
-            group, action, f"{action} a token", request_of, "Its open tasks continue."
-        )
-        option("token", help="its id, as shown by `token list`")
-    request_of = _named("delete_token", "token")
-    option = _command(
-        group, "delete", "delete a token", request_of, "Permanently; its open tasks continue."
-    )
-    option("token", help="its id, as shown by `token list`")
+def _new_token(values: Values) -> None:
+    values["remain_quota"] = values.pop("quota", None)
 
 
-def _token_added(options: argparse.Namespace) -> OperatorRequest:
-    body = {
-        "name": options.name,
-        "remain_quota": options.quota,
-        "expires_at": options.expires_at,
-    }
-    return OperatorRequest("add_token", options.user, body)
-
+_TOKEN: Final = _key("token", "its id, as shown by `token list`")
+_WHOSE: Final = _key("user", f"whose: {_NAME}")
+_TOKENS: Final = {
+    "add": Command(
+        "add_token",
+        "add a token",
+        (
+            _WHOSE,
+            option("--name", "a label", default=""),
+            number("--quota", "what it may spend (default: as much as its user)"),
+            number("--expires-at", "Unix seconds (default: never)", "SECONDS"),
+        ),
+        "The token is printed only now: the database has only its hash.",
+        prepare=_new_token,
+    ),
+    "list": Command("list_tokens", "list a user's tokens", (_WHOSE, _DELETED)),
+    **_switches("set_token_status", "token", _TOKEN, _CONTINUE, _CONTINUE),
+    "delete": Command(
+        "delete_token", "delete a token", (_TOKEN,), "Permanently; its open tasks continue."
+    ),
+}
 
 # ---------------------------------------------------------------- receivers
 
+_RECEIVERS: Final = {
+    "list": Command("list_receivers", "list the receivers that fail or are disabled"),
+    **_switches(
+        "set_receiver_status",
+        "receiver",
+        _key("receiver", "its id, as shown by `receiver list`"),
+        "What was kept back for it is sent.",
+        "Its webhooks are kept back until it is enabled.",
+    ),
+}
 
-def _add_receiver(group: Any) -> None:
-    request_of: Callable[[argparse.Namespace], OperatorRequest] = _all_receivers
-    _command(group, "list", "list the receivers that fail or are disabled", request_of)
-    about = {
-        "enable": "What was kept back for it is sent.",
-        "disable": "Its webhooks are kept back until it is enabled.",
-    }
-    for action in _SWITCHES:
-        request_of = _switched("set_receiver_status", "receiver", action)
-        option = _command(group, action, f"{action} a receiver", request_of, about[action])
-        option("receiver", help="its id, as shown by `receiver list`")
-
-
-def _all_receivers(_options: argparse.Namespace) -> OperatorRequest:
-    return OperatorRequest("list_receivers")
-
+_NOT_PARAMETERS: Final = {"db", "log_level", "run"}
+COMMANDS: Final[Mapping[str, Mapping[str, Command]]] = {
+    "channel": _CHANNELS,
+    "user": _USERS,
+    "token": _TOKENS,
+    "receiver": _RECEIVERS,
+}
 
 # ---------------------------------------------------------------- running
 
 
-def _named(call: str, what: str) -> Callable[[argparse.Namespace], OperatorRequest]:
-    return lambda options: OperatorRequest(call, getattr(options, what))
+def add_arguments(group: str, parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `channel`, `user`, `token` or `receiver` to its parser."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    for name, command in COMMANDS[group].items():
+        action = add_command(actions, name, command.text, command.about, _STATUS)
+        add_database_option(action)
+        action.set_defaults(run=partial(_run, command), **command.constants)
+        for argument, settings in command.arguments:
+            action.add_argument(argument, **settings)
 
 
-def _switched(call: str, what: str, action: str) -> Callable[[argparse.Namespace], OperatorRequest]:
-    body = {"status": f"{action}d"}
-    return lambda options: OperatorRequest(call, getattr(options, what), body)
-
-
-def _listed(call: str, whose: str = "") -> Callable[[argparse.Namespace], OperatorRequest]:
-    def request_of(options: argparse.Namespace) -> OperatorRequest:
-        query = {"deleted": "true"} if options.deleted else {}
-        return OperatorRequest(call, getattr(options, whose) if whose else "", query=query)
-
-    return request_of
-
-
-def _run(options: argparse.Namespace) -> int:
+def _run(command: Command, options: argparse.Namespace) -> int:
+    values = {name: value for name, value in vars(options).items() if value is not None}
+    parameters = {name: values[name] for name in values.keys() - _NOT_PARAMETERS}
     try:
-        request: OperatorRequest = options.request_of(options)
+        command.prepare(parameters)
     except (OSError, ValueError) as error:
         print_error(error)
         return 2
@@ -309,10 +307,10 @@ def _run(options: argparse.Namespace) -> int:
     from kling_mock.relay.domain.errors import RelayError
 
     async def work(storage: Any) -> list[Mapping[str, Any]]:
-        shows_secret = request.call == "rotate_webhook_secret"
-        given = os.environ.get("KLING_MOCK_CALLBACK_SECRET", "") if shows_secret else ""
-        service = operator_on(storage, given.encode() or None)
-        return [row async for row in _rows(service, request)]
+        shows_secret = command.call == "rotate_webhook_secret"
+        secret = os.environ.get("KLING_MOCK_CALLBACK_SECRET", "") if shows_secret else ""
+        service = operator_on(storage, secret.encode() or None)
+        return [row async for row in _rows(service, command.call, parameters)]
 
     try:
         rows = run_on_database(options.db, work)
@@ -327,7 +325,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def operator_on(storage: Storage, secret: bytes | None = None) -> OperatorService:
-    """Return the operator's calls on a store that is open; only with *secret* they show secrets."""
+    """Return the operator's calls on an open store; they show secrets only with *secret*."""
     from kling_mock.clock import RealClock
     from kling_mock.relay.operator.service import OperatorService
 
@@ -339,14 +337,13 @@ def operator_on(storage: Storage, secret: bytes | None = None) -> OperatorServic
 
 
 async def _rows(
-    service: OperatorService, request: OperatorRequest
+    service: OperatorService, call: str, parameters: Values
 ) -> AsyncIterator[Mapping[str, Any]]:
-    """Yield the reply; of a list, the rows of all its pages."""
+    """Yield the reply; for a list, the rows of all its pages."""
     from kling_mock.relay.operator.operations import run
 
-    query = dict(request.query or {})
     while True:
-        reply = await run(service, request.call, request.key, request.body, query)
+        reply = await run(service, call, parameters)
         if "data" not in reply:
             yield reply
             return
@@ -354,4 +351,4 @@ async def _rows(
             yield row
         if reply.get("next_after") is None:
             return
-        query["after"] = reply["next_after"]
+        parameters = parameters | {"after": reply["next_after"]}

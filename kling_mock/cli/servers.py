@@ -1,7 +1,7 @@
-"""Which running server a command steers: its address and its admin token.
+"""The running servers that a command can steer: addresses and admin tokens.
 
-A server that a person has started on a terminal is remembered in a file of that person's alone;
-a program has the ready line, which `--server` takes as a file.
+A server that a user has started on a terminal is remembered in a file that only this user can
+read. A program has the ready line, which `--server` accepts as a file.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-
-__all__ = ["RunningServer", "find_servers", "folder", "remembered"]
 
 _TOKEN = "KLING_MOCK_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
 _READY = ("kling_url", "admin_token")
@@ -31,7 +29,7 @@ class RunningServer(NamedTuple):
     Attributes:
         url: The URL of the emulated Kling API, without a slash at the end.
         token: The admin token.
-        api_key: A key of the API; empty if it is not known.
+        api_key: A key of the API; empty if it is unknown.
     """
 
     url: str
@@ -40,7 +38,7 @@ class RunningServer(NamedTuple):
 
 
 def folder(environment: Mapping[str, str]) -> Path:
-    """Return where the servers of this person are remembered."""
+    """Return the folder in which the servers of this user are remembered."""
     runtime = environment.get("XDG_RUNTIME_DIR")
     if runtime:
         return Path(runtime) / "kling-mock"
@@ -49,27 +47,19 @@ def folder(environment: Mapping[str, str]) -> Path:
 
 
 @contextlib.contextmanager
-def remembered(ready: Mapping[str, str | None], where: Path) -> Generator[None]:
-    """Remember a server while it runs, for commands that nobody tells where it is.
+def ready_file(ready: Mapping[str, str | None], path: Path) -> Generator[None]:
+    """Keep a server's ready line in a file while it runs.
 
-    The file has its keys, so only this person may read it. Where it cannot be written, nothing is
-    remembered.
+    The file has its keys, so only this user may read it. It is written atomically.
 
-    Args:
-        ready: Its ready line.
-        where: See `folder`.
+    Raises:
+        OSError: The file cannot be written.
     """
-    path = where / f"{urlsplit(ready['kling_url'] or '').port}.json"
-    try:
-        where.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A temporary file is made with mode 0600; it replaces what a killed server has left.
-        descriptor, name = tempfile.mkstemp(dir=where, suffix=".new")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(dict(ready), file)
-        Path(name).replace(path)
-    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
-        yield
-        return
+    # A temporary file has mode 0600; it replaces a file that a killed server has left.
+    descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".new")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(json.dumps(dict(ready)) + "\n")
+    Path(name).replace(path)
     try:
         yield
     finally:
@@ -77,21 +67,40 @@ def remembered(ready: Mapping[str, str | None], where: Path) -> Generator[None]:
             path.unlink()
 
 
-def find_servers(where: str | None, environment: Mapping[str, str]) -> list[RunningServer]:
-    """Return the servers that may be meant; some of those that are remembered may have ended.
+@contextlib.contextmanager
+def remembered(ready: Mapping[str, str | None], where: Path) -> Generator[None]:
+    """Remember a server while it runs, for commands without its address.
+
+    If the file cannot be written, the server is not remembered.
 
     Args:
-        where: A URL, or a file with a ready line; `None` means those that are remembered.
-        environment: Of the process.
+        ready: Its ready line.
+        where: See `folder`.
+    """
+    with contextlib.ExitStack() as files:
+        # RuntimeError: there is no home folder.
+        with contextlib.suppress(OSError, RuntimeError):
+            where.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = where / f"{urlsplit(ready['kling_url'] or '').port}.json"
+            files.enter_context(ready_file(ready, path))
+        yield
+
+
+def find_servers(where: str | None, environment: Mapping[str, str]) -> list[RunningServer]:
+    """Return the servers that may be meant; some remembered ones may have ended.
+
+    Args:
+        where: A URL, or a file with a ready line; `None` means the remembered servers.
+        environment: The environment of the process.
 
     Raises:
-        ValueError: It does not say where one is.
+        ValueError: *where* does not name a server.
     """
     if where is None:
         return list(_remembered(folder(environment)))
     if where.startswith(("http://", "https://")):
         url, token = where.rstrip("/"), environment.get(_TOKEN)
-        known = [one for one in _remembered(folder(environment)) if one.url == url]
+        known = [server for server in _remembered(folder(environment)) if server.url == url]
         if token:
             return [RunningServer(url, token, environment.get("KLING_MOCK_API_KEY", ""))]
         if not known:
@@ -105,14 +114,16 @@ def find_servers(where: str | None, environment: Mapping[str, str]) -> list[Runn
 
 def _remembered(where: Path) -> Iterator[RunningServer]:
     for path in sorted(where.glob("*.json")):
-        with contextlib.suppress(OSError, ValueError):  # one that ends just now
+        with contextlib.suppress(OSError, ValueError):  # a server that ends just now
             yield _read(path)
 
 
 def _read(path: Path) -> RunningServer:
-    found: Any = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(found, dict) or not all(isinstance(found.get(one), str) for one in _READY):
+    members: Any = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(members, dict) or not all(
+        isinstance(members.get(name), str) for name in _READY
+    ):
         raise ValueError(f"it must be a JSON object with {' and '.join(_READY)}")
     return RunningServer(
-        found["kling_url"].rstrip("/"), found["admin_token"], found.get("api_key", "")
+        members["kling_url"].rstrip("/"), members["admin_token"], members.get("api_key", "")
     )

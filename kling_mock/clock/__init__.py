@@ -1,8 +1,8 @@
-"""The one time of a mock server: tasks, tokens, expiry, callbacks and wired clients.
+"""The clock of a mock server, which tasks, tokens, expiry, callbacks and wired clients share.
 
 `RealClock` is the computer's, `ScaledClock` runs faster or slower, `ManualClock` moves when it
-is advanced, `NodeClock` is set to the time that several processes share. All durations are
-seconds, all instants Unix seconds (UTC). A clock has two users:
+is advanced, `NodeClock` is set to the time that several processes share. All durations are in
+seconds, all instants in Unix seconds (UTC). A clock has two users:
 
 * the server calls `now()` and `call_at()`. Timer functions run on the server's event loop, in
   time order, and start what takes longer with `spawn()`;
@@ -11,9 +11,9 @@ seconds, all instants Unix seconds (UTC). A clock has two users:
 """
 
 from kling_mock.clock._base import ClockState, MockClock, Timer, TokenWindow
-from kling_mock.clock._calls import event_loop_here
 from kling_mock.clock._manual import ManualClock
 from kling_mock.clock._running import NodeClock, RealClock, ScaledClock
+from kling_mock.clock._sleepers import event_loop_here
 
 __all__ = [
     "ClockState",

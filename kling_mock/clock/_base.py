@@ -1,4 +1,4 @@
-"""What all clocks of a mock server share."""
+"""The base class of a mock server's clocks."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import contextlib
 import heapq
 import itertools
 import logging
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeVarTuple
 
-__all__ = ["MockClock", "SpawnedWork", "Timer", "TokenWindow"]
-
 Ts = TypeVarTuple("Ts")
 
 _log = logging.getLogger("kling_mock")
 
-_REPORTS = 20  # that are kept
+_REPORTS = 20  # maximum number of reports kept
+_FROZEN = 60.0  # seconds between the process's time and the computer's: too many for a correction
 
 _RUNS_BY_ITSELF = (
     "This clock runs by itself. Only a manual clock can be advanced: KlingMock(clock='manual')."
@@ -27,11 +27,11 @@ _RUNS_BY_ITSELF = (
 
 
 class TokenWindow(NamedTuple):
-    """The present of a client that knows nothing of the mock's clock, to judge its tokens by.
+    """The present as a client that does not use the mock's clock sees it, to judge its tokens.
 
     Attributes:
-        earliest: Unix seconds; a token that expires after it is still good.
-        latest: Unix seconds; a token that begins before it has begun.
+        earliest: Unix seconds; a token that expires later is still valid.
+        latest: Unix seconds; a token whose validity begins earlier is already valid.
     """
 
     earliest: float
@@ -39,7 +39,7 @@ class TokenWindow(NamedTuple):
 
 
 class ClockState(NamedTuple):
-    """All that a clock knows at one instant; see `MockClock.save`.
+    """The state of a clock at one instant; see `MockClock.save`.
 
     Attributes:
         now: Unix seconds.
@@ -47,6 +47,7 @@ class ClockState(NamedTuple):
         offset: Seconds that the clock is ahead of real time, by which other clients go.
         speed: Seconds on the clock in one real second; `None` if it stands still.
         timers: What is due and when, in order.
+        present: The process's time at the start or the last reset, Unix seconds.
     """
 
     now: float
@@ -54,6 +55,7 @@ class ClockState(NamedTuple):
     offset: float
     speed: float | None
     timers: tuple[tuple[float, int, Timer], ...]
+    present: float = 0.0
 
 
 class Timer:
@@ -68,7 +70,7 @@ class Timer:
 
     @property
     def pending(self) -> bool:
-        """Whether it has still to run."""
+        """Whether it has not run yet."""
         return self._run is not None
 
     @property
@@ -79,7 +81,7 @@ class Timer:
     def cancel(self) -> None:
         """Do not run; harmless after the run."""
         self._run = None
-        self._arguments = ()  # it stays in the clock until it would be due; they need not
+        self._arguments = ()  # the timer stays in the clock until it would be due
 
     def fire(self) -> None:
         """Run once. A failure is logged: one broken timer must not stop the clock."""
@@ -96,22 +98,28 @@ class SpawnedWork(NamedTuple):
 
     Attributes:
         name: What it is, for a message.
-        begun: When it began, in steady seconds of real time.
-        again: What is due at the next start if the server stops before the work has ended;
-            `None` is nothing.
+        started_at: When it started, in steady seconds of real time.
+        again: What is due at the next start if the server stops before the work has ended, or
+            `None`.
     """
 
     name: str
-    begun: float
+    started_at: float
     again: Timer | None
 
 
 class MockClock(ABC):
-    """What all clocks share: timers, and the work that they start.
+    """The base of all clocks: timers, and the work that they start.
 
     Timers belong to the server's event loop: only its thread may call `call_at` and `spawn`
     while it runs.
+
+    Attributes:
+        is_moved_by_hand: Whether a person moves it rather than a test: then a caller that waits
+            for it is neither warned nor ended.
     """
+
+    is_moved_by_hand = False
 
     def __init__(self, steady: Callable[[], float]) -> None:
         self._steady = steady
@@ -122,6 +130,7 @@ class MockClock(ABC):
         self._order = itertools.count()
         self._spawned: dict[asyncio.Task[Any], SpawnedWork] = {}
         self._reports: list[str] = []
+        self._is_frozen_reported = False
 
     @abstractmethod
     def now(self) -> float:
@@ -131,13 +140,21 @@ class MockClock(ABC):
     def token_window(self) -> TokenWindow:
         """Return the present as seen by a client that uses real time."""
 
+    @property
+    def in_flight(self) -> float:
+        """Seconds of this clock for which a token that has expired is still taken.
+
+        On a fast clock half an hour is over before a request has arrived.
+        """
+        return 0.0
+
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to run timers on *loop*, those that a stop left included."""
+        """Begin to run timers on *loop*, including those that were left at a stop."""
         self._loop = loop
         self._was_started = True
 
     def stop(self) -> None:
-        """Stop running timers, which are kept; work under way is cancelled, see `spawn`."""
+        """Stop running timers, but keep them; cancel work under way, see `spawn`."""
         self._loop = None
         spawned, self._spawned = self._spawned, {}
         for task, work in spawned.items():
@@ -149,10 +166,11 @@ class MockClock(ABC):
         """Drop all timers and reports and go back to the start.
 
         Args:
-            start: Unix seconds of another start from now on, where the clock can have one.
+            start: Unix seconds of a new start, used from now on by clocks that can have one.
         """
         self._timers.clear()
         self._reports.clear()
+        self._is_frozen_reported = False
         for task in self._spawned:
             task.cancel()
 
@@ -164,18 +182,18 @@ class MockClock(ABC):
     def report(self, text: str) -> None:
         """Write *text* to the log as a warning, and keep it for `reports`."""
         _log.warning("%s", text)
-        # Another list, not this one changed: other threads read it.
+        # Replace the list instead of changing it: other threads read it.
         self._reports = [*self._reports, text][-_REPORTS:]
 
     def save(self) -> ClockState:
-        """Return all that this clock knows, for `load`."""
+        """Return the state of this clock, for `load`."""
         timers = sorted(entry for entry in self._timers if entry[2].pending)
         return ClockState(self.now(), self._given_start, 0.0, self.speed, tuple(timers))
 
     def load(self, moment: ClockState) -> None:
-        """Become what this clock was at *moment*; like a reset, but to there.
+        """Restore the state that this clock had at *moment*; like a reset, but to that state.
 
-        The real clock keeps its time: what was due meanwhile is due now.
+        The real clock keeps its time: what came due meanwhile is due now.
         """
         self.reset()
         self._given_start = moment.start
@@ -205,21 +223,21 @@ class MockClock(ABC):
     def speed(self) -> float | None:
         """Seconds on this clock in one real second; `None` if it stands still until moved.
 
-        Of a scaled clock it can be set. Sleeps that have begun keep their length in real time.
+        A scaled clock's speed can be set. Sleeps in progress keep their length in real time.
 
         Raises:
-            RuntimeError: On setting, this clock is not a scaled one.
-            ValueError: On setting, the speed is not a number above 0.
+            RuntimeError: When it is set and this clock is not a scaled one.
+            ValueError: When it is set to something other than a number above 0.
         """
         return None
 
     @speed.setter
-    def speed(self, given: float) -> None:  # noqa: ARG002 - the scaled clock's
+    def speed(self, speed: float) -> None:  # noqa: ARG002 - the scaled clock's
         raise RuntimeError("Only a scaled clock has a speed to be set: KlingMock(clock=60).")
 
     @property
     def kind(self) -> Literal["manual", "scaled", "real"]:
-        """How it moves: a manual clock stands still until it is moved, the others run."""
+        """The kind of movement: a manual clock stands still until it is moved, the others run."""
         return "manual" if self.speed is None else "scaled"
 
     @property
@@ -237,7 +255,7 @@ class MockClock(ABC):
 
         Args:
             work: What to do.
-            name: What it is, for a message that it holds the clock; "" is the function's name.
+            name: Its name in a message that it holds the clock; "" is the function's name.
             again: Called when the server starts again, if it stops before the work has ended.
         """
         task = asyncio.get_running_loop().create_task(work)
@@ -252,10 +270,16 @@ class MockClock(ABC):
         """Enclose the time for which a fault holds a reply back; a manual clock moves meanwhile."""
         yield
 
-    async def drain(self) -> None:
-        """Wait until no spawned work is left, including work that the work spawned."""
-        while self._spawned:
-            await asyncio.wait(tuple(self._spawned))
+    async def drain(self, seconds: float | None = None) -> None:
+        """Wait until no spawned work is left, including work that the work spawned.
+
+        Args:
+            seconds: The maximum wait, in real time; `None` means no limit.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._spawned:
+                    await asyncio.wait(tuple(self._spawned))
 
     def advance(self, seconds: float) -> None:  # noqa: ARG002 - the manual clock's
         """Move a manual clock; see `ManualClock.advance`.
@@ -294,9 +318,25 @@ class MockClock(ABC):
         return contextlib.nullcontext()
 
     def __repr__(self) -> str:
-        at = datetime.fromtimestamp(self.now(), UTC).isoformat(timespec="seconds")
         speed = "" if self.speed is None else f", speed {self.speed:g}"
-        return f"<{type(self).__name__} at {at}{speed}>"
+        return f"<{type(self).__name__} at {_iso(self.now())}{speed}>"
+
+    def _report_frozen(self, here: float, there: float) -> None:
+        """Report once that a test has frozen the time of this process.
+
+        Args:
+            here: The time of this process, Unix seconds.
+            there: The time of the computer.
+        """
+        if not self._is_frozen_reported:
+            self._is_frozen_reported = True
+            self.report(
+                f"The time of this process is {_iso(here)}, that of the computer "
+                f"{_iso(there)} and the mock's {_iso(self.now())}: a test has frozen or moved "
+                f"the first one{_by()}. Tokens are valid by any of the three; other code that "
+                "compares times with the mock's must use mock.clock.time(), or the mock must start "
+                "after the freeze."
+            )
 
     def _first_is_due(self, when: float) -> None:  # noqa: B027 - optional: a manual clock needs no alarm
         """Handle that a timer was added which is due at *when*, before all others."""
@@ -311,3 +351,17 @@ class MockClock(ABC):
         if self._timers and self._timers[0][0] <= until:
             return heapq.heappop(self._timers)[2]
         return None
+
+
+def differs(here: float, there: float) -> bool:
+    """Return whether two readings of the time, Unix seconds, are of different clocks."""
+    return abs(here - there) >= _FROZEN
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _by() -> str:
+    names = " or ".join(name for name in ("freezegun", "time_machine") if name in sys.modules)
+    return f", probably with {names}" if names else ""

@@ -10,26 +10,26 @@ import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from kling_mock.clock._base import ClockState, MockClock, TokenWindow
-
-__all__ = ["NodeClock", "RealClock", "ScaledClock"]
+from kling_mock import process_time
+from kling_mock.clock._base import ClockState, MockClock, TokenWindow, differs
 
 # Seconds of real time: timers that are due closer together than this run together. Waking up
 # for each of a thousand tasks would cost more than all their requests.
 _GRAIN = 0.005
 
-# A second of real time is then 11 days, and a token of the SDK, which is good for half an hour,
-# lasts 2 ms: on a faster clock it expires on its way, and creates are refused.
-_FASTEST = 1_000_000
+_FASTEST = 1_000_000  # a second of real time is then 11 days
+
+_TOKEN = 1_800.0  # seconds of the clock for which a token of the SDK is valid
+_ON_ITS_WAY = 5.0  # seconds of real time that a request is given to arrive before a token expires
 
 
 class _Segment(NamedTuple):
-    """The time of a clock since its speed or its time was last set: a straight line.
+    """The linear course of a clock since its speed or its time was last set.
 
     Attributes:
         now: Unix seconds on the clock at that instant.
-        passed: Seconds that had passed on it.
-        since: The instant, in steady seconds of real time.
+        passed: Seconds that had passed on the clock by then.
+        since: That instant, in steady seconds of real time.
         speed: Seconds on the clock in one real second.
     """
 
@@ -58,6 +58,7 @@ class ScaledClock(MockClock):
         speed: Seconds on this clock in one real second; more than 0.
         start: Unix seconds to begin at; `None` is the present.
         wall: Where the present comes from, Unix seconds.
+        real: Where the computer's time comes from, which no test can freeze; `None` is *wall*.
         steady: Where the passing of time comes from, seconds.
 
     Raises:
@@ -69,11 +70,13 @@ class ScaledClock(MockClock):
         speed: float,
         start: float | None = None,
         *,
-        wall: Callable[[], float] = time.time,
-        steady: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = process_time.wall,
+        real: Callable[[], float] | None = None,
+        steady: Callable[[], float] = process_time.steady,
     ) -> None:
         super().__init__(steady)
         self._wall = wall
+        self._real = real or wall
         self._given_start = start
         first = wall() if start is None else start
         self._segment = _Segment(first, 0.0, steady(), _checked(speed))
@@ -85,9 +88,17 @@ class ScaledClock(MockClock):
         return segment.now + (self._steady() - segment.since) * segment.speed
 
     def token_window(self) -> TokenWindow:
-        """Return real time: it is what other clients sign their tokens with."""
-        present = self._wall()
-        return TokenWindow(present, present)
+        """Return real time, by which other clients sign their tokens, frozen or not."""
+        here, there = self._wall(), self._real()
+        if not differs(here, there):
+            return TokenWindow(here, here)
+        self._report_frozen(here, there)
+        return TokenWindow(min(here, there), max(here, there))
+
+    @property
+    def in_flight(self) -> float:
+        """Seconds of this clock for which a token that has expired is still taken."""
+        return max(0.0, _ON_ITS_WAY * self._segment.speed - _TOKEN)
 
     @property
     def speed(self) -> float | None:
@@ -95,14 +106,14 @@ class ScaledClock(MockClock):
         return self._segment.speed
 
     @speed.setter
-    def speed(self, given: float) -> None:
-        self._set_speed(self.now(), _checked(given))
+    def speed(self, speed: float) -> None:
+        self._set_speed(self.now(), _checked(speed))
 
     def reset(self, start: float | None = None) -> None:
         """Drop all timers and go back to the start.
 
         Args:
-            start: Unix seconds of another start from now on.
+            start: Unix seconds of a new start, used from now on.
         """
         super().reset()
         if start is not None:
@@ -111,7 +122,7 @@ class ScaledClock(MockClock):
         self._set_speed(first, self._segment.speed)
 
     def load(self, moment: ClockState) -> None:
-        """Become what this clock was at *moment*, its speed included."""
+        """Restore the state that this clock had at *moment*, including its speed."""
         super().load(moment)
         self._set_speed(moment.now, moment.speed or self._segment.speed)
 
@@ -146,8 +157,8 @@ class ScaledClock(MockClock):
         await asyncio.sleep(seconds / self._segment.speed)
 
     def _set_speed(self, now: float, speed: float) -> None:
-        """Go on from the instant *now* at *speed*; from any thread."""
-        # One assignment: other threads read the clock meanwhile.
+        """Continue from the instant *now* at *speed*; callable from any thread."""
+        # A single assignment, because other threads read the clock meanwhile.
         self._segment = _Segment(now, self.monotonic(), self._steady(), speed)
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the server has just stopped
@@ -167,8 +178,8 @@ class ScaledClock(MockClock):
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        timers = self._timers
-        while timers and timers[0][0] <= self.now():
+        timers, now = self._timers, self.now()
+        while timers and timers[0][0] <= now:
             heapq.heappop(timers)[2].fire()
         if self._loop is not None and self._timers:
             self._set_alarm(self._loop, self._timers[0][0])
@@ -178,21 +189,23 @@ class RealClock(ScaledClock):
     """The computer's own time.
 
     Args:
-        wall: Its wall clock, Unix seconds.
+        wall: The wall clock as this process sees it, Unix seconds.
+        real: The computer's own, which no test can freeze; `None` is *wall*.
         steady: Its monotonic clock, seconds.
     """
 
     def __init__(
         self,
         *,
-        wall: Callable[[], float] = time.time,
-        steady: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = process_time.wall,
+        real: Callable[[], float] | None = None,
+        steady: Callable[[], float] = process_time.steady,
     ) -> None:
-        super().__init__(1.0, wall=wall, steady=steady)
+        super().__init__(1.0, wall=wall, real=real, steady=steady)
 
     def now(self) -> float:
-        """Return the wall clock, Unix seconds."""
-        return self._wall()
+        """Return the computer's time, Unix seconds; it runs even where a test has frozen time."""
+        return self._real()
 
     @property
     def kind(self) -> Literal["manual", "scaled", "real"]:
@@ -205,15 +218,15 @@ class RealClock(ScaledClock):
         return 1.0
 
     @speed.setter
-    def speed(self, given: float) -> None:  # noqa: ARG002 - the scaled clock's
+    def speed(self, speed: float) -> None:  # noqa: ARG002 - the scaled clock's
         raise RuntimeError("The real clock keeps its speed; use KlingMock(clock=1.0) to change it.")
 
 
 class NodeClock(RealClock):
     """The clock of one process among several: real time, set to the time that they share.
 
-    It starts at the wall clock and goes on at the pace of the monotonic one until it is set, so
-    a wall clock that jumps does not move it.
+    It starts at the wall clock's time and continues at the pace of the monotonic clock until it
+    is set, so a wall clock that jumps does not move it.
     """
 
     def now(self) -> float:
@@ -221,9 +234,9 @@ class NodeClock(RealClock):
         return ScaledClock.now(self)
 
     def time(self) -> float:
-        """Return the wall clock, which the tokens of wired clients are signed by.
+        """Return the wall clock's time, with which wired clients sign their tokens.
 
-        A server judges them by its own clock. That the shared time is right is not known.
+        A server judges tokens by its own clock, and the shared time is not known to be right.
         """
         return self._wall()
 
@@ -232,7 +245,7 @@ class NodeClock(RealClock):
         return Glance(self._wall(), self._steady())
 
     def set_to(self, now: float) -> None:
-        """Go on from *now*, Unix seconds; what has come due runs."""
+        """Continue from *now*, Unix seconds, and run what has come due."""
         self._set_speed(now, self._segment.speed)
 
 

@@ -1,4 +1,4 @@
-"""Which calls of wired clients are awake, and which sleep on a manual clock.
+"""Calls of wired clients on a manual clock: the awake and the sleeping ones.
 
 Four rules, each with a test:
 
@@ -8,10 +8,11 @@ Four rules, each with a test:
    only waits for it.
 3. A sleeper outside every call is woken in time order like the others, but the clock never
    moves for its sake: a server's own background loops must not make time pass.
-4. A call that was set aside, by a reset or since a fault holds its reply back, is not awake
-   until it acts again. One that can never act again is dropped.
+4. A call that was set aside, by a reset or because a fault holds its reply back, is not awake
+   until it acts again. A call that can never act again is dropped.
 
-No event loop here and no thread of its own, only one lock: sleepers are on any thread.
+This module has neither an event loop nor a thread of its own, only one lock: sleepers may be on
+any thread.
 """
 
 from __future__ import annotations
@@ -20,23 +21,124 @@ import asyncio
 import heapq
 import itertools
 import math
+import sys
 import threading
-from collections.abc import Callable, Collection
+import traceback
+import weakref
+from collections.abc import Callable, Collection, Iterator
 from contextvars import ContextVar
-from types import TracebackType
+from types import FrameType, TracebackType
+from typing import Any, Literal, NamedTuple
 
-from kling_mock.clock._calls import CallHolder
+_FRAMES = 6  # innermost frames of a stack that are shown
 
-__all__ = ["PendingCall", "Sleeper", "Sleepers"]
+
+class CallHolder(NamedTuple):
+    """The thread and task that make a call.
+
+    Attributes:
+        thread: The thread that started it.
+        loop: The event loop that it started in; `None` for a call outside of any.
+        task: The task that started it. A weak reference, so that an abandoned task can be
+            collected, which ends its call.
+    """
+
+    thread: threading.Thread
+    loop: asyncio.AbstractEventLoop | None
+    task: weakref.ref[asyncio.Task[Any]] | None
+
+    @classmethod
+    def here(cls) -> CallHolder:
+        """Return the thread and task that run this."""
+        thread = threading.current_thread()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return cls(thread, None, None)
+        task = asyncio.current_task()
+        return cls(thread, loop, None if task is None else weakref.ref(task))
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it can never continue: its event loop is closed, or its thread has ended."""
+        if self.loop is None:
+            return not self.thread.is_alive()
+        return self.loop.is_closed() or not (self.loop.is_running() or self.thread.is_alive())
+
+    @property
+    def name(self) -> str:
+        """The names of the task and the thread, for a message."""
+        task = None if self.task is None else self.task()
+        if task is None:
+            return f"thread {self.thread.name!r}"
+        paused = "" if self.loop is None or self.loop.is_running() else ", whose loop does not run"
+        return f"task {task.get_name()!r} of thread {self.thread.name!r}{paused}"
+
+    @property
+    def stack(self) -> str:
+        """Where it is now, innermost first: `on_update (app.py:12) < main (app.py:30)`."""
+        task = None if self.task is None else self.task()
+        frames: list[FrameType] = []
+        if task is not None:
+            frames = list(_frames_of(task))
+        if task is None or not frames or _runs(frames[-1]):
+            frame = sys._current_frames().get(self.thread.ident or 0)  # noqa: SLF001 - documented, for debuggers
+            frames = [] if frame is None else [f for f, _ in traceback.walk_stack(frame)][::-1]
+        places = [where_is(frame) for frame in frames if not _is_ours(frame)]
+        return " < ".join(reversed(places[-_FRAMES:])) or "no stack"
+
+
+def event_loop_here() -> Literal["asyncio", "trio", ""]:
+    """Return the library of the event loop that runs the caller; "" outside of any."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # The library of a running loop is loaded; another thread may be about to load it.
+        trio: Any = getattr(sys.modules.get("trio"), "lowlevel", None)
+        runs = getattr(trio, "in_trio_run", bool)
+        return "trio" if runs() else ""
+    return "asyncio"
+
+
+def where_is(frame: FrameType) -> str:
+    """Return the function and line of a frame, without source and values, which may be secret."""
+    file = frame.f_code.co_filename.rpartition("/")[2]
+    return f"{frame.f_code.co_name} ({file}:{frame.f_lineno})"
+
+
+def _frames_of(task: asyncio.Task[Any]) -> Iterator[FrameType]:
+    """Yield the frames of a task, outermost first: each coroutine and the one it awaits."""
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is None:
+            return
+        yield frame
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+
+
+def _runs(frame: FrameType) -> bool:
+    """Return whether *frame* is on the stack of a thread now: its task blocks its loop."""
+    for current in sys._current_frames().values():  # noqa: SLF001 - as above
+        for stack_frame, _ in traceback.walk_stack(current):
+            if stack_frame is frame:
+                return True
+    return False
+
+
+def _is_ours(frame: FrameType) -> bool:
+    """Return whether *frame* is in the clock itself, or in the interpreter's own waiting."""
+    name = str(frame.f_globals.get("__name__", ""))
+    return name.startswith(("kling_mock.clock", "threading", "asyncio", "selectors", "runpy"))
 
 
 class PendingCall:
     """One call of a wired client, as a context manager.
 
     Attributes:
-        caller: Who makes it.
-        begun: When it began, in steady seconds of real time.
-        acted: When it last fell asleep, woke up or began a call inside it, likewise.
+        caller: The thread and task that make it.
+        started_at: When it started, in steady seconds of real time.
+        acted: When it last fell asleep, woke up or started a call inside it, in the same seconds.
         reported: The `acted` of the last report that it holds the clock.
     """
 
@@ -45,7 +147,6 @@ class PendingCall:
         "aside",
         "asleep",
         "awake",
-        "begun",
         "caller",
         "children",
         "open",
@@ -53,6 +154,7 @@ class PendingCall:
         "reported",
         "sleepers",
         "sleeping",
+        "started_at",
         "waits_for_reply",
     )
 
@@ -66,11 +168,11 @@ class PendingCall:
         self.asleep = False
         self.aside = False
         self.waits_for_reply = False
-        self.begun = self.acted = 0.0
+        self.started_at = self.acted = 0.0
         self.reported = -1.0
 
     def __enter__(self) -> None:
-        """Count the call as begun and awake."""
+        """Count the call as started and awake."""
         self.caller = CallHolder.here()
         self.parent = self.sleepers.current_call()
         self.sleepers.enter(self)
@@ -83,8 +185,8 @@ class PendingCall:
         trace: TracebackType | None,
     ) -> None:
         """Count the call as ended."""
-        # An abandoned coroutine is closed by the garbage collector, in the context of whoever
-        # runs just then. A closed call that stays behind is skipped by current_call().
+        # The garbage collector closes an abandoned coroutine in the context of whatever code is
+        # running then. A closed call that stays behind is skipped by current_call().
         if _current.get() is self:
             _current.set(self.parent)
         self.sleepers.leave(self)
@@ -107,15 +209,19 @@ _current: ContextVar[PendingCall | None] = ContextVar("kling_mock_call", default
 
 
 class Sleepers:
-    """The instant of a manual clock, and who waits for which other one.
+    """The instant of a manual clock, and the callers that wait for later ones.
 
     Args:
         now: The instant to begin with, Unix seconds.
         settled: Called, on any thread, each time the last awake call has ended or fallen
-            asleep. It must only notify others.
+            asleep. It must do nothing but notify others.
         held: Called, on any thread, each time a call falls asleep while others are awake, or
-            begins while others sleep. It must only notify others.
+            starts while others sleep. It must do nothing but notify others.
         steady: Where the passing of real time comes from, seconds.
+
+    Attributes:
+        now: The instant, Unix seconds.
+        moved: Seconds that the clock has moved forward in all; a reset does not take them back.
     """
 
     def __init__(
@@ -129,25 +235,15 @@ class Sleepers:
         self._settled = settled
         self._held = held
         self._steady = steady
-        self._now = now
-        self._moved = 0.0
+        self.now = now
+        self.moved = 0.0
         self._heap: list[tuple[float, int, Sleeper]] = []
         self._order = itertools.count()
-        self._open: dict[PendingCall, None] = {}  # in the order in which they began
+        self._open: dict[PendingCall, None] = {}  # in the order in which they started
         self._awake = 0
         self._asleep = 0
         self._unsettled: set[PendingCall] = set()
         self._served = False
-
-    @property
-    def now(self) -> float:
-        """The instant, Unix seconds."""
-        return self._now
-
-    @property
-    def moved(self) -> float:
-        """Seconds that the clock has moved forward in all; a reset does not take them back."""
-        return self._moved
 
     @property
     def all_asleep(self) -> bool:
@@ -199,7 +295,7 @@ class Sleepers:
         """Begin *call*."""
         with self._lock:
             call.open = True
-            call.begun = self._steady()
+            call.started_at = self._steady()
             self._open[call] = None
             if call.parent is not None:
                 if call.parent in self._unsettled:
@@ -219,13 +315,13 @@ class Sleepers:
             self._settled()
 
     def write_off(self) -> None:
-        """Set all calls aside until they act again: whoever began them may be gone."""
+        """Set all calls aside until they act again: the callers may be gone."""
         with self._lock:
             for call in self._open:
                 self._set_aside(call)
 
     def drop_gone(self) -> None:
-        """Count no more the calls whose thread or event loop has ended."""
+        """Stop counting calls whose thread or event loop has ended."""
         with self._lock:
             quiet = [self._drop(call) for call in [*self._open] if call.caller.is_gone]
         if any(quiet):
@@ -234,14 +330,14 @@ class Sleepers:
     def set_aside_unanswered(
         self, held_since: Collection[float], server: asyncio.AbstractEventLoop | None
     ) -> bool:
-        """Set the awake calls aside if each can be one that waits for a reply held back.
+        """Set the awake calls aside if each may be waiting for a reply that is held back.
 
         Args:
             held_since: Since when each such reply is held back, in steady seconds.
-            server: The server's loop. Its own calls, of a relay, are made for those of others.
+            server: The server's loop. Its own calls, those of a relay, serve the calls of others.
 
         Returns:
-            Whether all of them could.
+            Whether all of them may be.
         """
         with self._lock:
             awake = [call for call in self._open if call.awake]
@@ -259,7 +355,7 @@ class Sleepers:
         return True
 
     def recall(self) -> None:
-        """Count the calls again whose replies were held back: they may act any time now."""
+        """Count again the calls whose replies were held back: they may act at any time now."""
         with self._lock:
             for call in self._open:
                 if call.waits_for_reply:
@@ -276,9 +372,9 @@ class Sleepers:
     def add(self, seconds: float, wake: Callable[[], None], call: PendingCall | None) -> Sleeper:
         """Register a sleep of *seconds* that ends with a call of *wake* from any thread."""
         with self._lock:
-            # Never the present instant: a caller that sleeps away a last rounding error
-            # would be woken at once, with nothing left to stop it from trying again.
-            when = max(self._now + seconds, math.nextafter(self._now, math.inf))
+            # Never the present instant: a caller whose sleep is a mere rounding error would be
+            # woken at once and could try again without end.
+            when = max(self.now + seconds, math.nextafter(self.now, math.inf))
             sleeper = Sleeper(when, wake, call)
             if not self._served:
                 sleeper.pending = False
@@ -303,7 +399,7 @@ class Sleepers:
             self._end(sleeper)
 
     def earliest(self) -> Sleeper | None:
-        """Return the sleeper that is due next, or `None` if nobody sleeps."""
+        """Return the sleeper that is due next, or `None` if there is none."""
         with self._lock:
             while self._heap:
                 sleeper = self._heap[0][2]
@@ -316,7 +412,7 @@ class Sleepers:
             return None
 
     def move(self, to: float) -> None:
-        """Move the clock to the instant *to* and wake everybody due by then."""
+        """Move the clock to the instant *to* and wake all sleepers that are due by then."""
         with self._lock:
             self._set(to)
             woken = self._due()
@@ -324,7 +420,7 @@ class Sleepers:
             sleeper.wake()
 
     def wake_all(self) -> None:
-        """Wake everybody, without moving the clock."""
+        """Wake all sleepers without moving the clock."""
         with self._lock:
             woken = [entry[2] for entry in self._heap if entry[2].pending]
             self._heap.clear()
@@ -334,20 +430,20 @@ class Sleepers:
             sleeper.wake()
 
     def set_back(self, now: float) -> None:
-        """Put the clock to *now*; time that has passed stays passed."""
+        """Set the clock to *now*; the total of the time that has passed stays."""
         with self._lock:
-            self._now = now
+            self.now = now
 
     # ------------------------------------------------------------ inside, with the lock held
 
     def _set(self, to: float) -> None:
-        if to > self._now:
-            self._moved += to - self._now
-            self._now = to
+        if to > self.now:
+            self.moved += to - self.now
+            self.now = to
 
     def _due(self) -> list[Sleeper]:
         woken: list[Sleeper] = []
-        while self._heap and self._heap[0][0] <= self._now:
+        while self._heap and self._heap[0][0] <= self.now:
             sleeper = heapq.heappop(self._heap)[2]
             if sleeper.pending:
                 woken.append(sleeper)
@@ -364,7 +460,7 @@ class Sleepers:
                 self._act(sleeper.call)
 
     def _drop(self, call: PendingCall) -> bool:
-        """End *call*; return as `_judge`. Harmless if it has ended."""
+        """End *call*; return what `_judge` returns. Harmless if it has ended."""
         if not call.open:
             return False
         call.open = False
@@ -386,7 +482,7 @@ class Sleepers:
         return self._judge(call)
 
     def _judge(self, call: PendingCall) -> bool:
-        """Recount *call*; return whether nobody is awake now, or nobody woken is."""
+        """Recount *call*; return whether no call is awake now, or none that the clock woke."""
         asleep = call.open and call.sleeping > 0
         awake = call.open and not (call.aside or asleep or call.children)
         self._asleep += asleep - call.asleep

@@ -1,6 +1,6 @@
-"""When a manual clock is held up: by whom, for how long, and what to do about it.
+"""Reports of a manual clock that is held up: by which call, how long, and what to do about it.
 
-No clock and no event loop here: the instants are arguments.
+This module uses neither a clock nor an event loop: the instants are arguments.
 """
 
 from __future__ import annotations
@@ -11,27 +11,11 @@ from typing import Final
 from kling_mock.clock._base import SpawnedWork
 from kling_mock.clock._sleepers import PendingCall
 
-__all__ = [
-    "FORKED",
-    "GIVE_UP",
-    "IN_A_CALL",
-    "IN_A_LOOP",
-    "IN_ITS_OWN_LOOP",
-    "IN_ITS_OWN_WORK",
-    "IN_TRIO",
-    "NOT_STARTED",
-    "NO_LOOP",
-    "QUIET",
-    "STOPPED",
-    "TICK",
-    "Stalls",
-]
-
 # Seconds of real time.
-TICK: Final = 0.1  # between two looks, while somebody waits
-QUIET: Final = 0.1  # that a call does nothing before it is taken for one that cannot
-STALLED: Final = 1.0  # that the clock stands still before it is reported
-GIVE_UP: Final = 5.0  # that advance() waits for the clients that it woke
+TICK: Final = 0.1  # between two polls, while a caller waits
+QUIET: Final = 0.1  # without any action, after which a call counts as unable to act
+STALLED: Final = 1.0  # of a clock that stands still before it is reported
+GIVE_UP: Final = 5.0  # for which advance() waits for the clients that it woke
 
 FORKED: Final = (
     "This process was forked from the one that runs the mock's clock, which stands still here. "
@@ -43,8 +27,8 @@ IN_A_CALL: Final = (
     "and get() instead of run() and wait()."
 )
 IN_A_LOOP: Final = (
-    "clock.advance() would block the running event loop, and with it whoever is to receive a "
-    "callback. Use `await clock.aadvance(seconds)` here."
+    "clock.advance() would block the running event loop, and with it every receiver of callbacks "
+    "that runs in the loop. Use `await clock.aadvance(seconds)` here."
 )
 IN_ITS_OWN_LOOP: Final = (
     "clock.advance() on the clock's own thread, as in a function of call_at(), would wait for "
@@ -68,7 +52,7 @@ STOPPED: Final = "The clock moves only while its server runs, which has been sto
 
 
 class Stalls:
-    """What has been reported while the clock stood still."""
+    """The reports that were made while the clock stood still."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -76,7 +60,7 @@ class Stalls:
         self._work: set[SpawnedWork] = set()
 
     def end(self) -> None:
-        """Note that nobody waits any more."""
+        """Note that no caller waits any more."""
         self._since = None
         self._work.clear()
 
@@ -93,7 +77,7 @@ class Stalls:
             now: Steady seconds of real time.
             instant: The time on the clock.
             calls: The calls that are awake.
-            work: The work that is waited for.
+            work: The work that the clock waits for.
         """
         if self._since is None or instant != self._instant:
             self._since, self._instant = now, instant
@@ -101,21 +85,21 @@ class Stalls:
         if self._since > before:
             return ""
         new_calls = [c for c in calls if c.acted <= before and c.reported != c.acted]
-        new_work = [w for w in work if w.begun <= before and w not in self._work]
+        new_work = [w for w in work if w.started_at <= before and w not in self._work]
         for call in new_calls:
             call.reported = call.acted
         self._work.update(new_work)
-        lines = [f"{one.name}, for {now - one.begun:.1f} s" for one in new_work]
+        lines = [f"{spawned.name}, for {now - spawned.started_at:.1f} s" for spawned in new_work]
         lines += [
-            f"a call of a wired client in {one.caller.name}, for {now - one.acted:.1f} s, at "
-            f"{one.caller.stack}"
-            for one in new_calls
+            f"a call of a wired client in {stuck.caller.name}, for {now - stuck.acted:.1f} s, at "
+            f"{stuck.caller.stack}"
+            for stuck in new_calls
         ]
         if not lines:
             return ""
         return (
-            f"The mock's clock has stood still for {now - self._since:.1f} s of real time while "
-            f"somebody waits on it. It waits for: {'; '.join(lines)}. It moves when each such "
-            f"call sleeps on the clock or returns{', and the work has ended' * bool(new_work)}: "
+            f"The mock's clock has stood still for {now - self._since:.1f} s of real time while a "
+            f"caller waits on it. It waits for: {'; '.join(lines)}. It moves when each such call "
+            f"sleeps on the clock or returns{', and the work has ended' * bool(new_work)}: "
             "let them return, or end them (mock.reset())."
         )

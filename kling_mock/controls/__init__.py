@@ -1,1 +1,1 @@
-"""The controls of a test: typed, safe from any thread, and valid as long as their server."""
+"""The controls for tests: typed, thread-safe, and valid as long as their server."""

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
-from kling_mock.controls.account_settings import (
+from kling_mock.controls.attributes import KnownAttributes
+from kling_mock.controls.loop_proxy import LoopProxy
+from kling_mock.controls.settings import (
     AccountSetting,
     Network,
     make_pack,
@@ -19,16 +21,12 @@ from kling_mock.controls.account_settings import (
     read_slots,
     read_units,
 )
-from kling_mock.controls.attributes import KnownAttributes
-from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.kling.model.accounts import Account, AccountApiKey, KeyPair, RateLimit
 from kling_mock.kling.model.packs import Pack, left
 from kling_mock.kling.model.plan import PackType
 from kling_mock.kling.world import World
 from kling_mock.web.values import as_flag, as_text
 from kling_mock.web.webhook_signing import check_secret
-
-__all__ = ["AccountHandle", "AccountsHandle", "NewKeyPair"]
 
 T = TypeVar("T")
 
@@ -38,7 +36,7 @@ class NewKeyPair(NamedTuple):
 
     Attributes:
         access_key: The `iss` of tokens.
-        secret_key: What they are signed with.
+        secret_key: The key that signs them.
     """
 
     access_key: str
@@ -49,19 +47,19 @@ class NewKeyPair(NamedTuple):
 
 
 class AccountHandle(KnownAttributes):
-    """One account, found by its name at each use, so that it outlives a reset.
+    """One account. It is looked up by name at each use, so the handle outlives a reset.
 
     Attributes:
         slots: Slots for each type of pack, counted over all keys and endpoints from submitted
-            to the end: a video takes one, a task of pictures as many as it makes. What is more
-            is refused with 1303. `None` is what the packs allow, or no limit.
+            to the end: a video takes one, an image task one for each image. Creates beyond that
+            are refused with 1303. `None` is what the packs allow, or no limit.
         disabled: Whether every call is refused with 1100.
         in_arrears: Whether create calls are refused with 1101.
         denied: Models and endpoints whose create calls are refused with 1103.
-        allowed_ips: Addresses and networks that calls may come from; from others they are
-            refused with 1304. `None` is any.
-        rate_limit: Calls with more than this are refused with 1302: `RateLimit(5, seconds=1)`;
-            `None` is no limit.
+        allowed_ips: Addresses and networks that calls may come from; calls from others are
+            refused with 1304. `None` allows any.
+        rate_limit: Calls above this rate are refused with 1302: `RateLimit(5, seconds=1)`;
+            `None` means no limit.
         characters: Ids of its elements that are video characters, for the limits of omni-video;
             all other elements count as multi-image ones.
     """
@@ -170,58 +168,58 @@ class AccountHandle(KnownAttributes):
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
-        """What callbacks are signed with now, the newest first; empty if they are not."""
+        """The secrets that sign callbacks now, the newest first; empty if they are not signed."""
         return self.on(lambda account, world: tuple(account.signing_secrets(world.clock.now())))
 
     def add_webhook_secret(self, secret: str | None = None, *, emergency: bool = False) -> str:
         """Sign callbacks with a new secret from now on, and return it.
 
-        An older one goes on signing for 7 days of the mock's clock, as the vendor's does.
+        An older secret also signs for 7 more days of the mock's clock, as with the vendor.
 
         Args:
-            secret: `whsec_` and base64 of 24 to 64 bytes; `None` makes one.
-            emergency: Whether the older one ends at once.
+            secret: `whsec_` and base64 of 24 to 64 bytes; `None` generates one.
+            emergency: Whether the older secret ends immediately.
 
         Raises:
             ValueError: *secret* is not of this form.
         """
         as_flag("emergency", emergency)
-        given = None if secret is None else check_secret(secret)
+        checked_secret = None if secret is None else check_secret(secret)
 
         def work(account: Account, world: World) -> str:
-            new = world.new_webhook_secret() if given is None else given
+            new = world.new_webhook_secret() if checked_secret is None else checked_secret
             account.replace_webhook_secret(new, world.clock.now(), emergency=emergency)
             return new
 
         return self.on(work)
 
     def clear_webhook_secrets(self) -> None:
-        """Sign no callbacks any more, also of tasks that exist."""
+        """Stop signing callbacks, including those of existing tasks."""
         self.on(lambda account, _: account.webhook_secrets.clear())
 
     # ------------------------------------------------------------ limits
 
     @property
     def open_tasks(self) -> int:
-        """Tasks that have not ended."""
+        """The number of tasks that have not ended."""
         return self.on(lambda account, _: account.open)
 
     # ------------------------------------------------------------ units
 
     @property
     def units(self) -> Decimal | None:
-        """Units left in the video packs that count; `None` for a postpaid account, without packs.
+        """Units left in the active video packs; `None` for a postpaid account, without packs.
 
-        Assign a number to replace all packs by a video pack with so many units, `None` to end
-        them. Packs of other types are made by `add_pack`.
+        Assign a number to replace all packs by one video pack with that many units, or `None` to
+        end them. Packs of other types are made by `add_pack`.
         """
         return self.on(
             lambda account, world: left(account.packs, world.clock.now()) if account.packs else None
         )
 
     @units.setter
-    def units(self, given: Decimal | float | str | None) -> None:
-        amount = None if given is None else read_units(given)
+    def units(self, units: Decimal | float | str | None) -> None:
+        amount = None if units is None else read_units(units)
 
         def work(account: Account, world: World) -> None:
             account.packs.clear()
@@ -244,12 +242,12 @@ class AccountHandle(KnownAttributes):
         """Give the account one more resource pack, and return its id.
 
         Args:
-            units: Units in it.
-            name: Its name; `None` is one like the vendor's.
-            slots: Slots that it allows: a video takes one, and a task of pictures as many as it
-                makes. Of several packs of a type the largest number counts.
-            begins_in: Seconds of the mock's clock until it counts.
-            lasts: Seconds that it then counts for; `None` is for ever.
+            units: The units in it.
+            name: Its name; `None` generates one like the vendor's.
+            slots: Slots that it allows: a video takes one, and an image task one for each
+                image. If there are several packs of a type, the largest number counts.
+            begins_in: Seconds of the mock's clock until it is valid.
+            lasts: Seconds that it is then valid for; `None` is for ever.
             type: What it pays for: `video`, `image`, `audio` or `try_on`. An account that has
                 packs, but none of the type that a task needs, is refused with 1102.
 
@@ -268,7 +266,7 @@ class AccountHandle(KnownAttributes):
 
     @property
     def packs(self) -> tuple[Pack, ...]:
-        """Copies of the resource packs as they are now."""
+        """Copies of the current resource packs."""
         return self.on(
             lambda account, _: tuple(dataclasses.replace(pack) for pack in account.packs)
         )
@@ -287,7 +285,7 @@ class AccountsHandle(KnownAttributes):
         """Make an account with a key pair and an API key, and return it.
 
         Raises:
-            ValueError: There is one of this name, or it is no name.
+            ValueError: *name* is already used, or is not a valid name.
         """
         as_text("name", name, can_be_empty=False)
         self._proxy.call(lambda world: world.new_account(name))
@@ -295,7 +293,7 @@ class AccountsHandle(KnownAttributes):
 
     def __getitem__(self, name: str) -> AccountHandle:
         handle = AccountHandle(self._proxy, name)
-        _ = handle.open_tasks  # raises if there is none
+        _ = handle.open_tasks  # raises if there is no such account
         return handle
 
     def __iter__(self) -> Iterator[str]:

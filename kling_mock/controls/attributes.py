@@ -1,25 +1,26 @@
-"""Attributes that can be set, and no others."""
+"""Objects that refuse to set unknown attributes."""
 
 from __future__ import annotations
 
 import inspect
 from typing import TYPE_CHECKING
 
-__all__ = ["KnownAttributes"]
-
 
 class KnownAttributes:
-    """Refuses to set what a class does not have: a misspelt setting would do nothing.
+    """Base class that refuses to set unknown attributes: a misspelt setting would do nothing.
 
-    Properties with a setter can be set; attributes that the class declares, once.
+    Properties with a setter can be set; attributes that the class declares can be set once.
     """
 
-    if not TYPE_CHECKING:  # a type checker would take it for a class with any attribute
+    if not TYPE_CHECKING:  # or a type checker would accept any attribute
 
         def __setattr__(self, name: str, value: object) -> None:
             cls = type(self)
-            first = name in _declared(cls) and name not in self.__dict__
-            if name.startswith("_") or first or name in _settings(cls):
+            if (
+                name.startswith("_")
+                or (name in _declared(cls) and name not in self.__dict__)
+                or name in _settings(cls)
+            ):
                 super().__setattr__(name, value)
                 return
             if hasattr(cls, name) or name in self.__dict__:
@@ -33,7 +34,7 @@ def _declared(cls: type) -> set[str]:
 
 def _settings(cls: type) -> list[str]:
     members = inspect.getmembers_static(cls)
-    return [name for name, one in members if not name.startswith("_") and _has_setter(one)]
+    return [name for name, member in members if not name.startswith("_") and _has_setter(member)]
 
 
 def _has_setter(member: object) -> bool:
@@ -41,10 +42,10 @@ def _has_setter(member: object) -> bool:
 
 
 def _unknown(cls: type, name: str) -> str:
-    from difflib import get_close_matches  # only a mistaken test needs it
+    from difflib import get_close_matches  # only needed for the error of a mistaken test
 
     names = _settings(cls)
     near = get_close_matches(name, names, n=1)
     nearest = f" Did you mean {near[0]!r}?" if near else ""
-    known = f"what can be set is {', '.join(names)}" if names else "nothing of it can be set"
+    known = f"what can be set is {', '.join(names)}" if names else "it has no settings"
     return f"{cls.__name__} has no attribute {name!r}.{nearest} ({known})"

@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kling_mock.controls.attributes import KnownAttributes
 
 if TYPE_CHECKING:
-    from kling_mock.storage.protocol import Storage
-    from kling_mock.storage.values import LateReport, LedgerEntry, Reconciliation, User
-
-__all__ = ["LedgerHandle"]
+    from kling_mock.relay.storage.sql_storage import Storage
+    from kling_mock.relay.storage.values import LateReport, LedgerEntry, Reconciliation, User
 
 T = TypeVar("T")
 Run = Callable[[Callable[["Storage"], Awaitable[Any]]], Any]
 
 
 class LedgerHandle(KnownAttributes):
-    """What the relay's users have, what is held of it, and why.
+    """The balances and holds of the relay's users, and their ledger entries.
 
-    Money is quota: 500 000 are one US dollar, 70 000 one unit of Kling.
+    Amounts are in quota: 500 000 are one US dollar, 70 000 are one unit of Kling.
 
     Args:
-        run: Runs something on the relay's store and returns the result.
-        now: Returns the time, whole Unix seconds.
+        run: Runs a function on the relay's store and returns the result.
+        now: Returns the time in whole Unix seconds.
     """
 
     def __init__(self, run: Run, now: Callable[[], int]) -> None:
@@ -35,20 +33,21 @@ class LedgerHandle(KnownAttributes):
         """Return a user: `quota` is the balance, `held_quota` what open tasks may still cost.
 
         Raises:
-            KeyError: There is none of that name.
+            KeyError: There is no user of that name.
         """
-        found: User | None = self._run(lambda storage: storage.find_user(username))
-        if found is None:
+        user: User | None = self._run(lambda storage: storage.find_user(username))
+        if user is None:
             raise KeyError(f"There is no user {username!r} at the relay.")
-        return found
+        return user
 
     def credit(self, amount: int, username: str = "default") -> None:
-        """Add *amount* to a user's balance, or take it away if it is negative.
+        """Add *amount* to a user's balance; a negative amount is subtracted.
 
         Raises:
-            ValueError: *amount* is no whole number.
-            KeyError: There is none of that name.
-            InsufficientQuotaError: It would take more than is neither spent nor held.
+            ValueError: *amount* is not a whole number.
+            KeyError: There is no user of that name.
+            InsufficientQuotaError: It would subtract more than the quota that is neither spent
+                nor held.
         """
         if type(amount) is not int:
             raise ValueError(f"amount: must be a whole number of quota, got {amount!r}")
@@ -62,26 +61,30 @@ class LedgerHandle(KnownAttributes):
     def entries(self, username: str = "default") -> Sequence[LedgerEntry]:
         """Return the newest 1000 ledger entries of a user, the newest first."""
         user = self.user(username)
-        found: Sequence[LedgerEntry] = self._run(
+        entries: Sequence[LedgerEntry] = self._run(
             lambda storage: storage.list_ledger(user.id, limit=1000)
         )
-        return found
+        return entries
 
     def reports(self) -> Sequence[LateReport]:
-        """Return results that came too late or contradict, and were not applied."""
-        found: Sequence[LateReport] = self._run(lambda storage: storage.list_reports())
-        return found
+        """Return results that were not applied, being too late or contradictory."""
+        reports: Sequence[LateReport] = self._run(lambda storage: storage.list_reports())
+        return reports
 
     def reconcile(self) -> Sequence[Reconciliation]:
         """Return, for each user, whether the ledger explains the balance."""
-        found: Sequence[Reconciliation] = self._run(lambda storage: storage.reconcile())
-        return found
+        from kling_mock.relay.domain.stored_values import stated_quota  # loads the SDK
+
+        reconciliations: Sequence[Reconciliation] = self._run(
+            lambda storage: storage.reconcile(stated=stated_quota)
+        )
+        return reconciliations
 
     def assert_balanced(self) -> None:
-        """Check that the ledger explains every balance and every hold, and no row breaks a rule.
+        """Check that the ledger explains every balance and hold, and that no row breaks a rule.
 
         Raises:
-            AssertionError: It does not; the text says where.
+            AssertionError: The check failed; the text says where.
         """
         problems = [_problem(row) for row in self.reconcile() if not row.is_explained]
         if problems:
@@ -92,7 +95,10 @@ class LedgerHandle(KnownAttributes):
 
 
 def _problem(row: Reconciliation) -> str:
-    rows = "; ".join(f"{one.rule}: {one.row}: {one.why} ({one.quota})" for one in row.unexplained)
+    rows = "; ".join(
+        f"{violation.rule}: {violation.row}: {violation.why} ({violation.quota})"
+        for violation in row.unexplained
+    )
     return (
         f"user {row.username!r}: opening {row.opening} + credits {row.credits} - charged"
         f" {row.charged} differs from the balance {row.quota} by {row.difference}; held {row.held},"

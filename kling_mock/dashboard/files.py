@@ -10,8 +10,6 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
-__all__ = ["EMULATOR", "RELAY", "StaticFile", "find"]
-
 #: The pages, by what they show.
 EMULATOR: Final = "index.html"
 RELAY: Final = "relay.html"

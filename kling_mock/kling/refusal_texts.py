@@ -1,12 +1,10 @@
-"""The texts of refusals and of failed tasks, to the letter where one was seen."""
+"""The texts of refusals and of failed tasks, verbatim where one was observed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from kling_mock.web.facts import Fact, assumed, documented, observed
-
-__all__ = ["MESSAGES", "Message"]
 
 _PROBES = observed("probe-2026-10", as_of="2026-10-07")
 _LIP_SYNC = observed("probe-2026-10", as_of="2026-09-28", note="seen on lip-sync")
@@ -22,7 +20,7 @@ class Message:
 
 
 _SOLUTIONS = documented("solutions-2026-09", as_of="2026-09-15", confidence="medium")
-#: Those of `/solutions`, as its pages list them.
+#: The texts of `/solutions`, as its pages list them.
 _OF_SOLUTIONS: dict[str, str] = {
     "no_source_video": "Source video is missing. Please provide a source video URL.",
     "source_video_count": "Only one source_video item is allowed in contents.",
@@ -69,7 +67,7 @@ _OF_SOLUTIONS: dict[str, str] = {
     "agent_image": "Unsupported image. Please check the image format, size and dimensions.",
 }
 
-# Texts seen on the wire, to the letter: clients compare them. What would be valid is a note.
+# Texts seen on the wire, verbatim, since clients compare them. A note says what would be valid.
 MESSAGES: dict[str, Message] = {
     "task_not_found": Message(
         1201,
@@ -232,7 +230,7 @@ MESSAGES: dict[str, Message] = {
         observed(
             "probe-2026-09",
             as_of="2026-09-22",
-            note="the beginning of the text; also of a credential that is no token at all",
+            note="the beginning of the text; also of a credential that is not a token",
         ),
     ),
     "ids_required": Message(1201, "task_ids or external_task_ids is required", _PROBES),

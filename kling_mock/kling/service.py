@@ -6,14 +6,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from kling_mock.journal.entries import BODY_KEPT
-from kling_mock.journal.matching import Subject
 from kling_mock.kling.endpoints.field_checks import FieldReader, check_fields
 from kling_mock.kling.endpoints.library_parts import delete_fields
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.record import CallContext, DirectCall, EmulatedEndpoint
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import make_plan, prompt_of, read_object
+from kling_mock.kling.journal.entries import BODY_KEPT
+from kling_mock.kling.journal.matching import Subject
 from kling_mock.kling.media.urls import RETENTION_SECONDS, OutputType
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.admission import Purchase
@@ -23,8 +23,7 @@ from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.kling.wire.v1 import listed_presets, page_of
 from kling_mock.kling.world import World
-
-__all__ = ["create", "delete_item", "get", "list_presets", "list_tasks", "reply"]
+from kling_mock.web.values import stands_for_no_value
 
 
 def create(
@@ -39,11 +38,10 @@ def create(
 
     Args:
         world: Where the tasks are.
-        account: The caller.
         call: The endpoint, and the parameter of its path.
         body: The request's body.
         origin: Returns scheme, host and port that result URLs begin with.
-        noticed: Takes the notes.
+        noticed: Collects the notes.
 
     Raises:
         Refusal: It is refused; nothing has changed.
@@ -53,7 +51,7 @@ def create(
     fields = read_object(body)
     plan = make_plan(record, fields, context)
     task = world.submit(account, plan, origin() if plan.callback_url else "")
-    if len(body) > BODY_KEPT:  # a smaller one has no picture worth looking at
+    if len(body) > BODY_KEPT:  # a smaller body cannot contain an image worth viewing
         world.inputs.keep(task.task_id, fields)
     data = record.interface.created(task)
     if task.progress is not TYPICAL and task.progress.kind == "instant":
@@ -64,7 +62,7 @@ def create(
 def _context(
     world: World, account: Account, record: EmulatedEndpoint, name: str, noticed: Noticed
 ) -> CallContext:
-    """Return what a request is judged by besides its body."""
+    """Return the context that a request is judged by, in addition to its body."""
     known = world.endpoints.names[record.interface.name]
     return CallContext(
         FieldReader(noticed, known.fields),
@@ -81,23 +79,50 @@ def _context(
 
 
 def _plan_of(world: World, account: Account, type_: OutputType, result_id: str) -> Plan | None:
-    """Return the plan of a task whose results of a type have this id, until they are deleted."""
+    """Return the plan of a task whose results of a type have this id, while they are retained."""
     oldest = world.clock.now() - RETENTION_SECONDS
     return world.tasks.plan_of(account, type_, result_id, oldest)
 
 
-def get(world: World, account: Account, call: RoutedCall, origin: str) -> str:
+def get(world: World, account: Account, call: RoutedCall, origin: str, noticed: Noticed) -> str:
     """Return the task with the task id or external id of the path, as JSON.
 
     Raises:
-        Refusal: The account has no such task on this endpoint.
+        Refusal: The account does not have such a task on this endpoint.
     """
-    task = world.tasks.find(account, call.record.name, call.name)
+    try:
+        task = world.tasks.find(account, call.record.name, call.name)
+    except Refusal:
+        note_strange_id(call.name, noticed)
+        _note_other_endpoint(world, account, call, noticed)
+        raise
     return _show(world, call.record, origin, task)
 
 
+def note_strange_id(name: str, noticed: Noticed) -> None:
+    """Note that a query uses a word for a missing value, such as other languages write."""
+    if stands_for_no_value(name):
+        noticed.misdirected("task_id", "it stands for a missing value, and is not an id")
+
+
+def _note_other_endpoint(
+    world: World, account: Account, call: RoutedCall, noticed: Noticed
+) -> None:
+    """Note that a query has the id of a task of another endpoint.
+
+    External ids and tasks of the other interface are not noted: the SDK looks there for them.
+    """
+    task = world.tasks.by_id(account, call.name)
+    if task is None:
+        return
+    own = world.endpoints[task.plan.endpoint]
+    if own.interface is call.record.interface:
+        text = f"the task belongs to {own.name}, and {call.record.name} does not show it"
+        noticed.misdirected("task_id", text)
+
+
 def _show(world: World, record: EmulatedEndpoint, origin: str, task: EmulatedTask) -> str:
-    """Return a task as a query of the endpoint shows it; what waits for queries moves on."""
+    """Return a task as a query of the endpoint shows it; one that waits for queries moves on."""
     if world.counts_queries:
         world.count_query(task)
     if world.busy_polling is not None:
@@ -112,8 +137,7 @@ def list_tasks(
 
     Args:
         world: Where the tasks are.
-        account: Whose tasks.
-        record: The endpoint.
+        account: The owner of the tasks.
         query: The query string.
         origin: Scheme, host and port that result URLs begin with.
 
@@ -125,15 +149,17 @@ def list_tasks(
     if world.counts_queries:
         for task in tasks:
             world.count_query(task)
+    if world.busy_polling is not None:
+        for task in tasks:
+            world.note_query(world.busy_polling, task)
     return record.interface.listed(tasks, origin)
 
 
 def list_presets(world: World, record: EmulatedEndpoint, query: str, origin: str) -> str:
-    """Return one page of what every account has of a library, as JSON.
+    """Return one page of the library items that every account has, as JSON.
 
     Args:
-        world: The state.
-        record: The endpoint that makes more of it.
+        record: The endpoint that makes more such items.
         query: The query string.
         origin: Scheme, host and port that URLs begin with.
 
@@ -170,16 +196,13 @@ def reply(
     origin: Callable[[], str],
     noticed: Noticed,
 ) -> str:
-    """Return the `data` of a call that makes no task, as JSON.
+    """Return the `data` of a call that does not make a task, as JSON.
 
     Args:
-        world: The state.
-        account: The caller.
-        record: The endpoint.
         body: The request's body.
         query: The query string.
         origin: Returns scheme, host and port that result URLs begin with.
-        noticed: Takes the notes.
+        noticed: Collects the notes.
 
     Raises:
         Refusal: It is refused; nothing has changed.
@@ -191,7 +214,7 @@ def reply(
     if record.method != "GET":
         fields = check_fields(record.fields, read_object(body), context.reader)
     purchase = Purchase(record.name, "", record.units_per_call, record.pack)
-    subject = Subject(record.method, record.path, account.name, prompt_of(fields))
+    subject = Subject(record.method, record.path, account.name, prompt_of(record.fields, fields))
     return record.reply(
         DirectCall(
             account=account,

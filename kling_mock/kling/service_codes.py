@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kling_mock.journal.notes import Note
-from kling_mock.journal.redaction import redact_value
+from kling_mock.kling.journal.notes import Note
+from kling_mock.kling.journal.redaction import redact_value
 from kling_mock.kling.refusal_texts import MESSAGES
 from kling_mock.web.facts import Fact, documented
-
-__all__ = [
-    "CODES",
-    "SUCCEED",
-    "Code",
-    "Refusal",
-    "UnknownPathError",
-    "invalid",
-    "refusal",
-    "shortened",
-]
 
 _PAGES = documented("pages-2026-09", "pages-2026-04", "digest-2026-01", as_of="2026-09-20")
 
 _SHOWN = 40  # characters of a wrong value that a message repeats
-SUCCEED = "SUCCEED"  # on the wire for every success, also a query of a failed task
+SUCCEED = "SUCCEED"  # on the wire for every success, including a query of a failed task
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +22,7 @@ class Code:
     Attributes:
         code: The number in the envelope.
         http: The HTTP status that carries it.
-        message: The text, where a refusal brings none of its own.
+        message: The text, unless a refusal has its own.
         retryable: Whether the same request may succeed later.
         fact: Where the code and its status come from.
     """
@@ -82,7 +71,7 @@ class Refusal(Exception):  # noqa: N818 - it is a reply, not an error of this pr
         message: The text of the envelope; `None` is the code's own.
         http: The HTTP status; `None` is the code's own.
         retry_after: Seconds for a `Retry-After` header; `None` sends none.
-        note: What Kling does not say: the field, and what it must be.
+        note: Information that Kling does not give: the field, and what it must be.
     """
 
     def __init__(
@@ -107,7 +96,6 @@ class UnknownPathError(Refusal):
     """The reply to a path that does not exist: HTTP 404 without an envelope.
 
     Args:
-        path: The path.
         note: What it must be.
     """
 
@@ -124,9 +112,9 @@ def invalid(path: str, expected: str, got: object = None) -> Refusal:
         expected: What it must be.
         got: What was sent; `None` leaves it out. Its URLs are shown without user info and query.
     """
-    # Only a text is shown as it came; what is nested could be so too deeply.
-    shown = redact_value(got, path.rpartition(".")[2]) if isinstance(got, str) else got
-    sent = "" if got is None else f", got {_show(shown)}"
+    # Only a text is shown as it was sent; a nested value could be nested too deeply.
+    redacted = redact_value(got, path.rpartition(".")[2]) if isinstance(got, str) else got
+    sent = "" if got is None else f", got {_show(redacted)}"
     return Refusal(1201, f"{path}: {expected}{sent}")
 
 
@@ -137,18 +125,18 @@ def refusal(
 
     Args:
         name: A key of `MESSAGES`.
-        values: What fills the template.
+        values: The values that fill the template.
         field: The field that is refused.
         note: What it must be, for the journal.
-        named: What fills it by name; more than it has use for may be given.
+        named: Values that fill the template by name; unused ones are allowed.
     """
     row = MESSAGES[name]
-    given = Note("refused", field, note) if note else None
-    return Refusal(row.code, row.template.format(*values, **named), note=given)
+    journal_note = Note("refused", field, note) if note else None
+    return Refusal(row.code, row.template.format(*values, **named), note=journal_note)
 
 
 def _show(value: object) -> str:
-    """Show a value shortly, and never look deep into it."""
+    """Return a value in short form, without looking deep into it."""
     match value:
         case str():
             return repr(shortened(value))

@@ -1,8 +1,8 @@
-"""A whole server, kept as it was at one instant, and put back.
+"""Snapshots: the whole state of a server at one instant, saved and restored.
 
-The state is written out and read again as a whole, so whatever a world, a relay or a timer
-holds is in it without being named here. What is not state (the clock itself, what sends
-reports, rows of tables) is named, and stays the same object.
+The state is pickled and read again as a whole, so it contains whatever a world, a relay or a timer
+holds, without naming it here. Objects that are not state (the clock itself, the sender of reports,
+rows of tables) are named, and stay the same objects.
 """
 
 from __future__ import annotations
@@ -17,26 +17,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kling_mock.clock import ClockState, MockClock
-from kling_mock.journal.changes import ChangeLog
 from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.registry import EndpointRegistry
 from kling_mock.kling.faults.kinds import KINDS
+from kling_mock.kling.journal.changes import ChangeLog
+from kling_mock.kling.journal.findings import Findings
 from kling_mock.kling.model.progress import STUCK, TYPICAL
 from kling_mock.kling.world import World
 
-__all__ = ["Snapshot", "put_back", "take"]
-
 
 class Snapshot:
-    """What a server knew at one instant; made by `KlingMock.snapshot`.
+    """The state of a server at one instant; made by `KlingMock.snapshot`.
 
-    It can be put back any number of times, into the server that it was taken of.
+    It can be restored any number of times, on the server from which it was taken.
 
     Attributes:
         at: Unix seconds on the mock's clock.
-        tasks: How many tasks there were.
-        clock: The clock of the server that it was taken of.
-        endpoints: What that server serves.
+        tasks: The number of tasks.
+        clock: The clock of the server from which it was taken.
+        endpoints: The endpoints of that server.
     """
 
     __slots__ = ("_state", "at", "clock", "endpoints", "tasks")
@@ -57,7 +56,7 @@ class Snapshot:
 
     @property
     def state(self) -> bytes:
-        """What was written out: good for this process only, and full of secrets."""
+        """The pickled state, which is usable in this process only, and contains secrets."""
         return self._state
 
     def __repr__(self) -> str:
@@ -66,41 +65,44 @@ class Snapshot:
 
 
 def take(world: World, relay: object, clock: MockClock, sender: CallbackSender) -> Snapshot:
-    """Return a snapshot. No report may be in delivery, which cannot be kept.
+    """Return a snapshot. No report may be in delivery, because a delivery cannot be saved.
 
     Args:
-        world: The state.
-        relay: What is to be kept of the relay.
+        relay: The state of the relay to save.
         clock: The server's clock.
         sender: Sends reports.
 
     Raises:
-        RuntimeError: Something waits on the clock that is no part of the world or the relay,
-            and cannot be written out.
+        RuntimeError: Something that waits on the clock is not part of the world or the relay,
+            and cannot be pickled.
     """
     written = io.BytesIO()
-    writer = _Writer(written, _outside(clock, sender, world.endpoints, world.changes))
+    outside = _outside(clock, sender, world.endpoints, world.changes, world.findings)
+    writer = _Writer(written, outside)
     try:
         with _no_collection():
             writer.dump((world, relay, clock.save()))
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         raise RuntimeError(
-            "snapshot: something waits on this clock that is no part of the emulated Kling or "
-            f"its relay and cannot be kept: {error}"
+            "snapshot: something that is not part of the emulated Kling or its relay waits on this "
+            f"clock, and cannot be kept: {error}"
         ) from error
     return Snapshot(written.getvalue(), clock.now(), len(world.tasks), clock, world.endpoints)
 
 
-def put_back(snapshot: Snapshot, sender: CallbackSender, changes: ChangeLog) -> tuple[World, Any]:
+def put_back(
+    snapshot: Snapshot, sender: CallbackSender, changes: ChangeLog, findings: Findings
+) -> tuple[World, Any]:
     """Return the world and the relay of *snapshot* as they were, after setting its clock.
 
     Args:
-        snapshot: What to put back.
+        snapshot: The snapshot to restore.
         sender: Sends reports.
-        changes: What has changed on the server.
+        changes: The log of changes on the server.
+        findings: The findings on the server.
     """
     clock = snapshot.clock
-    outside = _outside(clock, sender, snapshot.endpoints, changes)
+    outside = _outside(clock, sender, snapshot.endpoints, changes, findings)
     reader = _Reader(io.BytesIO(snapshot.state), outside)
     world: World
     moment: ClockState
@@ -111,14 +113,19 @@ def put_back(snapshot: Snapshot, sender: CallbackSender, changes: ChangeLog) -> 
 
 
 def _outside(
-    clock: MockClock, sender: CallbackSender, endpoints: EndpointRegistry, changes: ChangeLog
+    clock: MockClock,
+    sender: CallbackSender,
+    endpoints: EndpointRegistry,
+    changes: ChangeLog,
+    findings: Findings,
 ) -> Mapping[str, object]:
-    """Return what is no state, by name: it is not copied."""
+    """Return the objects that are not state, by name: they are not copied."""
     return {
         "clock": clock,
         "sender": sender,
         "endpoints": endpoints,
         "changes": changes,
+        "findings": findings,
         "typical": TYPICAL,
         "stuck-pace": STUCK,
         **KINDS,
@@ -127,9 +134,9 @@ def _outside(
 
 @contextlib.contextmanager
 def _no_collection() -> Generator[None]:
-    """Suspend the collection of garbage: there is none, and looking for it takes most of the time.
+    """Suspend garbage collection: there is no garbage, and the search takes most of the time.
 
-    Whoever has switched it off finds it off.
+    A caller that has switched it off before finds it still off.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -141,15 +148,15 @@ def _no_collection() -> Generator[None]:
 
 
 def _outside_thing(name: str) -> object:  # pragma: no cover - written out, never called
-    """Stand for what is not copied; the reader has its own in this place."""
+    """Stand in for an object that is not copied; the reader has its own in this place."""
     raise RuntimeError(f"{name} is read by a snapshot only")
 
 
 class _Writer(pickle.Pickler):
-    """Writes names for *things*.
+    """A pickler that writes names for *things*.
 
-    By their types and not by `persistent_id`, which would be called for each of the millions of
-    texts and numbers of a large state.
+    It finds them by their types instead of by `persistent_id`, which would be called for each of
+    the millions of texts and numbers of a large state.
     """
 
     def __init__(self, to: io.BytesIO, things: Mapping[str, object]) -> None:

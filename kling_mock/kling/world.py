@@ -1,28 +1,30 @@
-"""Everything that an emulated Kling remembers, made from a seed.
+"""The whole state of an emulated Kling, made from a seed.
 
-There is no state elsewhere. A reset is a new world, so nothing can survive it.
+There is no state elsewhere. A reset makes a new world, so nothing can survive it.
 """
 
 from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Collection
 from random import Random
+from typing import NamedTuple
 
 from kling_mock.clock import MockClock
-from kling_mock.journal.changes import ChangeLog
-from kling_mock.journal.journal import DEFAULT_SIZE, Journal
-from kling_mock.journal.matching import Subject
-from kling_mock.journal.notes import NotePolicy
 from kling_mock.kling.callbacks.queue import CallbackQueue
 from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.library_parts import preset_tasks
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
+from kling_mock.kling.faults.kinds import KINDS
 from kling_mock.kling.faults.matching import Faults
+from kling_mock.kling.journal.assertions import PossibleCalls
+from kling_mock.kling.journal.changes import ChangeLog
+from kling_mock.kling.journal.findings import Findings
+from kling_mock.kling.journal.journal import DEFAULT_SIZE, Journal
+from kling_mock.kling.journal.matching import Subject
+from kling_mock.kling.journal.notes import NotePolicy
 from kling_mock.kling.model.accounts import Account, AccountApiKey, Accounts, GivenKeys, KeyPair
 from kling_mock.kling.model.admission import Purchase, admit_purchase, admit_task
-from kling_mock.kling.model.busy_polling import BusyPolling
 from kling_mock.kling.model.content import Content, ContentDecision
 from kling_mock.kling.model.inputs import InputPictures
 from kling_mock.kling.model.library import LibraryItems
@@ -33,15 +35,40 @@ from kling_mock.kling.model.sessions import Sessions
 from kling_mock.kling.model.tasks import EmulatedTask, TaskIds, Tasks, subject_of
 from kling_mock.kling.refusal_texts import MESSAGES
 from kling_mock.kling.service_codes import CODES, Refusal
-
-__all__ = ["World", "admin_token"]
+from kling_mock.web.polling import BusyPolling
 
 UNREACHABLE_MEDIA = LaterFailure(
     MESSAGES["unreachable_media"].code, MESSAGES["unreachable_media"].template
 )
 
+_NOT_FOUND = 404  # the code for a path that does not exist, whose reply is not an envelope
+_ANSWERED_CODES = frozenset({*CODES, _NOT_FOUND})
+# Includes the statuses of downloads and of unreadable bodies; 0 means no response.
+_ANSWERED_STATUSES = frozenset({0, 206, 304, 408, 413, 416, *(row.http for row in CODES.values())})
+_REPORT_FAULTS = frozenset(name for name, kind in KINDS.items() if kind.stage == "report")
+_NOTED_FAULTS = frozenset(KINDS) - _REPORT_FAULTS
 _MADE = GivenKeys()
-_NOTES = NotePolicy()
+
+
+class WorldSettings(NamedTuple):
+    """What a server sets for all its worlds.
+
+    Attributes:
+        callback_hosts: Hosts in addition to this computer that reports may go to.
+        key_seed: Makes the keys instead of the world's seed, for a world that replaces another.
+        journal_size: How many requests the journal keeps.
+        note_policy: The consequences of notes.
+        keys: Keys of the account that every server has, instead of generated ones.
+    """
+
+    callback_hosts: frozenset[str] = frozenset()
+    key_seed: int | None = None
+    journal_size: int = DEFAULT_SIZE
+    note_policy: NotePolicy = NotePolicy()
+    keys: GivenKeys = _MADE
+
+
+_SETTINGS = WorldSettings()
 
 
 class World:
@@ -51,34 +78,33 @@ class World:
         seed: The same seed makes the same keys, ids and times.
         clock: The server's clock.
         sender: Sends reports.
-        callback_hosts: Hosts that reports may go to besides this computer.
-        key_seed: Makes the keys instead of *seed*, for a world that takes another's place.
-        journal_size: How many requests the journal keeps.
-        note_policy: What notes lead to.
-        endpoints: What is served.
-        keys: Keys of the account that every server has, instead of made ones.
-        changes: Takes what changes; `None` is a log of its own.
+        settings: What a server sets.
+        endpoints: The endpoints served.
+        changes: Records what changes; `None` makes a log.
+        findings: Collects what tests have to account for; `None` makes an object for it.
 
     Attributes:
-        seed: What decides ids and times.
+        seed: The seed of ids and times.
         clock: The server's clock.
-        endpoints: What is served.
-        accounts: Who may call.
+        endpoints: The endpoints served.
+        accounts: The accounts that may call.
         account: The account that every server has.
-        changes: What has changed.
+        changes: The log of changes.
+        findings: What tests have to account for.
         tasks: The tasks.
-        inputs: Pictures that came with create calls.
-        sessions: What calls without a task leave behind.
+        inputs: Images that were sent with create calls.
+        sessions: The sessions that calls without a task leave behind.
         library: The voices and elements.
         journal: All requests.
+        possible: The possible properties of requests.
         retired: Models and endpoints that are refused as the real service refuses them.
-        note_policy: What notes lead to.
+        note_policy: The consequences of notes.
         progress_rules: How fast tasks move on.
-        content: What the content review refuses.
-        faults: What goes wrong.
+        content: The rules of the content review.
+        faults: The faults.
         callbacks: Reports of tasks, sent and to be sent.
         counts_queries: Whether there was a task that ends after a number of queries.
-        busy_polling: Notices loops that wait for a clock that stands still; `None` if it runs.
+        busy_polling: Detects loops that wait for a clock that stands still; `None` if it runs.
     """
 
     def __init__(
@@ -86,15 +112,13 @@ class World:
         seed: int,
         clock: MockClock,
         sender: CallbackSender,
-        callback_hosts: Collection[str] = (),
-        key_seed: int | None = None,
-        journal_size: int = DEFAULT_SIZE,
-        note_policy: NotePolicy = _NOTES,
+        settings: WorldSettings = _SETTINGS,
         endpoints: EndpointRegistry = ENDPOINTS,
-        keys: GivenKeys = _MADE,
         changes: ChangeLog | None = None,
+        findings: Findings | None = None,
     ) -> None:
         self.changes = ChangeLog() if changes is None else changes
+        self.findings = Findings() if findings is None else findings
         self.seed = seed
         self.clock = clock
         self.endpoints = endpoints
@@ -102,15 +126,32 @@ class World:
         self.tasks = Tasks()
         self.library = LibraryItems(self.tasks, preset_tasks(endpoints.values()))
         self.inputs = InputPictures()
-        self.journal = Journal(journal_size, endpoints.served)
         self.retired: frozenset[str] = frozenset()
-        self.note_policy = note_policy
-        self.progress_rules = ProgressRules()
-        self.content = Content()
+        self.note_policy = settings.note_policy
+        self.progress_rules = ProgressRules(self.findings)
+        self.content = Content(self.findings)
         self.counts_queries = False
         self.busy_polling = BusyPolling() if clock.speed is None else None
-        # A source each, so that a query more or less does not change the ids of later tasks.
-        self.faults = Faults(_source(seed, "faults"), endpoints.served)
+        # Each has its own source, so that an extra query does not change the ids of later tasks.
+        self.faults = Faults(
+            _source(seed, "faults"),
+            endpoints.served,
+            endpoints.creates,
+            self.accounts,
+            self.findings,
+        )
+        self.possible = PossibleCalls(
+            served=endpoints.served,
+            fields=endpoints.all_fields,
+            codes=_ANSWERED_CODES,
+            statuses=_ANSWERED_STATUSES,
+            faults=_NOTED_FAULTS,
+            reported=_REPORT_FAULTS,
+            accounts=self.accounts,
+            declared=self.faults.statuses,
+        )
+        size = settings.journal_size
+        self.journal = Journal(size, endpoints.served, self.possible, self.findings)
         self.callbacks = CallbackQueue(
             clock,
             _source(seed, "callbacks"),
@@ -118,26 +159,26 @@ class World:
             self.faults,
             sender,
             endpoints,
-            frozenset(callback_hosts),
+            settings.callback_hosts,
             self.changes,
+            self.findings,
         )
         self._real_time = sender.time
         self._ids = TaskIds(_source(seed, "ids"))
         self.sessions = Sessions(TaskIds(_source(seed, "sessions")).new)
         self._times = _source(seed, "times")
         self._request_ids = _source(seed, "requests")
-        self._keys = _source(seed if key_seed is None else key_seed, "keys")
-        self.account = self.new_account("default", keys)
+        self._keys = _source(seed if settings.key_seed is None else settings.key_seed, "keys")
+        self.account = self.new_account("default", settings.keys)
 
     def new_account(self, name: str, keys: GivenKeys = _MADE) -> Account:
         """Return a new account with a key pair and an API key.
 
         Args:
-            name: Its name.
-            keys: Those that are not made; the others are the same as without them.
+            keys: Keys that are not generated; the others are the same as without them.
 
         Raises:
-            ValueError: There is one of this name.
+            ValueError: An account with this name exists already.
         """
         access_key, secret_key, api_key = (self.new_key() for _ in range(3))
         pair = KeyPair(keys.access_key or access_key, keys.secret_key or secret_key)
@@ -145,7 +186,7 @@ class World:
         return self.accounts.add(Account(name, [pair], [static]))
 
     def new_key(self) -> str:
-        """Return 32 hexadecimal digits that nobody guesses who does not know the seed."""
+        """Return 32 hexadecimal digits that cannot be guessed without the seed."""
         return _key(self._keys)
 
     def new_webhook_secret(self) -> str:
@@ -154,19 +195,18 @@ class World:
 
     def request_id(self) -> str:
         """Return a new id for one request."""
-        return f"{self._request_ids.getrandbits(128):032x}"
+        return self._request_ids.getrandbits(128).to_bytes(16).hex()
 
     def submit(self, account: Account, plan: Plan, origin: str = "") -> EmulatedTask:
         """Make a task of a valid request.
 
         Args:
-            account: Whose task it is.
-            plan: The request.
+            account: The owner of the task.
             origin: Scheme, host and port that result URLs in its reports begin with.
 
         Raises:
-            Refusal: Its external id is taken (400/1201), the content review refuses it (1301),
-                or the account may not have it (403/1103; 429 with 1101, 1102, 1303).
+            Refusal: Its external id is already in use (400/1201), the content review refuses it
+                (1301), or the account may not have it (403/1103; 429 with 1101, 1102, 1303).
         """
         self.tasks.check_new(account, plan.external_task_id)
         progress: ProgressRule = TYPICAL
@@ -194,8 +234,8 @@ class World:
         """Take the price of a call without a task.
 
         Args:
-            account: Who pays.
-            purchase: What for.
+            account: The account that pays.
+            purchase: What is bought.
             subject: The call, for the content review. There is no task that could fail later, so
                 each of its rules refuses at once (assumed).
 
@@ -232,7 +272,7 @@ class World:
     def _schedule(self, task: EmulatedTask, now: float) -> None:
         plan, progress = task.plan, task.progress
         if progress.kind in {"typical", "stuck"}:
-            quick = () if plan.entry is None else (plan.typical_seconds,)  # no file is made
+            quick = () if plan.entry is None else (plan.typical_seconds,)  # it does not make a file
             times = schedule(plan.typical_seconds, self._times, *quick)
             start = now + times.processing
             if progress.kind == "typical":
@@ -246,10 +286,9 @@ class World:
         task.timer = self.clock.call_at(start, self._start, task)
 
     def move(self, task: EmulatedTask, event: Event, code: int = 0, reason: str = "") -> None:
-        """Let *event* happen to *task* now.
+        """Apply *event* to *task* now.
 
         Args:
-            task: The task.
             event: What happens.
             code: The service code of a failure.
             reason: Why it fails.
@@ -275,7 +314,7 @@ class World:
             task.timer = self.clock.call_at(task.due, self.end, task)
 
     def end(self, task: EmulatedTask) -> None:
-        """Let *task* end as it has to: well, unless something was found that lets it fail."""
+        """End *task*: it succeeds, unless a reason for its failure is known."""
         if task.decision is None:
             self.complete(task)
         else:
@@ -292,14 +331,20 @@ class World:
             self.end(task)
 
     def note_query(self, polling: BusyPolling, task: EmulatedTask) -> None:
-        """Report a loop that queries *task* again and again while the clock stands still."""
-        if task.progress.kind in {"typical", "after"} and not task.is_done:
-            text = polling.note(task.task_id, self.clock.now())
-            if text:
-                self.clock.report(text)
+        """Report a loop that queries *task* again and again while the clock stands still.
+
+        Raises:
+            Refusal: 400/1201, it has done so for half a minute of real time. Without this
+                refusal, a test would hang for as long as its client waits.
+        """
+        if task.progress.kind not in {"typical", "after"} or task.is_done:
+            return
+        refusal = polling.watch(task.task_id, self.clock)
+        if refusal:
+            raise Refusal(1201, refusal)
 
     def start(self, task: EmulatedTask) -> None:
-        """Let *task* be processed now.
+        """Start to process *task* now.
 
         Raises:
             IllegalTransitionError: It is being processed, or has ended already.
@@ -309,7 +354,7 @@ class World:
         self._start(task)
 
     def complete(self, task: EmulatedTask) -> None:
-        """Let *task* succeed now, through `processing`: no status is skipped.
+        """Make *task* succeed now, through `processing`: no status is skipped.
 
         Raises:
             IllegalTransitionError: It has ended already.
@@ -319,16 +364,15 @@ class World:
         self.move(task, "complete")
 
     def fail(self, task: EmulatedTask, code: int, message: str | None = None) -> None:
-        """Let *task* fail now.
+        """Make *task* fail now.
 
         Args:
-            task: The task.
             code: A service code; its text is the reason unless *message* is given.
             message: The reason, as `task_status_msg` will have it.
 
         Raises:
             IllegalTransitionError: It has ended already.
-            ValueError: There is no such code.
+            ValueError: The code does not exist.
         """
         if code not in CODES:
             raise ValueError(f"code: must be one of {', '.join(map(str, CODES))}; got {code}")

@@ -1,1 +1,1 @@
-"""Recorded sessions with the real service: written, played back, and compared with the emulator."""
+"""Sessions with the real service: recording, playback, and comparison with the emulator."""

@@ -1,4 +1,4 @@
-"""What a request was authenticated with: the kind, and never the key."""
+"""The kind of authentication of a request; the key itself is never kept."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ from typing import Any, Final
 from kling_mock.recording.session import AuthKind
 from kling_mock.recording.vocabulary import is_setting
 
-__all__ = ["auth_kind", "secrets_of"]
-
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
-_LEAST: Final = 6  # characters; a shorter text is no secret, and would be found anywhere
+_LEAST: Final = 6  # characters; a shorter text is not a secret, and would match anywhere
 
 
 def auth_kind(header: str | None, now: float) -> AuthKind:
     """Return the kind of an `Authorization` header.
 
     Args:
-        header: Its value; `None` if there is none.
-        now: Unix seconds, which the dates of a token are compared with.
+        header: Its value; `None` if the request has no such header.
+        now: Unix seconds; the dates of a token are compared with it.
     """
     scheme, _, token = (header or "").strip().partition(" ")
     if not scheme or (scheme.lower() == "bearer" and not token):
@@ -39,19 +37,21 @@ def auth_kind(header: str | None, now: float) -> AuthKind:
 
 
 def secrets_of(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what must not be in the file of a request with these headers, wherever it came from.
+    """Return the secrets in these headers, which must not appear anywhere in the file.
 
     Args:
         headers: All of them.
     """
-    found = {one for one in _secrets(headers) if len(one) >= _LEAST and not is_setting(one)}
-    return tuple(sorted(found))
+    secrets = {
+        secret for secret in _secrets(headers) if len(secret) >= _LEAST and not is_setting(secret)
+    }
+    return tuple(sorted(secrets))
 
 
 def _secrets(headers: Mapping[str, str]) -> Iterator[str]:
-    given = headers.get("Authorization", "")
-    token = given.partition(" ")[2].strip()
-    yield from (given, token, headers.get("X-Api-Key", ""), headers.get("User-Agent", ""))
+    authorization = headers.get("Authorization", "")
+    token = authorization.partition(" ")[2].strip()
+    yield from (authorization, token, headers.get("X-Api-Key", ""), headers.get("User-Agent", ""))
     claims = _claims(token)
     if claims is not None:
         yield from token.split(".")
@@ -61,17 +61,17 @@ def _secrets(headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def _claims(token: str) -> dict[str, Any] | None:
-    found = _TOKEN.fullmatch(token)
-    if found is None:
+    match = _TOKEN.fullmatch(token)
+    if match is None:
         return None
     try:
-        padded = found[1] + "=" * (-len(found[1]) % 4)
+        padded = match[1] + "=" * (-len(match[1]) % 4)
         claims: Any = json.loads(base64.urlsafe_b64decode(padded))
     except (binascii.Error, ValueError):
         return None
     return claims if isinstance(claims, dict) else None
 
 
-def _number(given: Any, default: float) -> float:
-    is_number = isinstance(given, int | float) and not isinstance(given, bool)
-    return float(given) if is_number else default
+def _number(claim: Any, default: float) -> float:
+    is_number = isinstance(claim, int | float) and not isinstance(claim, bool)
+    return float(claim) if is_number else default

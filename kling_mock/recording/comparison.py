@@ -1,7 +1,7 @@
-"""Asking the emulator what the real service was asked, and comparing the replies.
+"""Comparison of a recorded session with the emulator: the same requests, both replies.
 
-Time passes as it was recorded, but how far a task is at each reply is taken from the recording:
-how long the real service needs is no difference.
+Time passes as it was recorded, but the progress of a task at each reply is taken from the
+recording: the time that the real service needs does not count as a difference.
 """
 
 from __future__ import annotations
@@ -22,24 +22,22 @@ from kling_mock.recording.session import RecordedExchange, RecordedReply, Record
 from kling_mock.recording.tasks import is_task, tasks_in
 from kling_mock.server.mock import KlingMock
 
-__all__ = ["ComparedSession", "ExchangeDifference", "SkippedExchange", "compare"]
-
 _TIMEOUT: Final = 30.0  # seconds of real time for one reply of the emulator
 _LIFETIME: Final = 1800  # seconds of a token
-# Service codes of a key pair that is not known, and of a token that is none.
+# Service codes for an unknown key pair, and for a malformed token.
 _UNKNOWN_PAIR: Final = 1000
 _WRONG_TOKEN: Final = 1002
 _WRONG_KEY: Final = frozenset({_UNKNOWN_PAIR, _WRONG_TOKEN})
 
 
 class ExchangeDifference(NamedTuple):
-    """A difference, and the exchange that it is in.
+    """A difference, and the exchange in which it occurs.
 
     Attributes:
         line: The line of the exchange in the file.
         method: The HTTP method.
         path: The path.
-        difference: What differs.
+        difference: The difference.
     """
 
     line: int
@@ -65,11 +63,11 @@ class SkippedExchange(NamedTuple):
 
 
 class ComparedSession(NamedTuple):
-    """What came of a comparison.
+    """The result of a comparison.
 
     Attributes:
         compared: How many exchanges were compared.
-        differences: What differs.
+        differences: The differences.
         skipped: The exchanges that were not compared.
     """
 
@@ -82,7 +80,7 @@ def compare(session: RecordedSession) -> ComparedSession:
     """Send the requests of a session to an emulator of its own, and compare the replies."""
     with KlingMock(clock="manual", start=session.header.start, relay=False) as mock:
         mock.progress.add("by-hand")
-        mock.faults.add("callback-dropped")  # nobody listens
+        mock.faults.add("callback-dropped")  # there is no receiver
         return _Comparison(session, mock).run()
 
 
@@ -96,22 +94,22 @@ class _Comparison:
         self._started = mock.clock.now()
 
     def run(self) -> ComparedSession:
-        compared, found, skipped = 0, list[ExchangeDifference](), list[SkippedExchange]()
+        compared, mismatches, skipped = 0, list[ExchangeDifference](), list[SkippedExchange]()
         for exchange in self._session.exchanges:
             where = exchange.line, exchange.method, exchange.path
             reason = self._reason_to_skip(exchange)
             if exchange.reply is None or reason:
-                skipped.append(SkippedExchange(*where, reason or "no reply was recorded"))
+                skipped.append(SkippedExchange(*where, reason or "no response was recorded"))
                 continue
             self._advance_to(exchange.at)
             self._move_tasks(exchange)
             emulated = self._ask(exchange, exchange.reply)
             compared += 1
-            found += [
-                ExchangeDifference(*where, one)
-                for one in differences(exchange.reply, emulated, self._ids)
+            mismatches += [
+                ExchangeDifference(*where, difference)
+                for difference in differences(exchange.reply, emulated, self._ids)
             ]
-        return ComparedSession(compared, tuple(found), tuple(skipped))
+        return ComparedSession(compared, tuple(mismatches), tuple(skipped))
 
     def _reason_to_skip(self, exchange: RecordedExchange) -> str:
         """Return why an exchange cannot be compared; "" if it can."""
@@ -130,7 +128,7 @@ class _Comparison:
             self._mock.clock.advance(missing)
 
     def _move_tasks(self, exchange: RecordedExchange) -> None:
-        """Bring each task that a reply shows to the status that it had there, if it can be."""
+        """Move each task that a reply shows to the status recorded there, if possible."""
         body = None if exchange.reply is None else exchange.reply.body
         named = unquote(exchange.path.rpartition("/")[2])
         for task in tasks_in(body):
@@ -146,7 +144,7 @@ class _Comparison:
                 elif task.status == "processing":
                     self._mock.process(emulated)
             except (IllegalTransitionError, KeyError):
-                continue  # it is there already, or the recording is impossible: a difference
+                continue  # it has that status already, or the recording is impossible: a difference
 
     def _ask(self, exchange: RecordedExchange, recorded: RecordedReply) -> RecordedReply:
         body = _sent(exchange, self._ids)
@@ -161,10 +159,10 @@ class _Comparison:
             content = reply.read()
         finally:
             connection.close()
-        found = read_json(content) if content else None
-        if found is NOT_JSON:
+        document = read_json(content) if content else None
+        if document is NOT_JSON:
             return RecordedReply(reply.status, text=content.decode("utf-8", "replace"))
-        return RecordedReply(reply.status, found)
+        return RecordedReply(reply.status, document)
 
     def _authorization(self, exchange: RecordedExchange, recorded: RecordedReply) -> dict[str, str]:
         if exchange.auth == "none":
@@ -189,7 +187,7 @@ class _Comparison:
 
 
 def _sent(exchange: RecordedExchange, ids: Ids) -> bytes | None:
-    """Return the body of a request as the emulator is sent it."""
+    """Return the body of a request as it is sent to the emulator."""
     if exchange.text is not None:
         return exchange.text.encode()
     if exchange.body is None:
@@ -198,7 +196,7 @@ def _sent(exchange: RecordedExchange, ids: Ids) -> bytes | None:
 
 
 def _for_emulator(value: Any, ids: Ids) -> Any:
-    """Return a value with the emulator's ids, and with files in place of their descriptions."""
+    """Return a value with the emulator's ids, and with files instead of their descriptions."""
     match value:
         case str():
             file = expand(value)
@@ -209,9 +207,9 @@ def _for_emulator(value: Any, ids: Ids) -> Any:
             emulated = ids.emulated(str(value))
             return int(emulated) if emulated.isdigit() else value
         case dict():
-            return {name: _for_emulator(one, ids) for name, one in value.items()}
+            return {name: _for_emulator(child, ids) for name, child in value.items()}
         case _:
-            return [_for_emulator(one, ids) for one in value]
+            return [_for_emulator(child, ids) for child in value]
 
 
 def _target(exchange: RecordedExchange, ids: Ids) -> str:
@@ -225,4 +223,4 @@ def _target(exchange: RecordedExchange, ids: Ids) -> str:
 
 def _pairs(query: str, ids: Ids) -> Iterator[tuple[str, str]]:
     for name, value in parse_qsl(query, keep_blank_values=True):
-        yield name, ",".join(ids.emulated(one) for one in value.split(","))
+        yield name, ",".join(ids.emulated(part) for part in value.split(","))

@@ -1,7 +1,7 @@
-"""What differs between a recorded reply and another one: status, code, message and shape.
+"""Differences between a recorded reply and another one: status, code, message and shape.
 
-Values are compared where everybody has the same: enums, booleans, codes, units, messages. Ids are
-compared by which one stands where: one recorded id is always the same other one.
+Values are compared where every account has the same: enums, booleans, codes, units, messages. Ids
+are compared by position: a recorded id always corresponds to the same id of the other reply.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from kling_mock.recording.session import RecordedReply
 from kling_mock.recording.tasks import tasks_in
 from kling_mock.recording.vocabulary import kind_of, vocabulary
 
-__all__ = ["DifferenceKind", "Ids", "ReplyDifference", "differences"]
-
 DifferenceKind = Literal[
     "status", "code", "message", "missing key", "new key", "type", "value", "id", "length"
 ]
@@ -29,10 +27,10 @@ class ReplyDifference(NamedTuple):
     """One difference.
 
     Attributes:
-        kind: What kind.
-        at: Where in the body, as `data.task_status`; `http` is the HTTP status.
-        recorded: What was recorded, as JSON.
-        emulated: What the emulator answered, as JSON.
+        kind: The kind of difference.
+        at: The position in the body, such as `data.task_status`; `http` is the HTTP status.
+        recorded: The recorded value, as JSON.
+        emulated: The value of the emulator, as JSON.
     """
 
     kind: DifferenceKind
@@ -42,14 +40,14 @@ class ReplyDifference(NamedTuple):
 
 
 class Ids:
-    """Which id of the emulator stands for which recorded one."""
+    """The mapping between recorded ids and the ids of the emulator."""
 
     def __init__(self) -> None:
         self._emulated: dict[str, str] = {}
         self._recorded: dict[str, str] = {}
 
     def learn(self, recorded: str, emulated: str) -> bool:
-        """Take note of a pair; return whether it agrees with what is known."""
+        """Record a pair; return whether it agrees with the pairs known so far."""
         known, other = self._emulated.get(recorded), self._recorded.get(emulated)
         if known is None and other is None:
             self._emulated[recorded] = emulated
@@ -58,15 +56,15 @@ class Ids:
         return known == emulated
 
     def emulated(self, recorded: str) -> str:
-        """Return the emulator's id; *recorded* itself if there is none."""
+        """Return the emulator's id; *recorded* itself if none is known."""
         return self._emulated.get(recorded, recorded)
 
     def knows(self, recorded: str) -> bool:
-        """Return whether there is an emulator's id for *recorded*."""
+        """Return whether the emulator's id for *recorded* is known."""
         return recorded in self._emulated
 
     def stands_for_one(self, emulated: str) -> bool:
-        """Return whether the emulator's id stands for a recorded one."""
+        """Return whether the emulator's id corresponds to a recorded one."""
         return emulated in self._recorded
 
     def in_recorded(self, text: str) -> str:
@@ -83,20 +81,20 @@ def differences(
     """Return what differs between two replies.
 
     Args:
-        recorded: What was recorded.
-        emulated: What the emulator answered.
+        recorded: The recorded reply.
+        emulated: The reply of the emulator.
         ids: Which ids belong together; it learns more of them.
     """
-    found: list[ReplyDifference] = []
+    mismatches: list[ReplyDifference] = []
     if recorded.status != emulated.status:
-        shown = str(recorded.status), str(emulated.status)
-        found.append(ReplyDifference("status", "http", *shown))
+        statuses = str(recorded.status), str(emulated.status)
+        mismatches.append(ReplyDifference("status", "http", *statuses))
     if (recorded.text is None) != (emulated.text is None):
-        kinds = ["JSON" if one.text is None else "no JSON" for one in (recorded, emulated)]
-        found.append(ReplyDifference("type", "", *kinds))
+        kinds = ["JSON" if reply.text is None else "not JSON" for reply in (recorded, emulated)]
+        mismatches.append(ReplyDifference("type", "", *kinds))
     elif recorded.text is None:
-        found += _compare(recorded.body, emulated.body, "", "", ids)
-    return found
+        mismatches += _compare(recorded.body, emulated.body, "", "", ids)
+    return mismatches
 
 
 def _compare(
@@ -114,11 +112,11 @@ def _compare(
     elif isinstance(recorded, bool) or name == "code":
         if recorded != emulated:
             kind: DifferenceKind = "code" if name == "code" else "value"
-            yield ReplyDifference(kind, at, _shown(recorded), _shown(emulated))
+            yield ReplyDifference(kind, at, _abbreviated(recorded), _abbreviated(emulated))
     elif recorded is not None and kind_of(name) == "id":
         agrees = ids.learn(str(recorded), str(emulated))
         if not agrees:
-            yield ReplyDifference("id", at, _shown(recorded), ids.in_recorded(str(emulated)))
+            yield ReplyDifference("id", at, _abbreviated(recorded), ids.in_recorded(str(emulated)))
 
 
 def _compare_objects(
@@ -129,23 +127,27 @@ def _compare_objects(
         if name in emulated:
             yield from _compare(value, emulated[name], inner, name, ids)
         else:
-            yield ReplyDifference("missing key", inner, _shown(value), "")
+            yield ReplyDifference("missing key", inner, _abbreviated(value), "")
     for name, value in emulated.items():
         if name not in recorded:
-            yield ReplyDifference("new key", f"{at}.{name}" if at else name, "", _shown(value))
+            yield ReplyDifference(
+                "new key", f"{at}.{name}" if at else name, "", _abbreviated(value)
+            )
 
 
 def _compare_lists(
     recorded: list[Any], emulated: list[Any], at: str, name: str, ids: Ids
 ) -> Iterator[ReplyDifference]:
-    # A list of the account's tasks: what was made before the recording is not in the emulator, and
-    # what the real service has refused, and the emulator has not, was a difference already.
-    recorded = [one for one in recorded if not _id_of(one) or ids.knows(_id_of(one))]
-    emulated = [one for one in emulated if not _id_of(one) or ids.stands_for_one(_id_of(one))]
+    # A list of the account's tasks: tasks made before the recording are not in the emulator. A task
+    # that the real service refused and the emulator accepted was already reported as a difference.
+    recorded = [child for child in recorded if not _id_of(child) or ids.knows(_id_of(child))]
+    emulated = [
+        child for child in emulated if not _id_of(child) or ids.stands_for_one(_id_of(child))
+    ]
     if len(recorded) != len(emulated):
         yield ReplyDifference("length", at, str(len(recorded)), str(len(emulated)))
-    for index, (one, other) in enumerate(zip(recorded, emulated, strict=False)):
-        yield from _compare(one, other, f"{at}[{index}]", name, ids)
+    for index, (expected, actual) in enumerate(zip(recorded, emulated, strict=False)):
+        yield from _compare(expected, actual, f"{at}[{index}]", name, ids)
 
 
 def _compare_texts(
@@ -155,18 +157,20 @@ def _compare_texts(
     if kind == "message":
         translated = ids.in_recorded(emulated)
         if recorded != translated:
-            yield ReplyDifference("message", at, _shown(recorded), _shown(translated))
+            yield ReplyDifference("message", at, _abbreviated(recorded), _abbreviated(translated))
     elif not recorded or not emulated:
         if recorded != emulated:
-            yield ReplyDifference("value", at, _shown(recorded), _shown(emulated))
+            yield ReplyDifference("value", at, _abbreviated(recorded), _abbreviated(emulated))
     elif kind == "id":
         if not ids.learn(recorded, emulated):
-            yield ReplyDifference("id", at, _shown(recorded), _shown(ids.in_recorded(emulated)))
+            yield ReplyDifference(
+                "id", at, _abbreviated(recorded), _abbreviated(ids.in_recorded(emulated))
+            )
     elif name in _UNITS:
         if _number(recorded) != _number(emulated):
-            yield ReplyDifference("value", at, _shown(recorded), _shown(emulated))
+            yield ReplyDifference("value", at, _abbreviated(recorded), _abbreviated(emulated))
     elif recorded != emulated and _is_enum(recorded, emulated, kind):
-        yield ReplyDifference("value", at, _shown(recorded), _shown(emulated))
+        yield ReplyDifference("value", at, _abbreviated(recorded), _abbreviated(emulated))
 
 
 def _is_enum(recorded: str, emulated: str, kind: str) -> bool:
@@ -175,7 +179,7 @@ def _is_enum(recorded: str, emulated: str, kind: str) -> bool:
 
 
 def _id_of(value: Any) -> str:
-    """Return the id of a task; "" if *value* is none."""
+    """Return the id of a task; "" if *value* is not a task."""
     return next((task.task_id for task in tasks_in(value)), "")
 
 
@@ -202,6 +206,6 @@ def _number(text: str) -> Decimal | None:
         return None
 
 
-def _shown(value: Any) -> str:
+def _abbreviated(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

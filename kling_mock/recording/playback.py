@@ -1,12 +1,13 @@
-"""Which recorded reply belongs to a request: decided without any I/O.
+"""Playback: the choice of the recorded reply to a request, without any I/O.
 
-A request belongs to a recorded one with the same method, path, query and body, after what is
-private in it was replaced as in the recording. What a client generates each time is not compared:
-external ids, callback URLs, times. An external id is taken for the recorded one that the first
-fitting create has, and stands in the replies instead of it.
+A request matches a recorded one with the same method, path, query and body, after its private
+values were replaced as in the recording. Values that a client generates each time are not
+compared: external ids, callback URLs, times. An external id is mapped to the recorded one of the
+first create that matches, and replaces it in the replies.
 
 A create with a callback URL is followed by the callback about the end of its task, if the session
-shows that. From then on queries of the task show its end, as they did when the callback was sent.
+shows that end. From then on queries of the task show its end, as they did when the callback was
+sent.
 """
 
 from __future__ import annotations
@@ -18,31 +19,28 @@ from difflib import SequenceMatcher
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from kling_mock.recording.ends import RecordedEnds, callback_body
 from kling_mock.recording.mapping import MEDIA_HOST, Pseudonyms
 from kling_mock.recording.pricing import reads_only
 from kling_mock.recording.redaction import NOT_JSON, Redactor, read_json
 from kling_mock.recording.session import RecordedExchange, RecordedReply, RecordedSession
-from kling_mock.recording.tasks import option_of, tasks_in
+from kling_mock.recording.tasks import RecordedEnds, callback_body, option_of, tasks_in
 from kling_mock.recording.vocabulary import kind_of, vocabulary
 from kling_mock.web.addresses import is_http_url
 
-__all__ = ["MEDIA_PATH", "Callback", "Playback", "Played", "Unrecorded"]
-
 MEDIA_PATH: Final = "/media/"
 
-# What a client generates each time.
+# Fields whose values a client generates each time.
 _CHOSEN: Final = frozenset({"external_task_id", "callback_url", "start_time", "end_time"})
 _EXTERNAL_ID: Final = "external_task_id"
 _ANY: Final = "*"
 
 
 class Callback(NamedTuple):
-    """A callback to be sent.
+    """A callback to send.
 
     Attributes:
-        url: Where to.
-        body: A JSON value, in which the client's own ids are.
+        url: The address.
+        body: A JSON value with the client's own ids.
     """
 
     url: str
@@ -50,12 +48,12 @@ class Callback(NamedTuple):
 
 
 class Played(NamedTuple):
-    """What is answered.
+    """The response to a request.
 
     Attributes:
         exchange: The recorded exchange.
-        reply: Its reply, in which the client's own ids are; `None` if none came.
-        callback: What is sent after it; `None` for nothing.
+        reply: Its reply, with the client's own ids; `None` if no reply came.
+        callback: The callback to send after it, if any.
     """
 
     exchange: RecordedExchange
@@ -69,7 +67,7 @@ class Unrecorded(NamedTuple):
     Attributes:
         method: Its method.
         path: Its path, redacted.
-        message: What it is, and the nearest one that was recorded.
+        message: Its description, and the nearest request that was recorded.
     """
 
     method: str
@@ -77,22 +75,21 @@ class Unrecorded(NamedTuple):
     message: str
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     """A request in the values of the recording."""
 
     method: str
     path: str
     query: str
     body: Any
-    external_id: str  # as the client calls it; "" is none
-    callback_url: str  # as the client has sent it; "" is none
+    external_id: str  # as the client sent it; "" if there is none
+    callback_url: str  # as the client sent it; "" if there is none
 
 
 class Playback:
-    """Plays one session back, to one or several clients.
+    """Playback of one session to one or several clients.
 
     Args:
-        session: The session.
         origin: Scheme, host and port that URLs of results begin with.
     """
 
@@ -108,12 +105,12 @@ class Playback:
             body = exchange.text if exchange.body is None else exchange.body
             key = _key(exchange.method, exchange.path, exchange.query, body)
             self._groups[key].append(exchange)
-        self._next: dict[str, int] = defaultdict(int)  # of reads: which state is shown next
-        self._used: set[int] = set()  # lines of requests that are played back once
-        self._recorded_as: dict[str, str] = {}  # the client's external ids, and the recorded ones
-        self._called: dict[str, str] = {}  # the reverse
+        self._next: dict[str, int] = defaultdict(int)  # key of a read -> index of its next reply
+        self._used: set[int] = set()  # lines of requests with an effect that were played back
+        self._recorded_as: dict[str, str] = {}  # the client's external id -> the recorded one
+        self._called: dict[str, str] = {}  # the recorded external id -> the client's
         self._ends = RecordedEnds(session.exchanges)
-        # By recorded id: the queries of the task alone, and the first reply that shows its end.
+        # By recorded id: the queries of that task alone, and the first reply that shows its end.
         self._shown_at: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for key, group in self._groups.items():
             for task_id, index in _first_ends(group).items():
@@ -121,29 +118,40 @@ class Playback:
         self._reported: set[str] = set()  # recorded ids of tasks whose end was reported
 
     def answer(self, method: str, target: str, body: bytes) -> Played | Unrecorded:
-        """Return what belongs to a request.
+        """Return the recorded response to a request.
 
         Args:
             method: The HTTP method.
             target: Path and query, as they were sent.
             body: The body, not compressed.
         """
-        asked = self._asked(method, target, body)
-        key = _key(asked.method, asked.path, asked.query, asked.body)
+        request = self._translated_request(method, target, body)
+        key = _key(request.method, request.path, request.query, request.body)
         group = self._groups.get(key, [])
-        if reads_only(method, asked.path):
-            found = group[min(self._next[key], len(group) - 1)] if group else None
+        if reads_only(method, request.path):
+            exchange = group[min(self._next[key], len(group) - 1)] if group else None
             self._next[key] += 1
         else:
-            found = self._unused(group, asked)
-        if found is None:
-            return Unrecorded(method, asked.path, self._explain(asked, used_up=bool(group)))
-        reply = None if found.reply is None else self._reply(found.reply)
-        return Played(found, reply, self._callback(found, asked))
+            exchange = self._unused(group, request)
+        if exchange is None:
+            return Unrecorded(method, request.path, self._explain(request, used_up=bool(group)))
+        reply = None if exchange.reply is None else self._reply(exchange.reply)
+        return Played(exchange, reply, self._callback(exchange, request))
+
+    @property
+    def unplayed(self) -> list[RecordedExchange]:
+        """The recorded requests not made so far; one of several equal queries is enough."""
+        lines = {
+            exchange.line
+            for key, group in self._groups.items()
+            for exchange in group
+            if self._next.get(key) or exchange.line in self._used
+        }
+        return [exchange for exchange in self._exchanges if exchange.line not in lines]
 
     # ------------------------------------------------------------ requests
 
-    def _asked(self, method: str, target: str, body: bytes) -> _Asked:
+    def _translated_request(self, method: str, target: str, body: bytes) -> _Request:
         path, _, query = target.partition("?")
         parts = [self._recorded(unquote(part)) for part in path.split("/")]
         path = self._redactor.path("/".join(quote(part, safe="") for part in parts))
@@ -160,47 +168,54 @@ class Playback:
                 external_id = option_of(content, _EXTERNAL_ID)
                 callback_url = option_of(content, "callback_url")
                 content = self._redactor.request(self._translated(content))
-        return _Asked(method, path, query, content, external_id, callback_url)
+        return _Request(method, path, query, content, external_id, callback_url)
 
     def _recorded(self, text: str) -> str:
-        """Return what *text* is in the recording, if the client or this server has renamed it."""
+        """Return the recorded form of *text*, if the client or this server has renamed it."""
         start = f"{self._origin}{MEDIA_PATH}"
         if text.startswith(start):
             return f"https://{MEDIA_HOST}/{text[len(start) :]}"
         return self._recorded_as.get(text, text)
 
     def _recorded_list(self, text: str) -> str:
-        return ",".join(self._recorded(one) for one in text.split(","))
+        return ",".join(self._recorded(part) for part in text.split(","))
 
     def _translated(self, value: Any) -> Any:
         match value:
             case str():
                 return self._recorded(value)
             case dict():
-                return {name: self._translated(one) for name, one in value.items()}
+                return {name: self._translated(child) for name, child in value.items()}
             case list():
-                return [self._translated(one) for one in value]
+                return [self._translated(child) for child in value]
             case _:
                 return value
 
-    def _unused(self, group: list[RecordedExchange], asked: _Asked) -> RecordedExchange | None:
-        """Return the first of *group* that is not used up and has this external id."""
-        given = asked.external_id
-        same = self._recorded_as.get(given) or self._redactor.external_id(given)
-        unused = [one for one in group if one.line not in self._used]
-        found = next((one for one in unused if option_of(one.body, _EXTERNAL_ID) == same), None)
-        if found is None and given not in self._recorded_as:
-            found = next(
-                (one for one in unused if option_of(one.body, _EXTERNAL_ID) not in self._called),
+    def _unused(self, group: list[RecordedExchange], request: _Request) -> RecordedExchange | None:
+        """Return the first unused exchange of *group* for the external id of *request*."""
+        external_id = request.external_id
+        same = self._recorded_as.get(external_id) or self._redactor.external_id(external_id)
+        unused = [exchange for exchange in group if exchange.line not in self._used]
+        create = next(
+            (exchange for exchange in unused if option_of(exchange.body, _EXTERNAL_ID) == same),
+            None,
+        )
+        if create is None and external_id not in self._recorded_as:
+            create = next(
+                (
+                    exchange
+                    for exchange in unused
+                    if option_of(exchange.body, _EXTERNAL_ID) not in self._called
+                ),
                 None,
             )
-        if found is not None:
-            self._used.add(found.line)
-            recorded = option_of(found.body, _EXTERNAL_ID)
-            if recorded and given:
-                self._recorded_as[given] = recorded
-                self._called[recorded] = given
-        return found
+        if create is not None:
+            self._used.add(create.line)
+            recorded = option_of(create.body, _EXTERNAL_ID)
+            if recorded and external_id:
+                self._recorded_as[external_id] = recorded
+                self._called[recorded] = external_id
+        return create
 
     # ------------------------------------------------------------ replies
 
@@ -212,9 +227,9 @@ class Playback:
             case str():
                 return self._renamed_text(value)
             case dict():
-                return {name: self._renamed(one) for name, one in value.items()}
+                return {name: self._renamed(child) for name, child in value.items()}
             case list():
-                return [self._renamed(one) for one in value]
+                return [self._renamed(child) for child in value]
             case _:
                 return value
 
@@ -232,9 +247,9 @@ class Playback:
 
     # ------------------------------------------------------------ callbacks
 
-    def _callback(self, create: RecordedExchange, asked: _Asked) -> Callback | None:
-        """Return what follows the reply to a create; from now on its task is seen to have ended."""
-        if not is_http_url(asked.callback_url):
+    def _callback(self, create: RecordedExchange, request: _Request) -> Callback | None:
+        """Return the callback that follows a create; from now on its task is shown as ended."""
+        if not is_http_url(request.callback_url):
             return None
         end = self._ends.of(create)
         if end is None or end.task_id in self._reported:
@@ -243,26 +258,28 @@ class Playback:
         for key, index in self._shown_at.get(end.task_id, ()):
             self._next[key] = max(self._next[key], index)
         body = callback_body(end, option_of(create.body, _EXTERNAL_ID))
-        return Callback(asked.callback_url, self._renamed(body))
+        return Callback(request.callback_url, self._renamed(body))
 
-    # ------------------------------------------------------------ what was not recorded
+    # ------------------------------------------------------------ unrecorded requests
 
-    def _explain(self, asked: _Asked, *, used_up: bool) -> str:
-        shown = f"{asked.method} {asked.path}"
+    def _explain(self, request: _Request, *, used_up: bool) -> str:
+        request_line = f"{request.method} {request.path}"
         if used_up:
-            return f"{shown}: all of its recorded replies have been played back"
-        nearest = max(self._exchanges, key=lambda one: _likeness(asked, one), default=None)
+            return f"{request_line}: all of its recorded responses have been played back"
+        nearest = max(
+            self._exchanges, key=lambda exchange: _likeness(request, exchange), default=None
+        )
         if nearest is None:
-            return f"{shown} was not recorded, and neither was anything else"
-        differing = "; ".join(list(_differing(asked, nearest))[:3])
+            return f"{request_line} was not recorded, and neither was anything else"
+        differing = "; ".join(list(_differing(request, nearest))[:3])
         return (
-            f"{shown} was not recorded; nearest is line {nearest.line}, {nearest.method} "
+            f"{request_line} was not recorded; nearest is line {nearest.line}, {nearest.method} "
             f"{nearest.path}, which differs in {differing}"
         )
 
 
 def _key(method: str, path: str, query: str, body: Any) -> str:
-    """Return a text that is the same for requests that belong together."""
+    """Return a text that is the same for requests that match."""
     pairs = sorted(
         (name, _ANY if name in _CHOSEN and value else ",".join(sorted(value.split(","))))
         for name, value in parse_qsl(query, keep_blank_values=True)
@@ -271,24 +288,24 @@ def _key(method: str, path: str, query: str, body: Any) -> str:
 
 
 def _open(value: Any, name: str = "") -> Any:
-    """Return a body with a mark for what clients generate each time."""
+    """Return a body with a wildcard for values that clients generate each time."""
     match value:
         case dict():
-            return {key: _open(one, key) for key, one in value.items()}
+            return {key: _open(child, key) for key, child in value.items()}
         case list():
-            return [_open(one, name) for one in value]
+            return [_open(child, name) for child in value]
         case _:
             return _ANY if name in _CHOSEN and value else value
 
 
 def _first_ends(group: list[RecordedExchange]) -> dict[str, int]:
-    """Return which of the replies to one query is the first that shows a task alone, and ended."""
-    found: dict[str, int] = {}
+    """Return, by task id, the index of the first reply that shows this task alone and ended."""
+    indexes: dict[str, int] = {}
     for index, exchange in enumerate(group):
-        shown = list(tasks_in(None if exchange.reply is None else exchange.reply.body))
-        if len(shown) == 1 and shown[0].end:
-            found.setdefault(shown[0].task_id, index)
-    return found
+        tasks = list(tasks_in(None if exchange.reply is None else exchange.reply.body))
+        if len(tasks) == 1 and tasks[0].end:
+            indexes.setdefault(tasks[0].task_id, index)
+    return indexes
 
 
 def _pseudonyms(exchange: RecordedExchange) -> Iterator[str]:
@@ -304,11 +321,11 @@ def _pseudonyms(exchange: RecordedExchange) -> Iterator[str]:
 def _leaves(value: Any, name: str = "") -> Iterator[str]:
     match value:
         case dict():
-            for inner, one in value.items():
-                yield from _leaves(one, inner)
+            for inner, child in value.items():
+                yield from _leaves(child, inner)
         case list():
-            for one in value:
-                yield from _leaves(one, name)
+            for child in value:
+                yield from _leaves(child, name)
         case str() | int() if kind_of(name) == "id":
             yield from str(value).split(",")
         case str() if f"://{MEDIA_HOST}/" in value:
@@ -317,21 +334,21 @@ def _leaves(value: Any, name: str = "") -> Iterator[str]:
             pass
 
 
-def _likeness(asked: _Asked, recorded: RecordedExchange) -> tuple[float, ...]:
-    path = SequenceMatcher(None, asked.path, recorded.path).ratio()
-    return asked.method == recorded.method, path, -len(list(_differing(asked, recorded)))
+def _likeness(request: _Request, recorded: RecordedExchange) -> tuple[float, ...]:
+    path = SequenceMatcher(None, request.path, recorded.path).ratio()
+    return request.method == recorded.method, path, -len(list(_differing(request, recorded)))
 
 
-def _differing(asked: _Asked, recorded: RecordedExchange) -> Iterator[str]:
-    """Yield what differs, in redacted values."""
-    if asked.method != recorded.method:
+def _differing(request: _Request, recorded: RecordedExchange) -> Iterator[str]:
+    """Yield the differences, in redacted values."""
+    if request.method != recorded.method:
         yield f"method: recorded {recorded.method}"
-    if asked.path != recorded.path:
+    if request.path != recorded.path:
         yield f"path: recorded {recorded.path}"
-    if asked.query != recorded.query:
-        yield f"query: recorded {recorded.query!r}, got {asked.query!r}"
+    if request.query != recorded.query:
+        yield f"query: recorded {recorded.query!r}, got {request.query!r}"
     body = recorded.text if recorded.body is None else recorded.body
-    yield from _differing_values(_open(body), _open(asked.body), "")
+    yield from _differing_values(_open(body), _open(request.body), "")
 
 
 def _differing_values(recorded: Any, got: Any, at: str) -> Iterator[str]:
@@ -345,9 +362,9 @@ def _differing_values(recorded: Any, got: Any, at: str) -> Iterator[str]:
             else:
                 yield from _differing_values(recorded[name], got[name], inner)
     elif recorded != got or type(recorded) is not type(got):
-        yield f"{at or 'body'}: recorded {_shown(recorded)}, got {_shown(got)}"
+        yield f"{at or 'body'}: recorded {_abbreviated(recorded)}, got {_abbreviated(got)}"
 
 
-def _shown(value: Any) -> str:
+def _abbreviated(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 40 else f"{text[:40]}..."

@@ -1,4 +1,4 @@
-"""The player: a server that answers with what a session holds."""
+"""The player: a server that answers from a recorded session."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiohttp import web
 from kling_mock.clock import MockClock
 from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.recording.mapping import MEDIA_HOST
-from kling_mock.recording.placeholders import placeholder
+from kling_mock.recording.media import placeholder
 from kling_mock.recording.playback import MEDIA_PATH, Callback, Playback, Unrecorded
 from kling_mock.recording.serving import MOST_BYTES, LocalServer, envelope
 from kling_mock.recording.session import RecordedReply, read_session
@@ -23,13 +23,11 @@ from kling_mock.web.bodies import BodyEncodingError, BodyTooLargeError, read_bod
 from kling_mock.web.connections import BodyTimeoutError
 from kling_mock.web.replies import drop_connection
 
-__all__ = ["Player"]
-
 _log: Final = logging.getLogger("kling_mock.recording")
 
 _MOST_UNRECORDED: Final = 100
-_CALLBACK_LIMIT: Final = 5.0  # seconds of real time, as the emulator has it
-_LENGTHS: Final = range(3, 16)  # seconds of a video that can be made
+_CALLBACK_LIMIT: Final = 5.0  # seconds of real time, as in the emulator
+_LENGTHS: Final = range(3, 16)  # seconds of the videos that can be rendered
 _PIXELS: Final = (1280, 720)
 _KINDS: Final = {
     "png": "image/png",
@@ -44,7 +42,7 @@ _KINDS: Final = {
     "mp4": "video/mp4",
 }
 _BY_LIST: Final = {"videos": "mp4", "images": "png", "series_images": "png", "audios": "mp3"}
-_SMALL: Final = 10_000  # bytes of what is no video
+_SMALL: Final = 10_000  # bytes of a file that is not a video
 
 
 class _MediaFile(NamedTuple):
@@ -53,15 +51,15 @@ class _MediaFile(NamedTuple):
 
 
 class Player:
-    """Plays a session back. It listens on this computer only, and calls nobody else.
+    """Server that plays a session back. It listens on this computer and calls no other.
 
     Args:
         path: The file.
-        port: The port to listen on; 0 is any free one.
+        port: The port to listen on; 0 picks a free one.
 
     Raises:
         OSError: The file cannot be read.
-        SessionFileError: It is no recorded session.
+        SessionFileError: It is not a recorded session.
     """
 
     def __init__(self, path: Path, *, port: int = 0) -> None:
@@ -76,11 +74,11 @@ class Player:
 
     @property
     def start_time(self) -> float:
-        """The instant at which the session was begun, Unix seconds, as its replies have times."""
+        """When the session started, in Unix seconds, shifted like the times in its replies."""
         return self._session.header.start
 
     def carries(self, clock: MockClock) -> None:
-        """Run *clock*, which clients sleep on, while the server runs."""
+        """Run *clock*, on which clients sleep, while the server runs."""
         self._clock = clock
 
     @property
@@ -92,6 +90,18 @@ class Player:
     def unrecorded(self) -> tuple[str, ...]:
         """The requests that were not recorded, each with the nearest one that was."""
         return tuple(self._unrecorded)
+
+    @property
+    def unplayed(self) -> tuple[str, ...]:
+        """The recorded requests that were not made so far, each by line, method and path."""
+        playback = self._playback
+        left = self._session.exchanges if playback is None else playback.unplayed
+        return tuple(f"line {call.line}: {call.method} {call.path}" for call in left)
+
+    @property
+    def has_played(self) -> bool:
+        """Whether any recorded request was made, or the session has no requests."""
+        return len(self.unplayed) < len(self._session.exchanges) or not self._session.exchanges
 
     def start(self) -> Self:
         """Start; return once it accepts connections.
@@ -140,18 +150,18 @@ class Player:
             return envelope(400, 1200, "kling-mock replay: the body cannot be read")
         if self._playback is None:
             self._playback = Playback(self._session, self.url)
-        found = self._playback.answer(request.method, request.raw_path, body)
-        if isinstance(found, Unrecorded):
+        outcome = self._playback.answer(request.method, request.raw_path, body)
+        if isinstance(outcome, Unrecorded):
             if len(self._unrecorded) < _MOST_UNRECORDED:
-                self._unrecorded.append(found.message)
-            return envelope(404, 1203, f"kling-mock replay: {found.message}")
-        response = drop_connection(request) if found.reply is None else _answer(found.reply)
-        if found.callback is not None:
+                self._unrecorded.append(outcome.message)
+            return envelope(404, 1203, f"kling-mock replay: {outcome.message}")
+        response = drop_connection(request) if outcome.reply is None else _answer(outcome.reply)
+        if outcome.callback is not None:
             try:
                 await response.prepare(request)
-                await response.write_eof()  # the client knows its task before it hears of it
+                await response.write_eof()  # the client gets its task id before the callback
             finally:
-                self._report(found.callback)
+                self._report(outcome.callback)
         return response
 
     def _report(self, callback: Callback) -> None:
@@ -166,7 +176,7 @@ class Player:
         body = json.dumps(callback.body).encode()
         receipt = await self._sender.send(callback.url, headers, body, _CALLBACK_LIMIT, ())
         if receipt.blocked:
-            reason = "it is not on this computer, and nothing else is called"
+            reason = "it is not on this computer, and only this computer is called"
         elif 200 <= receipt.status < 300:
             return
         else:
@@ -176,7 +186,7 @@ class Player:
     async def _media(self, file: _MediaFile) -> web.Response:
         kind = _KINDS.get(file.extension, "application/octet-stream")
         if kind == "video/mp4":
-            from kling_mock.kling.media.card import Card  # few need it
+            from kling_mock.kling.media.card import Card  # rarely needed
             from kling_mock.kling.media.clip import render
 
             card, seconds = Card("recorded video"), file.seconds
@@ -197,27 +207,27 @@ def _answer(reply: RecordedReply) -> web.Response:
 
 
 def _files(value: Any, within: str = "") -> Iterator[tuple[str, _MediaFile]]:
-    """Yield the names of the files that replies have URLs of."""
+    """Yield the names of the files whose URLs are in replies."""
     if isinstance(value, tuple):
         for exchange in value:
             yield from _files(None if exchange.reply is None else exchange.reply.body)
     elif isinstance(value, Mapping):
         seconds = _seconds(value.get("duration"))
-        for name, one in value.items():
-            if isinstance(one, str) and f"://{MEDIA_HOST}/" in one:
-                file = one.rpartition("/")[2]
+        for name, child in value.items():
+            if isinstance(child, str) and f"://{MEDIA_HOST}/" in child:
+                file = child.rpartition("/")[2]
                 extension = file.rpartition(".")[2] if "." in file else _BY_LIST.get(within, "")
                 yield file, _MediaFile(extension, seconds)
             else:
-                yield from _files(one, name)
+                yield from _files(child, name)
     elif isinstance(value, list):
-        for one in value:
-            yield from _files(one, within)
+        for child in value:
+            yield from _files(child, within)
 
 
-def _seconds(given: Any) -> int:
+def _seconds(duration: Any) -> int:
     try:
-        seconds = round(float(given))
+        seconds = round(float(duration))
     except (TypeError, ValueError, OverflowError):
         return 5
     return min(max(seconds, _LENGTHS[0]), _LENGTHS[-1])

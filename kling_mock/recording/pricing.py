@@ -1,4 +1,4 @@
-"""What a request will cost: known before it is sent, from the emulator's records."""
+"""The maximum price of a request, from the emulator's records, and the limit on what is spent."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from kling_mock.kling.endpoints.validation import make_plan, read_object
 from kling_mock.kling.service_codes import Refusal, UnknownPathError
 from kling_mock.kling.wire.solutions import SOLUTIONS
 
-__all__ = ["RequestPrice", "price_of", "reads_only"]
-
-# Calls that make nothing although they are POST: lists and bills, and deletions.
+# POST calls that create nothing: lists, bills and deletions.
 _READS: Final = re.compile(r"/tasks|/solutions|/account/.+")
 _DELETIONS: Final = re.compile(r"/v1/general/delete-[a-z-]+")
 _ASKS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -25,12 +23,12 @@ _NO_PRICE: Final = "the emulator has no price for this endpoint"
 
 
 class RequestPrice(NamedTuple):
-    """What a request costs at most.
+    """The maximum price of a request.
 
     Attributes:
-        is_free: Whether it makes nothing.
-        units: Its price; `None` is unknown.
-        reason: Why it is unknown, without any value of the request; "" if it is known.
+        is_free: Whether it creates nothing.
+        units: Its price; `None` if it is unknown.
+        reason: Why the price is unknown, without any value of the request; "" if it is known.
     """
 
     is_free: bool
@@ -42,16 +40,15 @@ _NOTHING: Final = RequestPrice(is_free=True, units=Decimal(0))
 
 
 def reads_only(method: str, path: str) -> bool:
-    """Return whether a request only asks for something, so that it may be asked again."""
+    """Return whether a request only reads, so that it may be repeated."""
     return method in _ASKS or _READS.fullmatch(path) is not None
 
 
 def price_of(method: str, path: str, body: bytes) -> RequestPrice:
-    """Return what a request costs at most.
+    """Return the maximum price of a request.
 
     Args:
         method: The HTTP method.
-        path: The path.
         body: The body, not compressed.
     """
     if reads_only(method, path) or _DELETIONS.fullmatch(path) is not None:
@@ -78,13 +75,62 @@ def _units(call: RoutedCall, body: bytes) -> Decimal | None:
     """
     record = call.record
     if record.interface is SOLUTIONS:
-        return None  # the emulator's prices are assumed, or depend on a length that is
+        return None  # the emulator's prices are assumed, or depend on an assumed length
     if not record.makes_tasks:
         prices = [price.units(0, 1) for price in record.prices.values() if price.per == "call"]
         return max(prices, default=None)
-    # Which names and models others have decides the words of a note only, which nobody reads here.
+    # The names and models of other endpoints affect only the text of a note, which is unused here.
     context = CallContext(FieldReader(Noticed(), ()), call.name)
-    given = read_object(body)
-    if given.get("series_amount") == "auto":
-        given["series_amount"] = _LONGEST_SERIES  # Kling decides how many; no more than these
-    return make_plan(record, given, context).units
+    fields = read_object(body)
+    if fields.get("series_amount") == "auto":
+        fields["series_amount"] = _LONGEST_SERIES  # Kling decides how many; this is the maximum
+    return make_plan(record, fields, context).units
+
+
+# ---------------------------------------------------------------- the ceiling
+
+
+class SpendingRefusal(NamedTuple):
+    """The refusal of a create that is not forwarded, in a form that clients know.
+
+    Attributes:
+        http: The HTTP status.
+        code: A service code of Kling that makes no client repeat the request.
+        message: What is wrong, and what to do.
+    """
+
+    http: int
+    code: int
+    message: str
+
+
+def refusal_of(
+    price: RequestPrice, spent: Decimal, most: Decimal, *, allows_unpriced: bool
+) -> SpendingRefusal | None:
+    """Return why a request must not be sent; `None` if it may be sent.
+
+    Args:
+        price: Its price.
+        spent: Units spent on earlier requests.
+        most: Maximum number of units to spend.
+        allows_unpriced: Whether a request with an unknown price is sent.
+    """
+    if price.is_free:
+        return None
+    if price.units is None:
+        if allows_unpriced:
+            return None
+        return SpendingRefusal(
+            403,
+            1103,
+            f"kling-mock record: not forwarded, its price is unknown: {price.reason}. To send such "
+            "requests, which then do not count: --allow-unpriced",
+        )
+    if spent + price.units <= most:
+        return None
+    return SpendingRefusal(
+        429,
+        1102,
+        f"kling-mock record: not forwarded, it costs {price.units.normalize():f} units, and "
+        f"{spent.normalize():f} of --max-units {most.normalize():f} are spent",
+    )

@@ -1,7 +1,7 @@
 """The recorder: a proxy in front of the real service that writes a session.
 
-Every request is forwarded as it came, and its reply is handed back as it came. What is written is
-what `redaction` leaves of both. The recorder sends no request of its own and repeats none.
+Every request is forwarded unchanged, and its reply is returned unchanged. Both are written to the
+file as `redaction` leaves them. The recorder does not send or repeat requests by itself.
 """
 
 from __future__ import annotations
@@ -25,18 +25,14 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from kling_mock.recording.authorization import auth_kind, secrets_of
-from kling_mock.recording.ceiling import refusal_of
-from kling_mock.recording.pricing import price_of
+from kling_mock.recording.pricing import price_of, refusal_of
 from kling_mock.recording.redaction import NOT_JSON, Redactor, read_json
 from kling_mock.recording.serving import MOST_BYTES, LocalServer, envelope
 from kling_mock.recording.session import RecordedExchange, RecordedReply
 from kling_mock.recording.writer import SessionWriter
-from kling_mock.web.addresses import read_base_url
+from kling_mock.web.addresses import is_loopback, read_base_url
 from kling_mock.web.bodies import BodyEncodingError, BodyTooLargeError, Inflater, read_body
 from kling_mock.web.connections import BodyTimeoutError
-from kling_mock.web.listening import is_loopback
-
-__all__ = ["Recorder"]
 
 _log: Final = logging.getLogger("kling_mock.recording")
 
@@ -59,23 +55,23 @@ _HOP: Final = frozenset(  # headers that belong to one connection (RFC 9110, 7.6
     ]
 )
 _READABLE: Final = ("gzip", "deflate", "identity")  # content codings
-_NO_REPLY: Final = "kling-mock record: no reply came from the real service"
+_NO_REPLY: Final = "kling-mock record: no response came from the real service"
 _KEPT_HEADERS: Final = frozenset({"content-type", "retry-after"})
 
 
 class Recorder:
-    """Records a session. It listens on this computer only.
+    """Proxy that records a session. It listens on this computer only.
 
     Args:
         upstream: Base URL of the real service.
-        out: The file; a session that is there is continued.
-        max_units: Units that may be spent, those of the file's earlier creates included.
-        allows_unpriced: Whether creates are forwarded whose price is not known.
-        port: The port to listen on; 0 is any free one.
+        out: The file; an existing session is continued.
+        max_units: Maximum number of units to spend, including the file's earlier creates.
+        allows_unpriced: Whether creates with an unknown price are forwarded.
+        port: The port to listen on; 0 picks a free one.
         certificates: A PEM file of certificates to trust instead of the system's.
 
     Raises:
-        ValueError: An argument is out of range, or the file is no session with this host.
+        ValueError: An argument is out of range, or the file is not a session with this host.
         OSError: The file cannot be written, or the certificates cannot be read.
     """
 
@@ -109,7 +105,7 @@ class Recorder:
 
     @property
     def spent(self) -> Decimal:
-        """Units of the creates that were sent, those of the file's earlier ones included."""
+        """Units of the creates that were sent, including the file's earlier ones."""
         return self._writer.spent
 
     def start(self) -> Self:
@@ -165,7 +161,7 @@ class Recorder:
             self._session = None
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if not request.raw_path.startswith("/"):  # it would be read as part of the host
+        if not request.raw_path.startswith("/"):  # it would be parsed as part of the host
             return envelope(400, 1200, "kling-mock record: the request must have a path")
         try:
             body = await read_body(request, MOST_BYTES, inflate=False)
@@ -175,7 +171,7 @@ class Recorder:
             return envelope(408, 1200, "kling-mock record: the body did not come as announced")
         plain = _inflated(body, request.headers)
         price = price_of(request.method, request.rel_url.path, plain)
-        # No other request runs between this look and the line that counts the units.
+        # No other request runs between this check and the line that counts the units.
         refusal = refusal_of(
             price, self._writer.spent, self._most, allows_unpriced=self._allows_unpriced
         )
@@ -190,13 +186,13 @@ class Recorder:
     ) -> web.StreamResponse:
         loop = asyncio.get_running_loop()
         started, sent_at = loop.time(), time.time()
-        # What the request holds is replaced first, so that it is found where the reply repeats it.
+        # The request is redacted first, so that its values are found where the reply repeats them.
         exchange = self._request(request, plain, sent_at, create)
         answer, reply = envelope(502, 5000, _NO_REPLY), None
         try:
             status, reason, headers, content = await self._fetch(request, body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            _log.warning("no reply came: %s", type(error).__name__)
+            _log.warning("no response came: %s", type(error).__name__)
         else:
             answer = web.Response(
                 status=status, reason=reason, body=content, headers=_forwarded(headers)
@@ -219,7 +215,7 @@ class Recorder:
         ) as reply:
             return reply.status, reply.reason, reply.headers, await reply.read()
 
-    # ------------------------------------------------------------ what is written
+    # ------------------------------------------------------------ writing the file
 
     def _request(
         self, request: web.BaseRequest, plain: bytes, sent_at: float, create: int
@@ -244,7 +240,7 @@ class Recorder:
             body, text = self._body(plain, self._redactor.reply)
         except Exception as error:  # noqa: BLE001 - a client must get what it has paid for, whatever is wrong here
             _log.error(
-                "a reply could not be redacted, and is left out of the file: %s",
+                "a response could not be redacted, and is left out of the file: %s",
                 type(error).__name__,
             )
             return RecordedReply(status)
@@ -253,17 +249,17 @@ class Recorder:
     def _write(self, exchange: RecordedExchange, secrets: tuple[str, ...]) -> None:
         try:
             self._writer.add(exchange, lambda line: self._redactor.scrub(line, secrets))
-        except OSError as error:  # the client gets its reply all the same
+        except OSError as error:  # the client still gets its reply
             _log.error("an exchange is not in the file: %s", error.strerror)
 
     def _body(self, plain: bytes, redact: Callable[[Any], Any]) -> tuple[Any, str | None]:
         if not plain:
             return None, None
-        found = read_json(plain)
+        document = read_json(plain)
         try:
-            if found is not NOT_JSON:
-                return redact(found), None
-        except RecursionError:  # too deep for this, though not for the decoder
+            if document is not NOT_JSON:
+                return redact(document), None
+        except RecursionError:  # too deep for redaction, though not for the decoder
             pass
         return None, self._redactor.plain(plain)
 
@@ -278,7 +274,7 @@ class Recorder:
 
 
 def _forwarded(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    """Return the headers without those that belong to the connection."""
+    """Return the headers without those of the connection itself."""
     named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
     dropped = _HOP | named
     return CIMultiDict(
@@ -287,16 +283,18 @@ def _forwarded(headers: Mapping[str, str]) -> CIMultiDict[str]:
 
 
 def _keep_readable(headers: CIMultiDict[str]) -> None:
-    """Ask for no coding that cannot be read here; the one thing that is changed of a request."""
-    given = headers.get("Accept-Encoding")
-    if given is not None:
-        codings = [one.strip() for one in given.split(",")]
-        kept = [one for one in codings if one.partition(";")[0].strip().lower() in _READABLE]
-        headers["Accept-Encoding"] = ", ".join(kept) or "identity"
+    """Accept only codings that can be read here; nothing else in a request is changed."""
+    accepted = headers.get("Accept-Encoding")
+    if accepted is not None:
+        codings = [coding.strip() for coding in accepted.split(",")]
+        readable = [
+            coding for coding in codings if coding.partition(";")[0].strip().lower() in _READABLE
+        ]
+        headers["Accept-Encoding"] = ", ".join(readable) or "identity"
 
 
 def _inflated(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """Return *body* as it is meant; as it is if it cannot be inflated."""
+    """Return *body* decompressed; unchanged if it cannot be decompressed."""
     coding = headers.get("Content-Encoding", "").strip().lower()
     if coding not in {"gzip", "deflate"} or not body:
         return body

@@ -1,4 +1,4 @@
-"""A small server on this computer, with a thread of its own: the recorder's and the player's."""
+"""The local server of the recorder and the player, with a thread of its own."""
 
 from __future__ import annotations
 
@@ -11,29 +11,27 @@ from typing import Final, Self
 
 from aiohttp import web
 
+from kling_mock.web.addresses import bind, url_of
 from kling_mock.web.connections import Connection, Listener
 from kling_mock.web.limits import Limits
-from kling_mock.web.listening import bind, url_of
 from kling_mock.web.loop_thread import LoopThread
 
-__all__ = ["LOCALHOST", "MOST_BYTES", "LocalServer", "envelope"]
-
 LOCALHOST: Final = "127.0.0.1"
-MOST_BYTES: Final = 128 * 1024 * 1024  # of a body, as the emulator takes them
+MOST_BYTES: Final = 128 * 1024 * 1024  # of a body, as in the emulator
 
 _START_LIMIT: Final = 10.0  # seconds of real time
-_STOP_LIMIT: Final = 5.0  # seconds of real time, beyond those given for draining
+_STOP_LIMIT: Final = 5.0  # seconds of real time, in addition to those for draining
 _LEAST_DRAIN: Final = 0.02  # seconds of real time; aiohttp takes 0 for "wait forever"
 _log: Final = logging.getLogger("kling_mock")
 
 
 class LocalServer:
-    """Serves requests by one function, on an address that only this computer reaches.
+    """Server with one handler, on an address that only this computer can reach.
 
     Args:
         handler: Answers a request.
-        name: What it is called in errors and in the log.
-        port: The port to listen on; 0 is any free one.
+        name: Its name in errors and in the log.
+        port: The port to listen on; 0 picks a free one.
         opened: Called on the server's loop before the first request.
         closed: Called there after the last one.
     """
@@ -61,7 +59,7 @@ class LocalServer:
         """The base URL, without a slash at the end.
 
         Raises:
-            RuntimeError: The server does not run.
+            RuntimeError: The server is not running.
         """
         if not self._url:
             raise self._thread.refusal()
@@ -84,7 +82,7 @@ class LocalServer:
         return self
 
     def stop(self, drain: float = 0.0) -> None:
-        """Stop; harmless if it does not run.
+        """Stop the server; do nothing if it is not running.
 
         Args:
             drain: Seconds of real time that requests in progress may take.
@@ -118,18 +116,18 @@ class LocalServer:
 
 
 def envelope(http: int, code: int, message: str, **headers: str) -> web.Response:
-    """Return a refusal of this program's own, in the form that clients of Kling know.
+    """Return a refusal by this program itself, in the form that clients of Kling know.
 
     Args:
         http: The HTTP status.
         code: The service code.
         message: What is wrong.
-        headers: More headers; an underscore stands for a hyphen.
+        headers: Further headers; an underscore in a name stands for a hyphen.
     """
     body = json.dumps({"code": code, "message": message, "request_id": "kling-mock"})
-    shown = {name.replace("_", "-"): value for name, value in headers.items()}
+    header_fields = {name.replace("_", "-"): value for name, value in headers.items()}
     return web.Response(
         status=http,
         body=body.encode(),
-        headers={"Content-Type": "application/json;charset=UTF-8"} | shown,
+        headers={"Content-Type": "application/json;charset=UTF-8"} | header_fields,
     )

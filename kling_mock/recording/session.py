@@ -4,8 +4,8 @@
     {"create": 1, "units": "1.5"}
     {"at": 0.2, "ms": 231, "method": "POST", "path": "/v1/...", "create": 1, ..., "reply": {...}}
 
-A create has a line with its price before it is sent, so that what was spent is known whatever
-happens next. Each line is written at once and as a whole.
+A line with the price of a create is written before the create is sent, so that the units spent are
+known whatever happens next. Each line is written immediately and as a whole.
 """
 
 from __future__ import annotations
@@ -17,20 +17,6 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 
-__all__ = [
-    "FIRST",
-    "VERSION",
-    "AuthKind",
-    "RecordedExchange",
-    "RecordedReply",
-    "RecordedSession",
-    "SessionFileError",
-    "SessionHeader",
-    "line_of",
-    "parse_session",
-    "read_session",
-]
-
 VERSION: Final = 1
 FIRST: Final = b'{"kling_recording": '  # how a file begins
 
@@ -39,7 +25,7 @@ _AUTH: Final[tuple[str, ...]] = get_args(AuthKind)
 
 
 class SessionFileError(ValueError):
-    """A file that is no recorded session, or a line of it that cannot be read."""
+    """The file is not a recorded session, or one of its lines cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +33,10 @@ class SessionHeader:
     """The first line.
 
     Attributes:
-        date: The day on which the session was begun, in UTC.
+        date: The day on which the session started, in UTC.
         upstream: The host that was recorded.
-        salt: What the pseudonyms depend on, in hexadecimal digits.
-        start: The instant from which `at` counts, Unix seconds, shifted like all times.
+        salt: The salt of the pseudonyms, in hexadecimal digits.
+        start: The instant from which `at` counts, in Unix seconds, shifted like all times.
     """
 
     date: str
@@ -61,12 +47,12 @@ class SessionHeader:
 
 @dataclass(frozen=True, slots=True)
 class RecordedReply:
-    """What the service answered.
+    """The reply of the service.
 
     Attributes:
         status: The HTTP status.
         body: A JSON value; `None` if *text* is the body.
-        text: A body that is no JSON; `None` if it is.
+        text: A body that is not JSON; `None` if it is JSON.
         headers: Those that matter, with names in lower case.
     """
 
@@ -86,13 +72,13 @@ class RecordedExchange:
         method: The HTTP method.
         path: The path.
         query: The query string.
-        auth: What the request was authenticated with.
+        auth: The kind of authentication.
         body: A JSON value; `None` if there is no body, or if *text* is it.
-        text: A body that is no JSON; `None` if it is, or if there is none.
+        text: A body that is not JSON; `None` if it is JSON, or if there is no body.
         headers: Those that matter, with names in lower case.
         create: The number of the create; 0 for other requests.
-        reply: `None` if none came.
-        line: The number of the line in the file; 0 if it is in none yet.
+        reply: The reply; `None` if none came.
+        line: The number of the line in the file; 0 if it is not in a file yet.
     """
 
     at: float
@@ -115,11 +101,11 @@ class RecordedSession:
 
     Attributes:
         header: The first line.
-        exchanges: In the order in which they ended.
+        exchanges: The exchanges, in the order in which they ended.
         creates: How many creates were sent.
-        spent: Units that they cost, of those whose price was known.
-        whole: The number of bytes that hold whole lines; what follows is left of a line that was
-            being written when the recorder was killed.
+        spent: The units that they cost, as far as their prices were known.
+        whole: The number of bytes in whole lines; the rest is an incomplete line, which was being
+            written when the recorder was killed.
     """
 
     header: SessionHeader
@@ -130,15 +116,15 @@ class RecordedSession:
 
 
 def line_of(written: SessionHeader | RecordedExchange | tuple[int, Decimal | None]) -> str:
-    """Return a line of the file, with its end.
+    """Return a line of the file, with its newline.
 
     Args:
         written: The header, an exchange, or the number of a create and its price in units (`None`
             is an unknown one).
     """
-    shown: dict[str, Any]
+    members: dict[str, Any]
     if isinstance(written, SessionHeader):
-        shown = {
+        members = {
             "kling_recording": VERSION,
             "date": written.date,
             "upstream": written.upstream,
@@ -146,15 +132,15 @@ def line_of(written: SessionHeader | RecordedExchange | tuple[int, Decimal | Non
             "start": written.start,
         }
     elif isinstance(written, RecordedExchange):
-        shown = _shown(written)
+        members = _exchange_members(written)
     else:
         number, units = written
-        shown = {"create": number, "units": None if units is None else f"{units:f}"}
-    return json.dumps(shown, ensure_ascii=False, allow_nan=False) + "\n"
+        members = {"create": number, "units": None if units is None else f"{units:f}"}
+    return json.dumps(members, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _shown(exchange: RecordedExchange) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+def _exchange_members(exchange: RecordedExchange) -> dict[str, Any]:
+    members: dict[str, Any] = {
         "at": round(exchange.at, 3),
         "ms": exchange.ms,
         "method": exchange.method,
@@ -165,16 +151,16 @@ def _shown(exchange: RecordedExchange) -> dict[str, Any]:
         "create": exchange.create,
         "headers": dict(exchange.headers),
     }
-    shown |= {name: value for name, value in optional.items() if value}
-    shown["auth"] = exchange.auth
-    shown |= _body(exchange.body, exchange.text)
+    members |= {name: value for name, value in optional.items() if value}
+    members["auth"] = exchange.auth
+    members |= _body(exchange.body, exchange.text)
     reply = exchange.reply
     if reply is None:
-        return shown | {"reply": None}
+        return members | {"reply": None}
     inner: dict[str, Any] = {"status": reply.status}
     if reply.headers:
         inner["headers"] = dict(reply.headers)
-    return shown | {"reply": inner | _body(reply.body, reply.text)}
+    return members | {"reply": inner | _body(reply.body, reply.text)}
 
 
 def _body(body: Any, text: str | None) -> dict[str, Any]:
@@ -187,21 +173,21 @@ def read_session(path: Path) -> RecordedSession:
     """Return the session in a file.
 
     Raises:
-        OSError: It cannot be read.
-        SessionFileError: It is none; the text names the line.
+        OSError: The file cannot be read.
+        SessionFileError: It is not a recorded session; the text names the line.
     """
     return parse_session(path.read_bytes(), str(path))
 
 
 def parse_session(content: bytes, name: str) -> RecordedSession:
-    """Return the session in *content*; a last line without its end is left out.
+    """Return the session in *content*; a last line without a newline is left out.
 
     Args:
-        content: What the file holds.
-        name: What it is called in an error.
+        content: The content of the file.
+        name: The name of the file in an error.
 
     Raises:
-        SessionFileError: It is none; the text names the line.
+        SessionFileError: It is not a recorded session; the text names the line.
     """
     whole = content.rfind(b"\n") + 1
     lines = content[:whole].split(b"\n")
@@ -223,62 +209,62 @@ def parse_session(content: bytes, name: str) -> RecordedSession:
 
 
 class _Row:
-    """One line of a file, and checked members of it."""
+    """One line of a file, with checked access to its members."""
 
     def __init__(self, name: str, number: int, line: bytes) -> None:
         self.where = f"{name}, line {number}"
         self.number = number
         try:
-            found: Any = json.loads(line)
+            document: Any = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise SessionFileError(f"{self.where}: no JSON: {error}") from None
-        if not isinstance(found, dict):
+            raise SessionFileError(f"{self.where}: not JSON: {error}") from None
+        if not isinstance(document, dict):
             raise SessionFileError(f"{self.where}: must be a JSON object")
-        self.members: dict[str, Any] = found
+        self.members: dict[str, Any] = document
 
     def inner(self, name: str) -> _Row | None:
         """Return an object in the row; `None` if it is null or missing."""
-        found = self.members.get(name)
-        if found is None:
+        child = self.members.get(name)
+        if child is None:
             return None
         row = object.__new__(_Row)
         row.where, row.number = f"{self.where}, {name}", self.number
-        if not isinstance(found, dict):
+        if not isinstance(child, dict):
             raise SessionFileError(f"{row.where}: must be an object or null")
-        row.members = found
+        row.members = child
         return row
 
     def text(self, name: str, default: str | None = None) -> str:
-        found = self.members.get(name, default)
-        if not isinstance(found, str):
+        text = self.members.get(name, default)
+        if not isinstance(text, str):
             raise self.wrong(name, "a text")
-        return found
+        return text
 
     def optional_text(self, name: str) -> str | None:
         return self.text(name) if self.members.get(name) is not None else None
 
     def whole(self, name: str, default: int | None = None) -> int:
-        found = self.members.get(name, default)
-        if type(found) is not int or found < 0:
+        number = self.members.get(name, default)
+        if type(number) is not int or number < 0:
             raise self.wrong(name, "a whole number of 0 or more")
-        return found
+        return number
 
     def number_of(self, name: str) -> float:
-        found = self.members.get(name)
-        if isinstance(found, bool) or not isinstance(found, int | float):
+        number = self.members.get(name)
+        if isinstance(number, bool) or not isinstance(number, int | float):
             raise self.wrong(name, "a number")
-        return float(found)
+        return float(number)
 
     def units(self) -> Decimal:
         if self.members.get("units") is None:
             return Decimal(0)
         try:
-            found = Decimal(self.text("units"))
+            units = Decimal(self.text("units"))
         except InvalidOperation:
-            found = Decimal(-1)
-        if not (found.is_finite() and found >= 0):
+            units = Decimal(-1)
+        if not (units.is_finite() and units >= 0):
             raise self.wrong("units", "a number of units as a text, or null")
-        return found
+        return units
 
     def headers(self) -> dict[str, str]:
         row = self.inner("headers")

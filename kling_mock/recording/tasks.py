@@ -1,11 +1,15 @@
-"""How requests and replies of either interface have tasks."""
+"""Tasks in the requests and replies of either interface, and how they ended.
+
+A session does not contain callbacks: they do not pass through the recorder. The replies show how
+a task ended, and the vendor's pages say how a callback differs from them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-__all__ = ["ShownTask", "is_task", "option_of", "tasks_in"]
+from kling_mock.recording.session import RecordedExchange
 
 _ID: Final = ("task_id", "id")
 _STATUS: Final = ("task_status", "status")
@@ -23,30 +27,30 @@ class ShownTask(NamedTuple):
         task_id: Its id.
         status: Its status, in the words of the reply.
         message: Why it failed; "" otherwise.
-        shown: The whole of it.
+        members: All members of the task.
     """
 
     task_id: str
     status: str
     message: str
-    shown: Mapping[str, Any]
+    members: Mapping[str, Any]
 
     @property
     def end(self) -> Literal["succeed", "failed", ""]:
-        """How it has ended, in the words of /v1; "" while it is open."""
+        """Its final status, in the words of /v1; "" while it is open."""
         return _ENDS.get(self.status, "")
 
     @property
     def is_v1(self) -> bool:
         """Whether it is shown in the form of /v1."""
-        # One page of `/solutions` has `task_id` beside the words of the newer interface.
-        return _ID[0] in self.shown and _STATUS[1] not in self.shown
+        # One page of `/solutions` has `task_id` together with the words of the newer interface.
+        return _ID[0] in self.members and _STATUS[1] not in self.members
 
     @property
     def external_id(self) -> str:
-        """The id that the client has given it; "" if the reply does not say."""
-        return _text(_inner(self.shown, "task_info").get("external_task_id")) or _text(
-            self.shown.get("external_id")
+        """The id that the client gave it; "" if the reply does not show it."""
+        return _text(_inner(self.members, "task_info").get("external_task_id")) or _text(
+            self.members.get("external_id")
         )
 
 
@@ -63,17 +67,17 @@ def tasks_in(value: Any) -> Iterator[ShownTask]:
             if task_id and status:
                 message = _text(value.get("task_status_msg", value.get("message")))
                 yield ShownTask(task_id, status, message, value)
-            for one in value.values():
-                yield from tasks_in(one)
+            for child in value.values():
+                yield from tasks_in(child)
         case list():
-            for one in value:
-                yield from tasks_in(one)
+            for child in value:
+                yield from tasks_in(child)
         case _:
             pass
 
 
 def option_of(body: Any, name: str) -> str:
-    """Return a text that creates of /v1 have in their body, and others in its `options`.
+    """Return a text from the body of a create of /v1, or from the `options` of another one.
 
     Args:
         body: The body of a request.
@@ -89,9 +93,60 @@ def _first(value: Mapping[str, Any], names: tuple[str, ...]) -> str:
 
 
 def _inner(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = value.get(name)
-    return found if isinstance(found, Mapping) else {}
+    child = value.get(name)
+    return child if isinstance(child, Mapping) else {}
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+# ---------------------------------------------------------------- final states
+
+
+# Members that queries of a /v1 task show, and that the vendor's page on callbacks does not list.
+_NOT_REPORTED: Final = frozenset({"watermark_info"})
+
+
+class RecordedEnds:
+    """The final states of a session's tasks.
+
+    A task whose end is shown only in the form of the other interface is left out.
+
+    Args:
+        exchanges: The exchanges of the session.
+    """
+
+    def __init__(self, exchanges: Iterable[RecordedExchange]) -> None:
+        self._by_id: dict[tuple[bool, str], ShownTask] = {}
+        self._by_external_id: dict[tuple[bool, str], ShownTask] = {}
+        for exchange in exchanges:
+            for task in tasks_in(None if exchange.reply is None else exchange.reply.body):
+                if task.end:
+                    self._by_id.setdefault((task.is_v1, task.task_id), task)
+                    if task.external_id:
+                        self._by_external_id.setdefault((task.is_v1, task.external_id), task)
+
+    def of(self, create: RecordedExchange) -> ShownTask | None:
+        """Return the final state of a create's task; `None` if no task or no end is shown."""
+        is_v1 = create.path.startswith("/v1/")
+        if create.reply is None:  # the external id shows whether it made a task
+            return self._by_external_id.get((is_v1, option_of(create.body, "external_task_id")))
+        task = next(tasks_in(create.reply.body), None)
+        return None if task is None else self._by_id.get((is_v1, task.task_id))
+
+
+def callback_body(end: ShownTask, external_id: str) -> dict[str, Any]:
+    """Return the body of the callback about the end of a task.
+
+    Args:
+        end: The task.
+        external_id: The external id of its create; "" if it had none. On the vendor's page
+            every callback of /v1 has it; queries of failed tasks leave it out.
+    """
+    if not end.is_v1:
+        return dict(end.members)
+    body = {name: value for name, value in end.members.items() if name not in _NOT_REPORTED}
+    info = body.get("task_info")
+    named = {"external_task_id": external_id} if external_id else {}
+    return body | {"task_info": (info if isinstance(info, dict) else {}) | named}

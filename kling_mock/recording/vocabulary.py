@@ -1,21 +1,18 @@
-"""What a session may hold as it was: names of fields, models and settings, words of messages.
+"""Public words, which a session keeps: names of fields, models and settings, words of messages.
 
-Whatever a text of a body is that is not known here is taken for private. What the emulator's
-records know is taken from there; the lists below have what only the real service has.
+Every text of a body that is not known here counts as private. Words of the emulator's records are
+taken from there; the lists below have the words that only the real service uses.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Final, Literal, NamedTuple
 
-from kling_mock.kling.endpoints.fields import FieldShape
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.service_codes import CODES
-
-__all__ = ["ValueKind", "Vocabulary", "is_model", "is_setting", "kind_of", "vocabulary"]
 
 ValueKind = Literal["prompt", "message", "id", "time", "path", "callback", "setting"]
 
@@ -23,33 +20,13 @@ _KINDS: Final[Mapping[ValueKind, frozenset[str]]] = {
     "message": frozenset(
         ("message", "msg", "task_status_msg", "error", "error_message", "err_msg", "reason")
     ),
-    "prompt": frozenset(
-        (
-            "prompt",
-            "negative_prompt",
-            "text",
-            "sound_effect_prompt",
-            "bgm_prompt",
-            "action_prompt",
-            "element_name",
-            "element_description",
-            "voice_name",
-            "speech_script",
-            "product_info",
-            "goods_title",
-            "goods_description",
-            "name",
-            "description",
-        )
-    ),
-    # Of each of the first four there are a handful, the same for everybody.
+    # In addition to the fields that the facts call private: names of the user's own items.
+    "prompt": frozenset(("element_name", "voice_name", "name", "description")),
+    # The first four each have a handful of values, which are the same for every account.
     "setting": frozenset(("face_id", "object_id", "tag_id", "index", "model_name")),
     "id": frozenset(("id", "ids", "cursor", "next_cursor")),
     "time": frozenset(("timestamp",)),
     "path": frozenset(("path",)),
-}
-_KIND_OF: Final[Mapping[str, ValueKind]] = {
-    name: kind for kind, names in _KINDS.items() for name in names
 }
 _ENDINGS: Final[tuple[tuple[str, ValueKind], ...]] = (
     ("_id", "id"),
@@ -68,7 +45,7 @@ constant_period toBeOnline online expired runOut deleted object_seg head_seg fac
 is_contain jpg jpeg png mp4 mov mp3 wav addition swap removal SUCCEED SUCCESS
 """
 
-# Whose numbers may be texts.
+# Members whose numbers may be texts.
 _AMOUNTS: Final = frozenset(
     [
         "pageNum",
@@ -139,7 +116,7 @@ _EFFECT: Final = re.compile(r"[a-z0-9_]{1,40}")
 
 
 class Vocabulary(NamedTuple):
-    """What may stay.
+    """The words that may stay.
 
     Attributes:
         values: Texts of bodies.
@@ -156,10 +133,10 @@ class Vocabulary(NamedTuple):
 
 @cache
 def vocabulary() -> Vocabulary:
-    """Return what may stay, of the emulator's records and of the lists here."""
-    shapes = [record.fields for record in ENDPOINTS.values()]
-    names = {name for shape in shapes for name in _names(shape)}
-    enums = {value for shape in shapes for value in _enums(shape)}
+    """Return the words that may stay, from the emulator's records and from the lists here."""
+    fields = [field for record in ENDPOINTS.values() for field in record.fields.all_fields()]
+    names = {field.name for field in fields}
+    enums = {value for field in fields for value in field.enum}
     paths = {part for served in ENDPOINTS.served for part in served.split("/")[1:]} - {"*"}
     used = {word.lower() for code in CODES.values() for word in re.findall(r"\w+", code.message)}
     return Vocabulary(
@@ -171,11 +148,11 @@ def vocabulary() -> Vocabulary:
 
 
 def kind_of(name: str) -> ValueKind:
-    """Return what the values of a member called *name* are."""
+    """Return the kind of the values of a member called *name*."""
     lower = name.lower()
-    found = _KIND_OF.get(lower)
-    if found is not None:
-        return found
+    by_name = _kinds().get(lower)
+    if by_name is not None:
+        return by_name
     if _SECRET.search(name) is not None or name.endswith(("Id", "Ids")):
         return "id"
     for ending, kind in _ENDINGS:
@@ -184,18 +161,28 @@ def kind_of(name: str) -> ValueKind:
     return "callback" if "callback" in lower else "setting"
 
 
+@cache
+def _kinds() -> Mapping[str, ValueKind]:
+    """Return the kinds of the names for which the whole name decides."""
+    kinds: dict[str, ValueKind] = {name: kind for kind, names in _KINDS.items() for name in names}
+    for record in ENDPOINTS.values():
+        for field in record.fields.all_fields():
+            if field.private:
+                kinds[field.name] = "prompt"
+    return kinds
+
+
 def is_model(text: str) -> bool:
-    """Return whether *text* is written as the vendor writes the names of its models."""
+    """Return whether *text* has the form of the vendor's model names."""
     return _MODEL.fullmatch(text) is not None
 
 
 def is_setting(text: str, name: str = "") -> bool:
-    """Return whether *text* is a value that everybody uses: an enum, a number, a model.
+    """Return whether *text* is a value that all accounts use: an enum, a number, a model.
 
     Args:
-        text: The text.
-        name: The member whose value it is, or the parameter of a query; "" is none, as in a
-            message. A number that is a text may be anything, but in a member that is known.
+        name: The member or query parameter that has the value; "" if there is none, as in a
+            message. In an unknown member, a text that is a number may be private.
     """
     if text in vocabulary().values or is_model(text):
         return True
@@ -203,17 +190,3 @@ def is_setting(text: str, name: str = "") -> bool:
         return _EFFECT.fullmatch(text) is not None
     known = not name or name in vocabulary().fields or name in _AMOUNTS
     return known and _SETTING.fullmatch(text) is not None
-
-
-def _names(shape: FieldShape) -> Iterator[str]:
-    for field in shape.fields.values():
-        yield field.name
-        if field.members is not None:
-            yield from _names(field.members)
-
-
-def _enums(shape: FieldShape) -> Iterator[str]:
-    for field in shape.fields.values():
-        yield from field.enum
-        if field.members is not None:
-            yield from _enums(field.members)

@@ -1,4 +1,4 @@
-"""Writing a session: one line at a time, each whole, by one recorder at a time."""
+"""The writer of a session: whole lines, from one recorder at a time."""
 
 from __future__ import annotations
 
@@ -21,17 +21,15 @@ from kling_mock.recording.session import (
     parse_session,
 )
 
-__all__ = ["SessionWriter"]
-
 
 class SessionWriter:
-    """Appends to the file of a session; a new file gets its first line.
+    """Writer that appends to the file of a session; a new file gets its first line.
 
     Args:
         path: The file.
-        upstream: The host that is recorded. A file of another one is refused.
+        upstream: The host that is recorded. A file of another host is refused.
         now: The present, Unix seconds.
-        new_salt: Makes the salt of a new session.
+        new_salt: Returns the salt of a new session.
 
     Attributes:
         header: The first line.
@@ -39,14 +37,15 @@ class SessionWriter:
         spent: Units of the creates that were sent, now and earlier.
 
     Raises:
-        OSError: The file cannot be written, or another recorder writes it.
-        SessionFileError: It is no session, or one of another host.
+        OSError: The file cannot be written, or another recorder is writing it.
+        SessionFileError: It is not a session, or a session with another host.
     """
 
     def __init__(
         self, path: Path, upstream: str, now: float, new_salt: Callable[[], bytes]
     ) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        as_it_is = getattr(os, "O_BINARY", 0)  # Windows would change the line endings
+        self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | as_it_is, 0o600)
         try:
             _lock(self._fd, path)
             content = path.read_bytes()
@@ -55,7 +54,7 @@ class SessionWriter:
             elif FIRST.startswith(content[: len(FIRST)]):
                 self._begin(upstream, now, new_salt())
             else:
-                raise SessionFileError(f"{path}: it is no recorded session; choose another file")  # noqa: TRY301 - the file is closed below
+                raise SessionFileError(f"{path}: it is not a recorded session; choose another file")  # noqa: TRY301 - the file is closed below
         except BaseException:
             os.close(self._fd)
             raise
@@ -68,7 +67,7 @@ class SessionWriter:
                 f"{path}: it is a session with {self.header.upstream}, not with {upstream}; record "
                 "into another file"
             )
-        os.ftruncate(self._fd, session.whole)  # what is left of a recorder that was killed
+        os.ftruncate(self._fd, session.whole)  # drops an incomplete line of a killed recorder
         self.names = Pseudonyms(bytes.fromhex(self.header.salt))
 
     def _begin(self, upstream: str, now: float, salt: bytes) -> None:
@@ -87,11 +86,11 @@ class SessionWriter:
         """Write down that a create is sent, and return its number.
 
         Args:
-            units: Its price; `None` is an unknown one.
+            units: Its price; `None` if it is unknown.
         """
         self._creates += 1
         self._write(line_of((self._creates, units)))
-        os.fsync(self._fd)  # it is about money
+        os.fsync(self._fd)  # the line accounts for money
         self.spent += units or 0
         return self._creates
 
@@ -100,7 +99,7 @@ class SessionWriter:
 
         Args:
             exchange: What happened.
-            clean: Takes out of the line what must not be in it, whatever else has failed.
+            clean: Removes secrets from the line, even if everything else has failed.
         """
         self._write(clean(line_of(exchange)))
 
@@ -116,14 +115,14 @@ class SessionWriter:
 
 
 def _lock(fd: int, path: Path) -> None:
-    """Keep other recorders away: the sum of the units would be wrong.
+    """Keep other recorders out: the sum of the units would be wrong.
 
     Raises:
-        OSError: Another one writes the file.
+        OSError: Another recorder is writing the file.
     """
     try:
         fcntl: Any = __import__("fcntl")
-    except ImportError:  # not on every system
+    except ImportError:  # not available on every system
         return
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

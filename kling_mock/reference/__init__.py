@@ -1,4 +1,4 @@
-"""What this server does, from its records: as OpenAPI, and as a page on its fidelity.
+"""Reference documents made from the records of this server: OpenAPI, and a page on its fidelity.
 
 `python -m kling_mock.reference` writes both.
 """

@@ -1,20 +1,19 @@
-"""What the emulated Kling does on every endpoint, and how far it is known that Kling does it.
+"""Behaviours of the emulated Kling on every endpoint, and how far Kling is known to share them.
 
-Each row of a record carries its own origin; here is what no record has.
+Each row of a record carries its own origin; this module has the behaviours outside the records.
 """
 
 from __future__ import annotations
 
 from kling_mock.kling.callbacks import queue as callbacks
 from kling_mock.kling.endpoints import images, typical_times
-from kling_mock.kling.http.requests import MAX_BODY
+from kling_mock.kling.http.exchange import MAX_BODY
 from kling_mock.kling.media import urls as media_urls
 from kling_mock.kling.model import accounts, admission, content, packs, tasks
 from kling_mock.kling.wire import model_path, model_path_schemas, v1_schemas
 from kling_mock.kling.wire import v1 as wire
 from kling_mock.web.facts import Behaviour, assumed, documented, observed
-
-__all__ = ["BEHAVIOURS"]
+from kling_sdk.facts.media import IMAGE_RATIO, IMAGE_SIDE
 
 _WIRE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 _PROBE = observed("probe-2026-09", as_of="2026-09-22")
@@ -64,7 +63,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour(
         _AUTH,
         "A token of an unknown key or with a wrong signature is 1000; one without `exp`, or that "
-        "is no JWT, is 1002.",
+        "is not a JWT, is 1002.",
         assumed("which code belongs to which defect of a token"),
     ),
     Behaviour(
@@ -75,7 +74,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour(
         _REQUEST,
         "A key that the endpoint does not know is ignored, and so is the old name `model`; the "
-        "reply's header `x-kling-mock-note` and the journal name it.",
+        "response's header `x-kling-mock-note` and the journal name it.",
         _CLIENTS,
     ),
     Behaviour(
@@ -91,8 +90,8 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _REQUEST,
-        "A number is taken for a text and the reverse, and `true` as text for true; a truth value "
-        "for a text, and an object for anything else, are refused with 1201.",
+        "A number is accepted for a string and the reverse, and the string `true` for true; a "
+        "boolean for a string, and an object for anything else, are refused with 1201.",
         observed(
             "clients",
             as_of="2026-08-01",
@@ -102,13 +101,13 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _REQUEST,
-        "Of a key that is given twice the last one counts.",
+        "If a key is given twice, the last one counts.",
         assumed("how repeated keys are read"),
     ),
     Behaviour(
         _REQUEST,
-        "A body that is no JSON object is 1200; the `Content-Type` header is not looked at.",
-        assumed("which code a body gets that is no JSON"),
+        "A body that is not a JSON object is 1200; the `Content-Type` header is ignored.",
+        assumed("which code a body that is not JSON gets"),
     ),
     Behaviour(
         _REQUEST,
@@ -133,8 +132,8 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour(
         _REQUEST,
         f"An image in base64 is a jpg or png of at most {images.MAX_BYTES >> 20} MB and at least "
-        f"{images.MIN_SIDE} pixels a side, with a ratio from 1:{images.MAX_RATIO} to "
-        f"{images.MAX_RATIO}:1; 50 MB on the model-path interface. URLs are not fetched.",
+        f"{IMAGE_SIDE} pixels a side, with a ratio from 1:{IMAGE_RATIO} to "
+        f"{IMAGE_RATIO}:1; 50 MB on the model-path interface. URLs are not fetched.",
         images.FACT,
     ),
     Behaviour(
@@ -181,12 +180,13 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
             "probe-2026-10",
             as_of="2026-10-07",
             note="`Element id not found: 1` was seen on the model-path interface, of an id that "
-            "the account has not; the rest is assumed",
+            "the account does not have; the rest is assumed",
         ),
     ),
     Behaviour(
         _REQUEST,
-        "An id of a voice or element that no library of this server has is taken, with a note of "
+        "An id of a voice or element that no library of this server has is accepted, with a note "
+        "of "
         'the kind assumed; `ignored_fields="refuse"` refuses it as the real service does.',
         assumed("tests name ids of their own; the real service knows those of the account only"),
     ),
@@ -213,7 +213,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _REPLY,
-        "Every reply but that to an unknown path is the envelope; a refusal has no `data`.",
+        "Every response except that to an unknown path is the envelope; a refusal has no `data`.",
         wire.ENVELOPE,
     ),
     Behaviour(_REPLY, "A task has the members that the pages list; times are ms.", wire.TASK),
@@ -292,7 +292,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "Units are taken when a task ends; a failed one costs none.",
         documented("digest-2026-01", "probe-2026-09", as_of="2026-09-22", confidence="medium"),
     ),
-    Behaviour(_RESULT, "A result can be had for 30 days.", media_urls.RETENTION),
+    Behaviour(_RESULT, "A result can be downloaded for 30 days.", media_urls.RETENTION),
     Behaviour(_RESULT, "Where results are served from.", media_urls.PATHS),
     Behaviour(
         _RESULT,
@@ -325,10 +325,10 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         content.FACT,
     ),
     Behaviour(_CALLBACK, "Every change of status is reported.", callbacks.TRIGGERS),
-    Behaviour(_CALLBACK, "A report has the members of a task, in no envelope.", wire.REPORT),
+    Behaviour(_CALLBACK, "A report has the members of a task, without an envelope.", wire.REPORT),
     Behaviour(
         _CALLBACK,
-        "The path of the create request decides whose form a report has.",
+        "The path of the create request decides which form a report has.",
         documented(
             "pages-2026-09",
             as_of="2026-09-20",
@@ -347,8 +347,8 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         assumed("the pages mention one; its path is not known", "pages-2026-09"),
     ),
     Behaviour(_CALLBACK, "A report is repeated after 10, 30 and 60 seconds.", callbacks.RETRIES),
-    Behaviour(_CALLBACK, "Any 2xx reply is a success.", callbacks.SUCCESS),
-    Behaviour(_CALLBACK, "A receiver has 5 seconds for its reply.", callbacks.TIMEOUT),
+    Behaviour(_CALLBACK, "Any 2xx response is a success.", callbacks.SUCCESS),
+    Behaviour(_CALLBACK, "A receiver has 5 seconds for its response.", callbacks.TIMEOUT),
     Behaviour(_CALLBACK, "Reports are signed after Standard Webhooks.", callbacks.SIGNED),
     Behaviour(_CALLBACK, "Those of /v1 are signed, too.", callbacks.SIGNED_V1),
     Behaviour(

@@ -1,10 +1,8 @@
-"""What the emulator did otherwise before, and why it does not any more."""
+"""Changes of the emulator's behaviour, and the reasons for them."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
-
-__all__ = ["CHANGES", "Change"]
 
 
 class Change(NamedTuple):
@@ -13,7 +11,7 @@ class Change(NamedTuple):
     Attributes:
         before: What the emulator did.
         now: What it does.
-        why: What the real service was seen to do.
+        why: What the real service was observed to do.
     """
 
     before: str
@@ -21,7 +19,7 @@ class Change(NamedTuple):
     why: str
 
 
-#: In the order of the page.
+#: All changes, in the order of the page.
 CHANGES: Final = (
     Change(
         "a key that the endpoint does not know was refused",
@@ -45,11 +43,11 @@ CHANGES: Final = (
     ),
     Change(
         "`duration` as a number was refused",
-        "a number is taken for a text and the reverse, with a note",
+        "a number is accepted for a string and the reverse, with a note",
         "official samples send either",
     ),
     Change(
-        "refusals had words of the emulator's own, or its help after the seen ones",
+        "refusals had the emulator's own words, or its help after the seen ones",
         "the seen words and nothing else; the help is in the note",
         "clients compare the texts",
     ),
@@ -59,12 +57,12 @@ CHANGES: Final = (
         "seen so since the middle of 2026",
     ),
     Change(
-        "retired models and multi-image2video were served without a word",
+        "retired models and multi-image2video were served without a note",
         "they are served with a note that has the date; `mock.retired` refuses them",
         "one account was refused them on 2026-09-20 and 28",
     ),
     Change(
-        "files behind URLs could always be had",
+        "files behind URLs could always be fetched",
         "one whose host ends in `.invalid` fails the task later, which costs nothing",
         "seen once on the model-path interface",
     ),

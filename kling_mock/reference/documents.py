@@ -12,18 +12,16 @@ from kling_mock.reference.fidelity import page
 from kling_mock.web.facts import SOURCES
 from kling_mock.web.openapi import document, encode
 
-__all__ = ["fidelity_page", "openapi", "openapi_bytes"]
-
 OPERATIONS = (*operations.OPERATIONS, *admin.OPERATIONS)
 SCHEMAS = {**operations.SCHEMAS, **admin.SCHEMAS}
 
 _INFO = {
     "title": "Kling AI, emulated",
     "version": "1",
-    "summary": "What a server of kling_mock answers.",
+    "summary": "The API of a server of kling_mock.",
     "description": "The /v1 interface of the Kling AI video API as kling_mock serves it on "
-    "localhost, made from the records that its validation runs on. How far each row is known "
-    "of the real service is in docs/fidelity.md.",
+    "localhost, made from the records that its validation runs on. How far each row is known of "
+    "the real service is stated in docs/fidelity.md.",
 }
 
 

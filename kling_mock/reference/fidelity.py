@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from kling_mock.kling.endpoints.fields import Field, FieldShape
-from kling_mock.kling.endpoints.models import RETIRED
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.endpoints.typical_times import FACT as TIMES
 from kling_mock.kling.refusal_texts import MESSAGES
@@ -14,8 +13,7 @@ from kling_mock.kling.service_codes import CODES
 from kling_mock.reference.changes import CHANGES
 from kling_mock.web.facts import Behaviour, Fact
 from kling_mock.web.openapi import ApiOperation
-
-__all__ = ["page"]
+from kling_sdk.facts.models import RETIRED_ENDPOINTS, RETIRED_MODELS
 
 _HEAD = """\
 # Fidelity
@@ -48,9 +46,9 @@ def page(
 
     Args:
         operations: The calls.
-        behaviours: What is in no record.
+        behaviours: The behaviours outside the records.
         endpoints: The records.
-        sources: What the keys of sources stand for.
+        sources: The meaning of the keys of sources.
     """
     parts = [
         _HEAD,
@@ -63,9 +61,7 @@ def page(
         *(part for record in endpoints.values() for part in _endpoint(record)),
         _section("Service codes", ("code", "HTTP", "text", "retry", *_ORIGIN), _codes()),
         _section("Texts of refusals", ("code", "text", *_ORIGIN), _messages()),
-        _section(
-            "Seen refused", ("model or endpoint", "since", *_ORIGIN), _retired(endpoints.values())
-        ),
+        _section("Seen refused", ("model or endpoint", "since", *_ORIGIN), _retired()),
         _section(
             "Typical times", ("model", "seconds for 5 s, std", *_ORIGIN), _times(endpoints.values())
         ),
@@ -89,8 +85,8 @@ def _counts(
         ("texts of refusals", (row.fact for row in MESSAGES.values())),
     ]
     rows: list[Row] = []
-    for name, found in facts:
-        kinds = Counter(fact.kind for fact in found)
+    for name, group in facts:
+        kinds = Counter(fact.kind for fact in group)
         counted = (str(kinds[kind]) for kind in ("documented", "observed", "assumed"))
         rows.append((name, *counted))
     return _section("In numbers", ("rows", "documented", "observed", "assumed"), rows)
@@ -115,10 +111,16 @@ def _endpoint(record: EmulatedEndpoint) -> Iterator[str]:
         yield _section("Rules", ("what", *_ORIGIN), known, level=3)
     if record.fields.fields:
         fields = (
-            (f"`{path}`", _values(field), *_origin(field.fact))
+            (
+                f"`{path}`",
+                _values(field),
+                *(_origin(field.fact) if field.fact != record.fact else ()),
+            )
             for path, field in _walk(record.fields)
         )
         yield _section("Fields", ("field", "values", *_ORIGIN), fields, level=3)
+        origin = "; ".join(text for text in _origin(record.fact) if text)
+        yield f"Unless a row states its own source: {origin}.\n"
     if record.models:
         models = (
             (
@@ -194,10 +196,8 @@ def _messages() -> Iterator[Row]:
         yield str(row.code), row.template, *_origin(row.fact)
 
 
-def _retired(records: Iterable[EmulatedEndpoint]) -> Iterator[Row]:
-    gone = dict(RETIRED)
-    gone |= {record.name: record.retired for record in records if record.retired is not None}
-    for name, retirement in gone.items():
+def _retired() -> Iterator[Row]:
+    for name, retirement in (RETIRED_MODELS | RETIRED_ENDPOINTS).items():
         yield name, retirement.seen, *_origin(retirement.fact)
 
 

@@ -17,11 +17,9 @@ from kling_mock.web.facts import Fact, assumed
 from kling_mock.web.json_schema import integer, number, optional, text
 from kling_mock.web.openapi import ApiOperation, ApiReply, Parameter, Schema
 
-__all__ = ["OPERATIONS", "SCHEMAS", "operations", "schemas"]
-
 _OWN = assumed("this document is the emulator's own; the vendor publishes none")
 
-# Which refusals an operation may be refused with. Those of 5xx come only from injected faults.
+# The refusals that each operation may reply with. Those of 5xx come only from injected faults.
 _AUTHENTICATION = (1000, 1001, 1002, 1003, 1004)
 _ACCOUNT = (1100, 1101, 1102, 1103, 1302, 1303, 1304)
 _SERVER = (5000, 5001, 5002)
@@ -35,13 +33,15 @@ _HEALTH = closed(
     clock=closed(
         now=number(about="Unix seconds."),
         kind=text(enum=("manual", "scaled", "real")),
-        speed=optional(number(0, about="Seconds on it in a real second; null if it stands still.")),
+        speed=optional(
+            number(0, about="Seconds that pass on it in a real second; null if it stands still.")
+        ),
     ),
     tasks=integer(0, about="Tasks that it knows."),
     open_tasks=integer(0, about="Tasks that have not ended."),
-    requests=integer(0, about="Requests since its start or the last reset, this one not."),
+    requests=integer(0, about="Requests since its start or the last reset, without this one."),
     unexpected=integer(0, about="How many of them the real service would refuse or ignore."),
-    callbacks=integer(0, about="Callbacks that came up, delivered or not."),
+    callbacks=integer(0, about="Callbacks that were made, delivered or not."),
 )
 
 _ID = Parameter(
@@ -53,15 +53,15 @@ _ID = Parameter(
 
 
 def _answers(known: InterfaceSchemas, data: Schema, codes: tuple[int, ...]) -> dict[int, ApiReply]:
-    """Return the replies of a call that brings *data* or is refused with one of *codes*."""
-    made = {200: ApiReply("SUCCEED", known.envelope(data))}
+    """Return the replies of a call that returns *data* or is refused with one of *codes*."""
+    replies = {200: ApiReply("SUCCEED", known.envelope(data))}
     by_status: dict[int, list[int]] = {}
     for code in codes:
         by_status.setdefault(CODES[code].http, []).append(code)
-    for status, found in by_status.items():
-        text = "; ".join(f"{code}: {CODES[code].message}" for code in found)
-        made[status] = ApiReply(text, known.refused(*found))
-    return made
+    for status, group in by_status.items():
+        text = "; ".join(f"{code}: {CODES[code].message}" for code in group)
+        replies[status] = ApiReply(text, known.refused(*group))
+    return replies
 
 
 def _too_large(known: InterfaceSchemas) -> dict[int, ApiReply]:
@@ -69,11 +69,11 @@ def _too_large(known: InterfaceSchemas) -> dict[int, ApiReply]:
 
 
 def operations(endpoints: EndpointRegistry) -> Iterator[ApiOperation]:
-    """Return what a server with these endpoints serves."""
+    """Yield the operations of a server with these endpoints."""
     documented: set[tuple[str, str]] = set()
     for record in endpoints.values():
         for route in record.routes:
-            if (route.method, route.path) not in documented:  # a shared route stands once
+            if (route.method, route.path) not in documented:  # a shared route is listed once
                 documented.add((route.method, route.path))
                 yield _operation(record, route)
     for form in FILES.values():
@@ -100,15 +100,15 @@ def operations(endpoints: EndpointRegistry) -> Iterator[ApiOperation]:
 
 
 def schemas(endpoints: EndpointRegistry) -> dict[str, Schema]:
-    """Return what the operations refer to, by name."""
-    made: dict[str, Schema] = {}
+    """Return the schemas that the operations refer to, by name."""
+    components: dict[str, Schema] = {}
     for record in endpoints.values():
-        made |= record.interface.schemas.components
+        components |= record.interface.schemas.components
         if record.fields.fields:
-            made[f"create-{record.name}"] = request_schema(record)
+            components[f"create-{record.name}"] = request_schema(record)
         if record.library is not None:
-            made[f"delete-from-{record.name}"] = schema_of(delete_fields(record.library))
-    return made
+            components[f"delete-from-{record.name}"] = schema_of(delete_fields(record.library))
+    return components
 
 
 def _operation(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
@@ -152,7 +152,7 @@ def _paging(record: EmulatedEndpoint) -> tuple[Parameter, ...]:
 def _of_library(
     record: EmulatedEndpoint, library: EmulatedLibrary, route: EndpointRoute
 ) -> ApiOperation:
-    """Return the list of what every account has, or a delete."""
+    """Return the operation that lists what every account has, or one that deletes."""
     known, group = record.interface.schemas, record.name
     if route.operation == "presets":
         presets = {**PRESETS, "maxItems": library.largest_page}
@@ -231,10 +231,10 @@ def _origin(fact: Fact) -> dict[str, Any]:
 def _media(form: FileForm, suffix: str) -> Iterator[ApiOperation]:
     """Yield the calls that download files with this suffix."""
     number, media_type = "-[0-9]+" if form.is_numbered else "", form.media_types[suffix]
-    # Two operations have no path in common, so what there is twice has its suffix in the path.
-    ending, shown = f"[.]{suffix}", "{file}"
+    # No two operations may share a path, so a form with two suffixes has the suffix in the path.
+    ending, file_name = f"[.]{suffix}", "{file}"
     if len(form.media_types) > 1:
-        ending, shown = "", f"{{file}}.{suffix}"
+        ending, file_name = "", f"{{file}}.{suffix}"
     headers: Mapping[str, Schema] = {
         "ETag": {"type": "string"},
         "Accept-Ranges": {"const": "bytes"},
@@ -257,7 +257,7 @@ def _media(form: FileForm, suffix: str) -> Iterator[ApiOperation]:
     for method in ("GET", "HEAD"):
         yield ApiOperation(
             method,
-            f"{MEDIA}{form.folder}/{shown}",
+            f"{MEDIA}{form.folder}/{file_name}",
             f"{method.lower()}-{form.folder.removesuffix('s')}-{suffix}",
             "results",
             "Download a result" if method == "GET" else "Get the headers of a result",

@@ -1,7 +1,7 @@
-"""What requests look like, as JSON Schema made from the fields of a record.
+"""JSON Schemas of requests, made from the fields of a record.
 
-A schema describes one field. The rules between fields are not in it; the OpenAPI document
-has the capabilities beside it.
+A schema describes one field. It does not contain the rules between fields; the OpenAPI document
+lists the capabilities next to it.
 """
 
 from __future__ import annotations
@@ -9,42 +9,41 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kling_mock.kling.endpoints.fields import Field, FieldShape, FieldType
+from kling_mock.kling.endpoints.fields import Field, FieldShape
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.v1_schemas import reference
-
-__all__ = ["request_schema", "schema_of"]
+from kling_sdk.facts.fields import FieldType
 
 Schema = dict[str, Any]
 
 
 def _string(field: Field) -> Schema:
-    made: Schema = {"type": "string", "minLength": 1}
+    schema: Schema = {"type": "string", "minLength": 1}
     if field.enum:
-        made = {"type": "string", "enum": list(field.enum)}
+        schema = {"type": "string", "enum": list(field.enum)}
     if field.high is not None:
-        made["maxLength"] = int(field.high)
+        schema["maxLength"] = int(field.high)
     if field.is_numeric:
-        made["type"] = ["string", "number"]
-    return made
+        schema["type"] = ["string", "number"]
+    return schema
 
 
 def _number(field: Field) -> Schema:
-    made: Schema = {"type": field.type}
+    schema: Schema = {"type": field.type}
     if field.low is not None:
-        made["minimum"] = field.low
+        schema["minimum"] = field.low
     if field.high is not None:
-        made["maximum"] = field.high
-    return made
+        schema["maximum"] = field.high
+    return schema
 
 
 def _array(field: Field) -> Schema:
-    made: Schema = {"type": "array", "items": _object(field)}
+    schema: Schema = {"type": "array", "items": _object(field)}
     if field.low is not None:
-        made["minItems"] = int(field.low)
+        schema["minItems"] = int(field.low)
     if field.high is not None:
-        made["maxItems"] = int(field.high)
-    return made
+        schema["maxItems"] = int(field.high)
+    return schema
 
 
 def _object(field: Field) -> Schema:
@@ -83,32 +82,33 @@ _TYPES: Mapping[FieldType, Callable[[Field], Schema]] = {
     "image": _image,
     "sound": _image,
     "url": _url,
+    "images": _texts,
     "texts": _texts,
 }
 
 
 def _field(field: Field, **more: Any) -> Schema:
     if field.ignored:
-        return {"description": "Taken, and not looked at."}
-    made = _TYPES[field.type](field) | more
+        return {"description": "Accepted, and ignored."}
+    schema = _TYPES[field.type](field) | more
     if field.default is not None:
-        made["default"] = field.default
-    return made if field.required else {"anyOf": [made, reference("Absent")]}
+        schema["default"] = field.default
+    return schema if field.required else {"anyOf": [schema, reference("Absent")]}
 
 
 def _request(shape: FieldShape, **known: Schema) -> Schema:
     """Return the schema of *shape*; *known* adds to the schemas of some fields."""
-    made: Schema = {
+    schema: Schema = {
         "type": "object",
         "properties": {
             name: _field(field, **known.get(name, {})) for name, field in shape.fields.items()
         },
-        # The service ignores other keys; a client that sends one sends it in vain.
+        # The service ignores other keys, so sending one has no effect.
         "additionalProperties": False,
     }
     if shape.required:
-        made["required"] = [field.name for field in shape.required]
-    return made
+        schema["required"] = [field.name for field in shape.required]
+    return schema
 
 
 def schema_of(shape: FieldShape) -> Schema:

@@ -1,1 +1,1 @@
-"""A reference relay: a one-api style front of Kling that bills its users once and only once."""
+"""A reference relay: a one-api style gateway to Kling that bills its users exactly once."""

@@ -1,13 +1,14 @@
-"""One relay: the composition root, where its concrete parts are created."""
+"""The composition root of a relay, where its concrete parts are created."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from random import Random
 from time import perf_counter
-from typing import Any, Final, cast
+from typing import Final
 
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain.breaker import BreakerState
@@ -24,6 +25,7 @@ from kling_mock.relay.service.callbacks import CallbackReceiver
 from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.clock_watch import ClockWatch
 from kling_mock.relay.service.dispatch import Dispatcher
+from kling_mock.relay.service.health import Health
 from kling_mock.relay.service.open_tasks import OpenTasks
 from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.repeats import RepeatedCreates
@@ -34,19 +36,15 @@ from kling_mock.relay.service.upstream import Upstream
 from kling_mock.relay.service.webhook_queue import WebhookQueue
 from kling_mock.relay.service.webhook_sender import WebhookSender
 from kling_mock.relay.settings import RelaySettings
-from kling_mock.storage.errors import StorageError
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import DatabaseNode
+from kling_mock.relay.storage.errors import StorageError
+from kling_mock.relay.storage.sql_storage import Storage
 from kling_mock.web.access import AccessPolicy
 from kling_mock.web.tls import ServerCertificate
 
-__all__ = ["Relay"]
-
-#: Receivers of one user that may be sent to at a time, with all that one of them may get.
+#: Receivers of one user to which webhooks may be sent at a time, each with all that it may get.
 _RECEIVERS: Final = 4
+_LEAVE: Final = 0.5  # seconds of real time for the last write to the database
 _DAY: Final = 86_400  # seconds
-_PING: Final = 1.0  # seconds of real time for the reply of the database
 
 
 class Relay:
@@ -61,10 +59,10 @@ class Relay:
         settings: Its settings.
         access: Who may call the operator's API.
         random: Source of ids, tokens and chance. Relays that share a store must not share it.
-        token_bytes: Returns that many random bytes, for new tokens of users; `None` takes
+        token_bytes: Returns that many random bytes, for new tokens of users; `None` uses
             *random*.
-        certificate: What `upstream_url` is known by; `None` is an authority that the computer
-            trusts, as it is for any other channel.
+        certificate: The certificate that identifies `upstream_url`; with `None` an authority
+            that the computer trusts must have issued it, as for any other channel.
 
     Attributes:
         storage: As given.
@@ -84,19 +82,15 @@ class Relay:
     ) -> None:
         self.storage = storage
         self._clock = clock
-        # A source for each use: which is asked first depends on the network, and must not change
-        # what the others return.
+        # Each use has a source of its own: the order in which they are called depends on the
+        # network, and must not change what the others return.
         by_weight, jitter, retries = (Random(random.getrandbits(64)).random for _ in range(3))  # noqa: S311 - spreads work, guards nothing
         request_ids = Random(random.getrandbits(64))  # noqa: S311 - they are names, not secrets
         metrics = Metrics(perf_counter)
         self._clock_watch = watch = ClockWatch(storage, clock)
-        alone = storage if isinstance(storage, MemoryStorage) else None  # no other writes to it
-        self._sweeps = sweeps = Scheduler(
-            clock, settings.sweep_interval, None if alone is None else alone.next_poll_due
-        )
-        self._deliveries = deliveries = Scheduler(
-            clock, settings.sweep_interval, None if alone is None else alone.next_notice_due
-        )
+        interval = settings.sweep_interval
+        self._sweeps = sweeps = Scheduler(clock, interval, storage.next_poll_due)
+        self._deliveries = deliveries = Scheduler(clock, interval, storage.next_notice_due)
         self._metrics = metrics
         self._breakers = breakers = Breakers(
             clock.monotonic, self._on_channel, settings.calls_per_channel
@@ -186,12 +180,15 @@ class Relay:
             access,
             metrics,
         )
-        pages = MonitoringPages(metrics, breakers, watch.status, storage, clock, operator)
+        self._health = health = Health(
+            storage, clock, self._channels, breakers, self._upstream, watch, settings.write_limit
+        )
+        pages = MonitoringPages(metrics, breakers, health, watch.status, storage, clock, operator)
         self.handler = RelayHandler(
             service,
             self.callbacks,
             operator,
-            self.health,
+            health.report,
             clock,
             pages.by_path,
             metrics,
@@ -200,7 +197,7 @@ class Relay:
         )
 
     async def start(self) -> None:
-        """Connect to the store, and continue what was left unfinished.
+        """Connect to the store, and resume unfinished work.
 
         Raises:
             StorageError: The store cannot be used.
@@ -211,62 +208,25 @@ class Relay:
         self._deliveries.start(self._webhooks.run)
 
     def stop(self) -> None:
-        """Begin no further work."""
+        """Stop starting new work."""
         self._clock_watch.stop()
+        self._health.stop()
         self._sweeps.stop()
         self._deliveries.stop()
 
     async def close(self) -> None:
         """Disconnect; the relay cannot be used again."""
+        with suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(_LEAVE):
+                await self.storage.leave(self.storage.process)
         await self._upstream.close()
         await self._webhook_sender.close()
         await self.storage.close()
 
-    async def health(self) -> tuple[bool, dict[str, Any]]:
-        """Return whether the relay can serve, and what `/health` shows.
-
-        A table is read for it. `node`, if present, is the database server that is used, and whether
-        it takes writes. Kling is not called: `upstream` is the result of the last call. `degraded`,
-        if present, lists the channels that take no tasks or do not answer, and why; `clock`, if
-        present, is what is wrong with the clocks.
-        """
-        degraded: list[dict[str, Any]] = []
-        node = DatabaseNode()
-        healthy = False
-        try:
-            async with asyncio.timeout(_PING):
-                node = await self.storage.ping()
-                degraded = await self._degraded()
-            healthy = node.problem is None
-        except (StorageError, TimeoutError):
-            pass
-        upstream = {None: "unknown", True: "ok", False: "unreachable"}[self._upstream.answered]
-        shown: dict[str, Any] = {
-            "status": "ok" if healthy else "unavailable",
-            "database": "ok" if healthy else "unavailable",
-            "upstream": upstream,
-        }
-        if node.name:
-            shown["node"] = {"name": node.name, "writable": node.problem is None}
-        listed = {"degraded": degraded} if degraded else {}
-        return healthy, shown | listed | self._clock_watch.shown()
-
-    async def _degraded(self) -> list[dict[str, Any]]:
-        reasons = dict.fromkeys(await self._channels.unreadable(), "unreadable")
-        in_use = await self._channels.in_use()
-        for path, state in self._breakers.states().items():
-            if state is not BreakerState.CLOSED:
-                (number,) = cast("tuple[int]", path)
-                if number in in_use:
-                    reasons.setdefault(number, "unreachable")
-        for number in self._upstream.refused_keys & in_use:
-            reasons.setdefault(number, "key_refused")
-        return [{"channel": one, "reason": reason} for one, reason in sorted(reasons.items())]
-
     def _on_channel(self, state: BreakerState) -> None:
         self._metrics.breaker(state)
         if state is BreakerState.CLOSED:
-            self._sweeps.run_now()  # what was left alone is read now
+            self._sweeps.run_now()  # poll now the tasks that were put off
 
     def _on_receiver(self, state: BreakerState) -> None:
         if state is BreakerState.CLOSED:

@@ -15,9 +15,9 @@ from kling_mock.relay.app import Relay
 from kling_mock.relay.domain.credentials import ChannelKey, parse_keys, token_hash
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.settings import RelaySettings
-from kling_mock.storage.errors import ExistsError
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import (
+from kling_mock.relay.storage.errors import ExistsError
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import (
     ENABLED,
     Channel,
     NewChannel,
@@ -26,13 +26,14 @@ from kling_mock.storage.values import (
     User,
 )
 from kling_mock.web.access import AccessPolicy
-from kling_mock.web.listening import is_loopback
+from kling_mock.web.addresses import is_loopback
 from kling_mock.web.tls import ServerCertificate
-
-__all__ = ["USER", "bootstrap", "start_relay"]
 
 USER: Final = "default"
 _CHANNEL: Final = "Kling AI"
+#: The service of the channel that a process with an emulated Kling creates. The process finds the
+#: channel again by it: the address changes with each start, but the open tasks remain the same.
+_SERVICE: Final = "emulated-kling"
 _ROWS: Final = 3  # user, token, channel: another relay may create each at the same time
 #: 10 000 US dollars.
 _OPENING_QUOTA: Final = 5_000_000_000
@@ -57,12 +58,12 @@ async def start_relay(
     certificate: ServerCertificate | None = None,
     emulated: bool = False,
 ) -> Relay:
-    """Return a relay that runs, with its first user, token and channel; see `bootstrap`."""
+    """Return a running relay with its first user, token and channel; see `bootstrap`."""
     relay = Relay(storage, clock, settings, access, random, token_bytes, certificate)
     try:
         await relay.start()
         await bootstrap(relay.storage, settings, int(clock.now()), emulated=emulated)
-    except BaseException:  # also a start that is interrupted: nobody else knows the relay
+    except BaseException:  # also on an interrupted start: only this function has the relay
         relay.stop()
         await relay.close()
         raise
@@ -74,17 +75,17 @@ async def bootstrap(
 ) -> None:
     """Give an empty database a user, a token and a channel; leave a used one as it is.
 
-    A database has no channels if there never was one, and no users if there never was another
-    than `default`, without a token. What the operator has deleted leaves its row, so that it
-    does not come back.
+    A database is empty if it has never had a channel or any user but `default`. What the operator
+    has deleted leaves its row behind, so it is not created again.
 
     Args:
         storage: The store, open.
         settings: `token`, `upstream_url` and `upstream_key` are stored.
         now: Unix seconds.
         emulated: Whether this process has an emulated Kling, whose address and key are new with
-            each start: then a database that lacks the token gets it, and the channel of the
-            emulated Kling gets the new address and key.
+            each start. In a database that such a process has created, the channel has a special
+            name: it gets the new address and key, and `default` gets the token. Any other database
+            is left as it is.
     """
     for _ in range(_ROWS):
         try:
@@ -98,55 +99,62 @@ async def bootstrap(
 async def _bootstrap_once(
     storage: Storage, settings: RelaySettings, now: int, *, emulated: bool
 ) -> None:
-    await _ensure_token(storage, settings.token, now, emulated=emulated)
-    await _ensure_channel(storage, settings, now, emulated=emulated)
-
-
-async def _ensure_token(storage: Storage, token: str, now: int, *, emulated: bool) -> None:
-    hashed = token_hash(token)
-    if await storage.authenticate(hashed) is not None:
-        return
-    user = await storage.find_user(USER)
-    if user is None and (emulated or not await storage.list_users(limit=1)):
-        user = await storage.create_user(NewUser(USER, _OPENING_QUOTA), now=now)
-    if user is None or user.status != ENABLED:
-        return
-    if emulated or await _is_new(storage, user):
-        await storage.create_token(NewToken(user.id, hashed, "default"), now=now)
-
-
-async def _is_new(storage: Storage, user: User) -> bool:
-    """Whether *user* is the only one and never had a token."""
-    users = await storage.list_users(limit=2)
-    return len(users) == 1 and not await storage.list_tokens(user.id)
-
-
-async def _ensure_channel(
-    storage: Storage, settings: RelaySettings, now: int, *, emulated: bool
-) -> None:
     channels = await storage.list_channels(with_deleted=True)
-    if not channels:
+    users = await storage.list_users(limit=2)
+    is_empty = not channels and all(user.username == USER for user in users)
+    own = (_CHANNEL, _SERVICE)
+    emulator = next(
+        (
+            channel
+            for channel in channels
+            if emulated and (channel.name, channel.service_label) == own
+        ),
+        None,
+    )
+    await _ensure_token(
+        storage, settings.token, now, is_own=emulated and (is_empty or bool(emulator))
+    )
+    if is_empty:
         first = NewChannel(
             name=_CHANNEL,
             base_url=settings.upstream_url,
             api_keys=settings.upstream_key,
             model_mapping=_MAPPING,
+            service=_SERVICE if emulated else "",
         )
         await storage.create_channel(first, now=now)
         return
     living = [channel for channel in channels if not channel.is_deleted]
     if any(_leads_to(channel, settings) for channel in living):
         return
-    for channel in living:
-        if emulated and _is_emulated(channel, settings):
-            await _update_channel(storage, channel, settings)
-            return
+    if emulator is not None and not emulator.is_deleted and _is_as_made(emulator, settings):
+        await _update_channel(storage, emulator, settings)
+        return
     _log.warning(
         "kling relay: no channel has both the address and the key that this process was started"
         " with. The channels in the database are used, and the start has changed none of them."
         " To change one: kling-mock channel set NAME --base-url URL --key-env VARIABLE; to add"
         " one: kling-mock channel add; to see them: kling-mock channel list"
     )
+
+
+async def _ensure_token(storage: Storage, token: str, now: int, *, is_own: bool) -> None:
+    hashed = token_hash(token)
+    if await storage.authenticate(hashed) is not None:
+        return
+    user = await storage.find_user(USER)
+    if user is None and (is_own or not await storage.list_users(limit=1)):
+        user = await storage.create_user(NewUser(USER, _OPENING_QUOTA), now=now)
+    if user is None or user.status != ENABLED:
+        return
+    if is_own or await _is_new(storage, user):
+        await storage.create_token(NewToken(user.id, hashed, "default"), now=now)
+
+
+async def _is_new(storage: Storage, user: User) -> bool:
+    """Return whether *user* is the only one and never had a token."""
+    users = await storage.list_users(limit=2)
+    return len(users) == 1 and not await storage.list_tokens(user.id)
 
 
 def _keys(text: str) -> list[ChannelKey]:
@@ -161,11 +169,11 @@ def _leads_to(channel: Channel, settings: RelaySettings) -> bool:
     return is_there and set(_keys(settings.upstream_key)) <= set(_keys(channel.api_keys))
 
 
-def _is_emulated(channel: Channel, settings: RelaySettings) -> bool:
-    """Whether *channel* is the channel that a process with an emulated Kling has created."""
+def _is_as_made(channel: Channel, settings: RelaySettings) -> bool:
+    """Return whether the channel of an emulated Kling is still as it was created."""
     is_pair = [key.is_pair for key in _keys(channel.api_keys)]
-    # It has made a key pair, and an API key since it serves models that need one.
-    if channel.name != _CHANNEL or is_pair not in ([True], [False], [True, False]):
+    # The process has created a key pair, and also an API key since it serves models that need one.
+    if is_pair not in ([True], [False], [True, False]):
         return False
     try:
         host = urlsplit(channel.base_url).hostname or ""

@@ -1,6 +1,6 @@
-"""A relay that listens at once and is created with its first request.
+"""A relay that listens at once and is created by its first request.
 
-Most servers of a test suite never use theirs: they pay for a socket, or not even for that.
+Most servers of a test suite never use their relay: they pay for a socket at most.
 """
 
 from __future__ import annotations
@@ -8,23 +8,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from aiohttp import web
 
+from kling_mock.web.addresses import bind, url_of
 from kling_mock.web.limits import Limits
-from kling_mock.web.listening import bind, url_of
-from kling_mock.web.poll_after import POLL_AFTER_HEADER, poll_after
+from kling_mock.web.polling import POLL_AFTER_HEADER, poll_after
 from kling_mock.web.replies import add_header
+from kling_mock.web.values import stands_for_no_value
 
 if TYPE_CHECKING:
     from kling_mock.clock import MockClock
     from kling_mock.relay.app import Relay
     from kling_mock.web.connections import Listener
-
-__all__ = ["RelayHost"]
 
 _LEAST_DRAIN = 0.02  # seconds of real time
 _STOP_LIMIT = 1.0  # seconds of real time that a cancelled request may take to end
@@ -37,11 +37,14 @@ class RelayHost:
 
     Args:
         host: The address to listen on.
-        port: The port; 0 is any free one.
-        tls: With it, https only.
+        port: The port; 0 for any free one.
+        tls: If it is given, the relay serves https only.
         build: Creates and starts the relay, given its URL.
-        limits: What its connections may take.
-        emulated: The clock of an emulated Kling behind the relay; `None` is the real one.
+        limits: The limits of its connections.
+        emulated: The clock of an emulated Kling behind the relay; `None` means a real Kling.
+        note_unexpected: Called with a line about each request that a user of a relay cannot have
+            intended: with an unknown path, a wrong method, a wrong token, an unreadable body, an
+            unknown query parameter or without an id. `None` ignores them.
     """
 
     def __init__(
@@ -52,8 +55,10 @@ class RelayHost:
         build: Callable[[str], Awaitable[Relay]],
         limits: Limits | None = None,
         emulated: MockClock | None = None,
+        note_unexpected: Callable[[str], None] | None = None,
     ) -> None:
         self._emulated = emulated
+        self._note_unexpected = note_unexpected
         self._limits = Limits() if limits is None else limits
         self._host = host
         self._port = port
@@ -69,7 +74,7 @@ class RelayHost:
         self._requests: set[asyncio.Task[Any]] = set()
 
     def listen(self) -> str:
-        """Listen, if that is not so already; return the URL.
+        """Start listening unless it already does; return the URL.
 
         Raises:
             OSError: The address cannot be bound.
@@ -90,7 +95,7 @@ class RelayHost:
 
     @property
     def url(self) -> str:
-        """Where it listens; "" if it does not."""
+        """The URL at which it listens; "" if it does not listen."""
         return self._url
 
     @property
@@ -124,7 +129,7 @@ class RelayHost:
         if self._http is not None:
             self._http.pre_shutdown()  # idle connections first
             await self._end_requests(max(drain, _LEAST_DRAIN))
-            await self._http.shutdown(_LEAST_DRAIN)  # aiohttp takes 0 as "forever"
+            await self._http.shutdown(_STOP_LIMIT)  # of a reply that is being written
         if self._relay is not None:
             await self._relay.close()
         for task in [*self._tasks]:
@@ -139,6 +144,10 @@ class RelayHost:
         try:
             relay = self._relay or await self.relay()
             reply = await relay.handler(request)
+            if self._note_unexpected is not None:
+                path = request.rel_url.raw_path
+                for mistake in _mistakes(request, path, reply.status):
+                    self._note_unexpected(f"{request.method} {path[:200]}: {mistake}")
             if self._emulated is not None:
                 add_header(reply, POLL_AFTER_HEADER, str(poll_after(self._emulated.speed)))
             return reply
@@ -148,7 +157,7 @@ class RelayHost:
     async def _end_requests(self, seconds: float) -> None:
         """Give requests in progress *seconds* of real time, and cancel the others.
 
-        Left to aiohttp, one that ends while it is being shut down would raise there.
+        If that were left to aiohttp, a request that ends during its shutdown would raise there.
         """
         for limit in (seconds, _STOP_LIMIT):
             if self._requests:
@@ -157,8 +166,8 @@ class RelayHost:
                     task.cancel()
 
     async def _serve(self, bound: Any) -> None:
-        from kling_mock.relay.http.protocol import RelayProtocol, make_request
-        from kling_mock.web.connections import Listener
+        from kling_mock.relay.http.protocol import RelayProtocol
+        from kling_mock.web.connections import Listener, make_request
 
         http = self._http = web.Server(self._handle, request_factory=make_request)
         make = partial(RelayProtocol, http)
@@ -168,3 +177,23 @@ class RelayHost:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _mistakes(request: web.BaseRequest, path: str, status: int) -> Iterator[str]:
+    """Yield the mistakes that a client made in a request whose response has *status*."""
+    from kling_mock.relay.domain.wire import LIST_QUERY
+    from kling_mock.relay.http.routes import OTHER, REFUSAL, VIDEOS, template
+
+    refusal = request.get(REFUSAL, "")
+    is_unknown = status == 404 and template(path) == OTHER  # an unknown task is not a mistake
+    if status in {401, 405} or is_unknown:
+        yield f"{status} of the relay"
+    elif refusal.startswith("body: "):
+        yield f"{status} of the relay, {refusal}"
+    if not path.startswith(VIDEOS):
+        return
+    if stands_for_no_value(unquote(path.rpartition("/")[2])):
+        yield "its id stands for a missing value"
+    for name, value in request.query.items():
+        if name not in LIST_QUERY:  # without a value it may be a token
+            yield f"the relay has no such query parameter: {name if value else '<hidden>'}"

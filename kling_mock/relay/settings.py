@@ -12,15 +12,15 @@ from kling_mock.web.addresses import read_base_url, read_hosts
 from kling_mock.web.limits import Limits
 from kling_mock.web.values import as_flag, as_number, as_text, as_whole
 
-__all__ = ["CREATE_LEASE", "RelaySettings"]
-
-#: Longer than one attempt takes by default. Whoever repeats a create whose sender was killed learns
-#: only after it what became of it.
+#: Longer than one attempt takes by default. If the sender of a create was killed, a client that
+#: repeats the create learns its outcome only after this time.
 CREATE_LEASE: Final = 45
+#: A write is tried every 2 seconds, and may take one second.
+_SHORTEST_WRITE_LIMIT: Final = 3.0
 
 
-def _upstream_url(given: str) -> str:
-    return "" if given == "" else read_base_url("upstream_url", given)
+def _upstream_url(url: str) -> str:
+    return "" if url == "" else read_base_url("upstream_url", url)
 
 
 def _flag(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -50,6 +50,13 @@ def _whole(low: int, high: int | None = None) -> Any:
     return check
 
 
+def _longer_than_a_probe(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
+    if as_number(field.name, value) < _SHORTEST_WRITE_LIMIT:
+        raise ValueError(
+            f"{field.name}: must be {_SHORTEST_WRITE_LIMIT:g} seconds or more, got {value!r}"
+        )
+
+
 def _one_of(*names: str) -> Any:
     def check(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
         if not (isinstance(value, str) and value in names):
@@ -60,7 +67,7 @@ def _one_of(*names: str) -> Any:
 
 
 def _database(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
-    # Which URLs there are is the storage's to say, with their extras; an error shows no password.
+    # The storage knows the valid URLs and their extras; its errors do not show a password.
     if value is not None and not (isinstance(value, str) and value):
         raise ValueError(f"{field.name}: must be a URL such as 'sqlite:///relay.db', or None")
 
@@ -76,16 +83,16 @@ def _limits(_settings: object, field: attrs.Attribute[Any], value: object) -> No
         raise ValueError(f"{field.name}: must be Limits(...), got {value!r}")  # noqa: TRY004 - one kind for all
 
 
-def _public_url(given: str | None) -> str | None:
-    return None if given is None else read_base_url("public_url", given)
+def _public_url(url: str | None) -> str | None:
+    return None if url is None else read_base_url("public_url", url)
 
 
-def _callback_hosts(given: Iterable[str]) -> frozenset[str]:
-    return read_hosts("callback_hosts", given)
+def _callback_hosts(hosts: Iterable[str]) -> frozenset[str]:
+    return read_hosts("callback_hosts", hosts)
 
 
-def _admin_hosts(given: Iterable[str]) -> frozenset[str]:
-    return read_hosts("admin_hosts", given)
+def _admin_hosts(hosts: Iterable[str]) -> frozenset[str]:
+    return read_hosts("admin_hosts", hosts)
 
 
 def _longer_than_an_attempt(
@@ -106,12 +113,12 @@ class RelaySettings:
 
     Attributes:
         database: URL of the database, such as `sqlite:///relay.db`, `mysql://...` or
-            `postgresql://...`; `None` keeps everything in memory. Several relays may share a
-            database.
+            `postgresql://...`; `None`, like `sqlite://`, keeps everything in memory. Several relays
+            may share a database.
         port: TCP port to listen on, 0 to 65535; 0 takes any free one.
         public_url: Scheme, host and port at which Kling's callbacks reach this relay (the
             guide's `CALLBACK_DOMAIN`). `None`: `KlingMock` uses the relay's own address; a relay
-            in front of a real Kling asks for no callbacks, and tasks end by polling.
+            in front of a real Kling does not ask for callbacks, and tasks end by polling.
         pricing: `"units"` charges Kling's price list, `"guide"` the formula of the deployment
             guide's relay.
         plain_check: True for the guide's own check: the balance has to reach the price, nothing
@@ -121,7 +128,7 @@ class RelaySettings:
         callback_hosts: Hosts to which users' webhooks may go although their addresses are
             private; `"*"` is any. For tests, and for services in one's own network.
         callback_secret: Secret from which the `whsec_` secret of each user is derived; empty
-            makes a new one at each start.
+            derives it from *upstream_key*, so that it is the same after a restart.
         upstream_url: Base URL of Kling. `KlingMock` sets it to its emulated Kling.
         upstream_key: `AK|SK` or an API key; more of the same account stand on further lines. An
             empty database gets a channel with `upstream_url` and these keys. `KlingMock` sets it.
@@ -129,11 +136,11 @@ class RelaySettings:
             database gets this user and token. Empty makes a new one.
         admin_token: Bearer token of the operator's API; empty makes a new one.
         operator: Who may call the operator's API, with the admin token: `"remote"` any computer,
-            `"local"` this one only and not through a proxy, `"off"` nobody. In `KlingMock` its
+            `"local"` this one only and not through a proxy, `"off"` none. In `KlingMock` its
             own `admin` and `admin_token` count, for both APIs.
-        admin_hosts: Names by which the operator's API may be called, without ports, besides
-            addresses, `localhost`, and the hosts of *public_url* and of the address to listen
-            on; `"*"` is any. `KlingMock` takes them for both of its APIs.
+        admin_hosts: Names by which the operator's API may be called, without ports, in
+            addition to addresses, `localhost`, and the hosts of *public_url* and of the address to
+            listen on; `"*"` is any. `KlingMock` takes them for both of its APIs.
         upstream_timeout: Seconds of real time that one call of Kling may take, above 0 and less
             than *create_lease*.
         create_lease: Seconds, 1 to 45, for which an attempt to create a task counts as being
@@ -143,7 +150,7 @@ class RelaySettings:
             of results does not depend on the network; `KlingMock` sets 1.
         reads_per_channel: How many of them may be of one channel, 1 or more.
         calls_per_channel: How many calls of Kling, creates included, may wait for a reply of one
-            channel, 0 or more; 0 is any number. Each process counts for itself.
+            channel, 0 or more; 0 for no limit. Each process counts for itself.
         webhooks_at_once: How many webhooks are sent to users concurrently, 1 or more.
         webhooks_per_receiver: How many of them may go to one receiver, which is a user and a host,
             1 or more; of one user four times as many.
@@ -151,12 +158,14 @@ class RelaySettings:
             it is switched off; 0 switches none off.
         body_memory_mib: Mebibytes that the bodies of creates may take in memory together, 96 or
             more; only what a body has beyond its first counts. One token gets three quarters.
-        token_rate: Requests that a user's token may make per second, 0 or more; 0 is any number.
+        token_rate: Requests that a user's token may make per second; 0 for no limit.
             Seconds are real time, and each process counts for itself.
         token_burst: How many of them may come at once, 1 or more.
-        open_tasks_per_token: Open tasks that a token may have, 0 or more; 0 is any number.
+        open_tasks_per_token: Open tasks that a token may have; 0 for no limit.
         sweep_interval: Seconds on the relay's clock, above 0, between searches for tasks and
             webhooks that other processes have left behind.
+        write_limit: Seconds of real time, 3 or more, without a write to the database after which
+            `/health` is 503. A backup that locks all tables for longer would take each relay out.
         limits: Limits of the connections to the relay.
 
     Raises:
@@ -195,5 +204,6 @@ class RelaySettings:
     token_rate: float = attrs.field(default=0.0, validator=_number)
     token_burst: int = attrs.field(default=200, validator=_whole(1))
     open_tasks_per_token: int = attrs.field(default=0, validator=_whole(0))
+    write_limit: float = attrs.field(default=3.0, validator=_longer_than_a_probe)
     sweep_interval: float = attrs.field(default=60.0, validator=_seconds)
     limits: Limits = attrs.field(factory=Limits, validator=_limits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 from functools import partial
 from random import SystemRandom
@@ -20,17 +21,16 @@ from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.host import RelayHost
 from kling_mock.relay.http.routes import DASHBOARD
 from kling_mock.relay.settings import RelaySettings
-from kling_mock.storage.connect import connect
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import ENABLED
+from kling_mock.relay.storage.connect import connect, is_in_memory
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import ENABLED
 from kling_mock.web.access import AccessPolicy, names_of
+from kling_mock.web.addresses import leads_to
 from kling_mock.web.loop_thread import LoopThread
-
-__all__ = ["RelayServer"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
-_START_LIMIT = 30.0  # seconds of real time
+_START_LIMIT = 45.0  # seconds of real time; a database waits 30 s for a lock, and then reports it
 _STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
 
 
@@ -42,7 +42,7 @@ class RelayServer:
             empty are generated.
         host: The address to listen on.
         clock: The relay's clock; `None` is real time, set to the database's. In front of an
-            emulated Kling that is not in real time, a clock that shows the same as its own.
+            emulated Kling that does not run in real time, a clock with that Kling's time.
 
     Raises:
         ValueError: The upstream is missing, its key cannot be one, or the settings enable the
@@ -62,6 +62,12 @@ class RelayServer:
             parse_keys(settings.upstream_key)
         except RelayError as error:
             raise ValueError(f"upstream_{error.message}") from None
+        for name in ("token", "admin_token"):
+            if 0 < len(getattr(settings, name)) < _SHORTEST_TOKEN:
+                raise ValueError(
+                    f"{name}: must have {_SHORTEST_TOKEN} characters or more, since whoever guesses"
+                    " it can spend; leave it out to have one made"
+                )
         if settings.test_callback:
             raise ValueError("test_callback: only an emulated Kling has the test hook")
         self._clock = NodeClock() if clock is None else clock
@@ -73,7 +79,9 @@ class RelayServer:
             settings,
             token=settings.token or new_token(token_bytes(24)),
             admin_token=settings.admin_token or f"admin-{token_hex(16)}",
-            callback_secret=settings.callback_secret or token_bytes(32),
+            # Derived from the key of Kling, which stays the same over a restart; otherwise each
+            # user's webhook secret would change with a restart.
+            callback_secret=settings.callback_secret or _derived(settings.upstream_key),
         )
         names = self._settings.admin_hosts | names_of(host, settings.public_url)
         self._access = AccessPolicy(settings.operator, self._settings.admin_token, names)
@@ -81,11 +89,12 @@ class RelayServer:
         self._url = ""
 
     def start(self) -> None:
-        """Start; return once it accepts connections and has its database.
+        """Start; return once the relay accepts connections and has its database.
 
         Raises:
             OSError: The address cannot be bound.
             StorageError: The database cannot be used.
+            ValueError: The upstream is this relay's own address.
         """
         self._thread.start()
         try:
@@ -101,7 +110,7 @@ class RelayServer:
     def ready(self) -> dict[str, Any]:
         """Return the content of the ready line.
 
-        `relay_token` is `None` if the database was in use before, and so got no new token.
+        `relay_token` is `None` if the database was already in use, so that no token was created.
         `database` is `memory`, or the scheme of the database's URL.
         """
         return {
@@ -109,7 +118,9 @@ class RelayServer:
             "relay_token": self._settings.token if self._token_is_valid else None,
             "admin_token": self._settings.admin_token,
             "dashboard_url": self._dashboard_url(),
-            "database": "memory" if _is_memory(self._database) else urlsplit(self._database).scheme,
+            "database": "memory"
+            if is_in_memory(self._database)
+            else urlsplit(self._database).scheme,
         }
 
     def _dashboard_url(self) -> str | None:
@@ -117,12 +128,18 @@ class RelayServer:
 
     async def _open(self) -> None:
         self._clock.start(asyncio.get_running_loop())
-        if _is_memory(self._database):
+        if is_in_memory(self._database):
             _log.warning(
                 "kling relay: the database is in memory: users, tasks and balances are lost when"
                 " this process ends. To keep them: --db URL, or the variable KLING_MOCK_DB"
             )
         self._url = self._host.listen()
+        upstream = self._settings.upstream_url
+        if any(leads_to(upstream, own) for own in (self._url, self._settings.public_url) if own):
+            raise ValueError(
+                f"upstream_url: {upstream} is this relay's own address; it must be Kling's, such "
+                "as https://api-singapore.klingai.com"
+            )
         relay = await self._host.relay()
         self._token_is_valid = await _accepts(relay.storage, self._settings.token)
         if not self._token_is_valid:
@@ -142,6 +159,8 @@ class RelayServer:
         return await start_relay(storage, self._clock, self._settings, self._access, SystemRandom())
 
 
+#: Minimum length of a token in the settings; a generated one has 48 hexadecimal digits.
+_SHORTEST_TOKEN: Final = 16
 _NOT_ADDED: Final = (
     "KLING_MOCK_RELAY_TOKEN is not an enabled token of this database. The database is in use,"
     " so the start has not added it."
@@ -149,8 +168,8 @@ _NOT_ADDED: Final = (
 _NONE_MADE: Final = "the database is in use, so the start has made no token."
 
 
-def _is_memory(url: str) -> bool:
-    return url.rstrip("/") in {"sqlite:", "sqlite:///:memory:"}
+def _derived(upstream_key: str) -> bytes:
+    return hmac.digest(upstream_key.encode(), b"kling-mock relay: secrets of webhooks", "sha256")
 
 
 async def _accepts(storage: Storage, token: str) -> bool:

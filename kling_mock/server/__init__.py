@@ -1,1 +1,1 @@
-"""`KlingMock`: the one place where emulator, relay and controls are composed."""
+"""`KlingMock`: the composition of emulator, relay and controls, which is only done here."""

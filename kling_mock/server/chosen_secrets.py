@@ -1,4 +1,4 @@
-"""Secrets that a user gives a server, and where those made from a seed are refused."""
+"""Secrets chosen by the user of a server, and the refusal of secrets made from a seed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from typing import Any, Final
 import attrs
 
 from kling_mock.web.access import Callers
-from kling_mock.web.listening import is_loopback
-
-__all__ = ["Secrets", "check_seeded", "is_exposed"]
+from kling_mock.web.addresses import is_loopback
 
 _TEXT: Final = re.compile(r"[!-{}~]*")  # no "|", which separates the two halves of a key pair
 
 
-_SECRET_KEY: Final = 32  # characters; RFC 7518 (3.2) asks for it, and PyJWT warns of shorter ones
+_SECRET_KEY: Final = 32  # characters; RFC 7518 (3.2) requires it, and PyJWT warns of shorter ones
 
 
 def _check_text(_: Secrets, field: attrs.Attribute[Any], value: object) -> None:
@@ -32,21 +30,21 @@ def _secret() -> Any:
 
 @attrs.frozen(kw_only=True)
 class Secrets:
-    """Secrets of a `KlingMock` that are chosen, not made. An empty one is made.
+    """Secrets of a `KlingMock` that the user chooses. An empty one is generated.
 
         KlingMock(secrets=Secrets(admin_token=os.environ["ADMIN_TOKEN"]))
 
-    Those of the relay, `token` and `callback_secret`, are in `RelaySettings`. All are ASCII
-    without spaces and `|`.
+    The secrets of the relay, `token` and `callback_secret`, are in `RelaySettings`. All secrets
+    are ASCII without spaces and `|`.
 
     Attributes:
         access_key: Access key of the account that every server has, with *secret_key*.
         secret_key: Secret of that pair, 32 characters or more.
         api_key: Static API key of the same account.
-        admin_token: What calls of the admin API and the relay's operator API carry.
+        admin_token: The token for calls of the admin API and the relay's operator API.
 
     Raises:
-        ValueError: One is no such text, or half a key pair is missing.
+        ValueError: A secret is not such a text, or half of a key pair is missing.
     """
 
     access_key: str = _secret()
@@ -78,18 +76,18 @@ def is_exposed(host: str, callers: Callers) -> bool:
 def check_seeded(
     host: str,
     callers: Callers,
-    given: Secrets,
+    chosen: Secrets,
     relay: tuple[str, bytes] | None,
 ) -> None:
-    """Check that a server which others can call has no secret that a seed makes.
+    """Check that a server which others can call does not have secrets made from a seed.
 
-    What is made later (keys of further accounts, tokens, webhook secrets) is random there.
+    Later secrets (keys of further accounts, tokens, webhook secrets) are random on such a server.
 
     Args:
         host: The address to listen on.
         callers: Who may call the admin API.
-        given: Secrets that are given.
-        relay: The relay's token and callback secret, if they are given; `None` is no relay.
+        chosen: The secrets that the user chose.
+        relay: The relay's chosen token and callback secret; `None` if there is no relay.
 
     Raises:
         ValueError: A secret is missing.
@@ -97,15 +95,15 @@ def check_seeded(
     if not is_exposed(host, callers):
         return
     token, callback_secret = ("-", b"-") if relay is None else relay
-    found = {
-        "access_key": given.access_key,
-        "secret_key": given.secret_key,
-        "api_key": given.api_key,
-        "admin_token": given.admin_token or callers == "off",
+    secrets_by_name = {
+        "access_key": chosen.access_key,
+        "secret_key": chosen.secret_key,
+        "api_key": chosen.api_key,
+        "admin_token": chosen.admin_token or callers == "off",
         "relay token": token,
         "relay callback_secret": callback_secret,
     }
-    missing = [name for name, value in found.items() if not value]
+    missing = [name for name, value in secrets_by_name.items() if not value]
     if missing:
         where = f"host {host!r}" if not is_loopback(host) else "admin='remote'"
         raise ValueError(

@@ -1,37 +1,39 @@
-"""How clients find a server and its relay: URLs, keys, and clients that are wired to them."""
+"""Access of clients to a server and its relay: URLs, keys, and clients wired to them."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kling_mock.controls.loop_proxy import LoopProxy
+from kling_mock.controls.server_controls import ServerControls
 from kling_mock.kling.http.handler import ADMIN
-from kling_mock.server.controls import ServerControls
-from kling_mock.server.emulator import Emulator
+from kling_mock.server.emulator import Emulator, ServerSettings
 from kling_mock.server.relay import EmbeddedRelay
-from kling_mock.web.access import AccessPolicy
 from kling_mock.web.loop_thread import LoopThread
-from kling_mock.web.tls import ServerCertificate
 
 if TYPE_CHECKING:
     from kling_mock.controls.ledger import LedgerHandle
     from kling_sdk import AsyncKling, Kling
 
-__all__ = ["ServerClients"]
+# Option of the SDK -> its default in seconds, and its minimum in seconds of real time.
+_LIMITS: Final = {
+    "deadline": (60.0, 5.0),
+    "create_deadline": (120.0, 10.0),
+    "wait_timeout": (7200.0, 30.0),
+}
 
 
 class ServerClients(ServerControls):
-    """A server's controls, and what it has for its clients.
+    """A server's controls, and the URLs, keys and SDK clients for its users.
 
     Args:
         proxy: See `ServerControls`.
         thread: Runs the server's loop.
         emulator: The emulated Kling.
-        relay: The relay in front of it; `None` is none.
-        access: Who may call the admin API.
-        certificate: What the server is known by; `None` without TLS.
+        relay: The relay in front of it, if any.
+        settings: The server's settings.
     """
 
     def __init__(
@@ -40,15 +42,14 @@ class ServerClients(ServerControls):
         thread: LoopThread,
         emulator: Emulator,
         relay: EmbeddedRelay | None,
-        access: AccessPolicy,
-        certificate: ServerCertificate | None,
+        settings: ServerSettings,
     ) -> None:
         super().__init__(proxy)
         self._thread = thread
         self._emulator = emulator
         self._relay = relay
-        self._access = access
-        self._certificate = certificate
+        self._access = settings.access
+        self._certificate = settings.certificate
 
     # ------------------------------------------------------------ the emulated Kling's clients
 
@@ -65,10 +66,10 @@ class ServerClients(ServerControls):
 
     @property
     def dashboard_url(self) -> str | None:
-        """The page that shows the server at work; `None` if the admin API is off.
+        """The URL of the dashboard; `None` if the admin API is off.
 
-        The fragment has the admin token, so that the page opens at once. A browser sends no
-        fragment to any server; it keeps it in its history.
+        The fragment has the admin token, so that the page opens without asking for it. A browser
+        does not send the fragment to any server, but keeps it in its history.
 
         Raises:
             RuntimeError: The server does not run.
@@ -95,21 +96,21 @@ class ServerClients(ServerControls):
         """The environment variables by which an app finds this server, its relay and the keys.
 
         `KLING_BASE_URL`, `KLING_ACCESS_KEY` and `KLING_SECRET_KEY` are those that `Kling()` reads;
-        `KLING_RELAY_URL` and `KLING_RELAY_TOKEN` are for `Kling.relay(url, token)`, and missing
-        if there is no relay.
+        `KLING_RELAY_URL` and `KLING_RELAY_TOKEN` are for `Kling.relay(url, token)`, and are
+        missing if there is no relay.
 
         Raises:
             RuntimeError: The server does not run.
         """
-        found = {
+        variables = {
             "KLING_BASE_URL": self.kling_url,
             "KLING_ACCESS_KEY": self.access_key,
             "KLING_SECRET_KEY": self.secret_key,
             "KLING_API_KEY": self.api_key,
         }
         if self._relay is not None:
-            found |= {"KLING_RELAY_URL": self.relay_url, "KLING_RELAY_TOKEN": self.relay_token}
-        return found
+            variables |= {"KLING_RELAY_URL": self.relay_url, "KLING_RELAY_TOKEN": self.relay_token}
+        return variables
 
     def client(self, **options: Any) -> Kling:
         """Return an SDK client wired to this server: its URL, keys and clock.
@@ -131,26 +132,27 @@ class ServerClients(ServerControls):
 
         return AsyncKling(**self._client_options(options))
 
-    def _client_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _client_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         own: dict[str, Any] = {
             "base_url": self.kling_url,
             "trust_env": False,  # no proxy knows the way to this computer
             "ssl_context": self.ssl_context,
             "clock": self._emulator.clock,
+            **self._time_limits(),
         }
-        if given.keys().isdisjoint(("key", "api_key", "access_key", "secret_key")):
-            # The API key is for the interface that takes no pair; the other one has the pair first.
+        if options.keys().isdisjoint(("key", "api_key", "access_key", "secret_key")):
+            # The API key is for the interface without key pairs; the other one prefers the pair.
             own["key"] = f"{self.access_key}|{self.secret_key}\n{self.api_key}"
-        elif given.keys().isdisjoint(("key", "api_key")):
+        elif options.keys().isdisjoint(("key", "api_key")):
             own |= {"access_key": self.access_key, "secret_key": self.secret_key}
-        return {**own, **given}
+        return {**own, **options}
 
     @property
     def ssl_context(self) -> ssl.SSLContext | None:
-        """TLS for a client of your own, which trusts this server's certificate and no other.
+        """A TLS context for your own client, which trusts only this server's certificate.
 
-        `httpx.Client(verify=mock.ssl_context)`; `None` if the server has no TLS. It is the same
-        for the relay. Clients that are made here have it already.
+        `httpx.Client(verify=mock.ssl_context)`; `None` if the server does not use TLS. The relay
+        has the same certificate. Clients that are made here already use it.
         """
         return None if self._certificate is None else self._certificate.client_context
 
@@ -217,4 +219,10 @@ class ServerClients(ServerControls):
             "trust_env": False,  # no proxy knows the way to this computer
             "ssl_context": self.ssl_context,
             "clock": self._emulator.clock,
+            **self._time_limits(),
         }
+
+    def _time_limits(self) -> dict[str, float]:
+        """Return time limits that give a call a minimum of real time, however fast the clock is."""
+        speed = self._emulator.clock.speed or 0.0
+        return {name: speed * real for name, (own, real) in _LIMITS.items() if speed * real > own}

@@ -1,8 +1,7 @@
-"""The relay in front of the emulated Kling. Nothing of it is loaded before it is first used."""
+"""The relay in front of the emulated Kling. Its code is loaded on first use."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random, SystemRandom
@@ -12,17 +11,18 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import attrs
 
 from kling_mock.clock import MockClock
-from kling_mock.server.emulator import Emulator
-from kling_mock.web.access import AccessPolicy
+from kling_mock.kling.model.lifecycle import IllegalTransitionError
+from kling_mock.kling.model.tasks import GivenVideo
+from kling_mock.kling.world import World
+from kling_mock.server.emulator import Emulator, ServerSettings
 from kling_mock.web.loop_thread import LoopThread
-from kling_mock.web.tls import ServerCertificate
 
 if TYPE_CHECKING:
     from kling_mock.relay.app import Relay
     from kling_mock.relay.settings import RelaySettings
-    from kling_mock.storage.protocol import Storage
-
-__all__ = ["EmbeddedRelay", "RelaySnapshot"]
+    from kling_mock.relay.storage.sql_storage import Storage
+    from kling_mock.relay.storage.values import VideoRow
+    from kling_sdk import CallbackEvent
 
 T = TypeVar("T")
 
@@ -30,11 +30,11 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class RelayState(NamedTuple):
-    """What outlives a stop of the server, as Kling's tasks do.
+    """The part of the relay that outlives a stop of the server, as Kling's tasks do.
 
     Attributes:
         storage: The rows.
-        random: Where ids come from: a second run must not repeat them.
+        random: The source of ids, which a second run must not repeat.
     """
 
     storage: Storage
@@ -42,12 +42,12 @@ class RelayState(NamedTuple):
 
 
 class RelaySnapshot(NamedTuple):
-    """What a snapshot holds of the relay.
+    """The part of a snapshot that belongs to the relay.
 
     Attributes:
         state: The rows and the source of ids; `None` if the relay was never used.
-        relay: The relay with all that it waits for; `None` if it has not been built.
-        urls: Those of Kling and of the relay, which are in the rows.
+        relay: The relay with everything that it waits for; `None` if it has not been built.
+        urls: The URLs of Kling and of the relay, which are in the rows.
     """
 
     state: RelayState | None
@@ -56,24 +56,17 @@ class RelaySnapshot(NamedTuple):
 
 
 class EmbeddedRelay:
-    """The relay of one server. Its methods may be called from any thread, unless they say more.
+    """The relay of one server. Its methods may be called from any thread unless marked otherwise.
 
     Args:
-        settings: How it works.
+        settings: The settings of the relay.
         emulator: The Kling that it calls.
         thread: The server's thread.
         clock: The server's clock.
-        key_seed: Makes its token and its callback secret.
-        is_seeded: Whether tokens of further users are made from the seed as well; `False`
-            takes random ones.
-        access: Who may call the operator API.
-        host: The address to listen on.
-        tls: With it, https only.
-        certificate: The server's own, with *tls*.
-        callback_hosts: Hosts that callbacks may go to besides this computer.
+        server: The server's settings.
 
     Raises:
-        ValueError: The URL of the database is not one.
+        ValueError: The URL of the database is invalid.
     """
 
     def __init__(
@@ -82,28 +75,30 @@ class EmbeddedRelay:
         emulator: Emulator,
         thread: LoopThread,
         clock: MockClock,
-        *,
-        key_seed: int,
-        is_seeded: bool,
-        access: AccessPolicy,
-        host: str,
-        tls: ssl.SSLContext | None,
-        certificate: ServerCertificate | None,
-        callback_hosts: frozenset[str],
+        server: ServerSettings,
     ) -> None:
         from kling_mock.relay.host import RelayHost
 
+        if settings.database is not None:
+            from kling_mock.relay.storage.connect import is_in_memory
+
+            if is_in_memory(settings.database):  # treated like no database: its rows outlive a stop
+                settings = attrs.evolve(settings, database=None)
         self._settings = settings
         self._emulator = emulator
         self._thread = thread
         self._clock = clock
-        self._key_seed = key_seed
-        self._is_seeded = is_seeded
-        self._access = access
-        self._certificate = certificate
-        self._callback_hosts = callback_hosts
+        self._server = server
         self._state: RelayState | None = None
-        self.host = RelayHost(host, settings.port, tls, self._build, settings.limits, clock)
+        self.host = RelayHost(
+            server.host,
+            settings.port,
+            server.tls,
+            self._build,
+            settings.limits,
+            clock,
+            emulator.findings.note_unexpected,
+        )
         if settings.database is not None:
             self._open_state()  # a wrong URL is reported here
 
@@ -148,7 +143,7 @@ class EmbeddedRelay:
         if self._settings.port:
             self.host.listen()
         if self._settings.database is not None or self._state is not None:
-            await self.host.relay()  # a database that is away is reported; open tasks go on
+            await self.host.relay()  # reports an unreachable database; open tasks continue
 
     def reset(self) -> None:
         """Forget all rows, except those in a database."""
@@ -156,7 +151,7 @@ class EmbeddedRelay:
         self.host.replace()
 
     def snapshot(self) -> RelaySnapshot:
-        """Return what a snapshot holds of the relay.
+        """Return the part of a snapshot that belongs to the relay.
 
         Raises:
             RuntimeError: Its rows are in a database.
@@ -170,11 +165,11 @@ class EmbeddedRelay:
         return RelaySnapshot(self._state, self.host.built, self._urls())
 
     def restore(self, snapshot: RelaySnapshot) -> None:
-        """Become what the relay was when *snapshot* was taken."""
+        """Restore the state that the relay had when *snapshot* was taken."""
         self._state = snapshot.state
         relay = snapshot.relay
         if relay is not None and snapshot.urls != self._urls():
-            # The server has been started again since, on other ports: a new relay takes the rows.
+            # The server was restarted since, on other ports: a new relay takes over the rows.
             relay.stop()
             relay = None
         self.host.replace(relay)
@@ -184,17 +179,17 @@ class EmbeddedRelay:
 
     async def _build(self, url: str) -> Relay:
         from kling_mock.relay.bootstrap import start_relay
-        from kling_mock.server.relay_test_hook import settle_emulated_task
 
+        self._emulator.findings.own_urls.add(f"{url}/")
         state = self._open_state()
         relay = await start_relay(
             state.storage,
             self._clock,
             self._effective_settings(url),
-            self._access,
+            self._server.access,
             state.random,
-            token_bytes=None if self._is_seeded else token_bytes,
-            certificate=self._certificate,
+            token_bytes=None if self._server.is_seeded else token_bytes,
+            certificate=self._server.certificate,
             emulated=True,
         )
         if self._settings.test_callback:
@@ -202,35 +197,61 @@ class EmbeddedRelay:
         return relay
 
     def _effective_settings(self, url: str) -> RelaySettings:
-        """Return the settings with what follows from the server; *url* is the relay's own."""
-        given = self._settings
+        """Return the settings, completed from the server; *url* is the relay's own."""
+        settings = self._settings
         account = self._emulator.world.account
         pair, api_key = account.key_pairs[0], account.api_keys[0].key
         return attrs.evolve(
-            given,
-            public_url=given.public_url or url,
-            callback_hosts=given.callback_hosts | _LOCAL | self._callback_hosts,
-            callback_secret=given.callback_secret or self._random("callbacks").randbytes(32),
+            settings,
+            public_url=settings.public_url or url,
+            callback_hosts=settings.callback_hosts | _LOCAL | self._server.world.callback_hosts,
+            callback_secret=settings.callback_secret or self._random("callbacks").randbytes(32),
             upstream_url=self._emulator.url,
-            # Only the API key opens the interface with the model in the path.
+            # The interface with the model in the path accepts only the API key.
             upstream_key=f"{pair.access_key}|{pair.secret_key}\n{api_key}",
             token=self.token,
-            reads_at_once=1,  # Kling is on the same thread, and so none waits for the other
+            reads_at_once=1,  # more would not help: Kling runs on the same thread
         )
 
     def _open_state(self) -> RelayState:
         if self._settings.database is not None:
-            from kling_mock.storage.connect import connect
+            from kling_mock.relay.storage.connect import connect
 
-            # There may be ids of this seed already.
+            # The database may already contain ids of this seed.
             return RelayState(connect(self._settings.database), SystemRandom())
         if self._state is None:
-            from kling_mock.storage.memory import MemoryStorage
+            from kling_mock.relay.storage.memory import MemoryStorage
 
             random = Random(f"{self._emulator.world.seed}/relay")  # noqa: S311 - repeatable on purpose
             self._state = RelayState(MemoryStorage(), random)
         return self._state
 
     def _random(self, purpose: str) -> Random:
-        # Not the state's seed: the token stays when a reset brings another one.
-        return Random(f"{self._key_seed}/relay {purpose}")  # noqa: S311 - repeatable on purpose
+        # Not the state's seed: the token stays the same when a reset changes that seed.
+        return Random(f"{self._server.key_seed}/relay {purpose}")  # noqa: S311 - repeatable on purpose
+
+
+def settle_emulated_task(world: World, row: VideoRow, event: CallbackEvent) -> bool:
+    """End a task of the emulated Kling with the result of a test's unsigned callback.
+
+    The guide's internal test posts a callback by hand and expects it to count. The relay does
+    not trust it; so the task itself gets this result, and the relay reads it from Kling.
+
+    Returns:
+        Whether the task has ended, so that a poll settles it.
+    """
+    task = world.tasks.peek(world.account, row.kling_task_id or row.task_id)
+    if task is None or task.is_done or not event.task.is_done:
+        return task is not None and task.is_done
+    try:
+        if event.task.is_succeed:
+            for video in event.task.videos[:1]:
+                task.test_video = GivenVideo(
+                    video.id, video.url, f"{video.duration or task.plan.seconds}"
+                )
+            world.complete(task)
+        else:
+            world.fail(task, 5000, event.task.status_msg or None)
+    except IllegalTransitionError:
+        pass  # the task cannot end now
+    return task.is_done

@@ -1,1 +1,1 @@
-"""What the pytest fixtures need, loaded by the first test that uses one."""
+"""Support for the pytest fixtures, loaded by the first test that uses one."""

@@ -14,33 +14,33 @@ from aiohttp import web
 
 from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import HasTaskId, id_of
-from kling_mock.web.listening import bind, url_of
+from kling_mock.kling.journal.findings import RECEIVERS
+from kling_mock.kling.journal.matching import STATUSES
+from kling_mock.web.addresses import bind, url_of
 from kling_mock.web.loop_thread import LoopThread
-from kling_mock.web.values import as_number, as_whole
+from kling_mock.web.values import as_number, as_whole, is_one_of
 
 if TYPE_CHECKING:
     from kling_mock import KlingMock
     from kling_sdk import Task
 
-__all__ = ["KlingReceiver", "ReceivedCallback"]
-
 _HOST: Final = "127.0.0.1"
 _LIMIT: Final = 10.0  # seconds of real time to start or to stop
 _DRAIN: Final = 0.02  # seconds of real time that a reply may take when the receiver stops
-_STEP: Final = 1.0  # seconds of a manual clock, at first, from one look to the next
-_REAL_STEP: Final = 0.02  # seconds of real time, likewise, where a clock runs
-_GROWTH: Final = 0.05  # of the time waited so far, which a manual clock may be moved too far
+_STEP: Final = 1.0  # seconds of a manual clock from one poll to the next, at first
+_REAL_STEP: Final = 0.02  # seconds of real time from one poll to the next, if the clock runs
+_GROWTH: Final = 0.05  # share of the time waited so far by which a manual clock may overshoot
 
 
 class ReceivedCallback(NamedTuple):
-    """One callback that came and is genuine.
+    """A genuine callback that was received.
 
     Attributes:
         task: The task as it was reported.
-        verified: Whether it was signed. Its signature matches; one that does not is refused.
-        answered: The HTTP status that it is answered with.
+        verified: Whether it was signed. A callback whose signature does not match is refused.
+        answered: The HTTP status of its response.
         headers: Its headers, with names in lower case.
-        body: Its bytes.
+        body: The body as bytes.
     """
 
     task: Task
@@ -71,10 +71,10 @@ class KlingReceiver(KnownAttributes):
     in `refused`.
 
     Args:
-        mock: The server whose callbacks come, with its secrets and its clock.
+        mock: The server that sends the callbacks; its secrets and its clock are used.
 
     Attributes:
-        secrets: Secrets that may sign besides those of the server's accounts: `whsec_...`.
+        secrets: Accepted secrets, in addition to those of the server's accounts: `whsec_...`.
     """
 
     secrets: Final[list[str]]
@@ -97,8 +97,8 @@ class KlingReceiver(KnownAttributes):
         """Listen on a free port.
 
         Raises:
-            OSError: There is none.
-            RuntimeError: It runs already.
+            OSError: There is no free port.
+            RuntimeError: The receiver is already running.
         """
         if self._thread.running:
             raise RuntimeError("This KlingReceiver runs already.")
@@ -106,6 +106,7 @@ class KlingReceiver(KnownAttributes):
         try:
             self._thread.start()
             self._port = bound.getsockname()[1]
+            RECEIVERS.add(self._port)
 
             async def listen() -> None:
                 self._http = web.Server(self._receive)
@@ -120,7 +121,7 @@ class KlingReceiver(KnownAttributes):
         return self
 
     def stop(self) -> None:
-        """End its connections and its thread; what it has received can still be read."""
+        """End its connections and its thread; the received callbacks can still be read."""
 
         async def close() -> None:
             if self._listening is not None:
@@ -129,6 +130,7 @@ class KlingReceiver(KnownAttributes):
                 await self._http.shutdown(_DRAIN)
 
         self._thread.stop(close, _LIMIT)
+        RECEIVERS.discard(self._port)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -148,10 +150,10 @@ class KlingReceiver(KnownAttributes):
 
     @property
     def url(self) -> str:
-        """Where it listens; any path below it is as good.
+        """Its URL; every path below it is accepted.
 
         Raises:
-            RuntimeError: It does not run.
+            RuntimeError: The receiver is not running.
         """
         if not self._thread.running:
             raise self._thread.refusal()
@@ -159,34 +161,34 @@ class KlingReceiver(KnownAttributes):
 
     @property
     def received(self) -> tuple[ReceivedCallback, ...]:
-        """What came and is genuine, in the order of arrival, repeats included."""
+        """The genuine callbacks, in the order of arrival, including repeats."""
         return tuple(self._received)
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """Why the others were answered 400, each in one line."""
+        """The reasons why other callbacks were answered 400, one line each."""
         return tuple(self._refused)
 
     def of(self, task: str | HasTaskId) -> list[ReceivedCallback]:
-        """Return what came about one task.
+        """Return the callbacks about one task.
 
         Args:
             task: A task, or its task id.
         """
         task_id = id_of(task)
-        return [one for one in self.received if one.task.task_id == task_id]
+        return [callback for callback in self.received if callback.task.task_id == task_id]
 
     def answer(self, status: int = 200, *, seconds: float = 0.0, times: int = 1) -> None:
-        """Answer the next callbacks in another way; several calls count one after the other.
+        """Answer the next callbacks in another way; several calls take effect one after the other.
 
         Args:
             status: The HTTP status, from 200.
-            seconds: Real time until the answer. The emulated Kling gives up after
+            seconds: Real time until the response. The emulated Kling gives up after
                 `mock.callbacks.timeout`.
-            times: How many callbacks are answered so.
+            times: How many callbacks are answered in this way.
 
         Raises:
-            ValueError: One is out of range.
+            ValueError: An argument is out of range.
         """
         answer = _Answer(as_whole("status", status, 200, 599), as_number("seconds", seconds))
         self._answers += [answer] * as_whole("times", times, 1)
@@ -194,10 +196,10 @@ class KlingReceiver(KnownAttributes):
     def wait_for(
         self, task: str | HasTaskId, status: str | None = None, *, timeout: float = 7200.0
     ) -> ReceivedCallback:
-        """Return the first callback about *task* that was answered 2xx and says what is wanted.
+        """Return the first callback about *task* that was answered 2xx and has the given status.
 
-        While it waits, a manual clock moves as it does for a client's `wait`, in steps of a
-        second, later of a twentieth of the time waited.
+        While this method waits, a manual clock moves as it does for a client's `wait`: in steps of
+        a second, later of a twentieth of the time waited.
 
         Args:
             task: A task, or its task id.
@@ -205,7 +207,8 @@ class KlingReceiver(KnownAttributes):
             timeout: Seconds of the mock's clock.
 
         Raises:
-            AssertionError: None came in time; the text says what came instead.
+            AssertionError: No such callback came in time; the text says what came instead.
+            ValueError: There is no such status.
         """
         clock = self._mock.clock
         with clock.call():
@@ -213,7 +216,7 @@ class KlingReceiver(KnownAttributes):
                 self._came.clear()
                 if self._find(task, status) is None:
                     clock.sleep(pause, None if clock.speed is None else self._came)
-        return self._found(task, status, timeout)
+        return self._require(task, status, timeout)
 
     async def await_for(
         self,
@@ -227,10 +230,13 @@ class KlingReceiver(KnownAttributes):
         with clock.call():
             for pause in self._looks(task, status, timeout):
                 await clock.asleep(pause)
-        return self._found(task, status, timeout)
+        return self._require(task, status, timeout)
 
     def _looks(self, task: str | HasTaskId, status: str | None, timeout: float) -> Generator[float]:
-        """Yield the pauses of a wait, until what is wanted is there or the time is over."""
+        """Yield the pauses of a wait, until the callback has come or the time is over."""
+        if status is not None and not is_one_of(status, STATUSES):
+            known = ", ".join(STATUSES)
+            raise ValueError(f"status: must be one of {known} or None; got {status!r}")
         clock, seconds = self._mock.clock, as_number("timeout", timeout)
         began = clock.monotonic()
         while self._find(task, status) is None and (
@@ -241,20 +247,24 @@ class KlingReceiver(KnownAttributes):
             yield min(left, step)
 
     def _find(self, task: str | HasTaskId, status: str | None) -> ReceivedCallback | None:
-        for one in self.of(task):
-            wanted = one.task.is_done if status is None else one.task.status == status
-            if wanted and 200 <= one.answered < 300:
-                return one
+        for callback in self.of(task):
+            is_match = callback.task.is_done if status is None else callback.task.status == status
+            if is_match and 200 <= callback.answered < 300:
+                return callback
         return None
 
-    def _found(self, task: str | HasTaskId, status: str | None, timeout: float) -> ReceivedCallback:
-        found = self._find(task, status)
-        if found is not None:
-            return found
-        came = [f"{one.task.status} (answered {one.answered})" for one in self.of(task)]
+    def _require(
+        self, task: str | HasTaskId, status: str | None, timeout: float
+    ) -> ReceivedCallback:
+        match = self._find(task, status)
+        if match is not None:
+            return match
+        came = [
+            f"{callback.task.status} (answered {callback.answered})" for callback in self.of(task)
+        ]
         text = (
             f"No callback about task {id_of(task)} said {status or 'succeed or failed'!r} within "
-            f"{timeout:g} s of the clock. Of this task came: {', '.join(came) or 'nothing'}."
+            f"{timeout:g} s of the clock. Callbacks of this task: {', '.join(came) or 'none'}."
         )
         if self._refused:
             text += f" {len(self._refused)} were refused, the last one since {self._refused[-1]}."
@@ -275,14 +285,14 @@ class KlingReceiver(KnownAttributes):
         answer = self._answers.pop(0) if self._answers else _Answer(200, 0.0)
         self._received.append(ReceivedCallback(task, verified, answer.status, headers, body))
         self._came.set()
-        with contextlib.suppress(asyncio.CancelledError):  # it stops: no answer comes
+        with contextlib.suppress(asyncio.CancelledError):  # the receiver stops without a response
             await asyncio.sleep(answer.seconds)
         return web.Response(status=answer.status)
 
     def _verified(self, body: bytes, headers: Mapping[str, str]) -> tuple[Task, bool]:
         from kling_sdk import CallbackVerificationError, parse_callback  # as above
 
-        if "webhook-signature" not in headers:  # of an account without a secret
+        if "webhook-signature" not in headers:  # sent by an account without a secret
             return parse_callback(body, verify=False).task, False
         mock = self._mock
         secrets = [*self.secrets]

@@ -1,4 +1,4 @@
-"""A recorded session that a test runs against, and what the marker says of it."""
+"""A recorded session that a test runs against, and its pytest marker."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     from kling_sdk import AsyncKling, Kling
 
-__all__ = ["RecordedKling", "recorded_of"]
-
-_KEY: Final = "recorded-session"  # any key is taken
+_KEY: Final = "recorded-session"  # any key is accepted
 _USAGE: Final = (
     "@pytest.mark.kling_recording: must have the file of a session, relative to the test's own "
     "folder, and may have strict=False: kling_recording('session.jsonl', strict=True); got {}"
+)
+_UNPLAYED: Final = (
+    "the test has made none of the recorded requests: is its client wired to kling_recorded? If "
+    "this is on purpose: @pytest.mark.kling_recording(file, strict=False)"
 )
 
 
@@ -37,12 +39,12 @@ class RecordedKling:
         file: The session, as `kling-mock record` writes it.
 
     Attributes:
-        clock: The time of the clients made here; it begins when the session did, and moves while
-            all of them sleep, so that waiting takes no time.
+        clock: The time of the clients made here. It starts when the session started, and moves
+            while all of them sleep, so that waiting takes no real time.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is no recorded session; the text names the line.
+        ValueError: It is not a recorded session; the text names the line.
     """
 
     clock: Final[ManualClock]
@@ -65,6 +67,26 @@ class RecordedKling:
     def unrecorded(self) -> tuple[str, ...]:
         """The requests that were not recorded, each with the nearest one that was."""
         return self._player.unrecorded
+
+    @property
+    def unplayed(self) -> tuple[str, ...]:
+        """The recorded requests not made so far; one of several equal queries is enough."""
+        return self._player.unplayed
+
+    @property
+    def has_played(self) -> bool:
+        """Whether any recorded request was made."""
+        return self._player.has_played
+
+    def assert_all_played(self) -> None:
+        """Check that every recorded request was made; one of several equal queries is enough.
+
+        Raises:
+            AssertionError: A request was not made; the text names it by its line in the file.
+        """
+        __tracebackhide__ = True
+        if self.unplayed:
+            raise AssertionError("\n  ".join(["recorded, and not played back:", *self.unplayed]))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -104,7 +126,7 @@ class RecordedKling:
         return self
 
     def stop(self) -> None:
-        """Stop the server; harmless if it does not run."""
+        """Stop the server; do nothing if it is not running."""
         self._player.stop()
 
     def __enter__(self) -> Self:
@@ -116,14 +138,14 @@ class RecordedKling:
 
 @contextmanager
 def recorded_of(item: pytest.Item) -> Generator[RecordedKling]:
-    """Run the session of a test's marker; fail the test if it asks for what was not recorded."""
+    """Run the session of a test's marker; fail the test if it makes unrecorded requests."""
     import pytest
 
     marker = item.get_closest_marker("kling_recording")
-    given = ((), {}) if marker is None else (marker.args, marker.kwargs)
-    (*files, strict) = (*given[0], given[1].get("strict", True))
+    arguments = ((), {}) if marker is None else (marker.args, marker.kwargs)
+    (*files, strict) = (*arguments[0], arguments[1].get("strict", True))
     right = len(files) == 1 and isinstance(files[0], str | Path) and isinstance(strict, bool)
-    if not right or set(given[1]) - {"strict"}:
+    if not right or set(arguments[1]) - {"strict"}:
         got = "no marker" if marker is None else f"{marker.args} {marker.kwargs}"
         pytest.fail(_USAGE.format(got), pytrace=False)
     try:
@@ -133,5 +155,7 @@ def recorded_of(item: pytest.Item) -> Generator[RecordedKling]:
     with recorded:
         yield recorded
         if strict and recorded.unrecorded:
-            lines = "\n".join(f"  {one}" for one in recorded.unrecorded)
+            lines = "\n".join(f"  {request}" for request in recorded.unrecorded)
             pytest.fail(f"requests that were not recorded:\n{lines}", pytrace=False)
+        if strict and not recorded.has_played:
+            pytest.fail(_UNPLAYED, pytrace=False)

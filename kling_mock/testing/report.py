@@ -1,19 +1,16 @@
-"""The sections on an emulated Kling in the report of a failed test.
+"""The sections about an emulated Kling in the report of a failed test.
 
-No bodies and no queries: prompts and signed URLs do not belong in the log of a CI run.
+They leave out bodies and queries: prompts and signed URLs do not belong in the log of a CI run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kling_mock.journal.forgotten import describe
-from kling_mock.journal.journal import Journal
 from kling_mock.kling.callbacks.log import Delivery
-from kling_mock.kling.faults.matching import Fault
+from kling_mock.kling.journal.forgotten import describe
+from kling_mock.kling.journal.journal import Journal
 from kling_mock.web.addresses import shown_url
-
-__all__ = ["sections"]
 
 _URL_SHOWN = 150  # characters
 
@@ -26,24 +23,23 @@ def sections(
     deliveries: Sequence[Delivery],
     lines: int,
     clock: Sequence[str] = (),
-    unused: Sequence[Fault] = (),
+    unused: Sequence[str] = (),
 ) -> list[Section]:
     """Return the sections of a report, each with its title.
 
     Args:
-        name: Which server it is.
+        name: The name of the server.
         journal: Its journal.
         deliveries: Its deliveries.
-        lines: How many lines the sections of calls and callbacks have, at most.
-        clock: What held its clock up.
-        unused: Its faults that happened to nothing.
+        lines: Maximum number of lines in the sections of calls and callbacks.
+        clock: What delayed its clock.
+        unused: Its faults and rules that never applied.
     """
-    made: list[Section] = []
+    report: list[Section] = []
     if clock:
-        made.append((f"{name}: what held the clock up", "\n".join(clock)))
+        report.append((f"{name}: what held the clock up", "\n".join(clock)))
     if unused:
-        text = "\n".join(f"{fault}: matched {fault.seen}" for fault in unused)
-        made.append((f"{name}: faults that never happened", text))
+        report.append((f"{name}: faults that never happened", "\n".join(unused)))
     calls = journal.tail(lines)
     if calls:
         downloads = journal.downloads_total
@@ -54,13 +50,13 @@ def sections(
             title += f", {journal.forgotten} of them forgotten"
             kinds = describe(dict(journal.forgotten_kinds), lines)
             calls.insert(0, f"forgotten: {kinds}")
-        made.append((title, "\n".join(calls)))
-    shown = deliveries[-lines:] if lines else ()
-    if shown:
+        report.append((title, "\n".join(calls)))
+    latest = deliveries[-lines:] if lines else ()
+    if latest:
         start = journal[0].at if len(journal) else deliveries[0].at
-        text = "\n".join(_line(delivery, start) for delivery in shown)
-        made.append((f"{name}: {_many(len(deliveries), 'callback')}", text))
-    return made
+        text = "\n".join(_line(delivery, start) for delivery in latest)
+        report.append((f"{name}: {_many(len(deliveries), 'callback')}", text))
+    return report
 
 
 def _many(number: int, what: str) -> str:

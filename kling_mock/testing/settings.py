@@ -6,31 +6,34 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
-from kling_mock.journal.notes import IgnoredFields, NoteKind, NotePolicy
+from kling_mock.kling.journal.notes import IgnoredFields, NoteKind, NotePolicy
+from kling_mock.web.values import is_one_of
 
-__all__ = ["PluginSettings", "of_ini", "with_marker"]
-
+Undelivered = Literal["answered", "fail", "report"]
 _CLOCKS: Final = "'manual', 'real' or a speed such as 60"
 
 
 @dataclass(frozen=True, slots=True)
 class PluginSettings:
-    """How the emulated Kling of a test is.
+    """The settings of the emulated Kling of a test.
 
     Attributes:
         clock: `manual`, `real` or a speed.
-        seed: What ids, times and chances are made from; `None` is the test's name.
+        seed: The seed of ids, times and chances; `None` derives it from the test's name.
         strict: Whether an unexpected call fails the test.
-        faults: What goes wrong from the beginning, as a JSON profile; "" is nothing.
-        lines: How many lines of calls the report of a failed test has, at most.
+        faults: The faults from the beginning, as a JSON profile, or "".
+        lines: Maximum number of lines of calls in the report of a failed test.
         journal_size: How many requests the journal keeps.
-        ignored_fields: What becomes of keys in a body that the real service ignores: `note` or
+        ignored_fields: The treatment of keys in a body that the real service ignores: `note` or
             `refuse`.
         unexpected_notes: The kinds of notes that make a call unexpected.
-        unused_faults: What a fault does that happened to nothing: `report` shows it in the report
-            of a test that fails, `fail` fails the test.
+        unused_faults: The effect of a fault or rule that never applied: `report` shows it in the
+            report of a test that fails and at the end of a run, `fail` fails the test.
+        undelivered: The effect of callbacks that were not taken: `answered` fails the test if the
+            receiver was its own or answered something other than 2xx, `fail` fails it in any
+            case, `report` shows them, as above.
     """
 
     clock: Literal["manual", "real"] | float = "manual"
@@ -40,6 +43,7 @@ class PluginSettings:
     lines: int = 20
     journal_size: int = 2000
     unused_faults: Literal["report", "fail"] = "report"
+    undelivered: Undelivered = "answered"
     ignored_fields: IgnoredFields = "note"
     unexpected_notes: tuple[NoteKind, ...] = ("unknown",)
 
@@ -51,7 +55,7 @@ def of_ini(get: Callable[[str], Any]) -> PluginSettings:
         get: Returns the value of an option.
 
     Raises:
-        ValueError: One is out of range.
+        ValueError: An option is out of range.
     """
     clock, seed = get("kling_mock_clock"), get("kling_mock_seed")
     lines, size = get("kling_mock_journal_lines"), get("kling_mock_journal_size")
@@ -63,6 +67,7 @@ def of_ini(get: Callable[[str], Any]) -> PluginSettings:
             lines=_lines(_number(int, lines)),
             journal_size=_journal_size(_number(int, size)),
             unused_faults=_unused_faults(get("kling_mock_unused_faults")),
+            undelivered=_undelivered(get("kling_mock_undelivered")),
             ignored_fields=_ignored_fields(get("kling_mock_ignored_fields")),
             unexpected_notes=_unexpected_notes(get("kling_mock_unexpected_notes").split()),
         )
@@ -73,15 +78,15 @@ def of_ini(get: Callable[[str], Any]) -> PluginSettings:
 def with_marker(
     settings: PluginSettings, positional: Sequence[Any], named: Mapping[str, Any]
 ) -> PluginSettings:
-    """Return *settings* with what one marker changes.
+    """Return *settings* with the changes of one marker.
 
     Args:
-        settings: Those to change.
-        positional: The marker's positional arguments; there have to be none.
+        settings: The settings to change.
+        positional: The marker's positional arguments, which are not allowed.
         named: Its keyword arguments.
 
     Raises:
-        ValueError: One is out of range.
+        ValueError: An argument is out of range.
     """
     if positional:
         known = ", ".join(_READ)
@@ -99,64 +104,71 @@ def _number(kind: Callable[[str], Any], text: str) -> Any:
         return text
 
 
-def _clock(given: Any) -> Any:
-    speed = isinstance(given, int | float) and not isinstance(given, bool)
-    if given not in {"manual", "real"} and not (speed and 0 < given < math.inf):
-        raise ValueError(f"clock: must be {_CLOCKS}; got {given!r}")
-    return given
+def _clock(clock: Any) -> Any:
+    speed = isinstance(clock, int | float) and not isinstance(clock, bool)
+    if clock not in {"manual", "real"} and not (speed and 0 < clock < math.inf):
+        raise ValueError(f"clock: must be {_CLOCKS}; got {clock!r}")
+    return clock
 
 
-def _seed(given: Any) -> int | None:
-    if given is not None and type(given) is not int:
-        raise ValueError(f"seed: must be a whole number, got {given!r}")
-    return given
+def _seed(seed: Any) -> int | None:
+    if seed is not None and type(seed) is not int:
+        raise ValueError(f"seed: must be a whole number, got {seed!r}")
+    return seed
 
 
-def _strict(given: Any) -> bool:
-    if not isinstance(given, bool):
-        text = f"strict: must be True or False, got {given!r}"
+def _strict(strict: Any) -> bool:
+    if not isinstance(strict, bool):
+        text = f"strict: must be True or False, got {strict!r}"
         raise ValueError(text)  # noqa: TRY004 - one type for all
-    return given
+    return strict
 
 
-def _lines(given: Any) -> int:
-    if type(given) is not int or given < 0:
-        raise ValueError(f"journal_lines: must be a whole number of 0 or more, got {given!r}")
-    return given
+def _lines(lines: Any) -> int:
+    if type(lines) is not int or lines < 0:
+        raise ValueError(f"journal_lines: must be a whole number of 0 or more, got {lines!r}")
+    return lines
 
 
-def _journal_size(given: Any) -> int:
-    if type(given) is not int or given < 1:
-        raise ValueError(f"journal_size: must be a whole number of 1 or more, got {given!r}")
-    return given
+def _journal_size(size: Any) -> int:
+    if type(size) is not int or size < 1:
+        raise ValueError(f"journal_size: must be a whole number of 1 or more, got {size!r}")
+    return size
 
 
-def _unused_faults(given: Any) -> Literal["report", "fail"]:
-    if given == "report":
+def _unused_faults(unused_faults: Any) -> Literal["report", "fail"]:
+    if unused_faults == "report":
         return "report"
-    if given == "fail":
+    if unused_faults == "fail":
         return "fail"
-    raise ValueError(f"unused_faults: must be 'report' or 'fail', got {given!r}")
+    raise ValueError(f"unused_faults: must be 'report' or 'fail', got {unused_faults!r}")
 
 
-def _ignored_fields(given: Any) -> Any:
-    NotePolicy.of(given, ())
-    return given
+def _undelivered(value: Any) -> Undelivered:
+    if not is_one_of(value, get_args(Undelivered)):
+        raise ValueError(f"undelivered: must be 'answered', 'fail' or 'report', got {value!r}")
+    setting: Undelivered = value
+    return setting
 
 
-def _unexpected_notes(given: Any) -> Any:
-    NotePolicy.of("note", given)
-    return (given,) if isinstance(given, str) else tuple(given)
+def _ignored_fields(ignored_fields: Any) -> Any:
+    NotePolicy.of(ignored_fields, ())
+    return ignored_fields
 
 
-def _faults(given: Any) -> str:
+def _unexpected_notes(unexpected_notes: Any) -> Any:
+    NotePolicy.of("note", unexpected_notes)
+    return (unexpected_notes,) if isinstance(unexpected_notes, str) else tuple(unexpected_notes)
+
+
+def _faults(faults: Any) -> str:
     """Return faults as a profile: each is a kind, or a mapping as in a profile."""
-    from kling_mock.kling.faults.declaring import read_profile  # few tests have any
+    from kling_mock.kling.faults.declaring import read_profile  # rarely needed
 
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        text = f"faults: must be a list of kinds or mappings, got {given!r}"
+    if isinstance(faults, str | Mapping) or not isinstance(faults, Iterable):
+        text = f"faults: must be a list of kinds or mappings, got {faults!r}"
         raise ValueError(text)  # noqa: TRY004 - one type for all
-    rows = [{"kind": row} if isinstance(row, str) else row for row in given]
+    rows = [{"kind": row} if isinstance(row, str) else row for row in faults]
     try:
         profile = json.dumps(rows)
         read_profile(profile)
@@ -172,6 +184,7 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "faults": _faults,
     "journal_size": _journal_size,
     "unused_faults": _unused_faults,
+    "undelivered": _undelivered,
     "ignored_fields": _ignored_fields,
     "unexpected_notes": _unexpected_notes,
 }

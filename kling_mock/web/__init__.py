@@ -1,1 +1,1 @@
-"""Plumbing that every server of this package shares: connections, replies, schemas, OpenAPI."""
+"""Plumbing shared by all servers of this package: connections, replies, schemas, OpenAPI."""

@@ -1,8 +1,8 @@
-"""Reading the body of a request within a limit, which also holds for what it inflates to.
+"""Reading of request bodies within a limit, which applies to the inflated body too.
 
-aiohttp would inflate a body as it comes, read or not, and a few hundred kilobytes can inflate to
-hundreds of megabytes. Here a body is inflated only when somebody reads it, in small steps, and
-others get their turn between two of them.
+aiohttp would inflate a body as it arrives, read or not, and a few hundred kilobytes can inflate to
+hundreds of megabytes. Here a body is inflated only when a handler reads it, in small steps, and
+other requests get their turn between two steps.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from typing import Any, Final
 
 from aiohttp import web
 
-__all__ = ["STEP", "BodyEncodingError", "BodyTooLargeError", "Inflater", "read_body"]
-
 STEP: Final = 256 * 1024  # bytes that are inflated at a time, in about a millisecond
 _MEMBERS: Final = 100  # gzip files that one body may consist of
 _INFLATED: Final = frozenset({"gzip", "deflate"})
@@ -24,7 +22,7 @@ _NOT_INFLATED: Final = frozenset({"br", "zstd"})  # aiohttp knows them, given mo
 
 
 class BodyTooLargeError(ValueError):
-    """The body is larger than it may be, or announced to be."""
+    """The body is larger than it may be, or its announced size is."""
 
 
 class BodyEncodingError(ValueError):
@@ -41,15 +39,14 @@ async def read_body(
     """Return the body of *request*, inflated if it is compressed.
 
     Args:
-        request: The request.
-        inflate: Whether it is inflated; else it is as it came.
-        most: Bytes that the body may have, as it comes and inflated. No more are kept, and none
-            are asked for or read if more are announced.
-        on_size: Called with the bytes that are kept so far, each time that some have come; what
-            it raises ends the reading.
+        inflate: Whether it is inflated; otherwise it is returned as it was sent.
+        most: The maximum size in bytes, as sent and inflated. No more bytes are kept, and if more
+            are announced, none are requested or read.
+        on_size: Called with the number of bytes kept so far, each time that some have arrived; an
+            exception that it raises ends the reading.
 
     Raises:
-        BodyTooLargeError: It has more.
+        BodyTooLargeError: It is larger than *most*.
         BodyEncodingError: It is not encoded as its headers declare, or in an unknown way.
         BodyTimeoutError: It did not come in time.
         ConnectionError: The client has gone.
@@ -58,8 +55,8 @@ async def read_body(
     headers = request.headers
     coding = headers.get("Content-Encoding") if inflate else None
     if content.is_eof() and content.exception() is None:
-        # The whole body came with the head, as small ones do: `read` would cost as much again
-        # as all that is done with it.
+        # The whole body came with the head, as small bodies do: `read` would double the cost of
+        # handling it.
         whole = content.read_nowait()
         if len(whole) > most:
             raise BodyTooLargeError
@@ -68,7 +65,7 @@ async def read_body(
         raise BodyTooLargeError
     if headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # or aiohttp would think that the reply has begun
+        request.writer.output_size = 0  # or aiohttp would think that the reply has started
     try:
         return await _joined(content.iter_any(), coding or "", most, on_size)
     except web.RequestPayloadError:
@@ -81,10 +78,10 @@ async def _joined(
     most: int,
     on_size: Callable[[int], None] | None,
 ) -> bytes:
-    """Return *chunks* as one, inflated as *coding* says.
+    """Return the joined *chunks*, inflated as *coding* says.
 
     Raises:
-        BodyTooLargeError: They come to more than *most* bytes.
+        BodyTooLargeError: They add up to more than *most* bytes.
         BodyEncodingError: They cannot be inflated.
     """
     coding = coding.strip().lower()
@@ -92,8 +89,8 @@ async def _joined(
         raise BodyEncodingError
     inflater = Inflater(coding) if coding in _INFLATED else None
     size = 0
-    # It hands its bytes out without a copy. It is closed whatever happens: an error of aiohttp's
-    # reader keeps this frame until a garbage collection.
+    # The buffer hands its bytes out without a copy. It is closed whatever happens: an error of
+    # aiohttp's reader keeps this frame alive until a garbage collection.
     with io.BytesIO() as body:
         async for chunk in chunks:
             for piece in (chunk,) if inflater is None else inflater.feed(chunk):
@@ -104,7 +101,7 @@ async def _joined(
                     on_size(size)
                 body.write(piece)
                 if inflater is not None and len(piece) == STEP:
-                    await asyncio.sleep(0)  # others get their turn
+                    await asyncio.sleep(0)  # other requests get their turn
         if inflater is not None:
             inflater.end()
         return body.getvalue()
@@ -147,7 +144,7 @@ class Inflater:
         """Check that nothing is missing.
 
         Raises:
-            BodyEncodingError: Something is.
+            BodyEncodingError: The body is incomplete.
         """
         if self._decoder is not None and not self._decoder.eof:
             raise BodyEncodingError
@@ -158,5 +155,5 @@ class Inflater:
             raise BodyEncodingError
         if self._coding == "gzip":
             return zlib.decompressobj(zlib.MAX_WBITS + 16)
-        has_header = chunk[0] & 0xF == zlib.DEFLATED  # RFC 1950; some clients leave it out
+        has_header = chunk[0] & 0xF == zlib.DEFLATED  # RFC 1950; some clients omit it
         return zlib.decompressobj(zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)

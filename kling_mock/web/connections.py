@@ -1,8 +1,8 @@
-"""Accepting connections within limits: one listening address of the emulator or the relay.
+"""Connections within limits, for one listening address of the emulator or the relay.
 
 aiohttp limits neither the time of headers and bodies nor the number of connections, and asyncio's
-own accepting repeats itself without end when the process has no file descriptor left. Nothing is
-done per request here: every connection is looked at about once a second.
+own accept loop spins without end when the process runs out of file descriptors. Nothing is done
+per request here: every connection is checked about once a second.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
 
 from kling_mock.web.limits import Limits, Phase, Seen, overdue, room_rank
 
-__all__ = ["BodyTimeoutError", "Connection", "Listener"]
-
-_BURST: Final = 16  # connections that are accepted before others get their turn
-_TURNS: Final = 4  # of the loop, until an accepted connection has read what it was sent
+_BURST: Final = 16  # connections that are accepted before other tasks get their turn
+_TURNS: Final = 4  # turns of the loop until an accepted connection has read what it was sent
 _RETRY: Final = 1.0  # seconds to the next attempt when the process has no descriptor left
 _REPORT: Final = 60.0  # seconds between two warnings about connections that were closed
-_ROOM: Final = 10  # part of the connections that makes room at once: one in so many
-_NO_ROOM: Final = 0.05  # seconds in which nothing is looked for again after nothing was found
+_ROOM: Final = 10  # one connection in so many is closed at a time to make room
+_NO_ROOM: Final = 0.05  # seconds until the next search for room after one that found none
 _HANDSHAKE: Final = 0.1  # seconds that a TLS handshake gets when the listener is closed
 _GRACE: Final = 5.0  # seconds that a handler gets to answer that a body was too slow
 
@@ -41,33 +41,35 @@ class BodyTimeoutError(TimeoutError):
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's connection, of a `Listener`; the only class that looks into aiohttp's own state."""
+    """A `Listener`'s aiohttp connection; no other class reads aiohttp's private state."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_below_tls", "_open")
 
     def __init__(self, server: web.Server, open_: dict[Connection, Seen]) -> None:
         no_access_log: Any = None  # aiohttp takes it; its annotation does not say so
         loop = asyncio.get_running_loop()
-        # Who reads a body inflates it: see `kling_mock.web.bodies`.
+        # A body is inflated by its reader: see `kling_mock.web.bodies`.
         super().__init__(server, loop=loop, access_log=no_access_log, auto_decompress=False)
         self._open = open_
+        self._below_tls: asyncio.Transport | None = None
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Count no longer."""
+        """Stop counting the connection."""
         self._open.pop(self, None)
+        self._below_tls = None
         super().connection_lost(exc)
 
     def look(self) -> tuple[Phase, int, int]:
-        """Return what it is doing, the number of its request, and its bytes as in `Seen`."""
+        """Return its phase, the number of its request, and its bytes as in `Seen`."""
         transport = self.transport
         unsent = 0 if transport is None else transport.get_write_buffer_size()
         request = self._current_request
         at_work = request is not None or self._messages or self._request_in_progress
-        if unsent and (self._paused or not at_work):  # closing would cut the answer off
+        if unsent and (self._paused or not at_work):  # closing would truncate the response
             return Phase.SENDING, self._request_count, unsent
         if request is not None:
             content = request.content
-            # A handler that does not read holds the client up, not the other way round.
+            # A handler that does not read delays the client, not the other way round.
             if content.is_eof() or self._reading_paused:
                 return Phase.ANSWERING, self._request_count, 0
             return Phase.BODY, self._request_count, content.total_bytes
@@ -80,29 +82,44 @@ class Connection(web.RequestHandler):
         return (Phase.IDLE if self._request_count else Phase.NEW), self._request_count, 0
 
     def end_body(self) -> None:
-        """Let the handler's reading of the body fail, so that it can answer."""
+        """Make the handler's read of the body fail, so that the handler can reply."""
         request = self._current_request
         if request is not None and request.content.exception() is None:
             request.content.set_exception(BodyTimeoutError())
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport under TLS: a TLS transport that was closed twice aborts nothing."""
+        super().connection_made(transport)
+        tls = getattr(transport, "_ssl_protocol", None)  # which has no public name
+        self._below_tls = getattr(tls, "_transport", None)
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's
+        """End the connection, even if a TLS client does not announce its end.
+
+        TLS waits half a minute for that announcement, and the loop has ended by then.
+        """
+        await super().shutdown(timeout)
+        if self._below_tls is not None:
+            self._below_tls.abort()
+
     def drop(self) -> None:
-        """Close the connection without waiting for what is not sent yet."""
+        """Close the connection without waiting for unsent bytes."""
         if self.transport is not None:
             self.transport.abort()
 
 
 class Listener:
-    """Accepts connections on one socket, and ends those that are over a limit.
+    """A listener that accepts connections on one socket, and ends those that are over a limit.
 
     Only its loop's thread may use it.
 
     Args:
         bound: A listening socket.
         make: Makes the protocol of a connection, given the table of those that are open.
-        limits: What they may take.
-        tls: With it, https only.
-        log: Where it is reported that connections were closed.
-        name: What a report begins with, such as `kling relay`.
+        limits: The limits of the connections.
+        tls: The TLS context; with one, the listener serves https only.
+        log: The log for reports of closed connections.
+        name: The first words of a report, such as `kling relay`.
     """
 
     def __init__(
@@ -134,11 +151,11 @@ class Listener:
         self._accepting = self._loop.create_task(self._accept())
 
     async def close(self) -> None:
-        """Accept no more connections; those that are open are left to aiohttp."""
+        """Stop accepting connections; those that are open are left to aiohttp."""
         self._closing = True
-        with contextlib.suppress(NotImplementedError):  # of loops that have no readers
+        with contextlib.suppress(NotImplementedError):  # a loop without readers
             self._loop.remove_reader(self._bound)
-        await asyncio.sleep(0)  # for a connection that has been accepted this very moment
+        await asyncio.sleep(0)  # for a connection that was accepted at this moment
         self._accepting.cancel()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -163,7 +180,7 @@ class Listener:
             except ConnectionError:
                 continue  # the client has gone already
             except OSError:
-                # No descriptor or no memory left: others may be closed meanwhile.
+                # No descriptor or memory is left: other connections may be closed meanwhile.
                 self._no_descriptor = True
                 self._make_room()
                 self._report()
@@ -186,7 +203,7 @@ class Listener:
             self._report()
             if not has_room:
                 return
-        # Counted from here on, not from the end of a TLS handshake.
+        # It counts from here on, not from the end of a TLS handshake.
         protocol = self._make(self._open)
         self._open[protocol] = Seen(Phase.NEW, 0, self._loop.time())
         if self._sweeper is None:
@@ -194,14 +211,14 @@ class Listener:
         task = self._loop.create_task(self._begin(protocol, connection))
         self._beginning[protocol] = task
 
-        def begun(task: asyncio.Task[None]) -> None:
+        def on_ready(task: asyncio.Task[None]) -> None:
             del self._beginning[protocol]
-            if protocol.transport is None:  # no TLS, or not in time; the client sees no more
+            if protocol.transport is None:  # no TLS, or not in time; the client gets no reason
                 self._open.pop(protocol, None)
-            if task.cancelled():  # maybe before it began
+            if task.cancelled():  # maybe before it started
                 connection.close()
 
-        task.add_done_callback(begun)
+        task.add_done_callback(on_ready)
 
     async def _begin(self, protocol: Connection, connection: socket.socket) -> None:
         handshake = self._limits.header_seconds if self._tls else None
@@ -215,7 +232,7 @@ class Listener:
     # ------------------------------------------------------------ limits
 
     def _look(self) -> float:
-        """Look at every connection; return the present."""
+        """Check every connection; return the present."""
         now = self._loop.time()
         for protocol, seen in self._open.items():
             self._open[protocol] = seen.next(*protocol.look(), now)
@@ -239,7 +256,7 @@ class Listener:
     def _make_room(self) -> bool:
         """Close connections that wait for their client; return whether there were any."""
         if self._loop.time() < self._no_room_until:
-            return False  # a flood would have every connection looked at for each new one
+            return False  # in a flood, each new connection would cause a check of all others
         now = self._look()
         open_ = self._open.items()
         ranks = ((room_rank(seen, now, self._limits), protocol) for protocol, seen in open_)
@@ -260,7 +277,7 @@ class Listener:
         protocol.drop()
 
     def _report(self) -> None:
-        """Report what was closed against the client's will, at most once a minute."""
+        """Report connections that were closed against the client's will, at most once a minute."""
         now = self._loop.time()
         refused, room = self._closed["refused"], self._closed["made room"]
         if now < self._reported + _REPORT or not (refused or room or self._no_descriptor):
@@ -278,3 +295,14 @@ class Listener:
         self._reported = now
         self._no_descriptor = False
         self._closed.clear()
+
+
+def make_request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: web.RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.BaseRequest:
+    """Make aiohttp's request object; the handlers enforce the limits of bodies."""
+    return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["TYPES", "ApiError"]
-
 # HTTP status -> the `type` in the body
 TYPES: Mapping[int, str] = {
     400: "invalid_request",
@@ -17,6 +15,7 @@ TYPES: Mapping[int, str] = {
     405: "method_not_allowed",
     409: "conflict",
     413: "too_large",
+    422: "assertion",
     429: "rate_limit",
     500: "internal",
 }
@@ -27,9 +26,9 @@ class ApiError(Exception):
 
     Args:
         status: A key of `TYPES`.
-        code: What it is, for programs.
+        code: The kind of error, for programs.
         message: What was wrong, what it must be, what to do.
-        headers: More headers of the answer.
+        headers: Additional headers of the reply.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""JSON Schema of bodies and parameters: making it, and checking values by it.
+"""JSON Schemas: functions to make them, to check values by them, and to encode objects by them.
 
 Only what the tables of calls use is supported: `type` (one or several), `enum`, `minimum`,
 `maximum`, `exclusiveMinimum`, `minLength`, `maxLength`, `pattern`, `items`, `maxItems`,
@@ -12,23 +12,10 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 from kling_mock.web.errors import ApiError
-
-__all__ = [
-    "EVERY",
-    "Schema",
-    "array",
-    "check",
-    "closed",
-    "flag",
-    "integer",
-    "number",
-    "optional",
-    "read_query",
-    "text",
-]
 
 Schema = Mapping[str, Any]
 
@@ -64,15 +51,15 @@ def closed(optional: Sequence[str] = (), /, **members: Schema) -> Schema:
         members: Their schemas.
     """
     needed = [name for name in members if optional is not EVERY and name not in optional]
-    made: dict[str, Any] = {"type": "object", "properties": members}
+    schema: dict[str, Any] = {"type": "object", "properties": members}
     if needed:
-        made["required"] = needed
-    return made | {"additionalProperties": False}
+        schema["required"] = needed
+    return schema | {"additionalProperties": False}
 
 
 def integer(low: int | None = None, high: int | None = None, about: str = "") -> Schema:
     """Return the schema of a whole number from *low* to *high*."""
-    return _made("integer", {"minimum": low, "maximum": high}, about)
+    return _schema("integer", {"minimum": low, "maximum": high}, about)
 
 
 def number(
@@ -83,7 +70,7 @@ def number(
     above: float | None = None,
 ) -> Schema:
     """Return the schema of a number from *low* to *high*, or of more than *above*."""
-    return _made("number", {"minimum": low, "maximum": high, "exclusiveMinimum": above}, about)
+    return _schema("number", {"minimum": low, "maximum": high, "exclusiveMinimum": above}, about)
 
 
 def text(
@@ -97,30 +84,60 @@ def text(
     """Return the schema of a string of *least* to *most* characters, or of one of *enum*."""
     chosen = None if enum is None else list(enum)
     limits = {"minLength": least, "maxLength": most, "pattern": pattern, "enum": chosen}
-    return _made("string", limits, about)
+    return _schema("string", limits, about)
 
 
 def flag(about: str = "") -> Schema:
     """Return the schema of true or false."""
-    return _made("boolean", {}, about)
+    return _schema("boolean", {}, about)
 
 
 def array(items: Schema, most: int | None = None, about: str = "") -> Schema:
     """Return the schema of an array."""
-    return _made("array", {"items": items, "maxItems": most}, about)
+    return _schema("array", {"items": items, "maxItems": most}, about)
 
 
 def optional(schema: Schema) -> Schema:
-    """Return *schema*, with null for "none" besides."""
-    made = {**schema, "type": [schema["type"], "null"]}
+    """Return *schema*, extended to accept null for "none"."""
+    nullable = {**schema, "type": [schema["type"], "null"]}
     if "enum" in schema:
-        made["enum"] = [*schema["enum"], None]
-    return made
+        nullable["enum"] = [*schema["enum"], None]
+    return nullable
 
 
-def _made(kind: str, limits: Mapping[str, object], about: str) -> Schema:
-    made = {"type": kind, **{name: value for name, value in limits.items() if value is not None}}
-    return {**made, "description": about} if about else made
+def _schema(kind: str, limits: Mapping[str, object], about: str) -> Schema:
+    schema = {"type": kind, **{name: value for name, value in limits.items() if value is not None}}
+    return {**schema, "description": about} if about else schema
+
+
+# ---------------------------------------------------------------- encoding
+
+
+def encode(schema: Schema, source: object, /, **members: Any) -> dict[str, Any]:
+    """Return the JSON object with the members that *schema* names.
+
+    Args:
+        source: An object that has them as attributes.
+        members: Members that it does not have, or not in this form, as JSON.
+    """
+    return {
+        name: members[name] if name in members else _encode(inner, getattr(source, name))
+        for name, inner in schema["properties"].items()
+    }
+
+
+def _encode(schema: Schema, value: Any) -> Any:
+    if value is None:
+        return None
+    if "properties" in schema:
+        return encode(schema, value)
+    if "items" in schema:
+        return [_encode(schema["items"], item) for item in value]
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 # ---------------------------------------------------------------- checking
@@ -150,27 +167,27 @@ def check(schema: Schema, value: object, name: str = "") -> Any:
 
 
 def read_query(
-    schemas: Mapping[str, Schema], given: Iterable[tuple[str, object]]
+    schemas: Mapping[str, Schema], pairs: Iterable[tuple[str, object]]
 ) -> dict[str, Any]:
-    """Return the parameters of a query string; of one that is given twice the last one counts.
+    """Return the parameters of a query string; if one is given twice, the last value counts.
 
     Raises:
         ApiError: 400, naming the parameter and what it must be.
     """
-    values: dict[str, object] = dict(given)
+    values: dict[str, object] = dict(pairs)
     for name, schema in schemas.items():
         value = values.get(name)
         if isinstance(value, str) and schema.get("type") == "integer" and _WHOLE.fullmatch(value):
             values[name] = int(value)
-    made: dict[str, Any] = check(closed(EVERY, **schemas), values)
-    return made
+    parameters: dict[str, Any] = check(closed(EVERY, **schemas), values)
+    return parameters
 
 
 def _typed(schema: Schema, value: object, name: str) -> object:
-    wanted = schema.get("type")
-    if wanted is None:
+    schema_type = schema.get("type")
+    if schema_type is None:
         return value
-    kinds = [wanted] if isinstance(wanted, str) else wanted
+    kinds = [schema_type] if isinstance(schema_type, str) else schema_type
     if isinstance(value, float) and value.is_integer() and "number" not in kinds:
         value = int(value)
     kind = _kind(value)
@@ -186,12 +203,12 @@ def _kind(value: object) -> str:
 def _members(schema: Schema, value: Mapping[str, object], name: str) -> dict[str, Any]:
     known = schema["properties"]
     inside = f"{name}." if name else ""
-    for given in value:
-        if given not in known:
+    for key in value:
+        if key not in known:
             accepted = ", ".join(known) or "none"
-            shown = given[:50] + ("..." if len(given) > 50 else "")
+            key_text = key[:50] + ("..." if len(key) > 50 else "")
             raise ApiError(
-                400, "unknown_field", f"{inside}{shown}: unknown; the fields are {accepted}"
+                400, "unknown_field", f"{inside}{key_text}: unknown; the fields are {accepted}"
             )
     for needed in schema.get("required", ()):
         if needed not in value:
@@ -199,14 +216,14 @@ def _members(schema: Schema, value: Mapping[str, object], name: str) -> dict[str
             raise ApiError(
                 400, "missing_field", f"{inside}{needed}: required; must be {requirement}"
             )
-    return {given: check(known[given], one, f"{inside}{given}") for given, one in value.items()}
+    return {key: check(known[key], member, f"{inside}{key}") for key, member in value.items()}
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-# Each holds for values of other types, too: those are judged by `type`.
+# Each accepts values of other types, which `type` judges.
 _LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
     "enum": lambda value, known: value in known,
     "minimum": lambda value, low: not _is_number(value) or value >= low,
@@ -220,18 +237,29 @@ _LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def _refuse(schema: Schema, value: object, name: str) -> ApiError:
-    # A string may be a key or a prompt, and is not repeated.
+    # A string may be a key or a prompt, so it is not repeated.
     is_shown = isinstance(value, int | float)
-    shown = json.dumps(value)[:50] if is_shown else _TYPE_NAMES[_kind(value)]
+    got = json.dumps(value)[:50] if is_shown else _TYPE_NAMES[_kind(value)]
     if isinstance(value, str) and len(value) > schema.get("maxLength", len(value)):
-        shown = f"{shown} of {len(value)} characters"
-    requirement = f"must be {_requirement(schema)}; got {shown}"
+        got = f"{got} of {len(value)} characters"
+    near = ""
+    if isinstance(value, str) and "enum" in schema:
+        from difflib import get_close_matches  # only a mistake needs it
+
+        got = "another string"
+        words = get_close_matches(
+            value[:50].lower(), [str(choice) for choice in schema["enum"]], 1, 0.4
+        )
+        near = "".join(f"; the nearest is {word}" for word in words)
+    requirement = f"must be {_requirement(schema)}; got {got}{near}"
     return ApiError(400, "invalid_field", f"{name}: {requirement}" if name else requirement)
 
 
 def _requirement(schema: Schema) -> str:
     if "enum" in schema:
-        return "one of " + ", ".join("null" if one is None else str(one) for one in schema["enum"])
+        return "one of " + ", ".join(
+            "null" if choice is None else str(choice) for choice in schema["enum"]
+        )
     kinds = schema["type"]
     kinds = [kinds] if isinstance(kinds, str) else kinds
     requirement = " or ".join(_TYPE_NAMES[kind] for kind in kinds)

@@ -1,4 +1,4 @@
-"""The limits of one listening address: their defaults, and which connections exceed them."""
+"""The limits of one listening address: their defaults, and the connections that exceed them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ import attrs
 
 from kling_mock.web.values import as_number, as_whole
 
-__all__ = ["Limits", "Phase", "Seen", "default_connections", "overdue", "room_rank"]
-
 #: Files and sockets of a process that are not connections to this address: the database, the
 #: upstream, log files.
 _RESERVE: Final = 384
 _LEAST: Final = 64
 _MOST: Final = 10_000
 _FALLBACK: Final = 512  # where the system has no limit to read
-_FRESH: Final = 1.0  # seconds in which a new connection is not called silent
-_ACCEPTED: Final = 0.25  # seconds in which it could not have sent anything on a busy computer
+_FRESH: Final = 1.0  # seconds in which a new connection does not count as silent
+_ACCEPTED: Final = 0.25  # seconds in which it may not have had time to send on a busy computer
 
 
 def default_connections() -> int:
-    """Return how many connections an address takes, below the limit of open files."""
+    """Return how many connections an address accepts, below the limit of open files."""
     try:
-        import resource  # not everywhere
+        import resource  # not available on every system
     except ImportError:
         return _FALLBACK
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -43,21 +41,21 @@ def _at_least_one(_instance: object, field: attrs.Attribute[int], value: int) ->
 
 @attrs.frozen
 class Limits:
-    """What the connections of one listening address may take. Seconds are real time.
+    """The limits of the connections to one listening address. Seconds are real time.
 
     Attributes:
-        connections: Open connections, those in their TLS handshake included. At the limit, those
+        connections: Open connections, including those in their TLS handshake. At the limit, those
             that wait for a request or for the rest of a body make room, silent ones first and
             then the longest waiting; if all are being answered, a new one is closed at once.
-        header_seconds: From the connection to the end of its first request's header, and for
-            the TLS handshake.
-        idle_seconds: From an answer to the end of the next request's header.
-        body_seconds: For a body, and one second more per `body_rate` bytes that have come.
+        header_seconds: The time from the connection to the end of its first request's header, and
+            the time of the TLS handshake.
+        idle_seconds: The time from a response to the end of the next request's header.
+        body_seconds: The time for a body, plus one second per `body_rate` bytes that have arrived.
         body_rate: Bytes per second.
-        send_seconds: Without the client taking any byte of an answer.
+        send_seconds: The time for which a client may take no byte of a response.
 
     Raises:
-        ValueError: One is no positive number.
+        ValueError: A limit is not a positive number.
     """
 
     connections: int = attrs.field(factory=default_connections, validator=_at_least_one)
@@ -69,12 +67,12 @@ class Limits:
 
     @property
     def sweep_seconds(self) -> float:
-        """How often connections are looked at: a limit is kept this much late."""
+        """The seconds between two checks of the connections: a limit is enforced this much late."""
         return min(1.0, min(self.header_seconds, self.idle_seconds, self.body_seconds) / 4)
 
 
 class Phase(Enum):
-    """What a connection is doing."""
+    """The phases of a connection."""
 
     #: It has not sent a whole header yet.
     NEW = auto()
@@ -82,20 +80,20 @@ class Phase(Enum):
     IDLE = auto()
     #: A body is on its way.
     BODY = auto()
-    #: The client does not read the answer as fast as it comes.
+    #: The client does not read the response as fast as it comes.
     SENDING = auto()
     #: It is being answered.
     ANSWERING = auto()
 
 
 class Seen(NamedTuple):
-    """What is known of a connection.
+    """The state of a connection, as last seen.
 
     Attributes:
         phase: What it is doing.
-        request: Which of its requests, counted from 1.
-        since: When that began, or when it last took a byte while `SENDING`.
-        bytes: Of a body that have come; of an answer that are not sent yet.
+        request: The number of its request, counted from 1.
+        since: When the phase began, or when the client last took a byte while `SENDING`.
+        bytes: Bytes of a body that have arrived, or of a response that are not sent yet.
     """
 
     phase: Phase
@@ -104,7 +102,7 @@ class Seen(NamedTuple):
     bytes: int = 0
 
     def next(self, phase: Phase, request: int, size: int, now: float) -> Seen:
-        """Return what is known after a look at *now*."""
+        """Return what is known after a check at *now*."""
         same = (phase, request) == (self.phase, self.request)
         if same and not (phase is Phase.SENDING and size != self.bytes):
             return self._replace(bytes=size)
@@ -112,30 +110,30 @@ class Seen(NamedTuple):
 
 
 def overdue(seen: Seen, now: float, limits: Limits) -> float:
-    """Return by how many seconds a connection is over its limit; 0 and below is not over."""
-    taken = now - seen.since
+    """Return the seconds by which a connection is over its limit; 0 or less if it is not."""
+    elapsed = now - seen.since
     match seen.phase:
         case Phase.NEW:
-            return taken - limits.header_seconds
+            return elapsed - limits.header_seconds
         case Phase.IDLE:
-            return taken - limits.idle_seconds
+            return elapsed - limits.idle_seconds
         case Phase.BODY:
-            return taken - limits.body_seconds - seen.bytes / limits.body_rate
+            return elapsed - limits.body_seconds - seen.bytes / limits.body_rate
         case Phase.SENDING:
-            return taken - limits.send_seconds
+            return elapsed - limits.send_seconds
         case Phase.ANSWERING:
             return float("-inf")
 
 
 def room_rank(seen: Seen, now: float, limits: Limits) -> tuple[int, float] | None:
-    """Return in which order a connection is closed to make room, the least first; None is never.
+    """Return the rank of a connection to be closed for room, lowest first; None if never.
 
-    One that was accepted this very moment comes late, or a flood of connections would close
-    whatever comes between them before it is read; only an answer that is being sent is later. One
-    that was accepted a moment ago stays longer than an idle one: its request is on its way, and a
-    client of an idle connection expects that it may be closed. Within a phase the one that is the
-    most over its limit is closed first, so that a body that drips is closed before a large one
-    that began earlier and keeps coming.
+    A connection that was accepted at this very moment ranks late: otherwise a flood of connections
+    would close genuine ones among them before they are read. Only one that is sending a response
+    ranks later. A connection that was accepted a moment ago stays longer than an idle one: its
+    request is on its way, and a client of an idle connection expects that it may be closed. Within
+    a phase the connection that is furthest over its limit is closed first, so that a body that
+    drips is closed before a large one that began earlier and keeps coming.
     """
     time_left = -overdue(seen, now, limits)
     match seen.phase:

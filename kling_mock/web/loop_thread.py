@@ -11,7 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Generic, Literal, TypeVar
 
-__all__ = ["LoopState", "LoopThread"]
+from kling_mock.process_time import ignore_frozen_time
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ LoopState = Literal["new", "running", "stopping", "stopped", "forked"]
 
 _REFUSALS: Final[dict[LoopState, str]] = {
     "new": "{} has not been started: use it in a `with` statement, or call start().",
-    "stopping": "{} is being stopped, and takes no more calls.",
+    "stopping": "{} is being stopped, and accepts no more calls.",
     "stopped": "{} has been stopped; start() starts it again.",
     "forked": "{} runs in process {}, which this process was forked from. Its controls work there"
     " only; here, use its URL.",
@@ -27,14 +27,14 @@ _REFUSALS: Final[dict[LoopState, str]] = {
 
 
 class LoopThread:
-    """Runs one server's coroutines away from the caller's thread.
+    """A thread with an event loop that runs one server's coroutines.
 
-    Nothing is global: each instance has its own loop and thread. A call that cannot be done,
-    or cannot be done any more, raises at once; see `state`.
+    Nothing is global: each instance has its own loop and thread. A call that is not possible yet
+    or any more raises at once; see `state`.
 
     Args:
         name: The thread's name.
-        title: What errors call the server; "" is *name*.
+        title: The server's name in errors; "" is *name*.
     """
 
     def __init__(self, name: str, title: str = "") -> None:
@@ -48,11 +48,11 @@ class LoopThread:
 
     @property
     def state(self) -> LoopState:
-        """What can be done with it.
+        """The state, which decides what can be done with the thread.
 
-        `new` was never started, `running` takes work, `stopping` is finishing and takes none,
-        `stopped` can be started again. `forked` runs in the process that this one was forked
-        from, and cannot be used here.
+        `new` was never started, `running` accepts work, `stopping` is finishing and does not
+        accept work, `stopped` can be started again. `forked` runs in the process that this one was
+        forked from, and cannot be used here.
         """
         state = self._state
         is_up = state in {"running", "stopping"}
@@ -60,7 +60,7 @@ class LoopThread:
 
     @property
     def running(self) -> bool:
-        """Whether the loop takes work."""
+        """Whether the loop accepts work."""
         return self.state == "running"
 
     @property
@@ -69,13 +69,13 @@ class LoopThread:
         return self._thread is threading.current_thread()
 
     def refusal(self) -> RuntimeError:
-        """Return the error that says why no work is taken, and what to do."""
+        """Return the error that says why work is not accepted, and what to do."""
         return RuntimeError(_REFUSALS[self.state].format(self._title, self._pid))
 
     def start(self) -> None:
         """Start the thread; return once its loop runs.
 
-        An interrupt (Ctrl-C) meanwhile leaves neither a thread nor a descriptor.
+        An interrupt (Ctrl-C) meanwhile leaves neither a thread nor a descriptor behind.
         """
         before, beginning = self._state, _Beginning(self._name)
         try:
@@ -93,11 +93,11 @@ class LoopThread:
 
         Args:
             work: What to run.
-            timeout: Seconds of real time to wait; `None` is for ever.
+            timeout: Seconds of real time to wait; `None` means without limit.
 
         Raises:
             TimeoutError: It did not end in time, and was cancelled.
-            RuntimeError: The thread takes no work, or stopped before *work* ended.
+            RuntimeError: The thread does not accept work, or stopped before *work* ended.
         """
         try:
             handed = _Handover(work)
@@ -128,10 +128,10 @@ class LoopThread:
             raise self.refusal() from None  # the loop ends: it cancels what is left
 
     def call(self, function: Callable[[], T]) -> T:
-        """Run *function* on the loop's thread and return its result; also from that thread.
+        """Run *function* on the loop's thread, which may be the caller's, and return its result.
 
         Raises:
-            RuntimeError: The thread takes no work, or stopped before *function* was run.
+            RuntimeError: The thread does not accept work, or stopped before *function* was run.
         """
         if self.is_current:
             return function()
@@ -144,15 +144,15 @@ class LoopThread:
     def stop(self, last: Callable[[], Awaitable[None]], timeout: float) -> None:
         """Run *last* on the loop, then end the loop and the thread.
 
-        Harmless if it does not run, and in a forked process. If another thread is stopping it,
-        this waits for that.
+        Harmless if the thread does not run, and in a forked process. If another thread is stopping
+        it, wait for that.
 
         Args:
             last: The clean-up.
             timeout: Seconds of real time that it may take.
 
         Raises:
-            TimeoutError: The clean-up did not end in time; the thread is stopped all the same.
+            TimeoutError: The clean-up did not end in time; the thread is stopped nevertheless.
         """
         if self.state == "forked":
             return
@@ -189,8 +189,8 @@ _LAST_TURNS: Final = 3
 class _Handover(Generic[T]):
     """A coroutine that one thread gives to the loop of another, and its result.
 
-    Neither side takes a lock that is written in Python, as those of `threading.Event` and of
-    futures are: an interrupt (Ctrl-C) inside one leaves it locked, and the loop would wait for it
+    Neither side takes a lock that is written in Python, such as those of `threading.Event` and of
+    futures: an interrupt (Ctrl-C) inside one leaves it locked, and the loop would wait for it
     for ever.
 
     Args:
@@ -201,7 +201,7 @@ class _Handover(Generic[T]):
         self._work = work
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[T] | None = None  # the loop's thread alone uses it
-        self._is_dropped = False  # likewise
+        self._is_dropped = False  # the loop's thread alone uses it
         self._ended: queue.SimpleQueue[asyncio.Task[T]] = queue.SimpleQueue()
 
     def give(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -221,14 +221,14 @@ class _Handover(Generic[T]):
         except BaseException as error:
             self.drop()
             if isinstance(error, queue.Empty):
-                raise TimeoutError from None
+                raise TimeoutError(f"it did not end within {timeout:g} s") from None
             raise
         if task.cancelled():
             raise concurrent.futures.CancelledError
         return task.result()
 
     def drop(self) -> None:
-        """Cancel it, or close it if no loop has begun it."""
+        """Cancel it, or close it if no loop has started it."""
         loop = self._loop
         if loop is None:
             self._work.close()
@@ -250,10 +250,10 @@ class _Handover(Generic[T]):
 
 
 class _Beginning:
-    """A thread with a loop that begins to run.
+    """The start of a thread with an event loop.
 
-    The thread makes the loop and closes it, since no signal interrupts it there. For what the two
-    threads share, see `_Handover`.
+    The thread makes the loop and closes it, since signals do not interrupt that thread. For what
+    the two threads share, see `_Handover`.
 
     Args:
         name: The thread's name.
@@ -266,7 +266,7 @@ class _Beginning:
         self._is_undone = False
 
     def wait(self) -> asyncio.AbstractEventLoop:
-        """Start the thread; return its loop once that runs.
+        """Start the thread; return its loop once the loop runs.
 
         Raises:
             RuntimeError: The system has no thread or no descriptor left.
@@ -291,12 +291,13 @@ class _Beginning:
             if self._is_undone:
                 return
             loop = self._loop = asyncio.new_event_loop()
-            loop.call_soon(self._begun, loop)
+            ignore_frozen_time(loop)
+            loop.call_soon(self._report_ready, loop)
             _run(loop)
         finally:
             self._ready.put(None)
 
-    def _begun(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _report_ready(self, loop: asyncio.AbstractEventLoop) -> None:
         self._ready.put(loop)
         if self._is_undone:
             loop.stop()

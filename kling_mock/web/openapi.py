@@ -9,17 +9,6 @@ from typing import Any, Literal
 
 from kling_mock.web.facts import Fact
 
-__all__ = [
-    "JSON",
-    "ApiOperation",
-    "ApiReply",
-    "Parameter",
-    "Schema",
-    "Security",
-    "document",
-    "encode",
-]
-
 Schema = Mapping[str, Any]  # JSON Schema, dialect 2020-12
 Security = Literal["", "key", "api-key", "token", "admin"]
 
@@ -55,11 +44,11 @@ class Parameter:
     """One parameter of the path, the query or the headers.
 
     Attributes:
-        name: Its name; one of the path is also in braces in `ApiOperation.path`.
+        name: Its name; a path parameter is also in braces in `ApiOperation.path`.
         where: Where it goes.
         schema: What it accepts.
         description: One sentence.
-        required: Whether it must be there; one of the path always must.
+        required: Whether it is required; path parameters always are.
     """
 
     name: str
@@ -71,13 +60,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class ApiReply:
-    """What an operation may answer with one HTTP status.
+    """The reply of an operation with one HTTP status.
 
     Attributes:
         description: One sentence, or the service codes with their texts.
-        schema: What the body looks like; `None` is an answer without a body.
+        schema: The schema of the body; `None` is a reply without a body.
         media_type: The body's type.
-        headers: Headers worth telling of, by name.
+        headers: Headers worth documenting, by name.
     """
 
     description: str
@@ -92,14 +81,14 @@ class ApiOperation:
 
     Attributes:
         method: `GET`, `POST`, ...
-        path: With each parameter in braces, as in `/v1/videos/text2video/{id}`.
+        path: The path, with each parameter in braces, as in `/v1/videos/text2video/{id}`.
         name: The `operationId`.
         group: The tag under which it is listed.
         summary: One line.
-        fact: Where the operation comes from; `None` if it is no part of Kling.
-        answers: By HTTP status.
-        parameters: Of path, query and headers.
-        body: The request's body, always JSON; `None` is none.
+        fact: Where the operation comes from; `None` if it is not part of Kling.
+        answers: The replies, by HTTP status.
+        parameters: The parameters of path, query and headers.
+        body: The request's body, always JSON; `None` if there is none.
         optional_body: Whether the body may be left out.
         examples: Bodies, by name.
         security: What it requires: an account's key or token, a static key, a token of the
@@ -128,8 +117,8 @@ def document(
     """Return the document.
 
     Args:
-        operations: What is served, in the order of the document.
-        schemas: What the operations refer to as `#/components/schemas/...`.
+        operations: The operations served, in the order of the document.
+        schemas: The schemas that the operations refer to as `#/components/schemas/...`.
         info: The member `info`.
     """
     rows = tuple(operations)
@@ -150,13 +139,13 @@ def document(
     }
 
 
-def encode(made: Mapping[str, Any]) -> bytes:
+def encode(openapi: Mapping[str, Any]) -> bytes:
     """Return a document as it is served and committed: indented, so that a change can be read."""
-    return json.dumps(made, ensure_ascii=False, indent=1).encode() + b"\n"
+    return json.dumps(openapi, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
 def _operation(row: ApiOperation) -> dict[str, Any]:
-    made: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": row.name,
         "tags": [row.group],
         "summary": row.summary,
@@ -165,16 +154,16 @@ def _operation(row: ApiOperation) -> dict[str, Any]:
         "security": [{row.security: []}] if row.security else [],
     }
     if row.parameters:
-        made["parameters"] = [_parameter(parameter) for parameter in row.parameters]
+        operation["parameters"] = [_parameter(parameter) for parameter in row.parameters]
     if row.body is not None:
-        made["requestBody"] = {
+        operation["requestBody"] = {
             "required": not row.optional_body,
             "content": {JSON: _content(row)},
         }
-    made["responses"] = {
+    operation["responses"] = {
         str(status): _answer(answer) for status, answer in sorted(row.answers.items())
     }
-    return made
+    return operation
 
 
 def _fidelity(fact: Fact | None) -> dict[str, Any]:
@@ -199,9 +188,9 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _answer(answer: ApiReply) -> dict[str, Any]:
-    made: dict[str, Any] = {"description": answer.description}
+    response: dict[str, Any] = {"description": answer.description}
     if answer.headers:
-        made["headers"] = {name: {"schema": schema} for name, schema in answer.headers.items()}
+        response["headers"] = {name: {"schema": schema} for name, schema in answer.headers.items()}
     if answer.schema is not None:
-        made["content"] = {answer.media_type: {"schema": answer.schema}}
-    return made
+        response["content"] = {answer.media_type: {"schema": answer.schema}}
+    return response

@@ -16,8 +16,6 @@ from urllib.parse import unquote
 from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import Schema, check, read_query
 
-__all__ = ["ApiCall", "ApiTable", "JsonObject", "Method", "Parameters"]
-
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Parameters = Mapping[str, Any]
 JsonObject = Mapping[str, Any]
@@ -35,8 +33,8 @@ class ApiCall(Generic[Context]):
             all parameters, those of the path as text. Path, query and body share no name.
         summary: One line.
         reply: The schema of the reply, always a JSON object.
-        body: The schema of the request's body, a JSON object; `None` takes none. A body without
-            required members may be left out.
+        body: The schema of the request's body, a JSON object; `None` if the call does not take a
+            body. A body without required members may be left out.
         query: The schemas of the query's parameters, all of them optional.
         status: The HTTP status of a success.
         errors: Why a call that is well-formed and finds its object can still be refused, by HTTP
@@ -83,10 +81,10 @@ class ApiCall(Generic[Context]):
         Args:
             context: What the calls of this API work on.
             path: The parameters of the path, decoded.
-            query: The parameters of the query, as text or as JSON values; of one that occurs
-                twice the last counts.
-            body: The body as parsed JSON; `None` is an empty object. Ignored if the call takes
-                none.
+            query: The parameters of the query, as text or as JSON values; if one occurs twice, the
+                last value counts.
+            body: The body as parsed JSON; `None` is an empty object. Ignored if the call does not
+                take a body.
 
         Raises:
             ApiError: 400, naming the parameter and what it must be.
@@ -94,8 +92,8 @@ class ApiCall(Generic[Context]):
         parameters = read_query(self.query, query)
         if self.body is not None:
             parameters |= check(self.body, {} if body is None else body)
-        made = self.function(context, {**parameters, **path})
-        return await made if inspect.isawaitable(made) else made
+        reply = self.function(context, {**parameters, **path})
+        return await reply if inspect.isawaitable(reply) else reply
 
 
 class ApiTable(Generic[Context]):
@@ -131,18 +129,18 @@ class ApiTable(Generic[Context]):
         Raises:
             ApiError: 404 for an unknown path; 405 for another method, with `Allow`.
         """
-        found = list(self._matches(path))
-        for call, parameters in found:
+        matches = list(self._matches(path))
+        for call, parameters in matches:
             if call.method == method:
                 return call, parameters
-        if found:
-            allowed = ", ".join(call.method for call, _ in found)
+        if matches:
+            allowed = ", ".join(call.method for call, _ in matches)
             message = f"{method} is not supported on this path; use {allowed}."
             raise ApiError(405, "method_not_allowed", message, {"Allow": allowed})
         raise ApiError(404, "unknown_path", "There is no such path; see /openapi.json.")
 
     def template(self, path: str) -> str | None:
-        """Return the path with parameters in braces that *path* belongs to; `None` for none."""
+        """Return the path with parameters in braces that *path* matches, or `None`."""
         return next((call.path for call, _ in self._matches(path)), None)
 
     def _matches(self, path: str) -> Iterator[tuple[ApiCall[Context], dict[str, str]]]:

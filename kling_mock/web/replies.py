@@ -1,7 +1,7 @@
-"""A JSON answer that goes out in one write.
+"""JSON responses that are sent in one write.
 
 aiohttp's own `web.Response` can do far more, and takes a third of the time of a request for it.
-Nearly every answer of this server is a small JSON body on a connection that stays open, so that
+Nearly every response of this server is a small JSON body on a connection that stays open, so that
 case is written out here; everything else is left to `web.Response`.
 """
 
@@ -16,22 +16,13 @@ from wsgiref.handlers import format_date_time
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
-__all__ = [
-    "Silence",
-    "add_header",
-    "drop_connection",
-    "has_next",
-    "head",
-    "json_reply",
-    "retry_after_line",
-]
-
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 _TYPE = "application/json;charset=UTF-8"
-# Their numbers: looking up a member of the enum takes longer than all that `has_next` does.
+# The statuses as numbers: looking up a member of the enum takes longer than all of `has_next`.
 _TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value
 _TIMEOUT = HTTPStatus.REQUEST_TIMEOUT.value
+_TWO = [f"{number:02}" for number in range(60)]  # formatting takes three times as long
 _HEADS = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {_TYPE}\r\n"
     for status in HTTPStatus
@@ -46,10 +37,10 @@ def json_reply(
     retry_after: int | None = None,
     more: str = "",
 ) -> web.StreamResponse:
-    """Return the answer to *request*.
+    """Return the response to *request*.
 
     Args:
-        request: What is answered.
+        request: The request to answer.
         status: The HTTP status.
         body: JSON.
         now: Unix seconds, for the `Date` header.
@@ -71,14 +62,14 @@ def json_reply(
 
 
 def has_next(request: web.BaseRequest, status: int) -> bool:
-    """Return whether another request can follow on the connection after an answer.
+    """Return whether another request can follow on the connection after a response.
 
-    It cannot where the rest of a body is refused: a client that has asked before it sends it
-    (`Expect: 100-continue`) may never send it, and its next request would be taken for it.
+    It cannot where the rest of a body is refused: a client that asks before it sends the body
+    (`Expect: 100-continue`) may never send it, and its next request would be taken for the body.
 
     Args:
-        request: What is answered.
-        status: The HTTP status of the answer.
+        request: The request to answer.
+        status: The HTTP status of the response.
     """
     if status == _TOO_LARGE:
         return request.content.is_eof()
@@ -86,10 +77,10 @@ def has_next(request: web.BaseRequest, status: int) -> bool:
 
 
 def add_header(reply: web.StreamResponse, name: str, value: str) -> None:
-    """Add a header to an answer that is not sent yet.
+    """Add a header to a response that is not sent yet.
 
     Args:
-        reply: The answer, of `json_reply` or another one.
+        reply: The response, of `json_reply` or another one.
         name: The header's name.
         value: Visible ASCII.
     """
@@ -105,23 +96,23 @@ def retry_after_line(seconds: int | None) -> str:
 
 
 def drop_connection(request: web.BaseRequest) -> web.StreamResponse:
-    """Reset the connection: the client learns that there is no reply, and nothing else."""
+    """Reset the connection: the client learns only that there is no response."""
     transport = request.transport
     if transport is not None:
         connection = transport.get_extra_info("socket")
         if connection is not None:
-            # Closed like this, a connection is reset and not ended in good order.
+            # Closing it this way resets the connection instead of ending it gracefully.
             connection.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
         transport.abort()
     return Silence()
 
 
 def head(status: int, length: int, now: float, more: str = "") -> bytes:
-    """Return the first bytes of an answer, up to its body.
+    """Return the first bytes of a response, up to its body.
 
     Args:
         status: The HTTP status.
-        length: What `Content-Length` says.
+        length: The value of `Content-Length`.
         now: Unix seconds, for the `Date` header.
         more: More header lines, each with its line end.
     """
@@ -131,10 +122,10 @@ def head(status: int, length: int, now: float, more: str = "") -> bytes:
 
 
 class _OneWrite(web.StreamResponse):
-    """What aiohttp needs of a response: `prepare`, `write_eof` and `keep_alive`."""
+    """The part of a response that aiohttp needs: `prepare`, `write_eof` and `keep_alive`."""
 
     def __init__(self, status: int, body: bytes, now: float, more: str) -> None:
-        # super().__init__() is what is saved: it builds headers that are fixed here.
+        # The call of super().__init__() is saved: it builds headers that are fixed here.
         self._status_code = status
         self._content = body
         self._now = now
@@ -162,15 +153,15 @@ class _OneWrite(web.StreamResponse):
         body = self._content
         transport.write(head(self._status_code, len(body), self._now, self._more) + body)
         if request.protocol.writing_paused:
-            await request.writer.drain()  # for a client that does not read: no more of its requests
+            await request.writer.drain()  # if a client does not read, delay its next requests
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Do nothing: the body is out."""
+        """Do nothing: the body has been sent."""
 
 
 class Silence(_OneWrite):
-    """The answer on a connection that was closed by hand: none."""
+    """The empty response on a connection that was closed by hand."""
 
     def __init__(self) -> None:
         super().__init__(200, b"", 0.0, "")
@@ -190,15 +181,15 @@ class Silence(_OneWrite):
 
 @lru_cache(maxsize=4)
 def _day(number: int) -> str:
-    """Return the first half of a date: of the day *number* after 1 January 1970."""
+    """Return the first half of the date of the day *number* after 1 January 1970."""
     return format_date_time(number * 86_400).partition("00:00:00")[0]
 
 
 def _date(second: int) -> str:
     """Return Unix seconds as HTTP writes them, like `Fri, 27 Nov 2026 22:39:00 GMT`.
 
-    A fast clock makes each reply one of another second, but hardly one of another day.
+    On a fast clock each reply has another second, but hardly ever another day.
     """
     day, second = divmod(second, 86_400)
     minute, second = divmod(second, 60)
-    return f"{_day(day)}{minute // 60:02}:{minute % 60:02}:{second:02} GMT"
+    return f"{_day(day)}{_TWO[minute // 60]}:{_TWO[minute % 60]}:{_TWO[second]} GMT"

@@ -1,4 +1,4 @@
-"""Request ids, and the log of the commands that serve: one line per event, on standard error.
+"""Request ids, and the log of the serving commands: one line per event, on standard error.
 
 The id of a request is in `X-Request-Id` of request and reply, and at the end of its log lines.
 """
@@ -13,18 +13,16 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Final, TextIO
 
-__all__ = ["REQUEST_ID", "REQUEST_ID_HEADER", "LogLines", "chosen_id", "log_to_stderr", "printable"]
-
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 #: The id of the request that is being answered; "" outside of one.
 REQUEST_ID: Final = ContextVar("kling_request_id", default="")
 
-# Visible ASCII: no such value can end a header or a log line.
+# Visible ASCII, which cannot end a header or a log line.
 _VALID: Final = re.compile(r"[!-~]{1,128}").fullmatch
 
 
 def chosen_id(header: str | None, make: Callable[[], str]) -> str:
-    """Return the client's own id if it is 1 to 128 visible ASCII characters, else a new one.
+    """Return the client's own id if it is 1 to 128 visible ASCII characters, or a new one.
 
     Args:
         header: The request's `X-Request-Id`; `None` if it has none.
@@ -43,7 +41,7 @@ class LogLines(logging.Handler):
     traceback follows on lines of its own, indented.
 
     Args:
-        stream: Where to; it is flushed by a line's end, as standard error is.
+        stream: The destination; a line's end flushes it, as it does standard error.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -74,7 +72,7 @@ class LogLines(logging.Handler):
         if record.exc_info:
             # Indented, so that no text in it can pass for an event.
             lines = _TRACEBACKS.formatException(record.exc_info).split("\n")
-            line += "".join(f"  {printable(one)}\n" for one in lines)
+            line += "".join(f"  {printable(text)}\n" for text in lines)
         return line
 
 
@@ -82,25 +80,28 @@ _TRACEBACKS = logging.Formatter()
 
 
 def printable(text: str) -> str:
-    """Return *text* with all that is not printable escaped: it stays on its line."""
-    return text if text.isprintable() else "".join(map(_shown, text))
+    """Return *text* with unprintable characters escaped, so that it stays on its line."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
 
 
-def _shown(character: str) -> str:
+def _escaped(character: str) -> str:
     return character if character.isprintable() else ascii(character)[1:-1]
 
 
-def log_to_stderr() -> None:
-    """Let the log of relay and store go to standard error, a line for each change of a task.
+def log_to_stderr(level: str | None = None) -> None:
+    """Send the log of relay and store to standard error, a line for each change of a task.
 
-    The process is the command's own: what its lines do not show is not collected either.
+    The process belongs to the command: what the lines do not show is not collected either.
+
+    Args:
+        level: The minimum level, such as "warning"; `None` is "info".
     """
     logging.logThreads = False
     logging.logProcesses = False
     logging.logMultiprocessing = False
     lines = LogLines(sys.stderr)
-    for name in ("kling_mock.relay", "kling_mock.storage"):
+    for name in ("kling_mock", "kling_mock.relay", "kling_mock.storage"):
         logger = logging.getLogger(name)
         logger.handlers = [lines]
-        logger.setLevel(logging.INFO)
+        logger.setLevel((level or "info").upper())
         logger.propagate = False

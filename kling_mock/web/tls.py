@@ -1,4 +1,4 @@
-"""TLS of a server, and the trust of its own clients in its certificate."""
+"""TLS of a server, and clients that trust its certificate."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from typing import Any, Final
 
 from kling_mock.web.values import as_text
 
-__all__ = ["ServerCertificate", "server_context"]
-
 _FIRST: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def server_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
-    """Return the TLS of a server; `None` without a certificate.
+    """Return the TLS context of a server; `None` without a certificate.
 
     Args:
         cert: Path of a PEM file that begins with the server's certificate.
         key: Path of its key; `None` if it is in the same file.
 
     Raises:
-        ValueError: There is a key alone, or one is no path.
-        OSError: A file cannot be read, or is no such file.
+        ValueError: A key is given without a certificate, or an argument is not a path.
+        OSError: A file cannot be read, or does not contain what it should.
     """
     if cert is None:
         if key is not None:
@@ -46,34 +44,34 @@ def server_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
 
 
 class ServerCertificate:
-    """The certificate of one server, by which clients of that server know it.
+    """The certificate of one server, by which its clients recognize it.
 
     Args:
         path: A PEM file that begins with it.
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It has no certificate.
+        ValueError: It does not contain a certificate.
     """
 
     def __init__(self, path: str) -> None:
-        found = _FIRST.search(Path(path).read_text("utf-8", "replace"))
-        if found is None:
+        match = _FIRST.search(Path(path).read_text("utf-8", "replace"))
+        if match is None:
             raise ValueError(f"tls_cert: {path} must have a certificate in PEM; it has none")
-        self._pem = found[0]
+        self._pem = match[0]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_pem": self._pem}  # a context cannot be written out
+        return {"_pem": self._pem}  # a context cannot be pickled
 
     @cached_property
     def client_context(self) -> ssl.SSLContext:
-        """A client's TLS that trusts this certificate, and no other and no authority."""
+        """A client's TLS context that trusts only this certificate, not any authority."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        # The certificate itself is compared, so the names in it decide nothing: it may be one of
-        # "localhost" for a server that is called by 127.0.0.1.
+        # The certificate itself is compared, so the names in it decide nothing: a certificate for
+        # "localhost" may serve calls of 127.0.0.1.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_REQUIRED
-        # Also one that an authority has issued is trusted by itself.
+        # A certificate that an authority has issued is trusted by itself, too.
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
         context.load_verify_locations(cadata=self._pem)
         return context

@@ -1,120 +1,182 @@
-"""Checks of values that a user sets: each names the setting, and says what it must be.
+"""Checks of values that a user sets, and bounds of decimal numbers from outside.
 
-All raise ValueError, also for a wrong type: whoever has mistaken a value wants one kind of error.
+A check names the setting, and says what it must be. All raise ValueError, also for a wrong type: a
+user who sets a wrong value wants one kind of error.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Container, Iterable
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
-__all__ = ["as_flag", "as_items", "as_number", "as_text", "as_whole", "is_one_of"]
-
-_LONGEST = 1e9  # seconds, about 31 years: what is longer is a mistake of the unit
-
-
-def is_one_of(given: object, names: Container[str]) -> bool:
-    """Return whether *given* is one of *names*; what is no string is none."""
-    return isinstance(given, str) and given in names
+_LONGEST = 1e9  # seconds, about 31 years: a longer time is a mistake of the unit
 
 
-def as_flag(name: str, given: object) -> bool:
-    """Return *given*, which must be True or False.
+_NO_VALUES = frozenset({"None", "NaN", "nil", "null", "undefined"})
+
+
+def stands_for_no_value(name: str) -> bool:
+    """Return whether *name* is a word that programs write for a missing id."""
+    return name in _NO_VALUES or name.startswith(("{", "<", "[object"))
+
+
+def is_one_of(value: object, names: Container[str]) -> bool:
+    """Return whether *value* is one of *names*, which only a string can be."""
+    return isinstance(value, str) and value in names
+
+
+def as_flag(name: str, value: object) -> bool:
+    """Return *value*, which must be True or False.
 
     Raises:
-        ValueError: It is something else, as the string "no".
+        ValueError: It is something else, such as the string "no".
     """
-    if not isinstance(given, bool):
-        raise ValueError(f"{name}: must be True or False, got {given!r}")  # noqa: TRY004 - one kind for all
-    return given
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: must be True or False, got {value!r}")  # noqa: TRY004 - one kind for all
+    return value
 
 
-def as_whole(name: str, given: object, low: int, high: int | None = None) -> int:
-    """Return *given*, which must be a whole number.
+def as_whole(name: str, value: object, low: int, high: int | None = None) -> int:
+    """Return *value*, which must be a whole number.
 
     Args:
         name: What it is called in an error.
-        given: What was given.
-        low: The least.
-        high: The largest; `None` is any.
+        value: What was given.
+        low: The minimum.
+        high: The maximum; `None` for none.
 
     Raises:
-        ValueError: It is no whole number, or out of range.
+        ValueError: It is not a whole number, or out of range.
     """
-    if type(given) is int and low <= given and (high is None or given <= high):
-        return given
+    if type(value) is int and low <= value and (high is None or value <= high):
+        return value
     span = f"of {low} or more" if high is None else f"from {low} to {high}"
-    raise ValueError(f"{name}: must be a whole number {span}, got {_shown(given)}")
+    raise ValueError(f"{name}: must be a whole number {span}, got {_shortened_repr(value)}")
 
 
 def as_number(
-    name: str, given: object, *, above: bool = False, high: float = _LONGEST, unit: str = ""
+    name: str, value: object, *, above: bool = False, high: float = _LONGEST, unit: str = ""
 ) -> float:
-    """Return *given*, which must be a number of 0 or more.
+    """Return *value*, which must be a number of 0 or more.
 
     Args:
         name: What it is called in an error.
-        given: What was given.
+        value: What was given.
         above: Whether it must be more than 0.
-        high: The largest.
+        high: The maximum.
         unit: What it counts, for an error.
 
     Raises:
-        ValueError: It is no number, not finite, or out of range.
+        ValueError: It is not a number, not finite, or out of range.
     """
-    if type(given) in {int, float}:
-        value: Any = given
-        enough = value > 0 if above else value >= 0
-        if enough and value <= high and math.isfinite(value):
-            return float(value)
+    if type(value) in {int, float}:
+        number: Any = value
+        enough = number > 0 if above else number >= 0
+        if enough and number <= high and math.isfinite(number):
+            return float(number)
     span = "above 0" if above else "of 0 or more"
     of = f" of {unit}" if unit else ""
-    raise ValueError(f"{name}: must be a number{of} {span}, at most {high:g}; got {_shown(given)}")
+    raise ValueError(
+        f"{name}: must be a number{of} {span}, at most {high:g}; got {_shortened_repr(value)}"
+    )
 
 
-def as_text(name: str, given: object, *, can_be_empty: bool = True) -> str:
-    """Return *given*, which must be a string.
+def as_text(name: str, value: object, *, can_be_empty: bool = True) -> str:
+    """Return *value*, which must be a string.
 
     Args:
         name: What it is called in an error.
-        given: What was given.
-        can_be_empty: Whether "" is one.
+        value: What was given.
+        can_be_empty: Whether "" is accepted.
 
     Raises:
-        ValueError: It is no string.
+        ValueError: It is not a string, or is empty and may not be.
     """
-    if isinstance(given, str) and (given or can_be_empty):
-        return given
+    if isinstance(value, str) and (value or can_be_empty):
+        return value
     what = "a string" if can_be_empty else "a string that is not empty"
-    raise ValueError(f"{name}: must be {what}, got {_shown(given)}")
+    raise ValueError(f"{name}: must be {what}, got {_shortened_repr(value)}")
 
 
-def as_items(name: str, given: object, of: type | tuple[type, ...], what: str) -> tuple[Any, ...]:
-    """Return the items of *given*, each of the type *of*; a string is a list of itself.
+def as_items(name: str, value: object, of: type | tuple[type, ...], what: str) -> tuple[Any, ...]:
+    """Return the items of *value*, each of the type *of*; a string is a list of itself.
 
     Args:
         name: What it is called in an error.
-        given: What was given.
+        value: What was given.
         of: The type of an item, or several.
         what: What they are, for an error.
 
     Raises:
-        ValueError: It is no list, or has other items.
+        ValueError: It is not a list, or has other items.
     """
-    if isinstance(given, of) and isinstance(given, str):
-        return (given,)
-    if not isinstance(given, Iterable) or isinstance(given, str | bytes):
-        raise ValueError(f"{name}: must be {what}, got {_shown(given)}")  # noqa: TRY004 - one kind for all
-    items = tuple(given)
-    for one in items:
-        if not isinstance(one, of) or isinstance(one, bool):
-            raise ValueError(f"{name}: must be {what}, got {_shown(one)}")  # noqa: TRY004 - as above
+    if isinstance(value, of) and isinstance(value, str):
+        return (value,)
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes):
+        raise ValueError(f"{name}: must be {what}, got {_shortened_repr(value)}")  # noqa: TRY004 - one kind for all
+    items = tuple(value)
+    for item in items:
+        if not isinstance(item, of) or isinstance(item, bool):
+            raise ValueError(f"{name}: must be {what}, got {_shortened_repr(item)}")  # noqa: TRY004 - as above
     return items
 
 
-def _shown(given: object) -> str:
-    if type(given) is int and abs(given) > 10**30:  # Python refuses to write the largest ones
+def _shortened_repr(value: object) -> str:
+    if type(value) is int and abs(value) > 10**30:  # Python refuses to write the largest ones
         return "a larger one"
-    text = repr(given)
+    text = repr(value)
     return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+# ---------------------------------------------------------------- decimals
+
+# `Decimal("1e-200000000")` is twelve characters, and 200 MB once it is written out. So every number
+# from a request, a reply, a callback, a header or an operator is read here, or rejected.
+
+
+#: The maximum number of digits before the decimal point, and also after it.
+MAX_DIGITS: Final = 30
+#: The rule, for error messages.
+BOUND: Final = f"a finite number with at most {MAX_DIGITS} digits on either side of the point"
+
+_MAX_CHARACTERS: Final = (
+    2 * MAX_DIGITS + 10
+)  # characters: both sides, sign, point, exponent, spaces
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_LIMIT: Final = 10**MAX_DIGITS
+
+
+def bounded_decimal(value: object) -> Decimal | None:
+    """Return *value* as a number, or None if it is not a number or exceeds the bounds.
+
+    Args:
+        value: A number, or one in decimal digits as text, with or without an exponent. NaN,
+            infinities and bools are not numbers.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return Decimal(value) if -_LIMIT < value < _LIMIT else None
+    if isinstance(value, Decimal):
+        return value if _is_bounded(value) else None
+    if isinstance(value, float):
+        value = repr(value)
+    if not isinstance(value, str) or len(value) > _MAX_CHARACTERS:
+        return None
+    text = value.strip()
+    if _NUMBER.fullmatch(text) is None:
+        return None
+    number = Decimal(text)
+    return number if _is_bounded(number) else None
+
+
+def _is_bounded(number: Decimal) -> bool:
+    exponent = number.as_tuple().exponent
+    return (
+        isinstance(exponent, int)  # otherwise it is NaN or infinite
+        and exponent >= -MAX_DIGITS
+        and number.adjusted() < MAX_DIGITS
+    )

@@ -7,12 +7,10 @@ import hmac
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-__all__ = ["Verdict", "check_secret", "signed_headers", "verdict"]
-
 Verdict = Literal["unsigned", "valid", "unknown"]
 
 _PREFIX = "whsec_"
-_KEY_BYTES = (24, 64)  # Standard Webhooks: from, to
+_KEY_BYTES = (24, 64)  # minimum and maximum, after Standard Webhooks
 
 
 def check_secret(secret: str) -> str:
@@ -26,7 +24,7 @@ def check_secret(secret: str) -> str:
         raise ValueError(f"secret: must be {_PREFIX} and base64, got a {type(secret).__name__}")  # noqa: TRY004 - one kind for all
     try:
         size = len(base64.b64decode(secret.removeprefix(_PREFIX), validate=True))
-    except ValueError:  # also letters that are not ASCII
+    except ValueError:  # also for letters that are not ASCII
         size = 0
     if not (secret.startswith(_PREFIX) and low <= size <= high):
         raise ValueError(f"secret: must be {_PREFIX} and base64 of {low} to {high} bytes")
@@ -55,20 +53,22 @@ def signed_headers(
 
 
 def verdict(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> Verdict:
-    """Return what a receiver that knows *secrets* finds; the time is not looked at.
+    """Return the verdict of a receiver that knows *secrets*; the time is not checked.
 
     Args:
-        secrets: What it accepts.
+        secrets: The secrets that it accepts.
         headers: The headers of the callback, as `signed_headers` names them.
         body: The bytes that were sent.
     """
-    given = headers.get("webhook-signature", "").split()
-    if not given:
+    signatures = headers.get("webhook-signature", "").split()
+    if not signatures:
         return "unsigned"
     content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     known = (_sign(secret, content) for secret in secrets)
-    found = any(hmac.compare_digest(one, other) for one in known for other in given)
-    return "valid" if found else "unknown"
+    is_known = any(
+        hmac.compare_digest(expected, other) for expected in known for other in signatures
+    )
+    return "valid" if is_known else "unknown"
 
 
 def _sign(secret: str, content: bytes) -> str:

@@ -11,27 +11,20 @@ import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import attrs
 
 from kling_sdk.attributes import make_resource
 from kling_sdk.cli.completion import completion_script
 from kling_sdk.cli.connect import connect, where_the_key_went
-from kling_sdk.cli.exits import (
-    BROKEN_PIPE,
-    INTERRUPTED,
-    MissingKeyError,
-    OptionError,
-    OutputError,
-    PipeClosedError,
-    exit_status,
-)
+from kling_sdk.cli.exits import INTERRUPTED, MissingKeyError, OptionError, exit_status
 from kling_sdk.cli.models import model_rows
-from kling_sdk.cli.options import choices, option_name, request_from
+from kling_sdk.cli.options import choices, file_names, option_name, request_from
 from kling_sdk.cli.parser import LIBRARIES, make_parser
 from kling_sdk.cli.show import Screen
 from kling_sdk.cli.spending import check_ceiling, estimate_row
+from kling_sdk.cli.standard_output import BROKEN_PIPE, OutputError, PipeClosedError
 from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.capabilities import CapabilityWarning
@@ -47,8 +40,6 @@ from kling_sdk.files.names import safe_name
 from kling_sdk.files.target import FileTarget, place_for
 from kling_sdk.logs import log_to_stderr
 from kling_sdk.results import Audio, Download, ResultFile, Subtitles, Task, Video
-
-__all__ = ["run"]
 
 _DAY_MS: Final = 86_400_000
 _AUDIO: Final = (".mp3", ".wav")
@@ -109,7 +100,7 @@ def _not_printed(screen: Screen, error: PipeClosedError | OutputError) -> int:
 
 @attrs.define
 class _Session:
-    """One run of the command: what it prints on, whom it calls, and what it has started."""
+    """One run of the command: its screen, its client, and the tasks that it has started."""
 
     screen: Screen
     open_client: Callable[[], Any]
@@ -124,13 +115,13 @@ class _Session:
             how = f"the task goes on; resume with: kling wait {self.endpoint} {self.task_id}"
         elif self.external_task_id:
             how = (
-                "the task may have been created; ask with: "
+                "the task may have been created; check with: "
                 f"kling get {self.endpoint} {self.external_task_id}"
             )
         elif self.has_result:
             how = "the call was carried out; its result is on standard output"
         elif self.is_calling:
-            how = "the call may have been carried out; nothing can be asked"
+            how = "the call may have been carried out; its outcome cannot be looked up"
         else:
             how = "nothing was created"
         self.screen.say(f"kling: {when}: {how}")
@@ -149,17 +140,12 @@ class _Session:
             others = warnings.showwarning
 
             def show(
-                message: Warning | str,
-                category: type[Warning],
-                filename: str,
-                lineno: int,
-                file: TextIO | None = None,
-                line: str | None = None,
+                message: Warning | str, category: type[Warning], *place: Any, **named: Any
             ) -> None:
                 if issubclass(category, CapabilityWarning):
                     self.screen.say(f"kling: warning: {message}")
                 else:
-                    others(message, category, filename, lineno, file, line)
+                    others(message, category, *place, **named)
 
             warnings.showwarning = show
             yield
@@ -184,7 +170,8 @@ class _Session:
     def fetch_all(self, kling: Any, outputs: Sequence[ResultFile], place: str) -> list[Download]:
         files: list[Download] = []
         for number, output in enumerate(outputs):
-            with self.screen.fetching(own := _place_of(place, number, output)) as note:
+            own = _place_of(place, number, output)
+            with self.screen.fetching(Path(own).name) as note:
                 files.append(kling.download(output, own, on_progress=note))
         return files
 
@@ -194,7 +181,7 @@ def _resource(kling: Any, endpoint: str) -> Any:
 
 
 def _place_of(place: str, number: int, output: ResultFile) -> str:
-    """Return where result *number* of a task goes: `a.png`, `a-1.png`, `a-2.png`.
+    """Return the path for result *number* of a task: `a.png`, `a-1.png`, `a-2.png`.
 
     A video and its sound have suffixes of their own, `a.mp4` and `a-1.mp3`, whichever is named.
     """
@@ -214,10 +201,10 @@ def _place_of(place: str, number: int, output: ResultFile) -> str:
 
 
 def _check_place(place: str | None) -> None:
-    """Try whether a file can be written, before anything is bought.
+    """Check that a file can be written, before anything is bought.
 
     Raises:
-        OptionError: it cannot.
+        OptionError: it cannot be written.
     """
     if place is None:
         return
@@ -246,7 +233,7 @@ def _create(session: _Session, options: argparse.Namespace) -> None:
 
 
 def _call(session: _Session, options: argparse.Namespace) -> None:
-    place: str | None = getattr(options, "download", None)  # only of what makes files
+    place: str | None = getattr(options, "download", None)  # only calls that make files have it
     _check_place(place)
     request = request_from(request_class(options.endpoint), options)
     if options.estimate:
@@ -282,26 +269,16 @@ def _get(session: _Session, options: argparse.Namespace) -> None:
         session.screen.task(_resource(kling, options.endpoint).get(options.id))
 
 
-def _list(session: _Session, options: argparse.Namespace) -> None:
+def _list(session: _Session, options: argparse.Namespace, of: str = "list") -> None:
     with session.open_client() as kling:
-        resource = _resource(kling, options.endpoint)
-        session.screen.tasks(resource.list(page=options.page, page_size=options.page_size))
+        read = getattr(_resource(kling, options.endpoint), of)
+        page = read(page=options.page, page_size=options.page_size)
+        show = session.screen.items if options.command in LIBRARIES else session.screen.tasks
+        show(page)
 
 
 def _library(session: _Session, options: argparse.Namespace) -> None:
     _ACTIONS[options.action or "list"](session, options)
-
-
-def _own_items(session: _Session, options: argparse.Namespace) -> None:
-    with session.open_client() as kling:
-        library = _resource(kling, options.endpoint)
-        session.screen.items(library.list(page=options.page, page_size=options.page_size))
-
-
-def _presets(session: _Session, options: argparse.Namespace) -> None:
-    with session.open_client() as kling:
-        library = _resource(kling, options.endpoint)
-        session.screen.items(library.presets(page=options.page, page_size=options.page_size))
 
 
 def _delete(session: _Session, options: argparse.Namespace) -> None:
@@ -311,8 +288,8 @@ def _delete(session: _Session, options: argparse.Namespace) -> None:
 
 
 _ACTIONS: Final[Mapping[str, Callable[[_Session, argparse.Namespace], None]]] = {
-    "list": _own_items,
-    "presets": _presets,
+    "list": _list,
+    "presets": partial(_list, of="presets"),
     "create": _create,
     "get": _get,
     "delete": _delete,
@@ -345,7 +322,8 @@ def _completion(session: _Session, options: argparse.Namespace) -> None:
         cls = request_class(endpoint)
         return choices(cls, name) if name in attrs.fields_dict(cls) else ()
 
-    session.screen.text(completion_script(options.shell, make_parser(), values))
+    files = {"path", "download"}.union(*(file_names(record) for record in ENDPOINTS.values()))
+    session.screen.text(completion_script(options.shell, make_parser(), files, values))
 
 
 _COMMANDS: Final[Mapping[str, Callable[[_Session, argparse.Namespace], None]]] = {

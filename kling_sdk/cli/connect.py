@@ -8,13 +8,11 @@ from kling_sdk.cli.exits import MissingKeyError, OptionError
 from kling_sdk.client import Kling
 from kling_sdk.wire.v1 import REGIONS
 
-__all__ = ["connect", "where_the_key_went"]
-
 _NO_KEY = """there is no key. Set the key pair of your account, or its API key:
   export KLING_ACCESS_KEY=...   KLING_SECRET_KEY=...
   export KLING_API_KEY=...
 or use a relay: --relay URL"""
-_NO_RELAY_KEY = """there is no token for the relay. No option takes it; set it in the environment:
+_NO_RELAY_KEY = """there is no token for the relay. Set it in the environment; no option takes it:
   export KLING_RELAY_TOKEN=sk-..."""
 
 
@@ -27,7 +25,7 @@ def connect(relay: str | None, environment: Mapping[str, str]) -> Kling:
 
     Raises:
         MissingKeyError: there is no key, or no token.
-        OptionError: the URL is none, or a key cannot be one.
+        OptionError: the URL is invalid, or a text cannot be a key.
     """
     token = environment.get("KLING_RELAY_TOKEN", "").strip()
     pair = environment.get("KLING_ACCESS_KEY") and environment.get("KLING_SECRET_KEY")
@@ -45,16 +43,16 @@ def where_the_key_went(relay: str | None, environment: Mapping[str, str]) -> str
     """Return what a person can check when a key is not accepted: its variables, and the server.
 
     Args:
-        relay: As in `connect`, which has accepted both.
-        environment: Likewise.
+        relay: As in `connect`, which has accepted both arguments.
+        environment: As in `connect`.
     """
     if relay is not None:
         names, server = ["KLING_RELAY_TOKEN"], relay
     else:
         known = ("KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_API_KEY")
         names = [name for name in known if environment.get(name)]
-        region = environment.get("KLING_REGION") or "global"
-        server = environment.get("KLING_BASE_URL") or REGIONS[region]
+        region = environment.get("KLING_REGION", "").strip() or "global"
+        server = environment.get("KLING_BASE_URL", "").strip() or REGIONS[region]
     return (
         f"{server} does not accept the key in {', '.join(names)}; check that it is a key of that "
         "server, and copied whole"

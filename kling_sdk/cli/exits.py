@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from kling_sdk.cli.standard_output import OutputError
 from kling_sdk.errors import (
     AccountError,
     AuthenticationError,
@@ -25,19 +26,7 @@ from kling_sdk.errors import (
     WaitTimeoutError,
 )
 
-__all__ = [
-    "BROKEN_PIPE",
-    "EXITS",
-    "INTERRUPTED",
-    "MissingKeyError",
-    "OptionError",
-    "OutputError",
-    "PipeClosedError",
-    "exit_status",
-]
-
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
-BROKEN_PIPE: Final = 141  # 128 + SIGPIPE
 
 
 class OptionError(Exception):
@@ -46,14 +35,6 @@ class OptionError(Exception):
 
 class MissingKeyError(Exception):
     """The environment has no key."""
-
-
-class OutputError(Exception):
-    """Standard output takes nothing, as on a full disk."""
-
-
-class PipeClosedError(Exception):
-    """The pipe that takes standard output was closed, as by `head`."""
 
 
 #: Status -> the errors that end with it, and what they have in common. 0 is success, 1 any

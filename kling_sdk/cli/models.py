@@ -1,4 +1,4 @@
-"""What each model can do, as rows: the facts are those of the endpoints' records."""
+"""The capabilities of each model as rows: the facts are those of the endpoints' records."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from kling_sdk.endpoints import ENDPOINTS
 from kling_sdk.endpoints.interfaces import RESOLUTIONS
 from kling_sdk.endpoints.models import ABSENT
 from kling_sdk.endpoints.record import EndpointRecord
-
-__all__ = ["ModelRow", "model_rows", "seconds_text"]
 
 
 @attrs.frozen

@@ -6,7 +6,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Collection, Iterable, Iterator
 from inspect import signature
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -15,15 +15,15 @@ import attrs
 
 from kling_sdk.endpoints.avatar import AvatarMode
 from kling_sdk.endpoints.base import Request, documentation
-from kling_sdk.endpoints.clothing_dupe import DupeVoice
 from kling_sdk.endpoints.converters import KeepSound, Switch
 from kling_sdk.endpoints.custom_element import ReferenceType
 from kling_sdk.endpoints.lip_sync import VoiceLanguage
 from kling_sdk.endpoints.models import ABSENT
 from kling_sdk.endpoints.motion_control import Orientation
 from kling_sdk.endpoints.multi_elements import EditMode, ElementsMode
+from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.solution_fields import VideoResolution
-from kling_sdk.endpoints.talking_agent import AgentAspectRatio, AgentAvatar, AgentVoice
+from kling_sdk.endpoints.talking_agent import AgentAspectRatio
 from kling_sdk.endpoints.values import (
     AspectRatio,
     ImageAspectRatio,
@@ -35,19 +35,12 @@ from kling_sdk.endpoints.values import (
     ShotType,
 )
 from kling_sdk.errors import RequestValidationError
-
-__all__ = ["add_options", "choices", "help_text", "option_name", "request_from"]
+from kling_sdk.facts.fields import FieldFacts
+from kling_sdk.facts.voices import AgentAvatar, AgentVoice, DupeVoice
 
 _OBJECTS: Final = (
     *("CameraControl", "Mapping", "LipSyncInput", "EffectInput"),
     *("ElementImages", "ElementVideos"),
-)
-_PICTURES: Final = frozenset(
-    {
-        *("image", "image_tail", "static_mask", "image_url", "mask", "images"),
-        *("scene_image", "style_image", "subject_image", "human_image", "cloth_image"),
-        *("sound_file", "audio_file", "frontal_image", "refer_images", "avatar_image"),
-    }
 )
 _ELSEWHERE: Final = re.compile(r"(https?|data):", re.IGNORECASE)
 _CHOICES: Final = {
@@ -86,7 +79,10 @@ _METAVARS: Final = {"model_name": "MODEL", "duration": "SECONDS"}
 _WORDS: Final = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
-        (r"path object, bytes, binary file, URL, data-URI or base64", "a path, a URL or base64"),
+        (
+            r"(?:an? )?path object, bytes, binary file, URL, data-URI or base64",
+            "a path, a URL or base64",
+        ),
         (r"an? (LipSyncInput|EffectInput|Element\w+), or a mapping of its fields", "as JSON"),
         (r", as object or mapping", ", as JSON"),
         (r"a Voice or its id", "the id of a voice"),
@@ -112,7 +108,7 @@ _WORDS: Final = tuple(
         (r"None takes that of the model's name", "that of the model's name if not given"),
         (r"None generates one", "a new one if there is none"),
         (r"^False to check nothing.*", "What is known of the model is checked before it is sent."),
-        (r"^True (?:for|to) (\w)", lambda found: found[1].upper()),
+        (r"^True (?:for|to) (\w)", lambda match: match[1].upper()),
     )
 )
 
@@ -153,6 +149,22 @@ def choices(cls: type[Request], parameter: str) -> tuple[str, ...]:
     return next((_CHOICES[name] for name in _CHOICES if re.search(rf"\b{name}\b", annotation)), ())
 
 
+def file_names(record: EndpointRecord) -> frozenset[str]:
+    """Return the parameters, and the keys of objects in them, that may be the path of a file."""
+    solution = record.solution.contents if record.solution is not None else ()
+    pictures = {content.type for content in solution if content.kind == "image"}
+    of_contents = {item.parameter for item in record.contents if item.type in pictures}
+    return frozenset(_files(record.fields)) | of_contents
+
+
+def _files(rows: Iterable[FieldFacts]) -> Iterator[str]:
+    for row in rows:
+        types = {row.type, *(member.type for member in row.members if row.type == "array")}
+        if types & {"image", "sound", "images"}:
+            yield row.name
+        yield from _files(row.members)
+
+
 def help_text(cls: type[Request], parameter: str) -> str:
     """Return what a person reads about a parameter."""
     text = documentation(cls)[parameter]
@@ -172,7 +184,7 @@ def _kind(cls: type[Request], name: str, annotation: str) -> dict[str, Any]:
     for beginning, kind in _KINDS.items():
         if annotation.startswith(beginning):
             return kind
-    if name in _PICTURES:
+    if name in file_names(cls.record):
         return {"metavar": "PATH|URL"}
     return {"metavar": _METAVARS.get(name) or "|".join(choices(cls, name)) or "TEXT"}
 
@@ -180,29 +192,30 @@ def _kind(cls: type[Request], name: str, annotation: str) -> dict[str, Any]:
 def request_from(cls: type[Request], options: argparse.Namespace) -> Request:
     """Return the request that the options describe.
 
-    A picture may be a path: who types a command chooses which of the own files is read. A
+    A picture may be a path: the person who types a command chooses which of their files is read. A
     prompt or text of `-` is read from standard input, and so stays out of the shell's history.
 
     Raises:
         RequestValidationError: an option is not accepted.
     """
-    given: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     fields = attrs.fields_dict(cls)
+    files = file_names(cls.record)
     for name in signature(cls).parameters:
         value = getattr(options, name)
         if value is not None:
-            given[name] = _value(name, str(fields[name].type), value)
-    return cls(**given)
+            parameters[name] = _value(name, str(fields[name].type), value, files)
+    return cls(**parameters)
 
 
-def _value(name: str, annotation: str, value: Any) -> Any:
+def _value(name: str, annotation: str, value: Any, files: Collection[str]) -> Any:
     if name in {"prompt", "text"} and value == "-":
         return _standard_input(name)
     if annotation.startswith("tuple["):
-        return [_item(name, item) for item in value]
+        return [_item(name, item, files) for item in value]
     if annotation.startswith(_OBJECTS):
-        return _json(name, value)
-    return _picture(value) if name in _PICTURES else value
+        return _json(name, value, files)
+    return _picture(value) if name in files else value
 
 
 def _standard_input(name: str) -> str:
@@ -214,18 +227,12 @@ def _standard_input(name: str) -> str:
         ) from None
 
 
-def _item(name: str, text: str) -> Any:
+def _item(name: str, text: str, files: Collection[str]) -> Any:
     if text.lstrip().startswith("{"):
-        return _json(name, text)
-    read: dict[str, Callable[[str], Any]] = {
-        "image_list": _picture,
-        "subject_image_list": _picture,
-        "product_image_list": _picture,
-        "model_image_list": _picture,
-        "ref_image_list": _picture,
-        "element_list": _number,
-    }
-    return read.get(name, str)(text)
+        return _json(name, text, files)
+    if name in files:
+        return _picture(text)
+    return _number(text) if name == "element_list" else text
 
 
 def _number(text: str) -> int | str:
@@ -237,17 +244,15 @@ def _picture(text: str) -> str | Path:
 
 
 def _pictures(value: Any) -> Any:
-    """Return the files of a member of an object; what is no text stays."""
+    """Return the files of a member of an object; a value that is not text stays as it is."""
     if isinstance(value, list):
         return [_pictures(item) for item in value]
     return _picture(value) if isinstance(value, str) else value
 
 
-def _json(name: str, text: str) -> Any:
-    def with_pictures(found: dict[str, Any]) -> dict[str, Any]:
-        return {
-            key: _pictures(value) if key in _PICTURES else value for key, value in found.items()
-        }
+def _json(name: str, text: str, files: Collection[str]) -> Any:
+    def with_pictures(members: dict[str, Any]) -> dict[str, Any]:
+        return {key: _pictures(value) if key in files else value for key, value in members.items()}
 
     try:
         return json.loads(text, object_hook=with_pictures)

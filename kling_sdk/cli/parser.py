@@ -1,87 +1,50 @@
-"""The command's options. A command is named here, and done in `kling_sdk.cli.commands`."""
+"""The command's options. Commands are declared here and run in `kling_sdk.cli.commands`."""
 
 from __future__ import annotations
 
 import argparse
 import math
-import re
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from kling_sdk.cli.completion import SHELLS
-from kling_sdk.cli.exits import BROKEN_PIPE, EXITS, INTERRUPTED
+from kling_sdk.cli.exits import EXITS, INTERRUPTED
 from kling_sdk.cli.options import add_options
-from kling_sdk.cli.show import Screen
 from kling_sdk.cli.spending import add_spending_options
+from kling_sdk.cli.standard_output import BROKEN_PIPE, write
+from kling_sdk.cli.suggestions import SuggestingParser
 from kling_sdk.endpoints import ENDPOINTS, request_class
-from kling_sdk.spelling import nearest
 from kling_sdk.version import USER_AGENT, __version__
-
-__all__ = ["LIBRARIES", "make_parser"]
 
 #: The endpoints whose results stay in a library, each with a command of its name.
 LIBRARIES: Final = tuple(name for name, record in ENDPOINTS.items() if record.library is not None)
 _PAGE_SIZE: Final = 30
-_INVALID_CHOICE: Final = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")
 _STATUSES: Final = {
     0: "success",
     1: "any other error",
     **{status: meaning for status, (meaning, _) in EXITS.items()},
     INTERRUPTED: "interrupted (Ctrl-C)",
-    BROKEN_PIPE: "the pipe that takes the output was closed, as by `| head`",
+    BROKEN_PIPE: "the output pipe was closed, as by `| head`",
 }
 _DESCRIPTION: Final = """Make videos with Kling AI.
 
 Keys are taken from the environment: KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY.
 Results go to standard output, progress and errors to standard error."""
 _ENVIRONMENT: Final = """environment:
-  KLING_BASE_URL     where Kling is
+  KLING_BASE_URL     the URL of the API
   KLING_RELAY_TOKEN  the token of a relay, with --relay
-  KLING_LOG          what is logged: debug, info or warning"""
+  KLING_LOG          the log level: debug, info or warning"""
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that names what was probably meant.
-
-    Its help is an output like any other: argparse's own hides that it failed.
-    """
-
-    def print_help(self, file: Any = None) -> None:  # noqa: ARG002 - argparse's parameter
-        Screen(as_json=False).text(self.format_help())
-
-    def parse_known_args(self, *given: Any, **named: Any) -> Any:
-        """Refuse what the command itself does not know, where its options are known."""
-        known, rest = super().parse_known_args(*given, **named)
-        if rest:
-            self.error(self._unknown(rest))
-        return known, rest
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where help is; the usage of some commands fills a screen."""
-        found = _INVALID_CHOICE.search(message)
-        hint = _meant(found[1], re.findall(r"[\w-]+", found[2])) if found else ""
-        self.exit(2, f"{self.prog}: error: {message}{hint}\nsee: {self.prog} --help\n")
-
-    def _unknown(self, rest: Sequence[str]) -> str:
-        options = [one for one in self._option_string_actions if one.startswith("--")]
-        given = next((one for one in rest if one.startswith("-")), None)
-        if given is not None:
-            name = given.partition("=")[0]
-            return f"unknown option {name}{_meant(name, options)}"
-        way = '--prompt "..."' if "--prompt" in options else "--NAME VALUE"
-        return f"{rest[0]!r} is not expected; parameters are given by name, as {way}"
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    """Return the question whether the nearest of *known* was meant; "" where none is near."""
-    words = {one.lstrip("-").replace("-", "_"): one for one in known}
-    found = nearest(name.lstrip("-").replace("-", "_"), words)
-    return f"; did you mean {words[found]}?" if found else ""
+class _Parser(SuggestingParser):
+    def unexpected(self, word: str) -> str:
+        """Return the error text for a word that no argument takes."""
+        way = '--prompt "..."' if "--prompt" in self._option_string_actions else "--NAME VALUE"
+        return f"{super().unexpected(word)}; parameters are given by name, such as {way}"
 
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        Screen(as_json=False).text(f"kling {__version__} ({USER_AGENT.rpartition(' ')[2]})\n")
+        write(f"kling {__version__} ({USER_AGENT.rpartition(' ')[2]})\n")
         parser.exit()
 
 
@@ -100,7 +63,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_create(commands)
     _add_call(commands)
     _about_task(commands, "get", "show a task")
-    _add_wait_options(_about_task(commands, "wait", "wait for a task, also of another process"))
+    _add_wait_options(
+        _about_task(commands, "wait", "wait for a task, which another process may have created")
+    )
     download = _command(commands, "download", "fetch the video of a finished task")
     download.add_argument("endpoint", choices=[name for name in _makers() if name not in LIBRARIES])
     download.add_argument("id", help="task id or external id")
@@ -114,14 +79,16 @@ def make_parser() -> argparse.ArgumentParser:
         _add_library(commands, name)
     costs = _command(commands, "costs", "show the account's resource packs")
     costs.add_argument(
-        "--days", type=int, default=365, metavar="N", help="bought in the last N days (365)"
+        "--days",
+        type=int,
+        default=365,
+        metavar="N",
+        help="bought in the last N days (default: 365)",
     )
     models = _command(commands, "models", "show the models and what they can do; needs no key")
     models.add_argument("endpoint", nargs="?", choices=list(ENDPOINTS))
-    completion = _command(
-        commands, "completion", "print a script that completes `kling` in a shell"
-    )
-    completion.add_argument("shell", choices=list(SHELLS))
+    completion = _command(commands, "completion", "print a shell completion script for `kling`")
+    completion.add_argument("shell", choices=SHELLS)
     return parser
 
 
@@ -131,8 +98,8 @@ def _add_create(commands: Any) -> None:
     for name in _makers():
         has_models = bool(ENDPOINTS[name].models)
         more = f" `kling models {name}` shows what each model takes." if has_models else ""
-        one = _add_endpoint(endpoints, name, more)
-        _add_wait(one, name)
+        parser = _add_endpoint(endpoints, name, more)
+        _add_wait(parser, name)
 
 
 def _add_library(commands: Any, name: str) -> None:
@@ -142,11 +109,11 @@ def _add_library(commands: Any, name: str) -> None:
     actions = group.add_subparsers(metavar="ACTION", dest="action")
     _add_page(_command(actions, "list", f"list your own {name} (this is the default)"))
     _add_page(_command(actions, "presets", f"list the vendor's own {name}"))
-    one = _add_endpoint(actions, name, "", called="create")
-    _add_wait(one, name)
+    parser = _add_endpoint(actions, name, "", called="create")
+    _add_wait(parser, name)
     for action, summary, what in (
-        ("get", "show the task of one of your own", "task id or external id"),
-        ("delete", "delete one of your own for good", f"its id, as {name} list shows it"),
+        ("get", "show the task that made one of your own", "task id or external id"),
+        ("delete", "delete one of your own permanently", f"its id, as {name} list shows it"),
     ):
         about = _command(actions, action, summary)
         about.add_argument("id", help=what)
@@ -164,13 +131,15 @@ def _add_page(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_call(commands: Any) -> None:
-    call = _command(commands, "call", "call an endpoint that answers at once and makes no task")
+    call = _command(
+        commands, "call", "call an endpoint that returns its result at once, without a task"
+    )
     endpoints = call.add_subparsers(required=True, metavar="ENDPOINT", dest="endpoint")
     for name, record in ENDPOINTS.items():
         if record.returns is not None:
-            one = _add_endpoint(endpoints, name, " It is sent once.")
+            parser = _add_endpoint(endpoints, name, " The request is sent once.")
             if record.result == "audios":
-                _add_download_option(one, "fetch the sounds to a file or into a folder")
+                _add_download_option(parser, "fetch the sounds to a file or into a folder")
 
 
 def _makers() -> list[str]:
@@ -183,13 +152,13 @@ def _add_endpoint(
 ) -> argparse.ArgumentParser:
     cls = request_class(name)
     summary = (cls.__doc__ or "").partition("\n")[0].replace("`", "")
-    one: argparse.ArgumentParser = endpoints.add_parser(
+    parser: argparse.ArgumentParser = endpoints.add_parser(
         called or name, help=summary, description=f"{summary}{more}"
     )
-    add_options(one, cls)
-    add_spending_options(one)
-    _add_common(one)
-    return one
+    add_options(parser, cls)
+    add_spending_options(parser)
+    _add_common(parser)
+    return parser
 
 
 def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
@@ -251,5 +220,5 @@ def _add_common(parser: argparse.ArgumentParser, *, default: Any = argparse.SUPP
 def _seconds(text: str) -> float:
     seconds = float(text)
     if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no time; it must be 0 or more seconds")
+        raise argparse.ArgumentTypeError(f"{text} is not a time; it must be 0 or more seconds")
     return seconds

@@ -17,14 +17,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from kling_sdk.printable import printable
 from kling_sdk.results import Task
-
-__all__ = ["fetching", "plain", "waiting"]
-
-
-def plain(value: object) -> str:
-    """Return a server's text without what could steer a terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(value))
 
 
 def _line(console: Console, *columns: ProgressColumn) -> Progress:
@@ -40,12 +34,12 @@ def waiting(console: Console, task: Task) -> Generator[Callable[[Task], None]]:
         A function to be called with the task at each change.
     """
 
-    def shown(now: Task) -> str:
-        return plain(f"{now.task_id} {now.status}")
+    def label(now: Task) -> str:
+        return printable(f"{now.task_id} {now.status}")
 
     with _line(console, TimeElapsedColumn()) as progress:
-        row = progress.add_task(shown(task), total=None)
-        yield lambda now: progress.update(row, description=shown(now))
+        row = progress.add_task(label(task), total=None)
+        yield lambda now: progress.update(row, description=label(now))
 
 
 @contextlib.contextmanager
@@ -56,5 +50,5 @@ def fetching(console: Console, name: str) -> Generator[Callable[[int, int | None
         The `on_progress` of the download.
     """
     with _line(console, BarColumn(), DownloadColumn(), TransferSpeedColumn()) as progress:
-        row = progress.add_task(plain(name), total=None)
+        row = progress.add_task(printable(name), total=None)
         yield lambda received, total: progress.update(row, completed=received, total=total)

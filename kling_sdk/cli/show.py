@@ -1,11 +1,10 @@
-"""What the command prints: results on standard output, progress on standard error."""
+"""The command's output: results on standard output, progress on standard error."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,12 +14,11 @@ import attrs
 from rich.console import Console
 
 from kling_sdk.bills import ResourcePack
-from kling_sdk.cli.exits import OutputError, PipeClosedError
 from kling_sdk.cli.models import ModelRow, seconds_text
-from kling_sdk.cli.progress import fetching, plain, waiting
+from kling_sdk.cli.progress import fetching, waiting
+from kling_sdk.cli.standard_output import write
+from kling_sdk.printable import printable
 from kling_sdk.results import Download, Image, ResultFile, Subtitles, Task, redact_url
-
-__all__ = ["Screen"]
 
 _PACK = ("name", "id", "type", "status", "total", "remaining", "effective_at", "invalid_at")
 _TASK = (
@@ -35,6 +33,14 @@ _TASK = (
     "units",
     "reused",
 )
+#: The lists of files of a task, and what is shown of each file.
+_OUTPUTS = {
+    "videos": ("id", "url", "duration", "watermark_url"),
+    "images": ("index", "url", "watermark_url"),
+    "series_images": ("index", "url", "watermark_url"),
+    "audios": ("id", "url", "duration", "wav_url", "wav_duration"),
+    "subtitles": ("format", "url"),
+}
 
 
 class Screen:
@@ -56,10 +62,10 @@ class Screen:
     # ------------------------------------------------------------ standard error
 
     def say(self, text: str) -> None:
-        """Print lines for the person who watches; a closed or full stream is no error."""
+        """Print lines for the person who watches; a closed or full stream is not an error."""
         with contextlib.suppress(OSError, ValueError, AttributeError):
             for line in text.splitlines():
-                sys.stderr.write(f"{plain(line)}\n")
+                sys.stderr.write(f"{printable(line)}\n")
             sys.stderr.flush()
 
     @contextlib.contextmanager
@@ -84,10 +90,7 @@ class Screen:
 
     def task(self, task: Task, files: Sequence[Download] = ()) -> None:
         """Print a task and the files that were made of it."""
-        if self.as_json:
-            shown = _task(task) | ({"file": _file(files[0])} if files else {})
-            self._json(shown | ({"files": [*map(_file, files)]} if len(files) > 1 else {}))
-            return
+        view = _task(task) | ({"file": _file(files[0])} if files else {})
         rows: list[tuple[str, object]] = [
             ("task_id", task.task_id),
             ("external_task_id", task.external_task_id),
@@ -99,90 +102,74 @@ class Screen:
         rows += [("image", _output(image)) for image in task.images]
         rows += [("series image", _output(image)) for image in task.series_images]
         rows += [("audio", _output(audio)) for audio in task.audios]
-        rows += [("voice", f"{one.voice_id}  {one.name}") for one in task.voices]
-        rows += [("element", f"{one.element_id}  {one.name}") for one in task.elements]
+        rows += [("voice", f"{voice.voice_id}  {voice.name}") for voice in task.voices]
+        rows += [("element", f"{element.element_id}  {element.name}") for element in task.elements]
         rows += [
             ("file", f"{file.path} ({file.size} bytes, sha256 {file.sha256})") for file in files
         ]
-        self._rows(row for row in rows if row[1] not in {None, ""})
+        self._print(
+            view | ({"files": [*map(_file, files)]} if len(files) > 1 else {}),
+            (row for row in rows if row[1] not in {None, ""}),
+        )
 
     def tasks(self, tasks: Iterable[Task]) -> None:
         """Print several tasks."""
-        found = list(tasks)
-        if self.as_json:
-            self._json([_task(task) for task in found])
-            return
         names = ("task_id", "external_task_id", "status", "created_at")
-        self._rows([names, *([_value(getattr(task, name)) for name in names] for task in found)])
+        views = [_task(task) for task in tasks]
+        self._print(views, [names, *([view[name] for name in names] for view in views)])
 
     def items(self, tasks: Iterable[Task]) -> None:
         """Print the voices or elements of a library; of a task without one, its status."""
-        found = list(tasks)
-        if self.as_json:
-            self._json([_task(task) for task in found])
-            return
+        tasks = list(tasks)
         rows: list[Sequence[object]] = [("id", "name", "owned_by", "status", "task_id")]
-        for task in found:
-            items = [(one.voice_id, one.name, one.owned_by, task.status) for one in task.voices]
-            items += [(one.element_id, one.name, one.owned_by, one.status) for one in task.elements]
+        for task in tasks:
+            items = [
+                (voice.voice_id, voice.name, voice.owned_by, task.status) for voice in task.voices
+            ]
+            items += [
+                (element.element_id, element.name, element.owned_by, element.status)
+                for element in task.elements
+            ]
             rows += [(*item, task.task_id) for item in items or [("-", "", "", task.status)]]
-        self._rows(rows)
+        self._print([_task(task) for task in tasks], rows)
 
     def deleted(self, item_id: str) -> None:
         """Print that an item of a library is gone."""
-        if self.as_json:
-            self._json({"deleted": item_id})
-        else:
-            self._rows([("deleted", item_id)])
+        self._print({"deleted": item_id}, [("deleted", item_id)])
 
     def packs(self, packs: Iterable[ResourcePack]) -> None:
         """Print resource packs."""
-        found = [{name: _value(getattr(pack, name)) for name in _PACK} for pack in packs]
-        if self.as_json:
-            self._json(found)
-            return
+        views = [_fields(pack, _PACK) for pack in packs]
         names = ("name", "status", "total", "remaining", "invalid_at")
-        self._rows([names, *([pack[name] for name in names] for pack in found)])
+        self._print(views, [names, *([view[name] for name in names] for view in views)])
 
     def models(self, rows: Iterable[ModelRow]) -> None:
         """Print what models can do."""
-        found = list(rows)
-        if self.as_json:
-            self._json([attrs.asdict(row) for row in found])
-            return
-        names = ("endpoint", "model", "mode", "resolution", "duration", "audio", "note")
-        self._rows(
-            [
-                names,
-                *(
-                    (
-                        row.endpoint,
-                        f"{row.model}{' (default)' if row.default else ''}" if row.model else "-",
-                        row.mode or "-",
-                        row.resolution or "-",
-                        seconds_text(row.durations) or "-",
-                        "yes" if row.audio else "no",
-                        row.note,
-                    )
-                    for row in found
-                ),
-            ]
+        rows = list(rows)
+        lines = (
+            (
+                row.endpoint,
+                f"{row.model}{' (default)' if row.default else ''}" if row.model else "-",
+                row.mode or "-",
+                row.resolution or "-",
+                seconds_text(row.durations) or "-",
+                "yes" if row.audio else "no",
+                row.note,
+            )
+            for row in rows
         )
+        names = ("endpoint", "model", "mode", "resolution", "duration", "audio", "note")
+        self._print([attrs.asdict(row) for row in rows], [names, *lines])
 
     def estimate(self, row: Mapping[str, Any]) -> None:
         """Print what a request would cost, as `estimate_row` has it."""
-        if self.as_json:
-            self._json(dict(row))
-        else:
-            self._rows(row.items())
+        self._print(dict(row), row.items())
 
     def files(self, files: Sequence[Download]) -> None:
         """Print the files that were fetched."""
-        if self.as_json:
-            shown = [*map(_file, files)]
-            self._json(shown if len(shown) > 1 else shown[0])
-            return
-        self._rows((file.path, f"{file.size} bytes", f"sha256 {file.sha256}") for file in files)
+        views = [*map(_file, files)]
+        rows = ((file.path, f"{file.size} bytes", f"sha256 {file.sha256}") for file in files)
+        self._print(views if len(views) > 1 else views[0], rows)
 
     def result(self, result: Any, files: Sequence[Download] = ()) -> None:
         """Print what a call without a task has returned; signatures of URLs only as JSON.
@@ -191,12 +178,12 @@ class Screen:
             result: What was returned.
             files: The files that were made of it.
         """
-        shown = _plain(result) | ({"files": [*map(_file, files)]} if files else {})
+        view = _plain(result) | ({"files": [*map(_file, files)]} if files else {})
         if self.as_json:
-            self._json(shown)
+            self._json(view)
             return
-        for name, value in _lines(shown):
-            self._write(f"{plain(name)}  {plain(value)}\n")
+        for name, value in _lines(view):
+            write(f"{printable(name)}  {printable(value)}\n")
 
     def text(self, text: str) -> None:
         """Print text as it is.
@@ -205,40 +192,26 @@ class Screen:
             PipeClosedError: the pipe was closed.
             OutputError: it cannot be written.
         """
-        self._write(text)
+        write(text)
 
     def _json(self, value: Any) -> None:
         is_unicode = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
-        self._write(json.dumps(value, ensure_ascii=not is_unicode) + "\n")
+        text = json.dumps(value, ensure_ascii=not is_unicode)
+        write((text if text.isprintable() else json.dumps(value)) + "\n")
 
-    def _rows(self, rows: Iterable[Sequence[object]]) -> None:
-        """Print rows as columns, for people and for `cut`: nothing is folded or shortened."""
-        shown = [[plain("" if value is None else value) for value in row] for row in rows]
-        widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-        for row in shown:
+    def _print(self, value: Any, rows: Iterable[Sequence[object]]) -> None:
+        """Print a value as JSON, or else rows as columns.
+
+        They are for people and for `cut`: nothing is folded or shortened.
+        """
+        if self.as_json:
+            self._json(value)
+            return
+        table = [[printable("" if value is None else value) for value in row] for row in rows]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        for row in table:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            self._write("  ".join(cells).rstrip() + "\n")
-
-    def _write(self, text: str) -> None:
-        if sys.stdout is None:
-            raise OutputError("standard output is closed")
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _drop_output()
-            raise PipeClosedError from None
-        except OSError as error:
-            _drop_output()
-            raise OutputError(f"cannot print the result: {error.strerror}") from None
-
-
-def _drop_output() -> None:
-    """Let what is left in the buffer go nowhere: at its end Python tries to write it again."""
-    with contextlib.suppress(OSError, ValueError):  # a stream without a descriptor, as in a test
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+            write("  ".join(cells).rstrip() + "\n")
 
 
 def _value(value: object) -> Any:
@@ -251,7 +224,11 @@ def _value(value: object) -> Any:
 def _plain(value: Any) -> Any:
     """Return a result as JSON has it, without what it was read from."""
     if attrs.has(type(value)):
-        names = (field.name for field in attrs.fields(type(value)) if field.name != "raw")
+        names = (
+            field.name
+            for field in attrs.fields(type(value))
+            if field.name not in {"raw", "response"}
+        )
         return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
@@ -266,30 +243,22 @@ def _lines(value: Any, name: str = "") -> Iterator[tuple[str, object]]:
     elif isinstance(value, list):
         inner = enumerate(value)
     else:
-        shown = redact_url(value) if str(value).startswith("http") else value
-        yield name or "result", "" if shown is None else shown
+        leaf = redact_url(value) if str(value).startswith("http") else value
+        yield name or "result", "" if leaf is None else leaf
         return
     for key, item in inner:
         yield from _lines(item, f"{name}.{key}".removeprefix("."))
 
 
+def _fields(owner: object, names: Iterable[str]) -> dict[str, Any]:
+    return {name: _value(getattr(owner, name)) for name in names}
+
+
 def _task(task: Task) -> dict[str, Any]:
-    shown = {name: _value(getattr(task, name)) for name in _TASK}
-    shown["videos"] = [
-        {"id": one.id, "url": one.url, "duration": _value(one.duration)}
-        | {"watermark_url": one.watermark_url}
-        for one in task.videos
-    ]
-    for name in ("images", "series_images"):
-        shown[name] = [
-            {"index": one.index, "url": one.url, "watermark_url": one.watermark_url}
-            for one in getattr(task, name)
-        ]
-    shown["audios"] = [_plain(one) for one in task.audios]
-    shown["subtitles"] = [{"format": one.format, "url": one.url} for one in task.subtitles]
-    shown["voices"] = _plain(task.voices)
-    shown["elements"] = _plain(task.elements)
-    return shown
+    view = _fields(task, _TASK)
+    for name, fields in _OUTPUTS.items():
+        view[name] = [_fields(output, fields) for output in getattr(task, name)]
+    return view | {name: _plain(getattr(task, name)) for name in ("voices", "elements")}
 
 
 def _output(output: ResultFile) -> str:
@@ -307,4 +276,4 @@ def _output(output: ResultFile) -> str:
 
 
 def _file(file: Download) -> dict[str, Any]:
-    return {"path": str(file.path), "size": file.size, "sha256": file.sha256}
+    return _fields(file, ("path", "size", "sha256"))

@@ -12,8 +12,6 @@ from kling_sdk.errors import RequestValidationError
 from kling_sdk.prices import cost_of, estimate
 from kling_sdk.scalars import decimal
 
-__all__ = ["add_spending_options", "check_ceiling", "estimate_row"]
-
 
 def add_spending_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a command that creates tasks."""
@@ -29,27 +27,27 @@ def add_spending_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _units(text: str) -> Decimal:
-    found = decimal(text)
-    if found is None or found < 0:
+    units = decimal(text)
+    if units is None or units < 0:
         raise argparse.ArgumentTypeError("must be a number of units, 0 or more")
-    return found
+    return units
 
 
 def estimate_row(request: Request) -> dict[str, Any]:
     """Return what `--estimate` prints, as JSON can carry it."""
-    found = estimate(request)
+    cost = estimate(request)
     row: dict[str, Any] = {
-        "units": None if found.units is None else str(found.units),
-        "priced_on": found.priced_on.isoformat(),
-        "source": found.source,
-        "confidence": found.confidence,
-        "reason": found.reason,
+        "units": None if cost.units is None else str(cost.units),
+        "priced_on": cost.priced_on.isoformat(),
+        "source": cost.source,
+        "confidence": cost.confidence,
+        "reason": cost.reason,
     }
     return {name: value for name, value in row.items() if value not in {"", None}}
 
 
 def check_ceiling(requests: Iterable[Request], ceiling: Decimal | None) -> None:
-    """Refuse requests that together cost more units than *ceiling*; None is no ceiling.
+    """Refuse requests that together cost more units than *ceiling*; None sets no ceiling.
 
     Raises:
         RequestValidationError: they cost more, or a price is not known.
@@ -59,5 +57,5 @@ def check_ceiling(requests: Iterable[Request], ceiling: Decimal | None) -> None:
     total = sum((cost_of(request) for request in requests), Decimal(0))
     if total > ceiling:
         raise RequestValidationError(
-            "max_units", f"is {ceiling}, and it would cost {total} units", "a higher ceiling"
+            "max_units", f"is {ceiling}, but the cost would be {total} units", "a higher ceiling"
         )

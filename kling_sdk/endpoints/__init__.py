@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.record import EndpointRecord
 
-__all__ = ["ENDPOINTS", "METHODS", "is_known", "request_class"]
+__all__ = ["CLASSES", "ENDPOINTS", "METHODS", "is_known", "request_class"]
 
 
 def request_class(name: str) -> type[Request]:
@@ -22,8 +22,8 @@ def request_class(name: str) -> type[Request]:
         KeyError: there is no such endpoint.
     """
     module, _, cls = CLASSES[name].rpartition(".")
-    found: type[Request] = getattr(import_module(f"{__name__}.{module}"), cls)
-    return found
+    request_type: type[Request] = getattr(import_module(f"{__name__}.{module}"), cls)
+    return request_type
 
 
 def is_known(model: str) -> bool:

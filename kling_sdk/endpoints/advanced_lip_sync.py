@@ -10,9 +10,10 @@ import attrs
 from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.converters import to_watermark
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord, InputLength
-from kling_sdk.endpoints.values import build, media, needed, sequence, typed
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.endpoints.values import media, needed, objects, typed
+from kling_sdk.facts.people_requests import REQUESTS
 from kling_sdk.files import SoundSource, sound_problem, to_sound
 
 __all__ = ["AdvancedLipSync", "FaceChoice"]
@@ -20,9 +21,12 @@ __all__ = ["AdvancedLipSync", "FaceChoice"]
 _SHORTEST_MS: Final = 2000  # of a sound that is played
 _LOUDEST: Final = 2
 
+_FACTS: Final = REQUESTS["advanced-lip-sync"]
+
 _RECORD: Final = EndpointRecord(
     name="advanced-lip-sync",
-    path="/v1/videos/advanced-lip-sync",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     input_length=InputLength("video", 60),
 )
 
@@ -65,29 +69,23 @@ class FaceChoice:
 
 def to_faces(value: Iterable[FaceChoice | Mapping[str, Any]]) -> tuple[FaceChoice, ...]:
     """Return the chosen faces given as objects or mappings."""
-    return tuple(build(FaceChoice, _FIELD, item) for item in sequence(_FIELD, value))
+    return objects(FaceChoice, _FIELD, value)
 
 
-def _check_faces(request: Any) -> None:
+def _check_faces(request: Any) -> checks.Problems:
     """One sound for each face, of which a part of at least two seconds is played."""
     for face in request.face_choose:
         if bool(face.audio_id) == bool(face.sound_file):
-            limit = "given beside" if face.audio_id else "missing, and so is"
-            raise RequestValidationError(
-                f"{_FIELD}.audio_id",
-                f"is {limit} sound_file",
-                "either audio_id or sound_file",
-            )
+            limit = "given with" if face.audio_id else "missing, and so is"
+            yield f"{_FIELD}.audio_id", f"is {limit} sound_file", "either audio_id or sound_file"
         if face.sound_file and (problem := sound_problem(face.sound_file)):
-            raise RequestValidationError(f"{_FIELD}.sound_file", *problem)
+            yield f"{_FIELD}.sound_file", *problem
         for name in ("sound_start_time", "sound_insert_time"):
             if getattr(face, name) < 0:
-                raise RequestValidationError(
-                    f"{_FIELD}.{name}", f"is {getattr(face, name)} ms", "0 or more"
-                )
+                yield f"{_FIELD}.{name}", f"is {getattr(face, name)} ms", "0 or more"
         played = face.sound_end_time - face.sound_start_time
         if played < _SHORTEST_MS:
-            raise RequestValidationError(
+            yield (
                 f"{_FIELD}.sound_end_time",
                 f"is {played} ms after sound_start_time",
                 f"at least {_SHORTEST_MS} ms after it",
@@ -95,12 +93,10 @@ def _check_faces(request: Any) -> None:
         for name in ("sound_volume", "original_audio_volume"):
             volume = getattr(face, name)
             if volume is not None and not 0 <= volume <= _LOUDEST:
-                raise RequestValidationError(
-                    f"{_FIELD}.{name}", f"is {volume}", f"a number from 0 to {_LOUDEST}"
-                )
+                yield f"{_FIELD}.{name}", f"is {volume}", f"a number from 0 to {_LOUDEST}"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class AdvancedLipSync(Request):
     """A face of a session that speaks: `POST /v1/videos/advanced-lip-sync`.
 
@@ -125,10 +121,8 @@ class AdvancedLipSync(Request):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (_check_faces,)
 
-    session_id: str = attrs.field(validator=checks.required_text(100))
-    face_choose: tuple[FaceChoice, ...] = attrs.field(
-        converter=to_faces, validator=checks.items(1, 1)
-    )
+    session_id: str
+    face_choose: tuple[FaceChoice, ...] = attrs.field(converter=to_faces)
     watermark_info: bool | None = attrs.field(
         default=None, converter=to_watermark, validator=checks.flag
     )

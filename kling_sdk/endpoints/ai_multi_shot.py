@@ -6,29 +6,33 @@ from typing import ClassVar, Final
 
 import attrs
 
-from kling_sdk.endpoints import checks, converters
+from kling_sdk.endpoints import converters
 from kling_sdk.endpoints.base import Request
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.models import IMAGE_TIMEOUT
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.endpoints.values import media
+from kling_sdk.facts.picture_requests import REQUESTS
 
 __all__ = ["AiMultiShot"]
 
+_FACTS: Final = REQUESTS["ai-multi-shot"]
+
 _RECORD: Final = EndpointRecord(
     name="ai-multi-shot",
-    path="/v1/general/ai-multi-shot",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class AiMultiShot(Request):
     """Views of an element from other sides: `POST /v1/general/ai-multi-shot`.
 
     The result is up to three sets of three pictures: of each picture, `Image.index` is its set (0
     to 2) and `Image.view` its place in it (1 to 3). Source: one official copy of the vendor's
-    page of 2026-09 (confidence medium); that it says nothing of models or sizes is as there.
+    page of 2026-09 (confidence medium); the page does not name models or sizes.
 
     Attributes:
         element_frontal_image: The element from its front; sources and limits as
@@ -45,6 +49,4 @@ class AiMultiShot(Request):
 
     record: ClassVar[EndpointRecord] = _RECORD
 
-    element_frontal_image: str = attrs.field(
-        converter=converters.element_frontal_image, validator=checks.image, repr=media
-    )
+    element_frontal_image: str = attrs.field(converter=converters.needed_image)

@@ -9,22 +9,25 @@ import attrs
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.common_rules import exactly_one
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord, InputLength
-from kling_sdk.endpoints.values import MAX_PROMPT, hidden, media
-from kling_sdk.files import to_image
+from kling_sdk.facts.people_requests import REQUESTS
 
 __all__ = ["Avatar", "AvatarMode"]
 
 AvatarMode = Literal["std", "pro"]
 
+_FACTS: Final = REQUESTS["avatar"]
+
 _RECORD: Final = EndpointRecord(
     name="avatar",
-    path="/v1/videos/avatar/image2video",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     input_length=InputLength("sound", 300),
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class Avatar(Request):
     """A person in a picture who speaks: `POST /v1/videos/avatar/image2video`.
 
@@ -53,13 +56,11 @@ class Avatar(Request):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (exactly_one("audio_id", "sound_file"),)
 
-    image: str = attrs.field(converter=to_image, validator=checks.image, repr=media)
-    audio_id: str | None = attrs.field(default=None, validator=checks.text(100))
-    sound_file: str | None = attrs.field(
-        default=None, converter=converters.optional_sound, validator=checks.sound, repr=media
-    )
-    prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
-    mode: AvatarMode | str | None = attrs.field(default=None, validator=checks.one_of(AvatarMode))
+    image: str = attrs.field(converter=converters.needed_image)
+    audio_id: str | None = None
+    sound_file: str | None = attrs.field(default=None, converter=converters.optional_sound)
+    prompt: str | None = None
+    mode: AvatarMode | str | None = None
     watermark_info: bool | None = attrs.field(
         default=None, converter=converters.to_watermark, validator=checks.flag
     )

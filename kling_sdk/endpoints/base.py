@@ -1,26 +1,30 @@
-"""What requests share: the common fields, and errors that name a parameter."""
+"""The base of requests: the common fields, and errors that name a parameter."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from inspect import Parameter, Signature, cleandoc
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import attrs
 
-from kling_sdk.endpoints import checks, is_known
+from kling_sdk.endpoints import checks
+from kling_sdk.endpoints._index import MODELS
 from kling_sdk.endpoints.converters import to_extra_body, to_watermark
 from kling_sdk.endpoints.interfaces import Interface, check_agreement
-from kling_sdk.endpoints.models import MAX_PROMPT
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.endpoints.values import media
+from kling_sdk.endpoints.values import hider_of, media
 from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts.limits import MAX_PROMPT
+from kling_sdk.hidden import private, private_texts
 from kling_sdk.spelling import nearest
 
 __all__ = ["Request", "VideoRequest", "check_external_id", "documentation", "example", "positional"]
 
-Rules = tuple[Callable[[Any], None], ...]
+#: Each yields what is wrong with a request: the parameter, the limit, what is accepted.
+Rules = tuple[Callable[[Any], checks.Problems], ...]
 
 # The vendor documents no limit; longer ids are refused here because a URL path carries them.
 MAX_EXTERNAL_ID = 200
@@ -37,19 +41,22 @@ else:
     class _RequestType(type):
         """Turns a misspelt or missing parameter into an error that says what was meant."""
 
-        def __call__(cls, *args: Any, **given: Any) -> Any:
+        def __call__(cls, *args: Any, **parameters: Any) -> Any:
             if args:
                 raise positional(f"{cls.__name__}({example(cls)})")
-            if given.get("check") is False:
-                return _unchecked(cls, given)
-            fields, not_taken = attrs.fields_dict(cls), _not_taken(cls)
-            for name, value in given.items():
-                if name not in fields or (name in not_taken and value is not None):
+            own = _parameters(cls)
+            parameters = {
+                name: own.hiders.get(name, private)(value) for name, value in parameters.items()
+            }
+            if parameters.get("check") is False:
+                return _unchecked(cls, parameters)
+            for name, value in parameters.items():
+                if name not in own.hiders or (name in own.not_taken and value is not None):
                     raise _unknown(cls, name)
-            for name, field in fields.items():
-                if field.default is attrs.NOTHING and name not in given:
+            for name in own.needed:
+                if name not in parameters:
                     raise RequestValidationError(name, "is missing", "a value")
-            return super().__call__(**given)
+            return super().__call__(**parameters)
 
         @property
         def __signature__(cls) -> Signature:
@@ -61,18 +68,41 @@ else:
             )
 
 
+class _Parameters(NamedTuple):
+    """The parameters of a request class.
+
+    Attributes:
+        hiders: What hides the values of each.
+        not_taken: Those that the endpoint does not take.
+        needed: Those without a default.
+        vendors: Those that are fields of the vendor's.
+    """
+
+    hiders: Mapping[str, Callable[[Any], Any]]
+    not_taken: frozenset[str]
+    needed: tuple[str, ...]
+    vendors: tuple[str, ...]
+
+
+@cache
+def _parameters(cls: Any) -> _Parameters:
+    fields = attrs.fields(cls)
+    record: EndpointRecord | None = getattr(cls, "record", None)  # `Request` itself has none
+    return _Parameters(
+        {field.name: hider_of(field) for field in fields},
+        frozenset() if record is None else record.not_taken,
+        tuple(field.name for field in fields if field.default is attrs.NOTHING),
+        tuple(field.name for field in fields if field.name not in _OURS),
+    )
+
+
 def _names(cls: type) -> list[str]:
-    fields, not_taken = attrs.fields(cls), _not_taken(cls)
+    not_taken = _parameters(cls).not_taken
     return [
         field.name
-        for field in sorted(fields, key=lambda field: field.inherited)
+        for field in sorted(attrs.fields(cls), key=lambda field: field.inherited)
         if field.name not in not_taken
     ]
-
-
-def _not_taken(cls: Any) -> frozenset[str]:
-    record: EndpointRecord | None = getattr(cls, "record", None)  # `Request` itself has none
-    return frozenset() if record is None else record.not_taken
 
 
 def positional(advice: str) -> RequestValidationError:
@@ -97,31 +127,34 @@ def example(cls: type[Request]) -> str:
 
 def _unknown(cls: type, name: str) -> RequestValidationError:
     names = ", ".join(_names(cls))
-    meant = nearest(name, _names(cls))
-    hint = f"did you mean {meant!r}?" if meant else f"{cls.__name__} takes {names}"
+    suggestion = nearest(name, _names(cls))
+    hint = f"did you mean {suggestion!r}?" if suggestion else f"{cls.__name__} takes {names}"
     text = f"unknown parameter {name!r:.60}; {hint}"
     return RequestValidationError(name, "is unknown", names, text)
 
 
-#: Parameters of ours, which are no fields of the vendor's.
+#: Our own parameters, which are not fields of the vendor.
 _OURS: Final = frozenset({"check", "interface"})
 
 # A lost create is found again by its external id, so these two are checked in any case.
 _ALWAYS_CHECKED: Final = frozenset({"external_task_id", "extra_body"})
 
 
-def _unchecked(cls: type[Request], given: Mapping[str, Any]) -> Request:
-    """Return a request of which nothing is checked but whether JSON can carry it.
+def _unchecked(cls: type[Request], parameters: Mapping[str, Any]) -> Request:
+    """Return a request for which only this is checked: whether JSON can carry it.
 
-    A value that cannot be converted is sent as it is, and what is no parameter goes to
+    A value that cannot be converted is sent as it is, and anything that is not a parameter goes to
     `extra_body`.
     """
     fields = attrs.fields_dict(cls)
-    unknown = {name: value for name, value in given.items() if name not in fields}
-    given = {**given, "extra_body": unknown | (to_extra_body(given.get("extra_body")) or {})}
-    made = cls.__new__(cls)
+    unknown = {name: value for name, value in parameters.items() if name not in fields}
+    parameters = {
+        **parameters,
+        "extra_body": unknown | (to_extra_body(parameters.get("extra_body")) or {}),
+    }
+    request = cls.__new__(cls)
     for name, field in fields.items():
-        value = given[name] if name in given else _default(field)
+        value = parameters[name] if name in parameters else _default(field)
         convert: Any = field.converter
         if convert is not None:
             try:
@@ -132,27 +165,30 @@ def _unchecked(cls: type[Request], given: Mapping[str, Any]) -> Request:
                 # So that a tuple holds converted values only.
                 value = list(value) if isinstance(value, tuple) else value
         if name in _ALWAYS_CHECKED and field.validator is not None:
-            field.validator(made, field, value)
-        object.__setattr__(made, name, value)  # attrs' own way to set up a frozen instance
-    made._complete()  # noqa: SLF001 - as its constructor does
-    return made
+            field.validator(request, field, value)
+        object.__setattr__(request, name, value)  # attrs' own way to set up a frozen instance
+    request._complete()  # noqa: SLF001 - as its constructor does
+    return request
 
 
 def _default(field: Any) -> Any:
-    make = getattr(field.default, "factory", None)  # of a request class of the caller's own
+    make = getattr(field.default, "factory", None)  # of the caller's own request class
     if make is not None:
         return make()
     return None if field.default is attrs.NOTHING else field.default
 
 
+_check_text: Final = checks.text()
+
+
 def _external_id(request: Request, attribute: Any, value: object) -> None:
-    checks.text()(request, attribute, value)
+    _check_text(request, attribute, value)
     if isinstance(value, str):
         check_external_id(value)
 
 
 def check_external_id(value: str) -> None:
-    """Raise `RequestValidationError` if *value* cannot stand in a URL path as one segment.
+    """Raise `RequestValidationError` if *value* cannot be one segment of a URL path.
 
     For every model, known or not: a lost create could not be looked up.
     """
@@ -165,7 +201,7 @@ def check_external_id(value: str) -> None:
     if not value.strip(". ") or any(mark in value for mark in "/?#"):
         raise RequestValidationError(
             "external_task_id",
-            "is empty or holds one of / ? #",
+            "is empty or contains one of / ? #",
             "an id that can stand in a URL path",
         )
 
@@ -173,8 +209,8 @@ def check_external_id(value: str) -> None:
 def documentation(cls: type[Request]) -> dict[str, str]:
     """Return what a request class's docstring says about each parameter, as plain text."""
     attributes = cleandoc(cls.__doc__ or "").partition("Attributes:\n")[2].partition("\nRaises")[0]
-    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
-    return {name: " ".join(text.replace("`", "").split()) for name, text in found}
+    matches = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
+    return {name: " ".join(text.replace("`", "").split()) for name, text in matches}
 
 
 @attrs.frozen(kw_only=True)
@@ -189,9 +225,9 @@ class Request(metaclass=_RequestType):
             does not know yet. They are merged in last, and `external_id_for` counts them.
         interface: `v1` or `model-path`: which of the vendor's interfaces takes the request. None:
             the one that the model's name belongs to. Without effect on a relay.
-        check: False to check nothing: values go out as they are, and a parameter that is not
-            known here as a field of the body. A client made with `check=False` makes all its
-            requests so.
+        check: False to check nothing: values are sent as they are, and a parameter that is not
+            known here is sent as a field of the body. A client made with `check=False` does this
+            for all its requests.
     """
 
     record: ClassVar[EndpointRecord]
@@ -203,7 +239,7 @@ class Request(metaclass=_RequestType):
         default=None, converter=to_extra_body, repr=_keys_repr, hash=False
     )
     interface: Interface | None = attrs.field(
-        default=None, validator=checks.word(Interface), repr=False
+        default=None, validator=checks.one_of(Interface, for_any_model=True), repr=False
     )
     check: bool = attrs.field(default=True, validator=checks.flag, repr=False, eq=False)
 
@@ -214,7 +250,7 @@ class Request(metaclass=_RequestType):
             check_agreement(self.given(), [video.keep_original_sound for video in videos])
         if self.has_known_limits:
             for rule in type(self).rules:
-                rule(self)
+                checks.raise_first(rule(self))
 
     def _complete(self) -> None:
         """Fill in what the endpoint needs and the caller has left out."""
@@ -239,41 +275,20 @@ class Request(metaclass=_RequestType):
     @property
     def has_known_limits(self) -> bool:
         """Whether limits can be checked: a model that no endpoint knows may take more."""
-        return not self.model or is_known(self.model) or self.model in self.record.model_names
+        model = self.model
+        return not model or model in MODELS or self.record.limits_of(model) is not None
 
     def prompts(self) -> tuple[str, ...]:
-        """Return all its private texts: what no log and no error may quote."""
-        names = (
-            *("prompt", "negative_prompt", "multi_prompt", "input", "element_description"),
-            *("text", "sound_effect_prompt", "bgm_prompt", "extra_body"),
-            *("product_info", "goods_title", "goods_description", "goods_price"),
-            *("goods_target_audience_list", "goods_selling_point_list"),
-            *("speech_script", "action_prompt"),
-        )
-        return tuple(text for name in names for text in _texts(getattr(self, name, None)))
+        """Return all its private texts, which no log and no error may quote."""
+        return tuple(private_texts(self))
 
     def given(self) -> dict[str, Any]:
         """Return the parameters of the vendor's that are not None, as they are held."""
         return {
-            field.name: value
-            for field in attrs.fields(type(self))
-            if field.name not in _OURS and (value := getattr(self, field.name)) is not None
+            name: value
+            for name in _parameters(type(self)).vendors
+            if (value := getattr(self, name)) is not None
         }
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts in a value of JSON, or in shots."""
-    if isinstance(value, str):
-        if value:
-            yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
-    else:  # a shot, or what is said
-        yield from _texts(getattr(value, "prompt", "") or getattr(value, "text", ""))
 
 
 @attrs.frozen(kw_only=True)

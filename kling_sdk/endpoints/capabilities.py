@@ -1,4 +1,4 @@
-"""What a request asks of a model, checked against the model's limits before it costs a call.
+"""Checks of a request against the limits of its model, before it costs a call.
 
 The check helps; it does not judge. A model that no endpoint knows always passes, a fact of low
 confidence only warns, and a client made with `check=False` checks nothing. The input is the
@@ -7,6 +7,7 @@ request as a plain mapping of its given fields.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -50,7 +51,7 @@ _FIELD_OF: Final = {
     "keep_original_sound": "audio",
 }
 
-# What to use instead of a feature, where another model is no answer.
+# What to use instead of a feature, where another model does not help.
 _INSTEAD: Final = {"camera_move": ("camera_control", "type simple with a config")}
 
 # Features in the words of their parameters.
@@ -65,42 +66,40 @@ _SHOWN: Final = {
 _SITUATIONS: Final = frozenset({"own_shots"})
 
 
-def check(record: EndpointRecord, given: Mapping[str, Any]) -> tuple[Problem, ...]:
+def check(record: EndpointRecord, parameters: Mapping[str, Any]) -> tuple[Problem, ...]:
     """Return what is known to be wrong with a request, or may be.
 
     Args:
-        record: The endpoint.
-        given: The request's fields that are not None.
+        parameters: The request's fields that are not None.
 
     Returns:
         The problems, certain ones first; empty for a model that no endpoint knows.
     """
-    problems = (*_model_problems(record, given), *record.problems(given))
+    problems = (*_model_problems(record, parameters), *record.problems(parameters))
     return tuple(sorted(problems, key=lambda problem: not problem.certain))
 
 
-def _model_problems(record: EndpointRecord, given: Mapping[str, Any]) -> Iterable[Problem]:
+def _model_problems(record: EndpointRecord, parameters: Mapping[str, Any]) -> Iterable[Problem]:
     from kling_sdk.endpoints import is_known
 
-    name = str(given.get("model_name"))
+    name = str(parameters.get("model_name"))
     limits = record.limits_of(name)
     if limits is None:
         if not is_known(name):
             return ()
         return (Problem("model_name", f"{name} has no {record.name}", _other(record, name)),)
-    return _problems(record, limits, one_vocabulary(given))
+    return _problems(record, limits, one_vocabulary(parameters))
 
 
 def require(
-    record: EndpointRecord, given: Mapping[str, Any], warned: set[str] | None = None
+    record: EndpointRecord, parameters: Mapping[str, Any], warned: set[str] | None = None
 ) -> None:
-    """Refuse what the model is known not to do; warn of what it may not do.
+    """Refuse what the model is known not to support; warn of what it may not support.
 
     Args:
-        record: The endpoint.
-        given: The request's fields that are not None.
-        warned: The models and endpoints that were warned of already: once is enough. Those that
-            are warned of now are added.
+        parameters: The request's fields that are not None.
+        warned: The models and endpoints that had a warning already: one is enough. Those that get
+            one now are added.
 
     Raises:
         RequestValidationError: naming the parameter, the limit and what it must be.
@@ -109,7 +108,7 @@ def require(
         CapabilityWarning: only a low-confidence source says so, or the model or the endpoint was
             seen retired.
     """
-    for problem in check(record, given):
+    for problem in check(record, parameters):
         field, limit, expected = problem.field, problem.limit, problem.expected
         if problem.certain:
             text = f"{field}: {limit}; expected {expected}"
@@ -117,21 +116,39 @@ def require(
         warnings.warn(
             f"{field}: {limit}; it must be {expected} (confidence low)",
             CapabilityWarning,
-            stacklevel=2,
+            stacklevel=_level_outside(),
         )
     warned = set() if warned is None else warned
-    model = str(given.get("model_name"))
-    for name, found in (
+    model = str(parameters.get("model_name"))
+    for name, availability in (
         (model, record.availability_of(model)),
         (record.name, AVAILABILITY.get(record.name)),
     ):
-        if found is not None and AVAILABILITY.get(name) is found and name not in warned:
+        if (
+            availability is not None
+            and AVAILABILITY.get(name) is availability
+            and name not in warned
+        ):
             warned.add(name)
             warnings.warn(
-                f"{name} is {found.state} on {found.as_of}; it is sent as requested",
+                f"{name} is {availability.state} on {availability.as_of}; "
+                "the request is sent anyway",
                 CapabilityWarning,
-                stacklevel=2,
+                stacklevel=_level_outside(),
             )
+
+
+def _level_outside() -> int:
+    """Return the `stacklevel` of a warning that points at the line which called this package."""
+    frame, level = sys._getframe(1), 1  # noqa: SLF001 - `skip_file_prefixes` needs Python 3.12
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _BETWEEN:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+#: The packages whose frames may stand between the check of a request and the program: a batch has
+#: threads and tasks.
+_BETWEEN: Final = frozenset({"kling_sdk", "asyncio", "threading"})
 
 
 def _other(record: EndpointRecord, name: str) -> str:
@@ -148,30 +165,34 @@ def _other(record: EndpointRecord, name: str) -> str:
 
 
 def _problems(
-    record: EndpointRecord, model: ModelLimits, given: Mapping[str, Any]
+    record: EndpointRecord, model: ModelLimits, parameters: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    name = given.get("mode")
+    name = parameters.get("mode")
     if ABSENT in model.modes:
         mode = model.modes[ABSENT]
         if name is not None:
-            field = "resolution" if given.get("resolution") else "mode"
-            yield Problem(field, f"{model.name} has no {field}s", f"no `{field}`", certain=False)
+            field = "resolution" if parameters.get("resolution") else "mode"
+            # It makes videos of one size, which these two names may be taken for.
+            is_certain = name not in {"std", "pro"}
+            yield Problem(
+                field, f"{model.name} has no {field}s", f"no `{field}`", certain=is_certain
+            )
     else:
         name = name or record.default_mode
         if name not in model.modes:
-            yield _no_mode(model, name, given)
+            yield _no_mode(model, name, parameters)
             return
         mode = model.modes[name]
-    if model.sound == "always" and given.get("sound") == "off":
-        field = "audio" if given.get("audio") else "sound"
+    if model.sound == "always" and parameters.get("sound") == "off":
+        field = "audio" if parameters.get("audio") else "sound"
         yield Problem(field, f"every video of {model.name} has sound", f"no `{field}`")
-    features = frozenset(record.features(given))
+    features = frozenset(record.features(parameters))
     yield from _feature_problems(record, model, mode, name, features)
-    yield from _duration_problems(model, mode, features, given)
+    yield from _duration_problems(model, mode, features, parameters)
 
 
-def _no_mode(model: ModelLimits, name: object, given: Mapping[str, Any]) -> Problem:
-    if (resolution := given.get("resolution")) is None:
+def _no_mode(model: ModelLimits, name: object, parameters: Mapping[str, Any]) -> Problem:
+    if (resolution := parameters.get("resolution")) is None:
         return Problem("mode", f"{model.name} has no mode {name}", _list(model.modes))
     known = _list(RESOLUTIONS.get(mode, mode) for mode in model.modes)
     return Problem("resolution", f"{model.name} has no resolution {resolution}", known)
@@ -188,21 +209,25 @@ def _feature_problems(
         where = f"{model.name}{f' in {record.size_field} {name}' if name else ''}"
         yield Problem(
             _field_of(record, feature),
-            f"{where} has no {feature} on {record.name}",
+            f"{where} does not support {feature} on {record.name}",
             _instead(mode, feature) or _who_has(record, model, feature),
             certain=feature not in mode.doubtful,
         )
     for feature, other in mode.excludes:
         if feature in features and other in features:
             field = _field_of(record, feature)
-            yield Problem(field, f"{model.name} excludes {other} here", f"{feature} or {other}")
+            yield Problem(
+                field,
+                f"{model.name} does not take it together with {other}",
+                f"{feature} or {other}",
+            )
     for feature, other in mode.requires:
         if feature in features and other not in features:
-            shown, needed = _SHOWN.get(feature, feature), _SHOWN.get(other, other)
+            label, needed = _SHOWN.get(feature, feature), _SHOWN.get(other, other)
             yield Problem(
                 _field_of(record, feature),
-                f"{model.name} needs {needed} here",
-                f"{shown} with {needed}",
+                f"{model.name} needs {needed} for it",
+                f"{label} with {needed}",
             )
 
 
@@ -233,15 +258,17 @@ def _who_has(record: EndpointRecord, model: ModelLimits, feature: str) -> str:
 
 
 def _duration_problems(
-    model: ModelLimits, mode: ModeLimits, features: frozenset[str], given: Mapping[str, Any]
+    model: ModelLimits, mode: ModeLimits, features: frozenset[str], parameters: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    duration = given.get("duration")
-    # Beside a base video the input's length counts, not this.
+    duration = parameters.get("duration")
+    # With a base video, the input's length counts, not this.
     if duration is None or "video_base" in features:
         return
     if duration not in mode.seconds:
         yield Problem(
-            "duration", f"{model.name} makes no {duration} s video", f"{_list(mode.seconds)} s"
+            "duration",
+            f"{model.name} does not make {duration} s videos",
+            f"{_list(mode.seconds)} s",
         )
         return
     for table, certain in ((mode.only_seconds, True), (mode.doubtful_seconds, False)):
@@ -249,7 +276,7 @@ def _duration_problems(
             if duration not in table[feature]:
                 yield Problem(
                     "duration",
-                    f"{model.name} makes no {duration} s video with {feature}",
+                    f"{model.name} does not make {duration} s videos with {feature}",
                     f"{_list(table[feature])} s",
                     certain=certain,
                 )

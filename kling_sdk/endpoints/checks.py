@@ -1,247 +1,267 @@
 """Validators of request fields: each raises `RequestValidationError` naming the field.
 
 A *type* is checked for every request. A *limit* of the vendor's is checked only when the
-request's model is known: a model of tomorrow may take more.
+request's model is known: a future model may take more.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
+import attrs
+
 from kling_sdk.endpoints.interfaces import interface_for
 from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts.media import LARGE_IMAGE_MB
 from kling_sdk.files import image_problem, sound_problem
 
 __all__ = [
+    "Problem",
+    "Problems",
+    "Validator",
     "flag",
     "image",
+    "is_a",
     "is_json",
+    "is_number",
     "is_web_url",
     "items",
+    "needed",
     "needed_count",
     "needed_number",
     "needed_url",
     "needed_word",
     "number",
     "one_of",
+    "picture_problems",
     "prompt",
+    "raise_first",
     "require_json",
     "seconds",
     "sound",
     "text",
+    "validator",
     "web_url",
     "whole_number",
-    "word",
 ]
 
 # attrs.Attribute is generic in the value's type, which a shared validator does not know.
-Validator = Callable[[Any, Any, Any], None]
+Validator = Callable[[Any, Any, Any], Any]
+#: What is wrong with a value, and what is accepted.
+Problem = tuple[str, str]
+#: The same with the parameter before it.
+Problems = Iterable[tuple[str, str, str]]
 
 
-def _wrong_type(field: str, value: object, expected: str) -> RequestValidationError:
-    return RequestValidationError(field, f"is a {type(value).__name__}", expected)
+def is_a(value: object) -> str:
+    """Return what is wrong with a value of another type."""
+    return f"is a {type(value).__name__}"
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a number; a bool is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def validator(problem: Callable[[Any, Any], Problem | None], within: str = "") -> Validator:
+    """Return a validator that raises what *problem* returns of a value; None passes.
+
+    Args:
+        problem: Given the request and the value: what is wrong, and what is accepted.
+        within: What stands before the attribute's name: the parameter that has the object.
+    """
+
+    def check(request: Any, attribute: Any, value: Any) -> None:
+        if value is not None and (finding := problem(request, value)) is not None:
+            raise RequestValidationError(f"{within}{attribute.name}", *finding)
+
+    return check
+
+
+def raise_first(problems: Problems) -> None:
+    """Raise `RequestValidationError` if there is a problem."""
+    for problem in problems:
+        raise RequestValidationError(*problem)
+
+
+def needed(check: Validator, expected: str, within: str = "") -> Validator:
+    """Return a validator like *check* that also refuses None."""
+
+    def check_present(request: Any, attribute: Any, value: Any) -> None:
+        if value is None:
+            raise RequestValidationError(f"{within}{attribute.name}", "is missing", expected)
+        check(request, attribute, value)
+
+    return check_present
 
 
 def text(maximum: int | None = None) -> Validator:
     """Accept text of at most *maximum* characters (None: of any length), or None."""
-
-    def check(request: Any, attribute: Any, value: object) -> None:
-        if value is None:
-            return
-        if not isinstance(value, str):
-            raise _wrong_type(attribute.name, value, "text")
-        if maximum is not None and len(value) > maximum and request.has_known_limits:
-            raise RequestValidationError(
-                attribute.name, f"has {len(value)} characters", f"at most {maximum} characters"
-            )
-
-    return check
+    return validator(lambda request, value: _text_problem(request, value, maximum))
 
 
-def prompt(request: Any, attribute: Any, value: object) -> None:
-    """Accept text of as many characters as the request's model takes, or None."""
-    text(request.prompt_limit)(request, attribute, value)
+def _text_problem(request: Any, value: object, maximum: int | None) -> Problem | None:
+    if not isinstance(value, str):
+        return is_a(value), "text"
+    if maximum is not None and len(value) > maximum and request.has_known_limits:
+        return f"has {len(value)} characters", f"at most {maximum} characters"
+    return None
+
+
+#: Accepts text of as many characters as the request's model takes, or None.
+prompt: Final = validator(
+    lambda request, value: _text_problem(request, value, request.prompt_limit)
+)
 
 
 def required_text(maximum: int | None = None) -> Validator:
     """Accept text of 1 to *maximum* characters (None: of any length)."""
-    limit = text(maximum)
 
-    def check(request: Any, attribute: Any, value: object) -> None:
-        if value is None:
-            raise RequestValidationError(attribute.name, "is missing", "text")
-        limit(request, attribute, value)
-        if not value:
-            raise RequestValidationError(attribute.name, "is empty", "text")
+    def problem(request: Any, value: object) -> Problem | None:
+        return _text_problem(request, value, maximum) or (None if value else ("is empty", "text"))
 
-    return check
+    return needed(validator(problem), "text")
 
 
-def one_of(literal: Any) -> Validator:
-    """Accept a value of the `Literal` type *literal*, or None."""
-    accepted = get_args(literal)
+def one_of(words: Any, *, for_any_model: bool = False) -> Validator:
+    """Accept one of *words*, a tuple or a `Literal` type, or None; a new model may take others."""
+    accepted = words if isinstance(words, tuple) else get_args(words)
 
-    def check(request: Any, attribute: Any, value: object) -> None:
-        if value is None:
-            return
-        choices = ", ".join(accepted)
+    def problem(request: Any, value: object) -> Problem | None:
         if not isinstance(value, str):
-            raise _wrong_type(attribute.name, value, choices)
-        if value not in accepted and request.has_known_limits:
-            raise RequestValidationError(attribute.name, f"is {value[:40]!r}", choices)
+            return is_a(value), ", ".join(accepted)
+        if value not in accepted and (for_any_model or request.has_known_limits):
+            quoted = repr(value)[:40] if for_any_model else repr(value[:40])
+            return f"is {quoted}", ", ".join(accepted)
+        return None
 
-    return check
-
-
-def needed_word(literal: Any) -> Validator:
-    """Accept a value of the `Literal` type *literal*."""
-    known = one_of(literal)
-
-    def check(request: Any, attribute: Any, value: object) -> None:
-        required_text()(request, attribute, value)
-        known(request, attribute, value)
-
-    return check
+    return validator(problem)
 
 
-def word(literal: Any) -> Validator:
-    """Accept a value of the `Literal` type *literal*, or None, whatever the model."""
-    accepted = get_args(literal)
-
-    def check(_request: Any, attribute: Any, value: object) -> None:
-        if value is not None and value not in accepted:
-            shown = repr(value)[:40] if isinstance(value, str) else f"a {type(value).__name__}"
-            raise RequestValidationError(attribute.name, f"is {shown}", ", ".join(accepted))
-
-    return check
+def needed_word(words: Any) -> Validator:
+    """Accept one of *words*, a tuple or a `Literal` type."""
+    return attrs.validators.and_(required_text(), one_of(words))
 
 
-def flag(_request: Any, attribute: Any, value: object) -> None:
-    """Accept True, False or None."""
-    if value is not None and not isinstance(value, bool):
-        raise _wrong_type(attribute.name, value, "True or False")
+def _flag_problem(_request: Any, value: object) -> Problem | None:
+    return None if isinstance(value, bool) else (is_a(value), "True or False")
+
+
+#: Accepts True, False or None.
+flag: Final = validator(_flag_problem)
 
 
 def number(minimum: float, maximum: float) -> Validator:
     """Accept a number from *minimum* to *maximum*, or None."""
+    accepted = f"a number from {minimum} to {maximum}"
 
-    def check(request: Any, attribute: Any, value: object) -> None:
-        if value is None:
-            return
-        accepted = f"a number from {minimum} to {maximum}"
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _wrong_type(attribute.name, value, accepted)
+    def problem(request: Any, value: Any) -> Problem | None:
+        if not is_number(value):
+            return is_a(value), accepted
         # Written so that NaN is refused, whatever the model: it is not JSON.
         if value != value or (request.has_known_limits and not minimum <= value <= maximum):  # noqa: PLR0124 - only NaN differs from itself
-            raise RequestValidationError(attribute.name, f"is {value}", accepted)
+            return f"is {value}", accepted
+        return None
 
-    return check
+    return validator(problem)
 
 
 def whole_number(minimum: int, maximum: int, *words: str) -> Validator:
     """Accept a whole number from *minimum* to *maximum*, one of *words*, or None."""
     accepted = " or ".join((f"a whole number from {minimum} to {maximum}", *words))
 
-    def check(request: Any, attribute: Any, value: object) -> None:
-        if value is None or value in words:
-            return
+    def problem(request: Any, value: Any) -> Problem | None:
+        if value in words:
+            return None
         if isinstance(value, bool) or not isinstance(value, int):
-            raise _wrong_type(attribute.name, value, accepted)
+            return is_a(value), accepted
         if request.has_known_limits and not minimum <= value <= maximum:
-            raise RequestValidationError(attribute.name, f"is {value}", accepted)
+            return f"is {value}", accepted
+        return None
 
-    return check
+    return validator(problem)
 
 
-def needed_count(_request: Any, attribute: Any, value: Any) -> None:
-    """Accept a whole number from 0."""
-    if value is None:
-        raise RequestValidationError(attribute.name, "is missing", "a whole number from 0")
+_COUNT: Final = "a whole number from 0"
+
+
+def _count_problem(_request: Any, value: Any) -> Problem | None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong_type(attribute.name, value, "a whole number from 0")
-    if value < 0:
-        raise RequestValidationError(attribute.name, f"is {value}", "a whole number from 0")
+        return is_a(value), _COUNT
+    return None if value >= 0 else (f"is {value}", _COUNT)
+
+
+#: Accepts a whole number from 0.
+needed_count: Final = needed(validator(_count_problem), _COUNT)
 
 
 def needed_number(minimum: float, maximum: float) -> Validator:
     """Accept a number from *minimum* to *maximum*."""
-    limit = number(minimum, maximum)
-
-    def check(request: Any, attribute: Any, value: object) -> None:
-        if value is None:
-            raise RequestValidationError(attribute.name, "is missing", "a number")
-        limit(request, attribute, value)
-
-    return check
+    return needed(number(minimum, maximum), "a number")
 
 
 def seconds(minimum: int, maximum: int) -> Validator:
     """Accept whole seconds from *minimum* to *maximum*, or None."""
 
-    def check(request: Any, attribute: Any, value: object) -> None:
+    def problem(request: Any, value: object) -> Problem | None:
         if isinstance(value, int) and request.has_known_limits and not minimum <= value <= maximum:
-            raise RequestValidationError(
-                attribute.name, f"is {value} s", f"{minimum} to {maximum} s"
-            )
+            return f"is {value} s", f"{minimum} to {maximum} s"
+        return None
 
-    return check
+    return validator(problem)
 
 
 def items(minimum: int, maximum: int) -> Validator:
     """Accept a tuple of *minimum* to *maximum* items, or None."""
 
-    def check(request: Any, attribute: Any, value: Any) -> None:
-        if value is not None and request.has_known_limits and not minimum <= len(value) <= maximum:
-            raise RequestValidationError(
-                attribute.name, f"has {len(value)} items", f"{minimum} to {maximum} items"
-            )
+    def problem(request: Any, value: Any) -> Problem | None:
+        if request.has_known_limits and not minimum <= len(value) <= maximum:
+            return f"has {len(value)} items", f"{minimum} to {maximum} items"
+        return None
 
-    return check
+    return validator(problem)
 
 
 def image(request: Any, attribute: Any, value: Any) -> None:
     """Accept a picture within the vendor's limits, or None."""
     if value is not None and request.has_known_limits:
-        check_image(request, attribute.name, value)
+        raise_first(picture_problems(request, attribute.name, value))
 
 
-#: Most megabytes of a picture on the newer interface (one official copy); /v1 takes 10.
-_LARGE_MB: Final = 50
-
-
-def check_image(request: Any, field: str, value: str) -> None:
-    """Raise `RequestValidationError` when the picture in *value* breaks a limit."""
+def picture_problems(request: Any, field: str, *pictures: str) -> Problems:
+    """Yield what breaks a limit in the pictures that a parameter holds."""
     is_new = interface_for(request) != "v1"
     webp = request.record.solution is not None
-    problem = image_problem(value, _LARGE_MB, webp=webp) if is_new else image_problem(value)
-    if problem:
-        raise RequestValidationError(field, *problem)
+    for value in pictures:
+        problem = (
+            image_problem(value, LARGE_IMAGE_MB, webp=webp) if is_new else image_problem(value)
+        )
+        if problem is not None:
+            yield field, *problem
 
 
-def sound(request: Any, attribute: Any, value: object) -> None:
-    """Accept a sound within the vendor's limits, or None."""
-    if isinstance(value, str) and request.has_known_limits and (problem := sound_problem(value)):
-        raise RequestValidationError(attribute.name, *problem)
+def _sound_problem(request: Any, value: object) -> Problem | None:
+    return sound_problem(value) if isinstance(value, str) and request.has_known_limits else None
 
 
-def web_url(_request: Any, attribute: Any, value: object) -> None:
-    """Accept an http(s) URL with a host, or None."""
-    if value is not None:
-        if not isinstance(value, str):
-            raise _wrong_type(attribute.name, value, "text")
-        if not is_web_url(value):
-            raise RequestValidationError(
-                attribute.name, "is no URL", "an http(s) URL such as https://example.com/kling"
-            )
+#: Accepts a sound within the vendor's limits, or None.
+sound: Final = validator(_sound_problem)
 
 
-def needed_url(request: Any, attribute: Any, value: Any) -> None:
-    """Accept an http(s) URL with a host."""
-    required_text()(request, attribute, value)
-    web_url(request, attribute, value)
+def _url_problem(_request: Any, value: object) -> Problem | None:
+    if not isinstance(value, str):
+        return is_a(value), "text"
+    expected = "an http(s) URL such as https://example.com/kling"
+    return None if is_web_url(value) else ("is not a URL", expected)
+
+
+#: Accepts an http(s) URL with a host, or None.
+web_url: Final = validator(_url_problem)
+#: The same without None.
+needed_url: Final = attrs.validators.and_(required_text(), web_url)
 
 
 def is_web_url(value: str) -> bool:
@@ -268,7 +288,6 @@ def require_json(field: str, value: Any) -> None:
 
     Args:
         field: The parameter that holds it; "" for a whole body.
-        value: The value.
     """
     problem = _json_problem(value, 0)
     if problem is not None:
@@ -276,14 +295,15 @@ def require_json(field: str, value: Any) -> None:
         raise RequestValidationError(
             f"{field}{place}".removeprefix(".") or "the body",
             limit,
-            "what JSON can carry: text, finite numbers, True, False, None, lists, dicts",
+            "JSON values: text, finite numbers, True, False, None, lists, dicts",
         )
 
 
 def _json_problem(value: Any, depth: int) -> tuple[str, str] | None:
     """Return the place in *value* that is not JSON, and what is wrong with it."""
     if isinstance(value, str):
-        return None if _is_unicode(value) else ("", "holds half a surrogate pair")
+        is_unicode = value.isascii() or _is_unicode(value)
+        return None if is_unicode else ("", "contains an unpaired surrogate")
     if isinstance(value, int):
         return None if value.bit_length() <= _WIDEST else ("", "has more than 300 digits")
     if isinstance(value, float):
@@ -298,8 +318,11 @@ def _json_problem(value: Any, depth: int) -> tuple[str, str] | None:
 def _problem_inside(value: Any, depth: int) -> tuple[str, str] | None:
     is_object = isinstance(value, dict)
     for name in value if is_object else range(len(value)):
-        if is_object and (not isinstance(name, str) or not _is_unicode(name)):
-            return "", f"has a key that is a {type(name).__name__} or holds half a surrogate pair"
+        if is_object and not (isinstance(name, str) and (name.isascii() or _is_unicode(name))):
+            return (
+                "",
+                f"has a key that is a {type(name).__name__} or contains an unpaired surrogate",
+            )
         problem = _json_problem(value[name], depth)
         if problem is not None:
             place, limit = problem
@@ -308,8 +331,6 @@ def _problem_inside(value: Any, depth: int) -> tuple[str, str] | None:
 
 
 def _is_unicode(text: str) -> bool:
-    if text.isascii():
-        return True
     try:
         text.encode()
     except UnicodeEncodeError:

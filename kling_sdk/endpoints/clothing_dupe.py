@@ -2,58 +2,46 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
 import attrs
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request
-from kling_sdk.endpoints.record import ContentItem, EndpointRecord, Solution
+from kling_sdk.endpoints.from_facts import from_facts
+from kling_sdk.endpoints.record import ContentItem, EndpointRecord
 from kling_sdk.endpoints.solution_fields import (
     VideoResolution,
-    media_list,
     model_images,
-    pictures,
     product_images,
 )
-from kling_sdk.endpoints.values import ImageAspectRatio, hidden, media
+from kling_sdk.endpoints.values import ImageAspectRatio
+from kling_sdk.facts.solution_requests import REQUESTS
+from kling_sdk.facts.voices import DupeVoice
 
-__all__ = ["ClothingDupe", "DupeVoice"]
+__all__ = ["ClothingDupe"]
 
-DupeVoice = Literal[
-    "energetic_sales_girl",
-    "gentle_sales_woman",
-    "crisp_sales_girl",
-    "mature_sales_woman",
-    "calm_sales_woman",
-    "soft_sales_woman",
-    "energetic_sales_boy",
-    "enthusiastic_sales_man",
-    "steady_sales_man",
-    "calm_sales_man",
-]
 
-_MOST_PICTURES: Final = 5
+_FACTS: Final = REQUESTS["solutions-clothing-dupe"]
 
 _RECORD: Final = EndpointRecord(
     name="solutions-clothing-dupe",
-    path="/solutions/e-commerce/clothing_dupe",
+    path=_FACTS.path,
+    fields=_FACTS.settings,
     interface="solutions",
-    solution=Solution(
-        (
-            ContentItem("product_info", "product_info", "text"),
-            ContentItem("source_video", "source_video", "url"),
-            ContentItem("product_image_list", "product_image", "url"),
-            ContentItem("model_image_list", "model_image", "url"),
-            ContentItem("bgm", "bgm", "url"),
-            ContentItem("voice_id", "voice", "voice_id"),
-        ),
-        watermark="watermark_info",
+    solution=_FACTS,
+    contents=(
+        ContentItem("product_info", "product_info", "text"),
+        ContentItem("source_video", "source_video", "url"),
+        ContentItem("product_image_list", "product_image", "url"),
+        ContentItem("model_image_list", "model_image", "url"),
+        ContentItem("bgm", "bgm", "url"),
+        ContentItem("voice_id", "voice", "voice_id"),
     ),
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class ClothingDupe(Request):
     """A video again, with other clothes in it: `POST /solutions/e-commerce/clothing_dupe`.
 
@@ -61,7 +49,7 @@ class ClothingDupe(Request):
     `Task.images`, whose `raw` says which they are.
 
     Beta. Source: one copy of the vendor's Chinese page, undated, of 2026-09-15 or later (confidence
-    medium); no reply was observed. It takes an API key, and no key pair.
+    medium); no response was observed. It takes an API key, not a key pair.
     What it costs is not known.
 
     Attributes:
@@ -72,11 +60,11 @@ class ClothingDupe(Request):
         product_image_list: 1 to 5 pictures of the clothes: each a path object, bytes, binary file,
             URL, data-URI or base64 of a JPEG, PNG or WebP of at most 50 MB and at least 300 px a
             side, ratio 1:2.5 to 2.5:1.
-        model_image_list: 1 to 5 pictures of the person who wears them, likewise. None: the person
-            of the video.
+        model_image_list: 1 to 5 pictures of the person who wears them, with the same limits. None:
+            the person of the video.
         bgm: Public URL of the music, one mp3, m4a or wav of at most 50 MB, best of 5 s to 10
             minutes. None: the vendor chooses one.
-        voice_id: Who speaks. None: the sound is made with the picture. Known:
+        voice_id: The voice. None: the sound is made with the picture. Known:
             `energetic_sales_girl`, `gentle_sales_woman`, `crisp_sales_girl`, `mature_sales_woman`,
             `calm_sales_woman`, `soft_sales_woman`, `energetic_sales_boy`, `enthusiastic_sales_man`,
             `steady_sales_man`, `calm_sales_man`.
@@ -96,22 +84,14 @@ class ClothingDupe(Request):
 
     record: ClassVar[EndpointRecord] = _RECORD
 
-    product_info: str = attrs.field(validator=checks.required_text(2500), repr=hidden)
-    source_video: str = attrs.field(validator=checks.needed_url, repr=media)
-    product_image_list: tuple[str, ...] = attrs.field(
-        converter=product_images, validator=pictures(_MOST_PICTURES), repr=media_list
-    )
-    model_image_list: tuple[str, ...] | None = attrs.field(
-        default=None, converter=model_images, validator=pictures(_MOST_PICTURES), repr=media_list
-    )
-    bgm: str | None = attrs.field(default=None, validator=checks.web_url, repr=media)
+    product_info: str
+    source_video: str
+    product_image_list: tuple[str, ...] = attrs.field(converter=product_images)
+    model_image_list: tuple[str, ...] | None = attrs.field(default=None, converter=model_images)
+    bgm: str | None = None
     voice_id: DupeVoice | str | None = attrs.field(default=None, validator=checks.text(100))
-    resolution: VideoResolution | str | None = attrs.field(
-        default=None, validator=checks.one_of(VideoResolution)
-    )
-    aspect_ratio: ImageAspectRatio | str | None = attrs.field(
-        default=None, validator=checks.one_of(ImageAspectRatio)
-    )
+    resolution: VideoResolution | str | None = None
+    aspect_ratio: ImageAspectRatio | str | None = None
     watermark_info: bool | None = attrs.field(
         default=None, converter=converters.to_watermark, validator=checks.flag
     )

@@ -1,6 +1,6 @@
 """Rules between fields that more than one endpoint has, checked when the request is made.
 
-Each rule takes a request and raises `RequestValidationError`. Rules hold for the models that an
+Each rule takes a request and yields what is wrong with it. Rules hold for the models that an
 endpoint knows; what depends on the model itself stands in its limits. Source: the vendor's
 endpoint pages (several copies agree, unless a rule says otherwise).
 """
@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, get_args
 
+from kling_sdk.endpoints.checks import Problems
+from kling_sdk.endpoints.from_facts import most
 from kling_sdk.endpoints.values import CameraType
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts.fields import SHOTS
 
 __all__ = ["camera_config", "exactly_one", "multi_shot_or_prompt", "optional_multi_shot"]
 
-MAX_SHOT_PROMPT: Final = 512  # characters
+_LONGEST_SHOT: Final = most(SHOTS, "multi_prompt.prompt")
 _DEFAULT_SECONDS: Final = 5  # of a video whose request names no `duration`
 
 
-def exactly_one(first: str, second: str, within: str = "") -> Callable[[Any], None]:
+def exactly_one(first: str, second: str, within: str = "") -> Callable[[Any], Problems]:
     """Return the rule that one of two parameters is given, and not both.
 
     Args:
@@ -28,92 +30,74 @@ def exactly_one(first: str, second: str, within: str = "") -> Callable[[Any], No
         within: The parameter whose object has them; "" for the request itself.
     """
 
-    def check(request: Any) -> None:
+    def check(request: Any) -> Problems:
         holder = getattr(request, within) if within else request
-        given = [name for name in (first, second) if getattr(holder, name)]
-        if len(given) != 1:
-            raise RequestValidationError(
+        present = [name for name in (first, second) if getattr(holder, name)]
+        if len(present) != 1:
+            yield (
                 f"{within}.{first}".removeprefix("."),
-                f"is given beside {second}" if given else f"is missing, and so is {second}",
+                f"is given with {second}" if present else f"is missing, and so is {second}",
                 f"either {first} or {second}",
             )
 
     return check
 
 
-def multi_shot_or_prompt(request: Any) -> None:
+def multi_shot_or_prompt(request: Any) -> Problems:
     """One prompt, or shots: `customize` takes `multi_prompt`, everything else `prompt`."""
     if not request.multi_shot:
-        _need_prompt(request, "is missing", "text, or multi_shot with shots")
+        if not request.prompt:
+            yield "prompt", "is missing", "text, or multi_shot with shots"
         return
     if request.shot_type is None:
-        raise RequestValidationError(
-            "shot_type", "is missing with multi_shot", "customize, intelligence"
-        )
+        yield "shot_type", "is missing with multi_shot", "customize, intelligence"
     if request.shot_type == "customize":
-        _check_shots(request)
-    else:
-        _need_prompt(request, f"is missing while shot_type is {request.shot_type}", "text")
+        yield from _check_shots(request)
+    elif not request.prompt:
+        yield "prompt", f"is missing while shot_type is {request.shot_type}", "text"
 
 
-def optional_multi_shot(request: Any) -> None:
+def optional_multi_shot(request: Any) -> Problems:
     """As `multi_shot_or_prompt`, where one shot needs no prompt: image2video's older page."""
     if request.multi_shot:
-        multi_shot_or_prompt(request)
+        yield from multi_shot_or_prompt(request)
 
 
-def _need_prompt(request: Any, limit: str, expected: str) -> None:
-    if not request.prompt:
-        raise RequestValidationError("prompt", limit, expected)
-
-
-def _check_shots(request: Any) -> None:
+def _check_shots(request: Any) -> Problems:
     shots = request.multi_prompt
     if not shots:
-        raise RequestValidationError(
-            "multi_prompt", "is missing while shot_type is customize", "1 to 6 shots"
-        )
+        yield "multi_prompt", "is missing while shot_type is customize", "1 to 6 shots"
     for shot in shots:
-        if not 1 <= len(shot.prompt) <= MAX_SHOT_PROMPT:
-            raise RequestValidationError(
-                "multi_prompt.prompt", f"has {len(shot.prompt)} characters", "1 to 512 characters"
+        if not 1 <= len(shot.prompt) <= _LONGEST_SHOT:
+            yield (
+                "multi_prompt.prompt",
+                f"has {len(shot.prompt)} characters",
+                f"1 to {_LONGEST_SHOT} characters",
             )
         if shot.duration < 1:
-            raise RequestValidationError(
-                "multi_prompt.duration", f"is {shot.duration} s", "at least 1 s"
-            )
+            yield "multi_prompt.duration", f"is {shot.duration} s", "at least 1 s"
     total = sum(shot.duration for shot in shots)
     if total != (request.duration or _DEFAULT_SECONDS):
         length = f"{request.duration} s" if request.duration else f"by default {_DEFAULT_SECONDS} s"
-        raise RequestValidationError(
-            "multi_prompt.duration", f"adds up to {total} s", f"the video's duration, {length}"
-        )
+        yield "multi_prompt.duration", f"adds up to {total} s", f"the video's duration, {length}"
 
 
-def camera_config(request: Any) -> None:
+def camera_config(request: Any) -> Problems:
     """`simple` moves along exactly one axis; the other movements take no config."""
     camera = request.camera_control
     if camera is None:
         return
     if camera.type not in get_args(CameraType):
-        raise RequestValidationError(
-            "camera_control.type", f"is {camera.type[:40]!r}", ", ".join(get_args(CameraType))
-        )
+        yield "camera_control.type", f"is {camera.type[:40]!r}", ", ".join(get_args(CameraType))
     if camera.type != "simple":
         if camera.config is not None:
-            raise RequestValidationError(
-                "camera_control.config", f"is given with type {camera.type}", "no config"
-            )
+            yield "camera_control.config", f"is given with type {camera.type}", "no config"
         return
     axes = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
     moved = {axis: value for axis in axes if (value := getattr(camera.config, axis, None))}
     accepted = "exactly one axis other than 0"
     if len(moved) != 1:
-        raise RequestValidationError(
-            "camera_control.config", f"moves {len(moved)} axes with type simple", accepted
-        )
+        yield "camera_control.config", f"moves {len(moved)} axes with type simple", accepted
     for axis, value in moved.items():
         if not -10 <= value <= 10:
-            raise RequestValidationError(
-                f"camera_control.config.{axis}", f"is {value}", "a number from -10 to 10"
-            )
+            yield f"camera_control.config.{axis}", f"is {value}", "a number from -10 to 10"

@@ -20,7 +20,7 @@ from kling_sdk.endpoints.values import (
     SubjectImage,
     VoiceReference,
     build,
-    sequence,
+    objects,
     whole,
 )
 from kling_sdk.errors import RequestValidationError
@@ -33,7 +33,7 @@ KeepSound = Literal["yes", "no"]
 
 
 def optional_image(value: ImageSource | None) -> str | None:
-    """Return a picture as URL or base64."""
+    """Return a picture as URL or base64; `from_facts` gives errors the name of the parameter."""
     return None if value is None else to_image(value)
 
 
@@ -42,49 +42,9 @@ def needed_image(value: ImageSource) -> str:
     return to_image(value)
 
 
-def to_picture_url(value: ImageSource) -> str:
-    """Return the picture of motion control as URL or base64."""
-    return to_image(value, field="image_url")
-
-
 def optional_sound(value: SoundSource | None) -> str | None:
     """Return a sound as URL or base64."""
     return None if value is None else to_sound(value)
-
-
-def optional_tail(value: ImageSource | None) -> str | None:
-    """Return the last frame as URL or base64."""
-    return None if value is None else to_image(value, field="image_tail")
-
-
-def optional_mask(value: ImageSource | None) -> str | None:
-    """Return a mask as URL or base64."""
-    return None if value is None else to_image(value, field="static_mask")
-
-
-def scene_image(value: ImageSource | None) -> str | None:
-    """Return the picture of a place as URL or base64."""
-    return None if value is None else to_image(value, field="scene_image")
-
-
-def style_image(value: ImageSource | None) -> str | None:
-    """Return the picture of a style as URL or base64."""
-    return None if value is None else to_image(value, field="style_image")
-
-
-def human_image(value: ImageSource) -> str:
-    """Return the picture of a person as URL or base64."""
-    return to_image(value, field="human_image")
-
-
-def cloth_image(value: ImageSource) -> str:
-    """Return the picture of a garment as URL or base64."""
-    return to_image(value, field="cloth_image")
-
-
-def element_frontal_image(value: ImageSource) -> str:
-    """Return the picture of an element as URL or base64."""
-    return to_image(value, field="element_frontal_image")
 
 
 def to_count_or_word(value: int | str | None) -> int | str | None:
@@ -96,7 +56,7 @@ def to_count_or_word(value: int | str | None) -> int | str | None:
 
 def to_count(value: int | str | None) -> int | None:
     """Return a number given as int or as digits."""
-    return cast("int | None", to_count_or_word(value))  # the validator names what is no number
+    return cast("int | None", to_count_or_word(value))  # the validator names a non-number
 
 
 def to_seconds(value: int | str | None) -> int | None:
@@ -131,13 +91,13 @@ def to_extra_body(value: AnyMapping | None) -> dict[str, Any] | None:
     """Return further fields of the body, in a dict of their own.
 
     Raises:
-        RequestValidationError: they are no mapping, JSON cannot carry them, or they hold the
+        RequestValidationError: they are not a mapping, JSON cannot carry them, or they hold the
             external id, by which a lost create is found again.
     """
     if not value:
         return None
-    given: object = value  # a caller may not run a type checker
-    if not isinstance(given, Mapping):
+    fields: object = value  # a caller may not run a type checker
+    if not isinstance(fields, Mapping):
         raise RequestValidationError(
             "extra_body", f"is a {type(value).__name__}", "a mapping of fields"
         )
@@ -148,7 +108,7 @@ def to_extra_body(value: AnyMapping | None) -> dict[str, Any] | None:
         isinstance(options, Mapping) and "external_task_id" in options
     ):
         raise RequestValidationError(
-            "extra_body", "holds external_task_id", "the parameter external_task_id"
+            "extra_body", "contains external_task_id", "the parameter external_task_id"
         )
     return extra
 
@@ -162,33 +122,26 @@ def to_shots(value: Iterable[Shot | AnyMapping] | None) -> tuple[Shot, ...] | No
     """Return shots given as objects or mappings."""
     if value is None:
         return None
-    shots = [build(Shot, "multi_prompt", item) for item in sequence("multi_prompt", value)]
     return tuple(
         attrs.evolve(shot, index=place) if shot.index is None else shot
-        for place, shot in enumerate(shots, start=1)
+        for place, shot in enumerate(objects(Shot, "multi_prompt", value), start=1)
     )
 
 
 def to_masks(value: Iterable[DynamicMask | AnyMapping] | None) -> tuple[DynamicMask, ...] | None:
     """Return masks given as objects or mappings."""
-    if value is None:
-        return None
-    items = sequence("dynamic_masks", value)
-    return tuple(build(DynamicMask, "dynamic_masks", item) for item in items)
+    return None if value is None else objects(DynamicMask, "dynamic_masks", value)
 
 
 def to_voices(
     value: Iterable[Voice | AnyMapping | int | str] | None,
 ) -> tuple[VoiceReference, ...] | None:
     """Return voices given as objects, mappings or ids."""
-    if value is None:
-        return None
-    return tuple(
-        build(VoiceReference, "voice_list", item)
-        if isinstance(item, VoiceReference | Mapping)
-        else VoiceReference(cast("str", to_voice_id(item)))
-        for item in sequence("voice_list", value)
-    )
+    return None if value is None else objects(VoiceReference, "voice_list", value, _voice)
+
+
+def _voice(voice: Any) -> VoiceReference:
+    return VoiceReference(cast("str", to_voice_id(voice)))
 
 
 def to_voice_id(value: Voice | int | str | None) -> str | None:
@@ -197,7 +150,7 @@ def to_voice_id(value: Voice | int | str | None) -> str | None:
         return value.voice_id
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return cast("str | None", value)  # the validator names what is no text
+    return cast("str | None", value)  # the validator names a value that is not text
 
 
 def to_elements(
@@ -206,78 +159,44 @@ def to_elements(
     """Return elements given as objects, mappings or ids."""
     if value is None:
         return None
-    return tuple(_element(item) for item in sequence("element_list", value))
+    return objects(ElementReference, "element_list", value, _element, of=(Element, int, str))
 
 
-def _element(item: Any) -> ElementReference:
-    if isinstance(item, Element):
-        return ElementReference(item.element_id)
-    if isinstance(item, int | str):
-        return ElementReference(item)
-    return build(ElementReference, "element_list", item)
+def _element(element: Element | int | str) -> ElementReference:
+    return ElementReference(element.element_id if isinstance(element, Element) else element)
 
 
 def to_subjects(
     value: Iterable[SubjectImage | AnyMapping | ImageSource],
 ) -> tuple[SubjectImage, ...]:
     """Return subject pictures given as objects, mappings or pictures."""
-    return tuple(
-        build(SubjectImage, "image_list", item)
-        if isinstance(item, SubjectImage | Mapping)
-        else SubjectImage(item)
-        for item in sequence("image_list", value)
-    )
+    return objects(SubjectImage, "image_list", value, SubjectImage)
 
 
 def to_reference_images(
     value: Iterable[ReferenceImage | AnyMapping | ImageSource] | None,
 ) -> tuple[ReferenceImage, ...] | None:
     """Return pictures of omni-image given as objects, mappings or pictures."""
-    if value is None:
-        return None
-    return tuple(
-        build(ReferenceImage, "image_list", item)
-        if isinstance(item, ReferenceImage | Mapping)
-        else ReferenceImage(item)
-        for item in sequence("image_list", value)
-    )
+    return None if value is None else objects(ReferenceImage, "image_list", value, ReferenceImage)
 
 
 def to_pictures_of_subjects(
     value: Iterable[PictureOfSubject | AnyMapping | ImageSource],
 ) -> tuple[PictureOfSubject, ...]:
     """Return pictures of multi-image2image given as objects, mappings or pictures."""
-    return tuple(
-        build(PictureOfSubject, "subject_image_list", item)
-        if isinstance(item, PictureOfSubject | Mapping)
-        else PictureOfSubject(item)
-        for item in sequence("subject_image_list", value)
-    )
+    return objects(PictureOfSubject, "subject_image_list", value, PictureOfSubject)
 
 
 def to_omni_images(
     value: Iterable[OmniImage | AnyMapping | ImageSource] | None,
 ) -> tuple[OmniImage, ...] | None:
     """Return omni pictures given as objects, mappings or pictures."""
-    if value is None:
-        return None
-    return tuple(
-        build(OmniImage, "image_list", item)
-        if isinstance(item, OmniImage | Mapping)
-        else OmniImage(item)
-        for item in sequence("image_list", value)
-    )
+    return None if value is None else objects(OmniImage, "image_list", value, OmniImage)
 
 
 def to_omni_videos(
     value: Iterable[OmniVideoReference | AnyMapping | str] | None,
 ) -> tuple[OmniVideoReference, ...] | None:
     """Return omni videos given as objects, mappings or URLs."""
-    if value is None:
-        return None
-    return tuple(
-        OmniVideoReference(item)
-        if isinstance(item, str)
-        else build(OmniVideoReference, "video_list", item)
-        for item in sequence("video_list", value)
-    )
+    make = OmniVideoReference
+    return None if value is None else objects(make, "video_list", value, make, of=str)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final, Literal
 
 import attrs
@@ -10,25 +10,28 @@ import attrs
 from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.converters import AnyMapping, to_voice_id
+from kling_sdk.endpoints.from_facts import from_facts, most
 from kling_sdk.endpoints.models import LIBRARY_TIMEOUT
 from kling_sdk.endpoints.record import EndpointRecord, Library
-from kling_sdk.endpoints.values import build, hidden, media, needed, sequence
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.endpoints.values import build, media, needed, objects
+from kling_sdk.facts.library_requests import REQUESTS
 from kling_sdk.files import ImageSource, to_image
 
 __all__ = ["CustomElement", "ElementImages", "ElementVideos", "ReferenceType"]
 
 ReferenceType = Literal["image_refer", "video_refer"]
 
-MAX_NAME: Final = 20  # characters
-MAX_DESCRIPTION: Final = 100
-MAX_IMAGES: Final = 3  # beside the frontal one
 _IMAGES: Final = "element_image_list"
 _VIDEOS: Final = "element_video_list"
 
+_FACTS: Final = REQUESTS["elements"]
+#: Beside the frontal one.
+_MOST_IMAGES: Final = most(_FACTS.fields, "element_image_list.refer_images")
+
 _RECORD: Final = EndpointRecord(
     name="elements",
-    path="/v1/general/advanced-custom-elements",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     result="elements",
     wait_timeout=LIBRARY_TIMEOUT,
     library=Library(
@@ -65,37 +68,27 @@ class ReferVideo:
 
 @attrs.frozen
 class ElementTag:
-    """What kind of thing an element is."""
+    """The kind of thing that an element is."""
 
     tag_id: str = attrs.field(validator=needed(str, "tag_list", "text"))
 
 
 def _to_refer_images(value: Iterable[ImageSource | AnyMapping]) -> tuple[ReferImage, ...]:
-    field = f"{_IMAGES}.refer_images"
-    return tuple(
-        build(ReferImage, field, item)
-        if isinstance(item, ReferImage | Mapping)
-        else ReferImage(item)
-        for item in sequence(field, value)
-    )
+    return objects(ReferImage, f"{_IMAGES}.refer_images", value, ReferImage)
 
 
 def _to_refer_videos(value: Iterable[str | AnyMapping]) -> tuple[ReferVideo, ...]:
-    field = f"{_VIDEOS}.refer_videos"
-    return tuple(
-        ReferVideo(item) if isinstance(item, str) else build(ReferVideo, field, item)
-        for item in sequence(field, value)
-    )
+    return objects(ReferVideo, f"{_VIDEOS}.refer_videos", value, ReferVideo, of=str)
 
 
 @attrs.frozen
 class ElementImages:
-    """What an element looks like, in pictures.
+    """Pictures of an element.
 
     Attributes:
         frontal_image: It from the front; sources and limits as `ImageToVideo.image`.
-        refer_images: 1 to 3 pictures of it from other sides or nearer, likewise; the vendor's
-            objects `{"image_url": ...}` are taken too.
+        refer_images: 1 to 3 pictures of it from other sides or nearer, with the same limits; the
+            vendor's objects `{"image_url": ...}` are taken too.
     """
 
     frontal_image: str = attrs.field(converter=_to_frontal, repr=media)
@@ -104,7 +97,7 @@ class ElementImages:
 
 @attrs.frozen
 class ElementVideos:
-    """What an element looks like, in a video.
+    """A video of an element.
 
     Attributes:
         refer_videos: Exactly one public URL of an mp4 or mov of a real person: 3 to 8 s, 1080p,
@@ -127,44 +120,37 @@ def to_videos(value: ElementVideos | AnyMapping | None) -> ElementVideos | None:
 
 def to_tags(value: Iterable[str | AnyMapping] | None) -> tuple[ElementTag, ...] | None:
     """Return tags given as ids or mappings."""
-    if value is None:
-        return None
-    return tuple(
-        ElementTag(item) if isinstance(item, str) else build(ElementTag, "tag_list", item)
-        for item in sequence("tag_list", value)
-    )
+    return None if value is None else objects(ElementTag, "tag_list", value, ElementTag, of=str)
 
 
-def _reference(request: Any) -> None:
+def _reference(request: Any) -> checks.Problems:
     """Pictures or a video, as the type of the reference says."""
     images, videos = request.element_image_list, request.element_video_list
-    wanted = _IMAGES if request.reference_type == "image_refer" else _VIDEOS
-    if getattr(request, wanted) is None:
-        raise RequestValidationError(
-            wanted, f"is missing with {request.reference_type}", "what it looks like"
-        )
+    parameter = _IMAGES if request.reference_type == "image_refer" else _VIDEOS
+    if getattr(request, parameter) is None:
+        yield parameter, f"is missing with {request.reference_type}", "what it looks like"
     if images is not None:
-        if not 1 <= len(images.refer_images) <= MAX_IMAGES:
-            raise RequestValidationError(
+        if not 1 <= len(images.refer_images) <= _MOST_IMAGES:
+            yield (
                 f"{_IMAGES}.refer_images",
                 f"has {len(images.refer_images)} items",
-                f"1 to {MAX_IMAGES} items",
+                f"1 to {_MOST_IMAGES} items",
             )
-        checks.check_image(request, f"{_IMAGES}.frontal_image", images.frontal_image)
-        for image in images.refer_images:
-            checks.check_image(request, f"{_IMAGES}.refer_images", image.image_url)
+        frontal, others = images.frontal_image, (image.image_url for image in images.refer_images)
+        yield from checks.picture_problems(request, f"{_IMAGES}.frontal_image", frontal)
+        yield from checks.picture_problems(request, f"{_IMAGES}.refer_images", *others)
     if videos is not None:
         if len(videos.refer_videos) != 1:
-            raise RequestValidationError(
+            yield (
                 f"{_VIDEOS}.refer_videos",
                 f"has {len(videos.refer_videos)} items",
                 "exactly one video",
             )
         if not checks.is_web_url(videos.refer_videos[0].video_url):
-            raise RequestValidationError(f"{_VIDEOS}.refer_videos", "is no URL", "an http(s) URL")
+            yield f"{_VIDEOS}.refer_videos", "is not a URL", "an http(s) URL"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class CustomElement(Request):
     """A person or a thing that videos can show again: `POST /v1/general/advanced-custom-elements`.
 
@@ -194,18 +180,12 @@ class CustomElement(Request):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (_reference,)
 
-    element_name: str = attrs.field(validator=checks.required_text(MAX_NAME))
-    element_description: str = attrs.field(
-        validator=checks.required_text(MAX_DESCRIPTION), repr=hidden
-    )
-    reference_type: ReferenceType | str | None = attrs.field(
-        default=None, validator=checks.one_of(ReferenceType)
-    )
+    element_name: str
+    element_description: str
+    reference_type: ReferenceType | str | None = None
     element_image_list: ElementImages | None = attrs.field(default=None, converter=to_images)
     element_video_list: ElementVideos | None = attrs.field(default=None, converter=to_videos)
-    element_voice_id: str | None = attrs.field(
-        default=None, converter=to_voice_id, validator=checks.text(100)
-    )
+    element_voice_id: str | None = attrs.field(default=None, converter=to_voice_id)
     tag_list: tuple[ElementTag, ...] | None = attrs.field(
         default=None, converter=to_tags, validator=checks.items(1, 8)
     )

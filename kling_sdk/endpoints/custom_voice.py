@@ -6,20 +6,22 @@ from typing import ClassVar, Final
 
 import attrs
 
-from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.common_rules import exactly_one
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.models import LIBRARY_TIMEOUT
 from kling_sdk.endpoints.record import EndpointRecord, Library
-from kling_sdk.endpoints.values import media
+from kling_sdk.facts.library_requests import REQUESTS
 
 __all__ = ["CustomVoice"]
 
-MAX_NAME: Final = 20  # characters
+
+_FACTS: Final = REQUESTS["voices"]
 
 _RECORD: Final = EndpointRecord(
     name="voices",
-    path="/v1/general/custom-voices",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     result="voices",
     wait_timeout=LIBRARY_TIMEOUT,
     library=Library(
@@ -31,7 +33,7 @@ _RECORD: Final = EndpointRecord(
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class CustomVoice(Request):
     """A voice of your own: `POST /v1/general/custom-voices`.
 
@@ -57,6 +59,6 @@ class CustomVoice(Request):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (exactly_one("voice_url", "video_id"),)
 
-    voice_name: str = attrs.field(validator=checks.required_text(MAX_NAME))
-    voice_url: str | None = attrs.field(default=None, validator=checks.web_url, repr=media)
-    video_id: str | None = attrs.field(default=None, validator=checks.text(100))
+    voice_name: str
+    voice_url: str | None = None
+    video_id: str | None = None

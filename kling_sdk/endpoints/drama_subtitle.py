@@ -10,40 +10,50 @@ import attrs
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.converters import AnyMapping
-from kling_sdk.endpoints.record import ContentItem, EndpointRecord, Solution
-from kling_sdk.endpoints.values import build, hidden, media, needed, sequence
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.endpoints.from_facts import from_facts
+from kling_sdk.endpoints.record import ContentItem, EndpointRecord
+from kling_sdk.endpoints.values import (
+    hidden,
+    needed,
+    objects,
+    private_text,
+)
+from kling_sdk.facts.solution_requests import REQUESTS
 
 __all__ = ["DramaSubtitle", "GlossaryTerm"]
 
-_MOST_TERMS: Final = 200
-_LONGEST_TERM: Final = 100  # characters
+
+_FACTS: Final = REQUESTS["solutions-drama-subtitle"]
+_TERMS: Final = next(row for row in _FACTS.contents if row.type == "glossary")
 
 _RECORD: Final = EndpointRecord(
     name="solutions-drama-subtitle",
-    path="/solutions/drama_subtitle",
+    path=_FACTS.path,
+    fields=_FACTS.settings,
     interface="solutions",
-    solution=Solution(
-        (
-            ContentItem("source_video", "source_video", "url"),
-            ContentItem("glossary", "glossary", ""),
-        ),
-        watermark="",
+    solution=_FACTS,
+    contents=(
+        ContentItem("source_video", "source_video", "url"),
+        ContentItem("glossary", "glossary", ""),
     ),
 )
 
 
 @attrs.frozen
 class GlossaryTerm:
-    """How a word is to be translated.
+    """The translation of a word.
 
     Attributes:
         source: The Chinese word, 1 to 100 characters.
-        target: The English one, likewise.
+        target: The English word, 1 to 100 characters.
     """
 
-    source: str = attrs.field(repr=hidden, validator=needed(str, "glossary", "text"))
-    target: str = attrs.field(repr=hidden, validator=needed(str, "glossary", "text"))
+    source: str = attrs.field(
+        repr=hidden, converter=private_text, validator=needed(str, "glossary", "text")
+    )
+    target: str = attrs.field(
+        repr=hidden, converter=private_text, validator=needed(str, "glossary", "text")
+    )
 
 
 def to_glossary(
@@ -55,21 +65,19 @@ def to_glossary(
     if isinstance(value, Mapping):
         words = cast("Mapping[str, str]", value)
         return tuple(GlossaryTerm(source, target) for source, target in words.items())
-    return tuple(build(GlossaryTerm, "glossary", one) for one in sequence("glossary", value))
+    return objects(GlossaryTerm, "glossary", value)
 
 
-def _terms(request: Any) -> None:
+def _terms(request: Any) -> checks.Problems:
     """No word is empty or long."""
     for term in request.glossary or ():
         for name in ("source", "target"):
             length = len(getattr(term, name).strip())
-            if not 1 <= length <= _LONGEST_TERM:
-                raise RequestValidationError(
-                    f"glossary.{name}", f"has {length} characters", f"1 to {_LONGEST_TERM}"
-                )
+            if not 1 <= length <= _TERMS.longest:
+                yield f"glossary.{name}", f"has {length} characters", f"1 to {_TERMS.longest}"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class DramaSubtitle(Request):
     """A Chinese video with English subtitles in its picture: `POST /solutions/drama_subtitle`.
 
@@ -77,7 +85,7 @@ class DramaSubtitle(Request):
     `Task.subtitles`.
 
     Beta. Source: one copy of the vendor's Chinese page, undated, of 2026-09-15 or later (confidence
-    medium); no reply was observed. It takes an API key, and no key pair.
+    medium); no response was observed. It takes an API key, not a key pair.
     What it costs is not known.
 
     Attributes:
@@ -85,7 +93,7 @@ class DramaSubtitle(Request):
             300 s, with a sound in which people speak.
         glossary: How words are translated, 1 to 200 of them: objects with `source`, the Chinese
             word, and `target`, the English one; or the English words by the Chinese ones.
-        target_cps: How fast a subtitle is to be read, 10 to 20 characters per second, as int or
+        target_cps: Reading speed of a subtitle, 10 to 20 characters per second, as int or
             text: fewer make them shorter. None: 17.
         target_language: `en`, the only one that the page has. None: `en`.
         margin_v: Pixels from the bottom of the picture, 1 to 4096, as int or text. None: 340 in an
@@ -106,17 +114,11 @@ class DramaSubtitle(Request):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (_terms,)
 
-    source_video: str = attrs.field(validator=checks.needed_url, repr=media)
+    source_video: str
     glossary: tuple[GlossaryTerm, ...] | None = attrs.field(
-        default=None, converter=to_glossary, validator=checks.items(1, _MOST_TERMS)
+        default=None, converter=to_glossary, validator=checks.items(1, _TERMS.most)
     )
-    target_cps: int | None = attrs.field(
-        default=None, converter=converters.to_count, validator=checks.whole_number(10, 20)
-    )
+    target_cps: int | None = attrs.field(default=None, converter=converters.to_count)
     target_language: str | None = attrs.field(default=None, validator=checks.text(20))
-    margin_v: int | None = attrs.field(
-        default=None, converter=converters.to_count, validator=checks.whole_number(1, 4096)
-    )
-    font_size: int | None = attrs.field(
-        default=None, converter=converters.to_count, validator=checks.whole_number(1, 512)
-    )
+    margin_v: int | None = attrs.field(default=None, converter=converters.to_count)
+    font_size: int | None = attrs.field(default=None, converter=converters.to_count)

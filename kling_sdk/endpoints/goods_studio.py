@@ -8,46 +8,47 @@ import attrs
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request
-from kling_sdk.endpoints.record import ContentItem, EndpointRecord, Solution
+from kling_sdk.endpoints.from_facts import from_facts
+from kling_sdk.endpoints.record import ContentItem, EndpointRecord
 from kling_sdk.endpoints.solution_fields import (
     VideoResolution,
-    media_list,
     needed_ref_images,
-    numbers,
-    pictures,
 )
-from kling_sdk.endpoints.values import AspectRatio, hidden, whole
+from kling_sdk.endpoints.values import AspectRatio, whole
+from kling_sdk.facts.solution_requests import REQUESTS
 
 __all__ = ["GoodsStudio"]
 
+_FACTS: Final = REQUESTS["solutions-goods-studio"]
+
 _RECORD: Final = EndpointRecord(
     name="solutions-goods-studio",
-    path="/solutions/e-commerce/goods_studio",
+    path=_FACTS.path,
+    fields=_FACTS.settings,
     interface="solutions",
     duration_type="number",
-    solution=Solution(
-        (
-            ContentItem("ref_image_list", "ref_image", "url"),
-            ContentItem("goods_title", "goods_title", "text"),
-            ContentItem("goods_description", "goods_description", "text"),
-        )
+    solution=_FACTS,
+    contents=(
+        ContentItem("ref_image_list", "ref_image", "url"),
+        ContentItem("goods_title", "goods_title", "text"),
+        ContentItem("goods_description", "goods_description", "text"),
     ),
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class GoodsStudio(Request):
     """An advertisement from pictures of goods: `POST /solutions/e-commerce/goods_studio`.
 
     Beta. Source: one copy of the vendor's Chinese page, undated, of 2026-09-15 or later (confidence
-    medium); no reply was observed. It takes an API key, and no key pair.
+    medium); no response was observed. It takes an API key, not a key pair.
     What it costs is not known.
 
     Attributes:
         ref_image_list: 1 to 5 pictures of the goods: each a path object, bytes, binary file, URL,
             data-URI or base64 of a JPEG, PNG or WebP of at most 50 MB and at least 300 px a side,
             ratio 1:2.5 to 2.5:1.
-        goods_title: What the goods are called, 1 to 200 characters.
+        goods_title: The name of the goods, 1 to 200 characters.
         resolution: `720p` or `1080p`.
         aspect_ratio: `9:16`, `1:1` or `16:9`.
         duration: Seconds: 15, 30 or 60, as int or text.
@@ -65,16 +66,12 @@ class GoodsStudio(Request):
 
     record: ClassVar[EndpointRecord] = _RECORD
 
-    ref_image_list: tuple[str, ...] = attrs.field(
-        converter=needed_ref_images, validator=pictures(5), repr=media_list
-    )
-    goods_title: str = attrs.field(validator=checks.required_text(200), repr=hidden)
-    resolution: VideoResolution | str = attrs.field(validator=checks.needed_word(VideoResolution))
-    aspect_ratio: AspectRatio | str = attrs.field(validator=checks.needed_word(AspectRatio))
-    duration: int = attrs.field(converter=whole, validator=numbers(15, 30, 60))
-    goods_description: str | None = attrs.field(
-        default=None, validator=checks.text(2000), repr=hidden
-    )
+    ref_image_list: tuple[str, ...] = attrs.field(converter=needed_ref_images)
+    goods_title: str
+    resolution: VideoResolution | str
+    aspect_ratio: AspectRatio | str
+    duration: int = attrs.field(converter=whole)
+    goods_description: str | None = None
     watermark_info: bool | None = attrs.field(
         default=None, converter=converters.to_watermark, validator=checks.flag
     )

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import attrs
 
 from kling_sdk.answers import FaceSession
-from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.common_rules import exactly_one
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.endpoints.values import media
+from kling_sdk.facts.people_requests import REQUESTS
 
 __all__ = ["IdentifyFace"]
 
 
-def _session(data: Any) -> FaceSession:
-    return FaceSession.from_data(data)
-
+_FACTS: Final = REQUESTS["identify-face"]
 
 _RECORD: Final = EndpointRecord(
     name="identify-face",
-    path="/v1/videos/identify-face",
-    returns=_session,
+    path=_FACTS.path,
+    fields=_FACTS.fields,
+    returns=FaceSession.from_data,
     takes_external_id=False,
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class IdentifyFace(Request):
     """The faces of a video, found at once: `POST /v1/videos/identify-face`.
 
@@ -50,5 +49,5 @@ class IdentifyFace(Request):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (exactly_one("video_id", "video_url"),)
 
-    video_id: str | None = attrs.field(default=None, validator=checks.text(100))
-    video_url: str | None = attrs.field(default=None, validator=checks.web_url, repr=media)
+    video_id: str | None = None
+    video_url: str | None = None

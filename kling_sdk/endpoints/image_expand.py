@@ -8,36 +8,39 @@ import attrs
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request, Rules
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.models import IMAGE_TIMEOUT
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.endpoints.values import MAX_PROMPT, hidden, media
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts.picture_requests import REQUESTS
 
 __all__ = ["ImageExpand"]
 
 MAX_AREA: Final = 3  # times that of the picture
 
+_FACTS: Final = REQUESTS["image-expand"]
+
 _RECORD: Final = EndpointRecord(
     name="image-expand",
-    path="/v1/images/editing/expand",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
 )
 
 
-def _area(request: Any) -> None:
+def _area(request: Any) -> checks.Problems:
     """The result has at most three times the area of the picture."""
     height = 1 + request.up_expansion_ratio + request.down_expansion_ratio
     width = 1 + request.left_expansion_ratio + request.right_expansion_ratio
     if width * height > MAX_AREA + 1e-9:  # sums of decimal fractions are not exact
-        raise RequestValidationError(
+        yield (
             "up_expansion_ratio",
             f"and the other three make {width * height:.4g} times the area",
             f"at most {MAX_AREA} times: (1 + up + down) * (1 + left + right)",
         )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class ImageExpand(Request):
     """A picture continued beyond its edges: `POST /v1/images/editing/expand`.
 
@@ -47,9 +50,9 @@ class ImageExpand(Request):
         image: The picture; sources and limits as `ImageToVideo.image`.
         up_expansion_ratio: How much to add above it, 0 to 2 times its height. The result has at
             most three times its area.
-        down_expansion_ratio: How much to add below it, likewise.
+        down_expansion_ratio: How much to add below it, 0 to 2 times its height.
         left_expansion_ratio: How much to add on its left, 0 to 2 times its width.
-        right_expansion_ratio: How much to add on its right, likewise.
+        right_expansion_ratio: How much to add on its right, 0 to 2 times its width.
         prompt: What to show there, at most 2500 characters.
         n: How many pictures, 1 to 9. None: 1.
         external_task_id: Your own id of the task, unique in the account; None generates one.
@@ -66,15 +69,13 @@ class ImageExpand(Request):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (_area,)
 
-    image: str = attrs.field(converter=converters.needed_image, validator=checks.image, repr=media)
-    up_expansion_ratio: float = attrs.field(validator=checks.needed_number(0, 2))
-    down_expansion_ratio: float = attrs.field(validator=checks.needed_number(0, 2))
-    left_expansion_ratio: float = attrs.field(validator=checks.needed_number(0, 2))
-    right_expansion_ratio: float = attrs.field(validator=checks.needed_number(0, 2))
-    prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
-    n: int | None = attrs.field(
-        default=None, converter=converters.to_count, validator=checks.whole_number(1, 9)
-    )
+    image: str = attrs.field(converter=converters.needed_image)
+    up_expansion_ratio: float
+    down_expansion_ratio: float
+    left_expansion_ratio: float
+    right_expansion_ratio: float
+    prompt: str | None = None
+    n: int | None = attrs.field(default=None, converter=converters.to_count)
     watermark_info: bool | None = attrs.field(
         default=None, converter=converters.to_watermark, validator=checks.flag
     )

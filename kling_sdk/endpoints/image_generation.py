@@ -9,86 +9,59 @@ import attrs
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request, Rules
-from kling_sdk.endpoints.models import IMAGE_TIMEOUT, ModeLimits, ModelLimits, mode_limits
+from kling_sdk.endpoints.from_facts import from_facts
+from kling_sdk.endpoints.models import IMAGE_TIMEOUT, model_limits
 from kling_sdk.endpoints.record import EndpointRecord, common_features
 from kling_sdk.endpoints.values import (
-    MAX_PROMPT,
     ElementReference,
     ImageAspectRatio,
     ImageReference,
     ImageResolution,
-    hidden,
-    media,
 )
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts import pictures
+from kling_sdk.facts.picture_requests import REQUESTS
 
 __all__ = ["ImageGeneration"]
 
 MAX_REFERENCES: Final = 10  # pictures and elements
 
 
-def _features(given: Mapping[str, Any]) -> Iterator[str]:
+def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a request asks for: the common features, and what it does with a picture."""
-    yield from common_features(given)
+    yield from common_features(parameters)
     for name in ("image", "image_reference", "image_fidelity", "human_fidelity"):
-        if given.get(name) is not None:
+        if parameters.get(name) is not None:
             yield name
-    if given.get("image_reference") == "subject":
+    if parameters.get("image_reference") == "subject":
         yield "subject_reference"
 
 
-_BASE: Final = "negative_prompt aspect_ratio image"
-_REFERENCES: Final = f"{_BASE} image_reference image_fidelity human_fidelity"
-
-
-def _limits(features: str) -> ModeLimits:
-    return mode_limits(
-        (),
-        features,
-        excludes=(("negative_prompt", "image"),),
-        requires=(
-            ("image_reference", "image"),
-            ("image_fidelity", "image"),
-            ("human_fidelity", "subject_reference"),
-        ),
-    )
-
+_FACTS: Final = REQUESTS["image-generation"]
 
 _RECORD: Final = EndpointRecord(
     name="image-generation",
-    path="/v1/images/generations",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kling-v3",
     default_mode="1k",
     size_field="resolution",
-    models=(
-        # One official copy of the page of 2026-09 and of its capability map.
-        ModelLimits(
-            "kling-v3", dict.fromkeys(("1k", "2k"), _limits(f"{_BASE} element_list")), "medium"
-        ),
-        ModelLimits("kling-v2-1", dict.fromkeys(("1k", "2k"), _limits(_REFERENCES)), "medium"),
-        # Dropped from that page; a condensed copy of older ones.
-        ModelLimits("kling-v2", dict.fromkeys(("1k", "2k"), _limits(_BASE)), "low"),
-        ModelLimits("kling-v1-5", {"1k": _limits(_REFERENCES)}, "low"),
-        ModelLimits("kling-v1", {"1k": _limits(f"{_BASE} image_fidelity")}, "low"),
-    ),
+    models=model_limits(*pictures.MODELS["image-generation"]),
     features=_features,
     situations=frozenset({"subject_reference"}),
 )
 
 
-def _references(request: Any) -> None:
+def _references(request: Any) -> checks.Problems:
     """A picture and elements are 10 together at most."""
     elements = len(request.element_list or ())
     count = elements + (request.image is not None)
     if count > MAX_REFERENCES:
-        raise RequestValidationError(
-            "element_list", f"and image are {count} references", f"at most {MAX_REFERENCES}"
-        )
+        yield "element_list", f"and image are {count} references", f"at most {MAX_REFERENCES}"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class ImageGeneration(Request):
     """Pictures from words, or from a picture: `POST /v1/images/generations`.
 
@@ -128,31 +101,21 @@ class ImageGeneration(Request):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (_references,)
 
-    prompt: str = attrs.field(validator=checks.required_text(MAX_PROMPT), repr=hidden)
+    prompt: str
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
-    negative_prompt: str | None = attrs.field(
-        default=None, validator=checks.text(MAX_PROMPT), repr=hidden
-    )
-    image: str | None = attrs.field(
-        default=None, converter=converters.optional_image, validator=checks.image, repr=media
-    )
-    image_reference: ImageReference | str | None = attrs.field(
-        default=None, validator=checks.one_of(ImageReference)
-    )
-    image_fidelity: float | None = attrs.field(default=None, validator=checks.number(0, 1))
-    human_fidelity: float | None = attrs.field(default=None, validator=checks.number(0, 1))
+    negative_prompt: str | None = None
+    image: str | None = attrs.field(default=None, converter=converters.optional_image)
+    image_reference: ImageReference | str | None = None
+    image_fidelity: float | None = None
+    human_fidelity: float | None = None
     element_list: tuple[ElementReference, ...] | None = attrs.field(
         default=None, converter=converters.to_elements, validator=checks.items(1, MAX_REFERENCES)
     )
     resolution: ImageResolution | str | None = attrs.field(
         default=None, validator=checks.one_of(ImageResolution)
     )
-    n: int | None = attrs.field(
-        default=None, converter=converters.to_count, validator=checks.whole_number(1, 9)
-    )
-    aspect_ratio: ImageAspectRatio | str | None = attrs.field(
-        default=None, validator=checks.one_of(ImageAspectRatio)
-    )
+    n: int | None = attrs.field(default=None, converter=converters.to_count)
+    aspect_ratio: ImageAspectRatio | str | None = None
     watermark_info: bool | None = attrs.field(
         default=None, converter=converters.to_watermark, validator=checks.flag
     )

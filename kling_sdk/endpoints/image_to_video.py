@@ -9,19 +9,11 @@ import attrs
 
 from kling_sdk.endpoints import checks, common_rules, converters
 from kling_sdk.endpoints.base import Rules, VideoRequest
-from kling_sdk.endpoints.checks import check_image
+from kling_sdk.endpoints.from_facts import from_facts, most
 from kling_sdk.endpoints.interfaces import Audio, Resolution
-from kling_sdk.endpoints.models import (
-    ABSENT,
-    CLIPS,
-    LONG_PROMPT,
-    V3_SECONDS,
-    ModelLimits,
-    mode_limits,
-)
-from kling_sdk.endpoints.record import EndpointRecord, common_features
+from kling_sdk.endpoints.models import model_limits
+from kling_sdk.endpoints.record import ContentItem, EndpointRecord, common_features
 from kling_sdk.endpoints.values import (
-    MAX_PROMPT,
     CameraControl,
     DynamicMask,
     ElementReference,
@@ -29,39 +21,33 @@ from kling_sdk.endpoints.values import (
     Shot,
     ShotType,
     VoiceReference,
-    hidden,
-    media,
 )
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts import videos
+from kling_sdk.facts.video_requests import REQUESTS
 
 __all__ = ["ImageToVideo"]
 
-_V3_IMAGE: Final = mode_limits(
-    V3_SECONDS,
-    "negative_prompt sound multi_shot first_last_frame element_list",
-    doubtful="camera_control camera_move motion_brush cfg_scale",
-)
-_V3_IMAGE_4K: Final = mode_limits(
-    V3_SECONDS,
-    "negative_prompt sound multi_shot first_last_frame element_list",
-    doubtful="cfg_scale",
-)
-_MASTER_IMAGE: Final = {ABSENT: mode_limits(CLIPS, "negative_prompt")}
 
-
-def _features(given: Mapping[str, Any]) -> Iterator[str]:
+def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a request asks for: the common features, masks and frames."""
-    yield from common_features(given)
-    if given.get("static_mask") or given.get("dynamic_masks"):
+    yield from common_features(parameters)
+    if parameters.get("static_mask") or parameters.get("dynamic_masks"):
         yield "motion_brush"
-    if given.get("image_tail"):
-        yield "first_last_frame" if given.get("image") else "last_frame_only"
+    if parameters.get("image_tail"):
+        yield "first_last_frame" if parameters.get("image") else "last_frame_only"
 
+
+_FACTS: Final = REQUESTS["image2video"]
 
 _RECORD: Final = EndpointRecord(
     name="image2video",
-    path="/v1/videos/image2video",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     product="image-to-video",
+    contents=(
+        ContentItem("image", "first_frame", "url"),
+        ContentItem("image_tail", "last_frame", "url"),
+    ),
     features=_features,
     feature_fields={
         "first_last_frame": "image_tail",
@@ -69,128 +55,20 @@ _RECORD: Final = EndpointRecord(
         "motion_brush": "dynamic_masks",
     },
     default_model="kling-v2-6",
-    models=(
-        ModelLimits(
-            "kling-v1",
-            {
-                mode: mode_limits(
-                    CLIPS,
-                    "negative_prompt cfg_scale first_last_frame motion_brush",
-                    first_last_frame=(5,),
-                    motion_brush=(5,),
-                )
-                for mode in ("std", "pro")
-            },
-        ),
-        # kling-v1-5 moves the camera only by `simple` (endpoint page, several copies agree).
-        ModelLimits(
-            "kling-v1-5",
-            {
-                "std": mode_limits(CLIPS, "negative_prompt cfg_scale"),
-                "pro": mode_limits(
-                    CLIPS,
-                    "negative_prompt cfg_scale first_last_frame last_frame_only"
-                    " motion_brush camera_control",
-                    motion_brush=(5,),
-                    camera_control=(5,),
-                ),
-            },
-        ),
-        ModelLimits(
-            "kling-v1-6",
-            {
-                "std": mode_limits(CLIPS, "negative_prompt cfg_scale"),
-                "pro": mode_limits(
-                    CLIPS, "negative_prompt cfg_scale first_last_frame last_frame_only"
-                ),
-            },
-        ),
-        ModelLimits("kling-v2-master", _MASTER_IMAGE),
-        ModelLimits("kling-v2-1-master", _MASTER_IMAGE),
-        ModelLimits(
-            "kling-v2-1",
-            {
-                "std": mode_limits(CLIPS, "negative_prompt"),
-                "pro": mode_limits(CLIPS, "negative_prompt first_last_frame"),
-            },
-        ),
-        ModelLimits(
-            "kling-v2-5-turbo",
-            {
-                "std": mode_limits(CLIPS, "negative_prompt"),
-                "pro": mode_limits(CLIPS, "negative_prompt first_last_frame"),
-            },
-        ),
-        ModelLimits(
-            "kling-v2-6",
-            {
-                "std": mode_limits(CLIPS, "negative_prompt"),
-                "pro": mode_limits(
-                    CLIPS,
-                    "negative_prompt sound first_last_frame voice_list",
-                    excludes=(("first_last_frame", "sound"),),
-                    requires=(("voice_list", "sound"),),
-                ),
-            },
-        ),
-        ModelLimits(
-            "kling-v3",
-            {"std": _V3_IMAGE, "pro": _V3_IMAGE, "4k": _V3_IMAGE_4K},
-        ),
-        # The model path: one official copy of each page (confidence medium).
-        ModelLimits(
-            "kling-2.5-turbo",
-            {"std": mode_limits(CLIPS, ""), "pro": mode_limits(CLIPS, "first_last_frame")},
-            "medium",
-            sound="never",
-        ),
-        ModelLimits(
-            "kling-2.6",
-            {
-                "std": mode_limits(CLIPS, ""),
-                "pro": mode_limits(
-                    CLIPS,
-                    "sound first_last_frame voice_list",
-                    excludes=(("first_last_frame", "sound"),),
-                    requires=(("voice_list", "sound"),),
-                ),
-            },
-            "medium",
-        ),
-        ModelLimits(
-            "kling-3.0",
-            dict.fromkeys(
-                ("std", "pro", "4k"),
-                mode_limits(V3_SECONDS, "sound multi_shot first_last_frame element_list"),
-            ),
-            "medium",
-            multi_shot_setting=True,
-            prompt_max=LONG_PROMPT,
-        ),
-        # As for text2video; the page of this product has the shorter prompt.
-        ModelLimits(
-            "kling-3.0-turbo",
-            dict.fromkeys(
-                ("std", "pro"),
-                mode_limits(V3_SECONDS, "multi_shot", requires=(("multi_shot", "own_shots"),)),
-            ),
-            "medium",
-            sound="always",
-        ),
-    ),
+    models=model_limits(*videos.MODELS["image2video"], *videos.PATH_MODELS["image2video"]),
 )
 
 
-MAX_POINTS: Final = 77
+_MOST_POINTS: Final = most(_FACTS.fields, "dynamic_masks.trajectories")
 
 
-def _one_picture(request: Any) -> None:
+def _one_picture(request: Any) -> checks.Problems:
     """image2video needs a first or a last frame."""
     if request.image is None and request.image_tail is None:
-        raise RequestValidationError("image", "is missing", "image, image_tail or both")
+        yield "image", "is missing", "image, image_tail or both"
 
 
-def _exclusive_controls(request: Any) -> None:
+def _exclusive_controls(request: Any) -> checks.Problems:
     """A last frame, masks and a camera movement exclude each other."""
     used = [
         name
@@ -198,34 +76,32 @@ def _exclusive_controls(request: Any) -> None:
         if getattr(request, name)
     ]
     if len(used) > 1 and set(used) != {"static_mask", "dynamic_masks"}:
-        raise RequestValidationError(
+        yield (
             used[1],
-            f"is given beside {used[0]}",
+            f"is given with {used[0]}",
             "one of image_tail, static_mask/dynamic_masks, camera_control",
         )
 
 
-def _voices_or_elements(request: Any) -> None:
+def _voices_or_elements(request: Any) -> checks.Problems:
     """Voices and elements exclude each other."""
     if request.voice_list and request.element_list:
-        raise RequestValidationError(
-            "voice_list", "is given beside element_list", "voice_list or element_list"
-        )
+        yield "voice_list", "is given with element_list", "voice_list or element_list"
 
 
-def _mask_points(request: Any) -> None:
+def _mask_points(request: Any) -> checks.Problems:
     """A moving area has a picture within the limits and a trajectory of 2 to 77 points."""
     for mask in request.dynamic_masks or ():
-        check_image(request, "dynamic_masks.mask", mask.mask)
-        if not 2 <= len(mask.trajectories) <= MAX_POINTS:
-            raise RequestValidationError(
+        yield from checks.picture_problems(request, "dynamic_masks.mask", mask.mask)
+        if not 2 <= len(mask.trajectories) <= _MOST_POINTS:
+            yield (
                 "dynamic_masks.trajectories",
                 f"has {len(mask.trajectories)} points",
-                f"2 to {MAX_POINTS} points",
+                f"2 to {_MOST_POINTS} points",
             )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class ImageToVideo(VideoRequest):
     """A video from a picture: `POST /v1/videos/image2video`.
 
@@ -280,44 +156,30 @@ class ImageToVideo(VideoRequest):
         common_rules.optional_multi_shot,
     )
 
-    image: str | None = attrs.field(
-        default=None, converter=converters.optional_image, validator=checks.image, repr=media
-    )
-    prompt: str | None = attrs.field(default=None, validator=checks.prompt, repr=hidden)
-    image_tail: str | None = attrs.field(
-        default=None, converter=converters.optional_tail, validator=checks.image, repr=media
-    )
+    image: str | None = attrs.field(default=None, converter=converters.optional_image)
+    prompt: str | None = attrs.field(default=None, validator=checks.prompt)
+    image_tail: str | None = attrs.field(default=None, converter=converters.optional_image)
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
-    negative_prompt: str | None = attrs.field(
-        default=None, validator=checks.text(MAX_PROMPT), repr=hidden
-    )
-    duration: int | None = attrs.field(
-        default=None, converter=converters.to_seconds, validator=checks.seconds(3, 15)
-    )
-    mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
+    negative_prompt: str | None = None
+    duration: int | None = attrs.field(default=None, converter=converters.to_seconds)
+    mode: QualityMode | str | None = None
     resolution: Resolution | str | None = attrs.field(
         default=None, validator=checks.one_of(Resolution)
     )
-    sound: str | None = attrs.field(
-        default=None, converter=converters.to_switch, validator=checks.one_of(converters.Switch)
-    )
+    sound: str | None = attrs.field(default=None, converter=converters.to_switch)
     audio: Audio | str | None = attrs.field(default=None, validator=checks.one_of(Audio))
     voice_list: tuple[VoiceReference, ...] | None = attrs.field(
-        default=None, converter=converters.to_voices, validator=checks.items(1, 2)
+        default=None, converter=converters.to_voices
     )
     element_list: tuple[ElementReference, ...] | None = attrs.field(
         default=None, converter=converters.to_elements, validator=checks.items(1, 3)
     )
-    cfg_scale: float | None = attrs.field(default=None, validator=checks.number(0, 1))
-    static_mask: str | None = attrs.field(
-        default=None, converter=converters.optional_mask, validator=checks.image, repr=media
-    )
+    cfg_scale: float | None = None
+    static_mask: str | None = attrs.field(default=None, converter=converters.optional_image)
     dynamic_masks: tuple[DynamicMask, ...] | None = attrs.field(
-        default=None, converter=converters.to_masks, validator=checks.items(1, 6)
+        default=None, converter=converters.to_masks
     )
     camera_control: CameraControl | None = attrs.field(default=None, converter=converters.to_camera)
-    multi_shot: bool | None = attrs.field(default=None, validator=checks.flag)
-    shot_type: ShotType | str | None = attrs.field(default=None, validator=checks.one_of(ShotType))
-    multi_prompt: tuple[Shot, ...] | None = attrs.field(
-        default=None, converter=converters.to_shots, validator=checks.items(1, 6)
-    )
+    multi_shot: bool | None = None
+    shot_type: ShotType | str | None = None
+    multi_prompt: tuple[Shot, ...] | None = attrs.field(default=None, converter=converters.to_shots)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts.models import RESOLUTIONS, V1_NAMES
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
@@ -35,18 +36,8 @@ Interface = Literal["v1", "model-path"]
 Resolution = Literal["720p", "1080p", "4k"]
 Audio = Literal["native", "off", "original"]
 
-#: `mode` -> `resolution`: two names for one thing.
-RESOLUTIONS: Final[Mapping[str, str]] = {"std": "720p", "pro": "1080p", "4k": "4k"}
 _MODES: Final = {resolution: mode for mode, resolution in RESOLUTIONS.items()}
 
-#: Models of the model path -> the same model on /v1. `kling-3.0-turbo` has none.
-_V1_NAMES: Final = {
-    "kling-2.5-turbo": "kling-v2-5-turbo",
-    "kling-2.6": "kling-v2-6",
-    "kling-3.0": "kling-v3",
-    "kling-3.0-omni": "kling-v3-omni",
-    "kling-o1": "kling-video-o1",
-}
 _ON_MODEL_PATH: Final = re.compile(r"kling-(?:[0-9]+\.[0-9]|o[0-9])")
 
 
@@ -79,12 +70,12 @@ def interface_for(request: Request | RawRequest) -> str:
 
 def v1_name_of(model: str) -> str | None:
     """Return what a model of the model path is called on /v1, or None where it is not served."""
-    return _V1_NAMES.get(model)
+    return V1_NAMES.get(model)
 
 
 def model_path_name_of(model: str) -> str:
-    """Return what a model is called on the model path; one that is not known as it is."""
-    return next((new for new, old in _V1_NAMES.items() if old == model), model)
+    """Return what a model is called on the model path; an unknown one is returned as it is."""
+    return next((new for new, old in V1_NAMES.items() if old == model), model)
 
 
 def mode_of(resolution: str) -> str | None:
@@ -92,9 +83,9 @@ def mode_of(resolution: str) -> str | None:
     return _MODES.get(resolution)
 
 
-def one_vocabulary(given: Mapping[str, Any]) -> dict[str, Any]:
+def one_vocabulary(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return a request's fields with `mode` and `sound` where it has `resolution` and `audio`."""
-    fields = dict(given)
+    fields = dict(parameters)
     resolution, audio = fields.get("resolution"), fields.get("audio")
     if isinstance(resolution, str) and not fields.get("mode"):
         fields["mode"] = _MODES.get(resolution, resolution)
@@ -103,32 +94,32 @@ def one_vocabulary(given: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def check_agreement(given: Mapping[str, Any], keeps: Iterable[Any] = ()) -> None:
+def check_agreement(parameters: Mapping[str, Any], keeps: Iterable[Any] = ()) -> None:
     """Refuse two names for one thing that disagree.
 
     Args:
-        given: A request's fields, as objects or as a body has them.
+        parameters: A request's fields, as objects or as a body has them.
         keeps: The `keep_original_sound` of each of its videos.
 
     Raises:
         RequestValidationError: `mode` and `resolution`, or `sound`, `audio` and
             `keep_original_sound`, name different things.
     """
-    mode, resolution = given.get("mode"), given.get("resolution")
-    meant = RESOLUTIONS.get(mode, mode) if isinstance(mode, str) else mode
-    if mode and resolution and meant != resolution:
-        raise RequestValidationError(
-            "resolution", f"is {resolution!r:.40} beside mode {mode!r:.40}", "one of the two"
-        )
-    sound, audio = given.get("sound"), given.get("audio")
+    mode, resolution = parameters.get("mode"), parameters.get("resolution")
+    mode_resolution = RESOLUTIONS.get(mode, mode) if isinstance(mode, str) else mode
+    if mode and resolution and mode_resolution != resolution:
+        raise _disagreement("resolution", resolution, f"mode {mode!r:.40}")
+    sound, audio = parameters.get("sound"), parameters.get("audio")
     if audio and sound and (sound == "on") != (audio == "native"):
-        raise RequestValidationError(
-            "audio", f"is {audio!r:.40} beside sound {sound!r:.40}", "one of the two"
-        )
-    for keep in (*keeps, given.get("keep_original_sound")):
+        raise _disagreement("audio", audio, f"sound {sound!r:.40}")
+    for keep in (*keeps, parameters.get("keep_original_sound")):
         if (audio and keep == "yes" and audio != "original") or (
             audio == "original" and keep == "no"
         ):
-            raise RequestValidationError(
-                "audio", f"is {audio!r:.40} beside keep_original_sound {keep}", "one of the two"
-            )
+            raise _disagreement("audio", audio, f"keep_original_sound {keep}")
+
+
+def _disagreement(field: str, value: object, other: str) -> RequestValidationError:
+    return RequestValidationError(
+        field, f"is {value!r:.40}, which contradicts {other}", "one of the two"
+    )

@@ -10,9 +10,17 @@ import attrs
 from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.common_rules import exactly_one
+from kling_sdk.endpoints.from_facts import from_facts, most
 from kling_sdk.endpoints.record import EndpointRecord, InputLength
-from kling_sdk.endpoints.values import build, hidden, media, needed, typed
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.endpoints.values import (
+    build,
+    hidden,
+    media,
+    needed,
+    optional_private_text,
+    typed,
+)
+from kling_sdk.facts.people_requests import REQUESTS
 from kling_sdk.files import SoundSource, sound_problem, to_sound
 
 __all__ = ["SPEEDS", "LipSync", "LipSyncInput", "VoiceLanguage"]
@@ -21,12 +29,15 @@ LipSyncMode = Literal["text2video", "audio2video"]
 AudioType = Literal["file", "url"]
 VoiceLanguage = Literal["zh", "en"]
 
-_MAX_TEXT: Final = 120  # characters
 SPEEDS: Final = (0.8, 2.0)
+
+_FACTS: Final = REQUESTS["lip-sync"]
+_LONGEST_TEXT: Final = most(_FACTS.fields, "input.text")
 
 _RECORD: Final = EndpointRecord(
     name="lip-sync",
-    path="/v1/videos/lip-sync",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     input_length=InputLength("video", 60),
 )
 
@@ -39,7 +50,7 @@ def _to_audio_file(value: SoundSource | None) -> str | None:
 
 @attrs.frozen
 class LipSyncInput:
-    """What is said in which video.
+    """The video, and what is said in it.
 
     Attributes:
         mode: `text2video` (a text is spoken) or `audio2video` (a sound is played).
@@ -48,7 +59,7 @@ class LipSyncInput:
         video_url: Public URL of an mp4 or mov: at most 100 MB, 2 to 60 s (older: 2 to 10 s), 720p
             or 1080p, sides of 720 to 1920 px.
         text: What is said, 1 to 120 characters; with `text2video`.
-        voice_id: Who says it, such as `oversea_male1`; with `text2video`. The catalogue is that of
+        voice_id: The voice, such as `oversea_male1`; with `text2video`. The catalogue is that of
             the vendor's text-to-speech.
         voice_language: `zh` or `en`; with `text2video`.
         voice_speed: 0.8 to 2.0, with one decimal. None: 1.0.
@@ -63,7 +74,9 @@ class LipSyncInput:
     )
     video_id: str | None = attrs.field(default=None, validator=_TEXT)
     video_url: str | None = attrs.field(default=None, validator=_TEXT, repr=media)
-    text: str | None = attrs.field(default=None, validator=_TEXT, repr=hidden)
+    text: str | None = attrs.field(
+        default=None, converter=optional_private_text, validator=_TEXT, repr=hidden
+    )
     voice_id: str | None = attrs.field(default=None, validator=_TEXT)
     voice_language: VoiceLanguage | str | None = attrs.field(default=None, validator=_TEXT)
     voice_speed: float | None = attrs.field(
@@ -79,50 +92,48 @@ def to_lip_sync_input(value: LipSyncInput | Mapping[str, Any]) -> LipSyncInput:
     return build(LipSyncInput, "input", value)
 
 
-def _check_input(request: Any) -> None:
+def _check_input(request: Any) -> checks.Problems:
     """A text has a voice and a language, a sound its type; nothing goes with the other mode."""
-    given: LipSyncInput = request.input
-    _one_of("mode", given.mode, LipSyncMode)
-    if given.mode == "text2video":
+    lip_sync: LipSyncInput = request.input
+    yield from _one_of("mode", lip_sync.mode, LipSyncMode)
+    if lip_sync.mode == "text2video":
         for name in ("text", "voice_id", "voice_language"):
-            _need(given, name)
-        text = given.text or ""
-        if len(text) > _MAX_TEXT:
-            raise RequestValidationError(
-                "input.text", f"has {len(text)} characters", f"at most {_MAX_TEXT} characters"
-            )
-        _one_of("voice_language", given.voice_language, VoiceLanguage)
+            yield from _need(lip_sync, name)
+        text = lip_sync.text or ""
+        if len(text) > _LONGEST_TEXT:
+            yield "input.text", f"has {len(text)} characters", f"at most {_LONGEST_TEXT} characters"
+        yield from _one_of("voice_language", lip_sync.voice_language, VoiceLanguage)
     else:
-        _need(given, "audio_type")
-        _one_of("audio_type", given.audio_type, AudioType)
-        _need(given, "audio_file" if given.audio_type == "file" else "audio_url")
+        yield from _need(lip_sync, "audio_type")
+        yield from _one_of("audio_type", lip_sync.audio_type, AudioType)
+        yield from _need(lip_sync, "audio_file" if lip_sync.audio_type == "file" else "audio_url")
     low, high = SPEEDS
-    if given.voice_speed is not None and not low <= given.voice_speed <= high:
-        raise RequestValidationError(
-            "input.voice_speed", f"is {given.voice_speed}", f"a number from {low} to {high}"
-        )
-    if given.audio_file is not None and (problem := sound_problem(given.audio_file)):
-        raise RequestValidationError("input.audio_file", *problem)
+    if lip_sync.voice_speed is not None and not low <= lip_sync.voice_speed <= high:
+        yield "input.voice_speed", f"is {lip_sync.voice_speed}", f"a number from {low} to {high}"
+    if lip_sync.audio_file is not None and (problem := sound_problem(lip_sync.audio_file)):
+        yield "input.audio_file", *problem
     for name in ("video_url", "audio_url"):
-        url = getattr(given, name)
+        url = getattr(lip_sync, name)
         if url is not None and not checks.is_web_url(url):
-            raise RequestValidationError(f"input.{name}", "is no URL", "an http(s) URL")
+            yield f"input.{name}", "is not a URL", "an http(s) URL"
 
 
-def _one_of(name: str, value: str | None, literal: Any) -> None:
+def _one_of(name: str, value: str | None, literal: Any) -> checks.Problems:
     if value not in get_args(literal):
-        raise RequestValidationError(
-            f"input.{name}", f"is {value!r:.40}", ", ".join(get_args(literal))
+        yield f"input.{name}", f"is {value!r:.40}", ", ".join(get_args(literal))
+
+
+def _need(lip_sync: LipSyncInput, name: str) -> checks.Problems:
+    if not getattr(lip_sync, name):
+        kind = (
+            lip_sync.audio_type
+            if name.startswith("audio_") and lip_sync.audio_type
+            else lip_sync.mode
         )
+        yield f"input.{name}", f"is missing with {kind}", "a value"
 
 
-def _need(given: LipSyncInput, name: str) -> None:
-    if not getattr(given, name):
-        kind = given.audio_type if name.startswith("audio_") and given.audio_type else given.mode
-        raise RequestValidationError(f"input.{name}", f"is missing with {kind}", "a value")
-
-
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class LipSync(Request):
     """A mouth that moves to a text or a sound: `POST /v1/videos/lip-sync`.
 

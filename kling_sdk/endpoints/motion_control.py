@@ -9,55 +9,54 @@ import attrs
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Rules, VideoRequest
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.interfaces import Resolution
-from kling_sdk.endpoints.models import ModelLimits, mode_limits
-from kling_sdk.endpoints.record import EndpointRecord, InputLength
-from kling_sdk.endpoints.values import ElementReference, QualityMode, hidden, media
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.endpoints.models import model_limits
+from kling_sdk.endpoints.record import ContentItem, EndpointRecord, InputLength
+from kling_sdk.endpoints.values import ElementReference, QualityMode
+from kling_sdk.facts import videos
+from kling_sdk.facts.video_requests import REQUESTS
 
 __all__ = ["MotionAudio", "MotionControl", "Orientation"]
 
 Orientation = Literal["image", "video"]
 MotionAudio = Literal["original", "off"]
 
-# The video decides the length. Source of the rows: one official copy of the page of /v1, and one
-# of each page with the model in the path.
-_PLAIN: Final = mode_limits((), "")
-_V3: Final = mode_limits((), "element_list")
 
-
-def _features(given: Mapping[str, Any]) -> Iterator[str]:
-    if given.get("element_list"):
+def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
+    if parameters.get("element_list"):
         yield "element_list"
 
 
+_FACTS: Final = REQUESTS["motion-control"]
+
 _RECORD: Final = EndpointRecord(
     name="motion-control",
-    path="/v1/videos/motion-control",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     product="motion-control",
+    contents=(
+        ContentItem("image_url", "image", "url"),
+        ContentItem("video_url", "video", "url"),
+    ),
     default_model="kling-v2-6",
     input_length=InputLength("video", 30),
     features=_features,
-    models=(
-        ModelLimits("kling-v2-6", dict.fromkeys(("std", "pro"), _PLAIN), "medium"),
-        ModelLimits("kling-v3", dict.fromkeys(("std", "pro"), _V3), "medium"),
-        ModelLimits("kling-2.6", dict.fromkeys(("std", "pro"), _PLAIN), "medium"),
-        ModelLimits("kling-3.0", dict.fromkeys(("std", "pro"), _V3), "medium"),
-    ),
+    models=model_limits(*videos.MODELS["motion-control"], *videos.PATH_MODELS["motion-control"]),
 )
 
 
-def _element(request: Any) -> None:
+def _element(request: Any) -> checks.Problems:
     """With an element the person is turned as in the video."""
     if request.element_list and request.character_orientation != "video":
-        raise RequestValidationError(
+        yield (
             "character_orientation",
             f"is {request.character_orientation!r:.40} with element_list",
             "video",
         )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class MotionControl(VideoRequest):
     """A picture that moves as somebody in a video does: `POST /v1/videos/motion-control`.
 
@@ -95,25 +94,24 @@ class MotionControl(VideoRequest):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (_element,)
 
-    image_url: str = attrs.field(converter=converters.to_picture_url, repr=media)
-    video_url: str = attrs.field(validator=checks.needed_url, repr=media)
-    character_orientation: Orientation | str = attrs.field(
-        validator=checks.needed_word(Orientation)
+    # Its picture has limits of its own.
+    image_url: str = attrs.field(
+        converter=converters.needed_image, validator=checks.required_text()
     )
+    video_url: str
+    character_orientation: Orientation | str
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
-    prompt: str | None = attrs.field(default=None, validator=checks.prompt, repr=hidden)
+    prompt: str | None = attrs.field(default=None, validator=checks.prompt)
     mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
     resolution: Resolution | str | None = attrs.field(
         default=None, validator=checks.one_of(Resolution)
     )
-    keep_original_sound: str | None = attrs.field(
-        default=None, converter=converters.to_keep, validator=checks.one_of(converters.KeepSound)
-    )
+    keep_original_sound: str | None = attrs.field(default=None, converter=converters.to_keep)
     audio: MotionAudio | str | None = attrs.field(
         default=None, validator=checks.one_of(MotionAudio)
     )
     element_list: tuple[ElementReference, ...] | None = attrs.field(
-        default=None, converter=converters.to_elements, validator=checks.items(1, 1)
+        default=None, converter=converters.to_elements
     )
 
     def given(self) -> dict[str, Any]:

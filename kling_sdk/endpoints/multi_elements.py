@@ -10,18 +10,18 @@ import attrs
 from kling_sdk.answers import FrameSelection, Selection, SelectionPreview
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request, Rules
-from kling_sdk.endpoints.checks import check_image
+from kling_sdk.endpoints.checks import picture_problems
 from kling_sdk.endpoints.common_rules import exactly_one
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.values import (
-    MAX_PROMPT,
     SubjectImage,
     build,
-    hidden,
-    media,
     sequence,
 )
 from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts.editing_requests import REQUESTS
+from kling_sdk.facts.media import PICTURES_OF_EDITING
 from kling_sdk.files import ImageSource
 
 __all__ = ["EditMode", "ElementsMode", "MultiElements", "SelectionPoint"]
@@ -29,12 +29,10 @@ __all__ = ["EditMode", "ElementsMode", "MultiElements", "SelectionPoint"]
 EditMode = Literal["addition", "swap", "removal"]
 ElementsMode = Literal["std", "pro"]
 
-#: How many pictures a way of editing takes, at least and at most.
-_PICTURES: Final = {"addition": (1, 2), "swap": (1, 1), "removal": (0, 0)}
-_MOST_POINTS: Final = 10  # of a frame
 
-_PATH: Final = "/v1/videos/multi-elements"
-_RECORD: Final = EndpointRecord(name="multi-elements", path=_PATH)
+_FACTS: Final = REQUESTS["multi-elements"]
+
+_RECORD: Final = EndpointRecord(name="multi-elements", path=_FACTS.path, fields=_FACTS.fields)
 
 
 def _to_session(value: Selection | str) -> str:
@@ -49,29 +47,28 @@ def _to_images(
     return None if value is None else converters.to_subjects(value)
 
 
-def _pictures(request: Any) -> None:
+def _pictures(request: Any) -> checks.Problems:
     """Each way of editing has its number of pictures, and each keeps the limits of a picture."""
     images = request.image_list or ()
-    for item in images:
-        check_image(request, "image_list.image", item.image)
-    low, high = _PICTURES.get(request.edit_mode, (0, 2))
+    yield from picture_problems(request, "image_list.image", *(item.image for item in images))
+    low, high = PICTURES_OF_EDITING.get(request.edit_mode, (0, 2))
     if not low <= len(images) <= high:
         expected = f"{low} to {high}" if low != high else f"{low or 'no'}"
-        raise RequestValidationError(
+        yield (
             "image_list",
             f"has {len(images)} pictures with edit_mode {request.edit_mode}",
             f"{expected} {'picture' if high == 1 else 'pictures'}",
         )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class MultiElements(Request):
     """A video in which something is added, exchanged or removed: `POST /v1/videos/multi-elements`.
 
     What is exchanged or removed is selected before: `init_selection`, `add_selection` and their
     kin are methods of `kling.multi_elements`. Source: one official copy of the vendor's page of
-    2026-09 (confidence medium). Beta: its price is in one unofficial list only, and nobody has
-    published a call of it.
+    2026-09 (confidence medium). Beta: its price is in one unofficial list only, and no call of
+    it was published.
 
     Attributes:
         session_id: The selection, as `init_selection` has returned it, or its session's id.
@@ -97,21 +94,15 @@ class MultiElements(Request):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (_pictures,)
 
-    session_id: str = attrs.field(converter=_to_session, validator=checks.required_text(100))
-    edit_mode: EditMode | str = attrs.field(validator=checks.needed_word(EditMode))
-    prompt: str = attrs.field(validator=checks.required_text(MAX_PROMPT), repr=hidden)
+    session_id: str = attrs.field(converter=_to_session)
+    edit_mode: EditMode | str
+    prompt: str
     image_list: tuple[SubjectImage, ...] | None = attrs.field(
         default=None, converter=_to_images, validator=checks.items(1, 2)
     )
-    negative_prompt: str | None = attrs.field(
-        default=None, validator=checks.text(MAX_PROMPT), repr=hidden
-    )
-    mode: ElementsMode | str | None = attrs.field(
-        default=None, validator=checks.one_of(ElementsMode)
-    )
-    duration: int | None = attrs.field(
-        default=None, converter=converters.to_seconds, validator=checks.seconds(5, 10)
-    )
+    negative_prompt: str | None = None
+    mode: ElementsMode | str | None = None
+    duration: int | None = attrs.field(default=None, converter=converters.to_seconds)
     watermark_info: bool | None = attrs.field(
         default=None, converter=converters.to_watermark, validator=checks.flag
     )
@@ -120,22 +111,12 @@ class MultiElements(Request):
 # ---------------------------------------------------------------- the selection
 
 
-def _selected(data: Any) -> Selection:
-    return Selection.from_data(data)
-
-
-def _frame(data: Any) -> FrameSelection:
-    return FrameSelection.from_data(data)
-
-
-def _previewed(data: Any) -> SelectionPreview:
-    return SelectionPreview.from_data(data)
-
-
 def _call(name: str, returns: Any) -> EndpointRecord:
+    facts = REQUESTS[name]
     return EndpointRecord(
         name=name,
-        path=f"{_PATH}/{name}",
+        path=facts.path,
+        fields=facts.fields,
         returns=returns,
         method_of=_RECORD.name,
         takes_external_id=False,
@@ -144,8 +125,8 @@ def _call(name: str, returns: Any) -> EndpointRecord:
 
 def _part(_instance: Any, attribute: Any, value: Any) -> None:
     place, expected = f"points.{attribute.name}", "a number from 0 to 1"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise RequestValidationError(place, f"is a {type(value).__name__}", expected)
+    if not checks.is_number(value):
+        raise RequestValidationError(place, checks.is_a(value), expected)
     if not 0 <= value <= 1:
         raise RequestValidationError(place, f"is {value}", expected)
 
@@ -167,7 +148,7 @@ class SelectionPoint:
 
 def _to_frame(value: int | str) -> int:
     """Return the number of a frame given as int or as digits."""
-    return cast("int", converters.to_count(value))  # the validator names what is no number
+    return cast("int", converters.to_count(value))  # the validator names a non-number
 
 
 def _to_points(
@@ -182,7 +163,7 @@ def _to_points(
     )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class InitSelection(Request):
     """Begin to select parts of a video: `POST /v1/videos/multi-elements/init-selection`.
 
@@ -198,25 +179,23 @@ class InitSelection(Request):
         RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
     """
 
-    record: ClassVar[EndpointRecord] = _call("init-selection", _selected)
+    record: ClassVar[EndpointRecord] = _call("init-selection", Selection.from_data)
     rules: ClassVar[Rules] = (exactly_one("video_id", "video_url"),)
 
-    video_id: str | None = attrs.field(default=None, validator=checks.text(100))
-    video_url: str | None = attrs.field(default=None, validator=checks.web_url, repr=media)
+    video_id: str | None = None
+    video_url: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class _PointsRequest(Request):
-    """What adds points and what takes them away have in common."""
+    """Base class of the requests that add points or remove them."""
 
-    session_id: str = attrs.field(converter=_to_session, validator=checks.required_text(100))
+    session_id: str = attrs.field(converter=_to_session)
     frame_index: int = attrs.field(converter=_to_frame, validator=checks.needed_count)
-    points: tuple[SelectionPoint, ...] = attrs.field(
-        converter=_to_points, validator=checks.items(1, _MOST_POINTS)
-    )
+    points: tuple[SelectionPoint, ...] = attrs.field(converter=_to_points)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class AddSelection(_PointsRequest):
     """Select what is at points of a frame: `POST /v1/videos/multi-elements/add-selection`.
 
@@ -232,10 +211,10 @@ class AddSelection(_PointsRequest):
         RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
     """
 
-    record: ClassVar[EndpointRecord] = _call("add-selection", _frame)
+    record: ClassVar[EndpointRecord] = _call("add-selection", FrameSelection.from_data)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class DeleteSelection(_PointsRequest):
     """Take points of a frame back: `POST /v1/videos/multi-elements/delete-selection`.
 
@@ -250,10 +229,10 @@ class DeleteSelection(_PointsRequest):
         RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
     """
 
-    record: ClassVar[EndpointRecord] = _call("delete-selection", _frame)
+    record: ClassVar[EndpointRecord] = _call("delete-selection", FrameSelection.from_data)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class ClearSelection(Request):
     """Take all points back: `POST /v1/videos/multi-elements/clear-selection`.
 
@@ -266,12 +245,12 @@ class ClearSelection(Request):
         RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
     """
 
-    record: ClassVar[EndpointRecord] = _call("clear-selection", _selected)
+    record: ClassVar[EndpointRecord] = _call("clear-selection", Selection.from_data)
 
-    session_id: str = attrs.field(converter=_to_session, validator=checks.required_text(100))
+    session_id: str = attrs.field(converter=_to_session)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class PreviewSelection(Request):
     """Show the selection over the whole video: `POST /v1/videos/multi-elements/preview-selection`.
 
@@ -284,6 +263,6 @@ class PreviewSelection(Request):
         RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
     """
 
-    record: ClassVar[EndpointRecord] = _call("preview-selection", _previewed)
+    record: ClassVar[EndpointRecord] = _call("preview-selection", SelectionPreview.from_data)
 
-    session_id: str = attrs.field(converter=_to_session, validator=checks.required_text(100))
+    session_id: str = attrs.field(converter=_to_session)

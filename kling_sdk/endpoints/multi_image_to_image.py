@@ -9,51 +9,49 @@ import attrs
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request, Rules
-from kling_sdk.endpoints.checks import check_image
-from kling_sdk.endpoints.models import ABSENT, IMAGE_TIMEOUT, ModelLimits, mode_limits
+from kling_sdk.endpoints.checks import picture_problems
+from kling_sdk.endpoints.from_facts import from_facts
+from kling_sdk.endpoints.models import IMAGE_TIMEOUT, model_limits
 from kling_sdk.endpoints.record import EndpointRecord, common_features
 from kling_sdk.endpoints.values import (
-    MAX_PROMPT,
     ImageAspectRatio,
     PictureOfSubject,
-    hidden,
-    media,
 )
+from kling_sdk.facts import pictures
+from kling_sdk.facts.picture_requests import REQUESTS
 
 __all__ = ["MultiImageToImage"]
 
 
-def _features(given: Mapping[str, Any]) -> Iterator[str]:
+def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a request asks for: the common features, and the pictures that it has."""
-    yield from common_features(given)
+    yield from common_features(parameters)
     for name in ("subject_image_list", "scene_image", "style_image"):
-        if given.get(name):
+        if parameters.get(name):
             yield name
 
 
-_LIMITS: Final = mode_limits((), "aspect_ratio subject_image_list scene_image style_image")
+_FACTS: Final = REQUESTS["multi-image2image"]
 
 _RECORD: Final = EndpointRecord(
     name="multi-image2image",
-    path="/v1/images/multi-image2image",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kling-v2-1",
-    models=(
-        ModelLimits("kling-v2-1", {ABSENT: _LIMITS}, "medium"),  # one official copy
-        ModelLimits("kling-v2", {ABSENT: _LIMITS}, "low"),  # a condensed copy of older pages
-    ),
+    models=model_limits(*pictures.MODELS["multi-image2image"]),
     features=_features,
 )
 
 
-def _subject_pictures(request: Any) -> None:
+def _subject_pictures(request: Any) -> checks.Problems:
     """Each subject's picture keeps the limits of a picture."""
-    for item in request.subject_image_list:
-        check_image(request, "subject_image_list.subject_image", item.subject_image)
+    pictures = (item.subject_image for item in request.subject_image_list)
+    return picture_problems(request, "subject_image_list.subject_image", *pictures)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class MultiImageToImage(Request):
     """Pictures from those of up to four subjects: `POST /v1/images/multi-image2image`.
 
@@ -65,8 +63,8 @@ class MultiImageToImage(Request):
             `ImageToVideo.image`.
         prompt: What to show, at most 2500 characters.
         model_name: Always sent. Known: `kling-v2-1`, `kling-v2`.
-        scene_image: A picture of the place; likewise.
-        style_image: A picture of the style; likewise.
+        scene_image: A picture of the place; sources and limits as above.
+        style_image: A picture of the style; sources and limits as above.
         n: How many pictures, 1 to 9. None: 1.
         aspect_ratio: `16:9`, `9:16`, `1:1`, `4:3`, `3:4`, `3:2`, `2:3` or `21:9`. None: `16:9`.
         external_task_id: Your own id of the task, unique in the account; None generates one.
@@ -85,22 +83,14 @@ class MultiImageToImage(Request):
     rules: ClassVar[Rules] = (_subject_pictures,)
 
     subject_image_list: tuple[PictureOfSubject, ...] = attrs.field(
-        converter=converters.to_pictures_of_subjects, validator=checks.items(1, 4)
+        converter=converters.to_pictures_of_subjects
     )
-    prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
+    prompt: str | None = None
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
-    scene_image: str | None = attrs.field(
-        default=None, converter=converters.scene_image, validator=checks.image, repr=media
-    )
-    style_image: str | None = attrs.field(
-        default=None, converter=converters.style_image, validator=checks.image, repr=media
-    )
-    n: int | None = attrs.field(
-        default=None, converter=converters.to_count, validator=checks.whole_number(1, 9)
-    )
-    aspect_ratio: ImageAspectRatio | str | None = attrs.field(
-        default=None, validator=checks.one_of(ImageAspectRatio)
-    )
+    scene_image: str | None = attrs.field(default=None, converter=converters.optional_image)
+    style_image: str | None = attrs.field(default=None, converter=converters.optional_image)
+    n: int | None = attrs.field(default=None, converter=converters.to_count)
+    aspect_ratio: ImageAspectRatio | str | None = None
     watermark_info: bool | None = attrs.field(
         default=None, converter=converters.to_watermark, validator=checks.flag
     )

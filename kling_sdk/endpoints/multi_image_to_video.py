@@ -8,43 +8,39 @@ import attrs
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Rules, VideoRequest
-from kling_sdk.endpoints.checks import check_image
+from kling_sdk.endpoints.checks import picture_problems
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.interfaces import Resolution
-from kling_sdk.endpoints.models import CLIPS, ModelLimits, mode_limits
+from kling_sdk.endpoints.models import model_limits
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.values import (
-    MAX_PROMPT,
     AspectRatio,
     QualityMode,
     SubjectImage,
-    hidden,
 )
+from kling_sdk.facts import videos
+from kling_sdk.facts.video_requests import REQUESTS
 
 __all__ = ["MultiImageToVideo"]
 
+_FACTS: Final = REQUESTS["multi-image2video"]
+
 _RECORD: Final = EndpointRecord(
     name="multi-image2video",
-    path="/v1/videos/multi-image2video",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     default_model="kling-v1-6",
-    models=(
-        ModelLimits(
-            "kling-v1-6",
-            {
-                mode: mode_limits(CLIPS, "negative_prompt aspect_ratio image_list")
-                for mode in ("std", "pro")
-            },
-        ),
-    ),
+    models=model_limits(*videos.MODELS["multi-image2video"]),
 )
 
 
-def _subject_pictures(request: Any) -> None:
+def _subject_pictures(request: Any) -> checks.Problems:
     """Each subject's picture keeps the limits of a picture."""
-    for item in request.image_list:
-        check_image(request, "image_list.image", item.image)
+    pictures = (item.image for item in request.image_list)
+    return picture_problems(request, "image_list.image", *pictures)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class MultiImageToVideo(VideoRequest):
     """A video from pictures of up to four subjects: `POST /v1/videos/multi-image2video`.
 
@@ -73,21 +69,13 @@ class MultiImageToVideo(VideoRequest):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (_subject_pictures,)
 
-    image_list: tuple[SubjectImage, ...] = attrs.field(
-        converter=converters.to_subjects, validator=checks.items(1, 4)
-    )
-    prompt: str = attrs.field(validator=checks.required_text(MAX_PROMPT), repr=hidden)
+    image_list: tuple[SubjectImage, ...] = attrs.field(converter=converters.to_subjects)
+    prompt: str
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
-    negative_prompt: str | None = attrs.field(
-        default=None, validator=checks.text(MAX_PROMPT), repr=hidden
-    )
-    duration: int | None = attrs.field(
-        default=None, converter=converters.to_seconds, validator=checks.seconds(5, 10)
-    )
+    negative_prompt: str | None = None
+    duration: int | None = attrs.field(default=None, converter=converters.to_seconds)
     mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
     resolution: Resolution | str | None = attrs.field(
         default=None, validator=checks.one_of(Resolution)
     )
-    aspect_ratio: AspectRatio | str | None = attrs.field(
-        default=None, validator=checks.one_of(AspectRatio)
-    )
+    aspect_ratio: AspectRatio | str | None = None

@@ -9,73 +9,66 @@ import attrs
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request, Rules
-from kling_sdk.endpoints.checks import check_image
-from kling_sdk.endpoints.models import IMAGE_TIMEOUT, ModelLimits, mode_limits
+from kling_sdk.endpoints.checks import picture_problems
+from kling_sdk.endpoints.from_facts import from_facts
+from kling_sdk.endpoints.models import IMAGE_TIMEOUT, model_limits
 from kling_sdk.endpoints.record import EndpointRecord, common_features
 from kling_sdk.endpoints.values import (
-    MAX_PROMPT,
     ElementReference,
     ImageResolution,
     OmniAspectRatio,
     ReferenceImage,
     ResultType,
-    hidden,
 )
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts import pictures
+from kling_sdk.facts.picture_requests import REQUESTS
 
 __all__ = ["OmniImageGeneration"]
 
 MAX_REFERENCES: Final = 10  # pictures and elements
 
 
-def _features(given: Mapping[str, Any]) -> Iterator[str]:
+def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a request asks for: the common features, pictures and a series."""
-    yield from common_features(given)
-    if given.get("image_list"):
+    yield from common_features(parameters)
+    if parameters.get("image_list"):
         yield "image_list"
-    if given.get("result_type") == "series":
+    if parameters.get("result_type") == "series":
         yield "series"
 
 
-_O1: Final = mode_limits((), "aspect_ratio image_list element_list")
-_V3: Final = mode_limits((), "aspect_ratio image_list element_list series")
+_FACTS: Final = REQUESTS["omni-image"]
 
 _RECORD: Final = EndpointRecord(
     name="omni-image",
-    path="/v1/images/omni-image",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kling-v3-omni",
     default_mode="1k",
     size_field="resolution",
-    models=(
-        # One official copy of the page of 2026-09 and of its capability map.
-        ModelLimits("kling-v3-omni", dict.fromkeys(("1k", "2k", "4k"), _V3), "medium"),
-        ModelLimits("kling-image-o1", dict.fromkeys(("1k", "2k"), _O1), "medium"),
-    ),
+    models=model_limits(*pictures.MODELS["omni-image"]),
     features=_features,
     feature_fields={"series": "result_type"},
 )
 
 
-def _references(request: Any) -> None:
+def _references(request: Any) -> checks.Problems:
     """Pictures keep the limits of a picture, and are 10 with the elements at most."""
     images, elements = request.image_list or (), request.element_list or ()
-    for item in images:
-        check_image(request, "image_list.image", item.image)
+    yield from picture_problems(request, "image_list.image", *(item.image for item in images))
     if len(images) + len(elements) > MAX_REFERENCES:
-        raise RequestValidationError(
+        yield (
             "image_list",
             f"and element_list hold {len(images) + len(elements)} references",
             f"at most {MAX_REFERENCES}",
         )
     if request.aspect_ratio == "auto" and not (images or elements):
-        raise RequestValidationError(
-            "aspect_ratio", "is auto without a reference", "a ratio such as 16:9, or None"
-        )
+        yield "aspect_ratio", "is auto without a reference", "a ratio such as 16:9, or None"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class OmniImageGeneration(Request):
     """Pictures from words and references: `POST /v1/images/omni-image`.
 
@@ -111,7 +104,7 @@ class OmniImageGeneration(Request):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (_references,)
 
-    prompt: str = attrs.field(validator=checks.required_text(MAX_PROMPT), repr=hidden)
+    prompt: str
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
     image_list: tuple[ReferenceImage, ...] | None = attrs.field(
         default=None, converter=converters.to_reference_images
@@ -119,23 +112,15 @@ class OmniImageGeneration(Request):
     element_list: tuple[ElementReference, ...] | None = attrs.field(
         default=None, converter=converters.to_elements
     )
-    resolution: ImageResolution | str | None = attrs.field(
-        default=None, validator=checks.one_of(ImageResolution)
-    )
-    result_type: ResultType | str | None = attrs.field(
-        default=None, validator=checks.one_of(ResultType)
-    )
-    n: int | None = attrs.field(
-        default=None, converter=converters.to_count, validator=checks.whole_number(1, 9)
-    )
+    resolution: ImageResolution | str | None = None
+    result_type: ResultType | str | None = None
+    n: int | None = attrs.field(default=None, converter=converters.to_count)
     series_amount: int | str | None = attrs.field(
         default=None,
         converter=converters.to_count_or_word,
         validator=checks.whole_number(2, 9, "auto"),
     )
-    aspect_ratio: OmniAspectRatio | str | None = attrs.field(
-        default=None, validator=checks.one_of(OmniAspectRatio)
-    )
+    aspect_ratio: OmniAspectRatio | str | None = None
     watermark_info: bool | None = attrs.field(
         default=None, converter=converters.to_watermark, validator=checks.flag
     )

@@ -9,15 +9,10 @@ import attrs
 
 from kling_sdk.endpoints import checks, common_rules, converters
 from kling_sdk.endpoints.base import Rules, VideoRequest
-from kling_sdk.endpoints.checks import check_image, is_web_url
+from kling_sdk.endpoints.checks import is_web_url, picture_problems
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.interfaces import Audio, Resolution
-from kling_sdk.endpoints.models import (
-    CLIPS,
-    LONG_PROMPT,
-    V3_SECONDS,
-    ModelLimits,
-    mode_limits,
-)
+from kling_sdk.endpoints.models import model_limits
 from kling_sdk.endpoints.record import EndpointRecord, common_features
 from kling_sdk.endpoints.values import (
     AspectRatio,
@@ -30,95 +25,50 @@ from kling_sdk.endpoints.values import (
     ReferType,
     Shot,
     ShotType,
-    hidden,
 )
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts import videos
+from kling_sdk.facts.media import (
+    OMNI_ELEMENTS_WITH_FRAMES,
+    OMNI_REFERENCES,
+    OMNI_REFERENCES_WITH_VIDEO,
+)
+from kling_sdk.facts.video_requests import REQUESTS
 
 __all__ = ["OmniVideo"]
 
-_O1_SECONDS: Final = tuple(range(3, 11))
-_O1_FEATURES: Final = (
-    "aspect_ratio image_list first_frame first_last_frame element_list"
-    " video_feature video_base keep_original_sound"
-)
-_O1_EXCLUDES: Final = (
-    ("first_last_frame", "element_list"),
-    ("first_last_frame", "more_than_two_images"),
-    ("first_frame", "more_than_two_images"),
-)
-_O1_MODE: Final = mode_limits(
-    _O1_SECONDS,
-    _O1_FEATURES,
-    excludes=_O1_EXCLUDES,
-    doubtful_seconds={"text_only": CLIPS},
-    first_frame_only=CLIPS,
-)
-_V3_FEATURES: Final = f"{_O1_FEATURES} sound multi_shot"
-# Shots beside a video: the release note of 2026-06-17, and for a base video the page of
-# the newer interface (confidence medium: one official copy each).
-_V3_EXCLUDES: Final = (
-    ("sound", "video_feature"),
-    ("sound", "video_base"),
-    ("multi_shot", "video_base"),
-    ("own_shots", "video_feature"),
-)
-_V3_OMNI: Final = mode_limits(V3_SECONDS, _V3_FEATURES, excludes=_V3_EXCLUDES)
 
-# The model path. That only a video can keep its sound was observed; that a feature video has
-# none, and allows kling-o1 a first frame only, is on the page.
-_KEEPS_SOUND: Final = (("keep_original_sound", "video_base"),)
-_NEW_O1: Final = mode_limits(
-    _O1_SECONDS,
-    _O1_FEATURES,
-    excludes=(*_O1_EXCLUDES, ("first_last_frame", "video_feature")),
-    requires=_KEEPS_SOUND,
-    doubtful_seconds={"text_only": CLIPS},
-    first_frame_only=CLIPS,
-)
-_NEW_OMNI: Final = mode_limits(
-    V3_SECONDS, _V3_FEATURES, excludes=_V3_EXCLUDES, requires=_KEEPS_SOUND
-)
-
-
-def _features(given: Mapping[str, Any]) -> Iterator[str]:
+def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a request asks for: the common features, frames and references."""
-    yield from common_features(given)
-    images = given.get("image_list") or ()
+    yield from common_features(parameters)
+    images = parameters.get("image_list") or ()
     kinds = {getattr(image, "type", None) for image in images}
-    videos = given.get("video_list") or ()
+    videos = parameters.get("video_list") or ()
     if images:
         yield "image_list"
     if len(images) > 2:
         yield "more_than_two_images"
     if "first_frame" in kinds:
         yield "first_last_frame" if "end_frame" in kinds else "first_frame"
-        if len(images) == 1 and not videos and not given.get("element_list"):
+        if len(images) == 1 and not videos and not parameters.get("element_list"):
             yield "first_frame_only"
-    if not (images or videos or given.get("element_list")):
+    if not (images or videos or parameters.get("element_list")):
         yield "text_only"
     for video in videos:
         yield f"video_{getattr(video, 'refer_type', None) or 'base'}"
+        if getattr(video, "keep_original_sound", None) == "yes":
+            yield "keep_original_sound"
 
+
+_FACTS: Final = REQUESTS["omni-video"]
 
 _RECORD: Final = EndpointRecord(
     name="omni-video",
-    path="/v1/videos/omni-video",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     product="omni-video",
     default_mode="pro",
     default_model="kling-v3-omni",
-    models=(
-        ModelLimits("kling-video-o1", {"std": _O1_MODE, "pro": _O1_MODE}),
-        ModelLimits("kling-v3-omni", dict.fromkeys(("std", "pro", "4k"), _V3_OMNI)),
-        # The model path: one official copy of each page (confidence medium).
-        ModelLimits("kling-o1", {"std": _NEW_O1, "pro": _NEW_O1}, "medium", sound="never"),
-        ModelLimits(
-            "kling-3.0-omni",
-            dict.fromkeys(("std", "pro", "4k"), _NEW_OMNI),
-            "medium",
-            multi_shot_setting=True,
-            prompt_max=LONG_PROMPT,
-        ),
-    ),
+    models=model_limits(*videos.MODELS["omni-video"], *videos.PATH_MODELS["omni-video"]),
     features=_features,
     feature_fields={
         "first_last_frame": "image_list",
@@ -130,68 +80,61 @@ _RECORD: Final = EndpointRecord(
 )
 
 
-def _check_word(field: str, value: str | None, literal: Any) -> None:
+def _check_word(field: str, value: str | None, literal: Any) -> checks.Problems:
     if value is not None and value not in get_args(literal):
-        raise RequestValidationError(
-            field, f"is {value[:40]!r}", f"{' or '.join(get_args(literal))}, or None"
-        )
+        yield field, f"is {value[:40]!r}", f"{' or '.join(get_args(literal))}, or None"
 
 
-def _video_reference(request: Any) -> None:
+def _video_reference(request: Any) -> checks.Problems:
     """The video is a public URL, with known words for what it is for."""
     for item in request.video_list or ():
         if not is_web_url(item.video_url):
-            raise RequestValidationError(
-                "video_list.video_url", "is no URL", "the http(s) URL of an mp4 or mov file"
-            )
-        _check_word("video_list.refer_type", item.refer_type, ReferType)
-        _check_word("video_list.keep_original_sound", item.keep_original_sound, KeepSound)
+            yield "video_list.video_url", "is not a URL", "the http(s) URL of an mp4 or mov file"
+        yield from _check_word("video_list.refer_type", item.refer_type, ReferType)
+        yield from _check_word(
+            "video_list.keep_original_sound", item.keep_original_sound, KeepSound
+        )
 
 
-MAX_OMNI_REFERENCES: Final = 7
-MAX_OMNI_REFERENCES_WITH_VIDEO: Final = 4
-MAX_OMNI_FRAME_ELEMENTS: Final = 3
-
-
-def _omni_references(request: Any) -> None:
+def _omni_references(request: Any) -> checks.Problems:
     """Pictures, elements and a video of omni-video, in the numbers that go together."""
     images, elements = request.image_list or (), request.element_list or ()
     videos = request.video_list or ()
     kinds = [item.type for item in images if item.type]
     for item in images:
-        check_image(request, "image_list.image_url", item.image_url)
-        _check_word("image_list.type", item.type, FrameType)
+        yield from picture_problems(request, "image_list.image_url", item.image_url)
+        yield from _check_word("image_list.type", item.type, FrameType)
     for kind in get_args(FrameType):
         if kinds.count(kind) > 1:
-            raise RequestValidationError(
-                "image_list.type", f"has {kinds.count(kind)} times {kind}", f"one {kind} at most"
+            yield (
+                "image_list.type",
+                f"has {kinds.count(kind)} of type {kind}",
+                f"at most one {kind}",
             )
     if "end_frame" in kinds and "first_frame" not in kinds:
-        raise RequestValidationError(
-            "image_list.type", "has an end_frame alone", "first_frame, or both"
-        )
+        yield "image_list.type", "has an end_frame without a first_frame", "first_frame, or both"
     if kinds and any((item.refer_type or "base") == "base" for item in videos):
-        raise RequestValidationError(
+        yield (
             "image_list.type",
-            f"is {kinds[0]} beside a base video",
+            f"is {kinds[0]} with a base video",
             "no type with a base video, or refer_type feature",
         )
-    most = MAX_OMNI_REFERENCES_WITH_VIDEO if videos else MAX_OMNI_REFERENCES
+    most = OMNI_REFERENCES_WITH_VIDEO if videos else OMNI_REFERENCES
     if len(images) + len(elements) > most:
-        raise RequestValidationError(
+        yield (
             "image_list",
             f"and element_list hold {len(images) + len(elements)} references",
             f"at most {most} {'with' if videos else 'without'} a video",
         )
-    if kinds and len(elements) > MAX_OMNI_FRAME_ELEMENTS:
-        raise RequestValidationError(
+    if kinds and len(elements) > OMNI_ELEMENTS_WITH_FRAMES:
+        yield (
             "element_list",
-            f"has {len(elements)} elements beside a frame",
-            f"at most {MAX_OMNI_FRAME_ELEMENTS}",
+            f"has {len(elements)} elements with a frame",
+            f"at most {OMNI_ELEMENTS_WITH_FRAMES}",
         )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class OmniVideo(VideoRequest):
     """A video from words and references: `POST /v1/videos/omni-video`.
 
@@ -208,7 +151,7 @@ class OmniVideo(VideoRequest):
         element_list: Elements, as ids or objects.
         video_list: At most one video, as URL or `OmniVideoReference`.
         duration: Length in whole seconds, 3 to 15 (`kling-video-o1`: 3 to 10), as int or
-            text. None: 5 s. Without effect beside a base video.
+            text. None: 5 s. It has no effect with a base video.
         mode: `std` (720p), `pro` (1080p) or `4k` (2160p). None: `pro`.
         resolution: `720p`, `1080p` or `4k`: another name for `mode`.
         aspect_ratio: `16:9`, `9:16` or `1:1`. The vendor's pages disagree on whether it
@@ -241,7 +184,7 @@ class OmniVideo(VideoRequest):
         _omni_references,
     )
 
-    prompt: str | None = attrs.field(default=None, validator=checks.prompt, repr=hidden)
+    prompt: str | None = attrs.field(default=None, validator=checks.prompt)
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
     image_list: tuple[OmniImage, ...] | None = attrs.field(
         default=None, converter=converters.to_omni_images
@@ -250,34 +193,28 @@ class OmniVideo(VideoRequest):
         default=None, converter=converters.to_elements
     )
     video_list: tuple[OmniVideoReference, ...] | None = attrs.field(
-        default=None, converter=converters.to_omni_videos, validator=checks.items(1, 1)
+        default=None, converter=converters.to_omni_videos
     )
-    duration: int | None = attrs.field(
-        default=None, converter=converters.to_seconds, validator=checks.seconds(3, 15)
-    )
-    mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
+    duration: int | None = attrs.field(default=None, converter=converters.to_seconds)
+    mode: QualityMode | str | None = None
     resolution: Resolution | str | None = attrs.field(
         default=None, validator=checks.one_of(Resolution)
     )
-    aspect_ratio: AspectRatio | str | None = attrs.field(
-        default=None, validator=checks.one_of(AspectRatio)
-    )
-    sound: str | None = attrs.field(
-        default=None, converter=converters.to_switch, validator=checks.one_of(converters.Switch)
-    )
+    aspect_ratio: AspectRatio | str | None = None
+    sound: str | None = attrs.field(default=None, converter=converters.to_switch)
     audio: Audio | str | None = attrs.field(default=None, validator=checks.one_of(Audio))
-    multi_shot: bool | None = attrs.field(default=None, validator=checks.flag)
-    shot_type: ShotType | str | None = attrs.field(default=None, validator=checks.one_of(ShotType))
-    multi_prompt: tuple[Shot, ...] | None = attrs.field(
-        default=None, converter=converters.to_shots, validator=checks.items(1, 6)
-    )
+    multi_shot: bool | None = None
+    shot_type: ShotType | str | None = None
+    multi_prompt: tuple[Shot, ...] | None = attrs.field(default=None, converter=converters.to_shots)
 
     def _complete(self) -> None:
         """Fill in the aspect ratio where neither a frame nor a base video decides it."""
         images, videos = self.image_list or (), self.video_list or ()
         lists: tuple[object, object] = (images, videos)
-        # What is sent unchecked may be no tuple of our objects.
-        if self.aspect_ratio is not None or not all(isinstance(one, tuple) for one in lists):
+        # What is sent unchecked may not be a tuple of our objects.
+        if self.aspect_ratio is not None or not all(
+            isinstance(references, tuple) for references in lists
+        ):
             return
         framed = any(image.type for image in images)
         based = any((video.refer_type or "base") == "base" for video in videos)

@@ -7,10 +7,14 @@ from typing import Any
 
 import attrs
 
+from kling_sdk.endpoints import request_class
+from kling_sdk.endpoints._index import CLASSES
 from kling_sdk.endpoints.base import check_external_id
 from kling_sdk.endpoints.interfaces import Interface
 from kling_sdk.endpoints.record import EndpointRecord
+from kling_sdk.endpoints.values import hider_of
 from kling_sdk.errors import RequestValidationError
+from kling_sdk.hidden import public
 
 __all__ = ["RawRequest"]
 
@@ -31,13 +35,21 @@ class RawRequest:
     interface: Interface | None = None
 
     def __attrs_post_init__(self) -> None:
-        given: object = self.external_task_id
-        if given is not None:
-            if not isinstance(given, str):
+        external_id: object = self.external_task_id
+        if external_id is not None:
+            if not isinstance(external_id, str):
                 raise RequestValidationError(
-                    "external_task_id", f"is a {type(given).__name__}", "text"
+                    "external_task_id", f"is a {type(external_id).__name__}", "text"
                 )
-            check_external_id(given)
+            check_external_id(external_id)
+        # All its texts are private, except those that a field of the endpoint shows.
+        name = self.record.name
+        fields = attrs.fields_dict(request_class(name)) if name in CLASSES else {}
+        body = {
+            key: hider_of(fields.get(key))(public(value) if key in fields else value)
+            for key, value in self.body.items()
+        }
+        object.__setattr__(self, "body", body)  # attrs' own way to complete a frozen instance
 
     @property
     def external_task_id(self) -> str | None:

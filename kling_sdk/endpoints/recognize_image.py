@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import attrs
 
 from kling_sdk.answers import RecognizedImage
-from kling_sdk.endpoints import checks, converters
+from kling_sdk.endpoints import converters
 from kling_sdk.endpoints.base import Request
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.endpoints.values import media
+from kling_sdk.facts.picture_requests import REQUESTS
 
 __all__ = ["RecognizeImage"]
 
 
-def _recognized(data: Any) -> RecognizedImage:
-    return RecognizedImage.from_data(data)
-
+_FACTS: Final = REQUESTS["recognize-image"]
 
 _RECORD: Final = EndpointRecord(
     name="recognize-image",
-    path="/v1/videos/image-recognize",
-    returns=_recognized,
+    path=_FACTS.path,
+    fields=_FACTS.fields,
+    returns=RecognizedImage.from_data,
     takes_external_id=False,
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class RecognizeImage(Request):
-    """What a picture has, found at once: `POST /v1/videos/image-recognize`.
+    """Recognition of a picture's parts, at once: `POST /v1/videos/image-recognize`.
 
     Each call is charged. Source: the vendor's page (two copies agree); since 2025-10-20.
 
@@ -44,4 +44,4 @@ class RecognizeImage(Request):
 
     record: ClassVar[EndpointRecord] = _RECORD
 
-    image: str = attrs.field(converter=converters.needed_image, validator=checks.image, repr=media)
+    image: str = attrs.field(converter=converters.needed_image)

@@ -1,4 +1,4 @@
-"""What is known of an endpoint, in one record beside its request class."""
+"""The record of an endpoint: what is known of it, beside its request class."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any, Final, Literal, NamedTuple, get_type_hints
 import attrs
 
 from kling_sdk.endpoints.models import AVAILABILITY, Availability, ModelLimits
+from kling_sdk.facts.fields import FieldFacts
+from kling_sdk.facts.solution_requests import SolutionFacts
 
 __all__ = [
     "WAIT_TIMEOUT",
@@ -15,7 +17,6 @@ __all__ = [
     "EndpointRecord",
     "InputLength",
     "Library",
-    "Solution",
     "common_features",
 ]
 
@@ -36,32 +37,32 @@ _FEATURES: Final = (
 )
 
 
-def common_features(given: Mapping[str, Any]) -> Iterator[str]:
+def common_features(parameters: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a request asks for, in the words of `ModeLimits`."""
     for name in _FEATURES:
-        if given.get(name):
+        if parameters.get(name):
             yield name
-    if given.get("cfg_scale") is not None:
+    if parameters.get("cfg_scale") is not None:
         yield "cfg_scale"
-    if given.get("sound") == "on":
+    if parameters.get("sound") == "on":
         yield "sound"
-    if given.get("audio") == "original":
+    if parameters.get("audio") == "original":
         yield "keep_original_sound"
-    camera = given.get("camera_control")
+    camera = parameters.get("camera_control")
     if camera and camera.type != "simple":
         yield "camera_move"
-    if given.get("multi_shot"):
+    if parameters.get("multi_shot"):
         yield "multi_shot"
-        if given.get("shot_type") != "intelligence":
+        if parameters.get("shot_type") != "intelligence":
             yield "own_shots"
 
 
 class InputLength(NamedTuple):
-    """That a result is as long as something that the request brings.
+    """The input of a request that sets the length of its result.
 
     Attributes:
         what: The input, such as `sound`.
-        longest: Seconds that it may have.
+        longest: Its maximum length in seconds.
     """
 
     what: str
@@ -69,13 +70,13 @@ class InputLength(NamedTuple):
 
 
 class Library(NamedTuple):
-    """That the results of an endpoint stay, and what can be done with them.
+    """The library in which the results of an endpoint stay, and its calls.
 
     Attributes:
-        item: What there are: `voice` or `element`.
-        presets: The path that lists those of the vendor.
-        delete: The path that deletes one.
-        max_page_size: Tasks on a page, at most.
+        item: What it contains: `voice` or `element`.
+        presets: The path that lists the vendor's own items.
+        delete: The path that deletes an item.
+        max_page_size: Maximum number of tasks on a page.
     """
 
     item: str
@@ -90,10 +91,10 @@ class Library(NamedTuple):
 
 
 class ContentItem(NamedTuple):
-    """That a parameter is sent in `contents`.
+    """A parameter that is sent in `contents`.
 
     Attributes:
-        parameter: The parameter. Of a list each member is an item.
+        parameter: The parameter. Each member of a list is an item.
         type: The type of an item.
         key: Where an item has the value: `url`, `text` or `voice_id`; "" for an object whose own
             members an item has.
@@ -104,19 +105,7 @@ class ContentItem(NamedTuple):
     key: str
 
 
-class Solution(NamedTuple):
-    """How the body of an endpoint under `/solutions` is written: what is no content is a setting.
-
-    Attributes:
-        contents: What is sent in `contents`, in this order.
-        watermark: What `options` calls `watermark_info`; "" if it has none.
-    """
-
-    contents: tuple[ContentItem, ...]
-    watermark: str = "watermark"
-
-
-def _no_problems(_given: Mapping[str, Any]) -> Iterable[Any]:
+def _no_problems(_parameters: Mapping[str, Any]) -> Iterable[Any]:
     return ()
 
 
@@ -127,26 +116,33 @@ class EndpointRecord:
     Attributes:
         name: As in `Task.endpoint`, `kling create NAME` and the paths of a relay.
         path: Path under the base URL: POST creates, GET lists, GET `path/{id}` reads.
+        fields: The fields of its body on /v1, or the settings of one under `/solutions`: what a
+            parameter of the same name is checked by, unless its class has a check of its own.
         product: The first part of its path on the interface that has the model in the path, such
             as `text-to-video`; "" when that does not serve it.
-        interface: At which of the vendor's interfaces its tasks are asked for: a key of
-            `kling_sdk.wire.WIRES`. A task that says its own is asked for there.
+        interface: The vendor's interface at which its tasks are queried: a key of
+            `kling_sdk.wire.WIRES`. A task that says its own is queried there.
         result: What a finished task has, by the attribute of `Task`; of a call that answers at
             once, what of it can be downloaded.
         returns: None for an endpoint that makes a task. Otherwise the call answers at once, and
-            this makes its result of the reply's payload: its return annotation is the type
+            this makes its result of the response's payload: its return annotation is the type
             that editors are shown.
         method_of: The endpoint whose resource has this call as a method, such as
             `kling.multi_elements.init_selection(...)`; "" for one that is a resource itself. Only
             of calls that answer at once.
         wait_timeout: Seconds that a wait for a task may take when `Options.wait_timeout` is None.
-            The vendor states no limit: it is twice the longest that was seen (medium confidence).
+            The vendor states no limit: the value is twice the longest wait that was seen (medium
+            confidence).
         takes_external_id: Whether a create can carry an `external_task_id`. Without one it is
-            sent once, and a lost reply cannot be asked for.
-        input_length: What the result is as long as, where no `duration` says it; else None.
+            sent once, and the outcome after a lost response cannot be looked up.
+        input_length: The input that sets the length of the result, where there is no `duration`;
+            else None.
         library: None for an endpoint whose results are files. Otherwise they stay in a library of
             the account, which requests name them from.
-        solution: How its body is written, of an endpoint under `/solutions`; else None.
+        solution: What the body of an endpoint under `/solutions` may have; else None.
+        contents: What is sent in `contents`, in this order, of an endpoint under `/solutions` or
+            on the interface with the model in the path. A parameter that is not a content is a
+            setting there.
         models: The limits of each model; empty for an endpoint that takes no model.
         default_model: The model that a request without one gets, which is always sent: the
             vendor's own default may be discontinued. "" for an endpoint that takes no model.
@@ -165,6 +161,7 @@ class EndpointRecord:
 
     name: str
     path: str
+    fields: tuple[FieldFacts, ...] = ()
     product: str = ""
     interface: str = "v1"
     result: ResultKind = "videos"
@@ -174,7 +171,8 @@ class EndpointRecord:
     takes_external_id: bool = True
     input_length: InputLength | None = None
     library: Library | None = None
-    solution: Solution | None = None
+    solution: SolutionFacts | None = None
+    contents: tuple[ContentItem, ...] = ()
     models: tuple[ModelLimits, ...] = ()
     default_model: str = ""
     default_mode: str = "std"
@@ -184,6 +182,11 @@ class EndpointRecord:
     feature_fields: Mapping[str, str] = attrs.field(factory=dict[str, str])
     situations: frozenset[str] = frozenset()
     problems: Callable[[Mapping[str, Any]], Iterable[Any]] = _no_problems
+    _limits: Mapping[str, ModelLimits] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        limits = {limits.name: limits for limits in self.models}
+        object.__setattr__(self, "_limits", limits)  # attrs' own way to complete a frozen instance
 
     @property
     def attribute(self) -> str:
@@ -227,19 +230,27 @@ class EndpointRecord:
         users would see and delete each other's items.
         """
         if self.returns is not None:
-            return "makes no task, and a relay serves tasks only"
+            return "does not make a task, and a relay serves only tasks"
         if self.library is not None:
             return "is a library of one account, and a relay may have several"
         return "is not served by a relay" if self.solution is not None else ""
 
+    @property
+    def max_files(self) -> float:
+        """How many files a request may hold as base64; infinite where it has lists of them."""
+        from kling_sdk.endpoints import request_class
+        from kling_sdk.endpoints.media_fields import max_files
+
+        return max_files(request_class(self.name))
+
     def limits_of(self, model: str) -> ModelLimits | None:
         """Return what is known of a model; None when nothing is."""
-        return next((one for one in self.models if one.name == model), None)
+        return self._limits.get(model)
 
     def availability_of(self, model: str) -> Availability | None:
         """Return that a model, or the whole endpoint, may have gone; None if nothing was seen.
 
-        Refusals of models were seen on video endpoints; one of the same name makes pictures still.
+        Refusals of models were seen on video endpoints; one of the same name still makes pictures.
         """
         of_model = AVAILABILITY.get(model) if self.result == "videos" else None
         return of_model or AVAILABILITY.get(self.name)
@@ -247,7 +258,7 @@ class EndpointRecord:
     @property
     def model_names(self) -> tuple[str, ...]:
         """The models that are known."""
-        return tuple(model.name for model in self.models)
+        return tuple(self._limits)
 
     def __repr__(self) -> str:
         return f"<endpoint {self.name}>"

@@ -8,33 +8,36 @@ import attrs
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.models import IMAGE_TIMEOUT
-from kling_sdk.endpoints.record import ContentItem, EndpointRecord, Solution
-from kling_sdk.endpoints.values import media
+from kling_sdk.endpoints.record import ContentItem, EndpointRecord
+from kling_sdk.facts.solution_requests import REQUESTS
 
 __all__ = ["SolutionVirtualTryOn"]
 
+_FACTS: Final = REQUESTS["solutions-virtual-try-on"]
+
 _RECORD: Final = EndpointRecord(
     name="solutions-virtual-try-on",
-    path="/solutions/virtual_try_on",
+    path=_FACTS.path,
+    fields=_FACTS.settings,
     interface="solutions",
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
-    solution=Solution(
-        (
-            ContentItem("product_image", "product_image", "url"),
-            ContentItem("person_image", "person_image", "url"),
-        )
+    solution=_FACTS,
+    contents=(
+        ContentItem("product_image", "product_image", "url"),
+        ContentItem("person_image", "person_image", "url"),
     ),
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class SolutionVirtualTryOn(Request):
     """A person in other clothes: `POST /solutions/virtual_try_on`.
 
     Beta. Source: one copy of the vendor's Chinese page, undated, of 2026-09-15 or later (confidence
-    medium); no reply was observed. It takes an API key, and no key pair.
+    medium); no response was observed. It takes an API key, not a key pair.
     `VirtualTryOn` is the same product on /v1.
 
     Attributes:
@@ -57,11 +60,11 @@ class SolutionVirtualTryOn(Request):
 
     record: ClassVar[EndpointRecord] = _RECORD
 
-    product_image: str = attrs.field(validator=checks.needed_url, repr=media)
-    person_image: str = attrs.field(validator=checks.needed_url, repr=media)
-    keep_face: bool | None = attrs.field(default=None, validator=checks.flag)
-    keep_pose: bool | None = attrs.field(default=None, validator=checks.flag)
-    keep_background: bool | None = attrs.field(default=None, validator=checks.flag)
+    product_image: str
+    person_image: str
+    keep_face: bool | None = None
+    keep_pose: bool | None = None
+    keep_background: bool | None = None
     watermark_info: bool | None = attrs.field(
         default=None, converter=converters.to_watermark, validator=checks.flag
     )

@@ -6,24 +6,26 @@ from typing import ClassVar, Final
 
 import attrs
 
-from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.endpoints.values import hidden
+from kling_sdk.facts.sound_requests import REQUESTS
 
 __all__ = ["TextToAudio"]
 
-_MAX_PROMPT: Final = 200  # characters
+
+_FACTS: Final = REQUESTS["text-to-audio"]
 
 _RECORD: Final = EndpointRecord(
     name="text-to-audio",
-    path="/v1/audio/text-to-audio",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     result="audios",
     duration_type="number",
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class TextToAudio(Request):
     """Sounds from a prompt: `POST /v1/audio/text-to-audio`.
 
@@ -45,5 +47,5 @@ class TextToAudio(Request):
 
     record: ClassVar[EndpointRecord] = _RECORD
 
-    prompt: str = attrs.field(validator=checks.required_text(_MAX_PROMPT), repr=hidden)
-    duration: float = attrs.field(validator=checks.needed_number(3, 10))
+    prompt: str
+    duration: float

@@ -8,112 +8,35 @@ import attrs
 
 from kling_sdk.endpoints import checks, common_rules, converters
 from kling_sdk.endpoints.base import Rules, VideoRequest
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.interfaces import Audio, Resolution
-from kling_sdk.endpoints.models import (
-    ABSENT,
-    CLIPS,
-    LONG_PROMPT,
-    V3_SECONDS,
-    ModelLimits,
-    mode_limits,
-)
+from kling_sdk.endpoints.models import model_limits
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.values import (
-    MAX_PROMPT,
     AspectRatio,
     CameraControl,
     QualityMode,
     Shot,
     ShotType,
-    hidden,
 )
+from kling_sdk.facts import videos
+from kling_sdk.facts.video_requests import REQUESTS
 
 __all__ = ["TextToVideo"]
 
-_FREE: Final = "negative_prompt aspect_ratio"
-_V3: Final = mode_limits(V3_SECONDS, f"{_FREE} sound multi_shot", doubtful="cfg_scale")
+_FACTS: Final = REQUESTS["text2video"]
 
 _RECORD: Final = EndpointRecord(
     name="text2video",
-    path="/v1/videos/text2video",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     product="text-to-video",
     default_model="kling-v2-6",
-    models=(
-        ModelLimits(
-            "kling-v1",
-            {
-                "std": mode_limits(
-                    CLIPS, f"{_FREE} cfg_scale camera_control camera_move", camera_control=(5,)
-                ),
-                "pro": mode_limits(
-                    CLIPS, f"{_FREE} cfg_scale", doubtful="camera_control camera_move"
-                ),
-            },
-        ),
-        ModelLimits(
-            "kling-v1-6",
-            {mode: mode_limits(CLIPS, f"{_FREE} cfg_scale") for mode in ("std", "pro")},
-        ),
-        ModelLimits("kling-v2-master", {ABSENT: mode_limits(CLIPS, _FREE)}),
-        ModelLimits("kling-v2-1-master", {ABSENT: mode_limits(CLIPS, _FREE)}),
-        ModelLimits(
-            "kling-v2-5-turbo",
-            {mode: mode_limits(CLIPS, _FREE) for mode in ("std", "pro")},
-        ),
-        ModelLimits(
-            "kling-v2-6",
-            {"std": mode_limits(CLIPS, _FREE), "pro": mode_limits(CLIPS, f"{_FREE} sound")},
-        ),
-        # cfg_scale on kling-v3 is stated nowhere; an older digest restricts it to v1.x.
-        ModelLimits(
-            "kling-v3",
-            dict.fromkeys(("std", "pro", "4k"), _V3),
-        ),
-        # The model path: one official copy of each page (confidence medium).
-        ModelLimits(
-            "kling-2.5-turbo",
-            dict.fromkeys(("std", "pro"), mode_limits(CLIPS, "aspect_ratio")),
-            "medium",
-            sound="never",
-        ),
-        ModelLimits(
-            "kling-2.6",
-            {
-                "std": mode_limits(CLIPS, "aspect_ratio"),
-                "pro": mode_limits(CLIPS, "aspect_ratio sound"),
-            },
-            "medium",
-        ),
-        ModelLimits(
-            "kling-3.0",
-            dict.fromkeys(
-                ("std", "pro", "4k"), mode_limits(V3_SECONDS, "aspect_ratio sound multi_shot")
-            ),
-            "medium",
-            multi_shot_setting=True,
-            prompt_max=LONG_PROMPT,
-        ),
-        # It has no setting for shots, and takes them in the prompt. That its videos always have
-        # sound was observed once, and the price list agrees.
-        ModelLimits(
-            "kling-3.0-turbo",
-            dict.fromkeys(
-                ("std", "pro"),
-                mode_limits(
-                    V3_SECONDS,
-                    "aspect_ratio multi_shot",
-                    requires=(("multi_shot", "own_shots"),),
-                ),
-            ),
-            "medium",
-            sound="always",
-            prompt_max=LONG_PROMPT,
-        ),
-    ),
+    models=model_limits(*videos.MODELS["text2video"], *videos.PATH_MODELS["text2video"]),
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class TextToVideo(VideoRequest):
     """A video from words: `POST /v1/videos/text2video`.
 
@@ -153,29 +76,19 @@ class TextToVideo(VideoRequest):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (common_rules.multi_shot_or_prompt, common_rules.camera_config)
 
-    prompt: str | None = attrs.field(default=None, validator=checks.prompt, repr=hidden)
+    prompt: str | None = attrs.field(default=None, validator=checks.prompt)
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
-    negative_prompt: str | None = attrs.field(
-        default=None, validator=checks.text(MAX_PROMPT), repr=hidden
-    )
-    duration: int | None = attrs.field(
-        default=None, converter=converters.to_seconds, validator=checks.seconds(3, 15)
-    )
-    mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
+    negative_prompt: str | None = None
+    duration: int | None = attrs.field(default=None, converter=converters.to_seconds)
+    mode: QualityMode | str | None = None
     resolution: Resolution | str | None = attrs.field(
         default=None, validator=checks.one_of(Resolution)
     )
-    aspect_ratio: AspectRatio | str | None = attrs.field(
-        default=None, validator=checks.one_of(AspectRatio)
-    )
-    sound: str | None = attrs.field(
-        default=None, converter=converters.to_switch, validator=checks.one_of(converters.Switch)
-    )
+    aspect_ratio: AspectRatio | str | None = None
+    sound: str | None = attrs.field(default=None, converter=converters.to_switch)
     audio: Audio | str | None = attrs.field(default=None, validator=checks.one_of(Audio))
-    cfg_scale: float | None = attrs.field(default=None, validator=checks.number(0, 1))
+    cfg_scale: float | None = None
     camera_control: CameraControl | None = attrs.field(default=None, converter=converters.to_camera)
-    multi_shot: bool | None = attrs.field(default=None, validator=checks.flag)
-    shot_type: ShotType | str | None = attrs.field(default=None, validator=checks.one_of(ShotType))
-    multi_prompt: tuple[Shot, ...] | None = attrs.field(
-        default=None, converter=converters.to_shots, validator=checks.items(1, 6)
-    )
+    multi_shot: bool | None = None
+    shot_type: ShotType | str | None = None
+    multi_prompt: tuple[Shot, ...] | None = attrs.field(default=None, converter=converters.to_shots)

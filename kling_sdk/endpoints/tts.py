@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import attrs
 
 from kling_sdk.answers import Speech
-from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request
-from kling_sdk.endpoints.lip_sync import SPEEDS, VoiceLanguage
+from kling_sdk.endpoints.from_facts import from_facts
+from kling_sdk.endpoints.lip_sync import VoiceLanguage
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.endpoints.values import hidden
+from kling_sdk.facts.sound_requests import REQUESTS
 
 __all__ = ["TextToSpeech"]
 
-_MAX_TEXT: Final = 1000  # characters
 
-
-def _speech(data: Any) -> Speech:
-    return Speech.from_data(data)
-
+_FACTS: Final = REQUESTS["tts"]
 
 _RECORD: Final = EndpointRecord(
     name="tts",
-    path="/v1/audio/tts",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     result="audios",
-    returns=_speech,
+    returns=Speech.from_data,
     takes_external_id=False,
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class TextToSpeech(Request):
     """A text that is spoken, at once: `POST /v1/audio/tts`.
 
@@ -40,7 +37,7 @@ class TextToSpeech(Request):
 
     Attributes:
         text: What is said, 1 to 1000 characters.
-        voice_id: Who says it, such as `oversea_male1`: one of the voices of `LipSyncInput`. The
+        voice_id: The voice, such as `oversea_male1`: one of the voices of `LipSyncInput`. The
             ids of `presets-voices` are refused (observed once).
         voice_language: `zh` or `en`.
         voice_speed: 0.8 to 2.0. None: 1.0.
@@ -53,7 +50,7 @@ class TextToSpeech(Request):
 
     record: ClassVar[EndpointRecord] = _RECORD
 
-    text: str = attrs.field(validator=checks.required_text(_MAX_TEXT), repr=hidden)
-    voice_id: str = attrs.field(validator=checks.required_text(100))
-    voice_language: VoiceLanguage | str = attrs.field(validator=checks.needed_word(VoiceLanguage))
-    voice_speed: float | None = attrs.field(default=None, validator=checks.number(*SPEEDS))
+    text: str
+    voice_id: str
+    voice_language: VoiceLanguage | str
+    voice_speed: float | None = None

@@ -11,9 +11,11 @@ from typing import Any, Final, Literal, TypeVar, cast, get_args
 
 import attrs
 
-from kling_sdk.endpoints.models import MAX_PROMPT
+from kling_sdk.endpoints import checks
 from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts.limits import MAX_PROMPT
 from kling_sdk.files import ImageSource, to_image
+from kling_sdk.hidden import hide, private, public
 from kling_sdk.results import shown_url
 from kling_sdk.spelling import nearest
 
@@ -58,10 +60,18 @@ KeepSound = Literal["yes", "no"]
 
 
 def hidden(value: object) -> str:
-    """Return the repr of text that must not be shown: its length only."""
+    """Return the repr of text that must not be shown: its length only.
+
+    This repr is what marks a field as private.
+    """
     if isinstance(value, str):
         return f"<{len(value)} characters>"
     return "None" if value is None else f"<{type(value).__name__}>"
+
+
+def hidden_list(values: object) -> str:
+    """Return the repr of texts that must not be shown."""
+    return _each(hidden, values)
 
 
 def media(value: object) -> str:
@@ -69,6 +79,46 @@ def media(value: object) -> str:
     if isinstance(value, str) and value.startswith(("http://", "https://")):
         return repr(shown_url(value))
     return hidden(value)
+
+
+def media_list(values: object) -> str:
+    """Return the repr of URLs without their signatures, and of the lengths of base64."""
+    return _each(media, values)
+
+
+def _each(show: Callable[[object], str], values: object) -> str:
+    """Return the repr of a list; an unchecked request may have any value in its place."""
+    if not isinstance(values, list | tuple):
+        return show(values)
+    return f"({', '.join(map(show, cast('Iterable[object]', values)))})"
+
+
+def hider_of(field: Any) -> Callable[[Any], Any]:
+    """Return what hides the values of a parameter, as its repr says; None for an unknown one."""
+    if field is None or field.repr not in _SHOWING:
+        return private
+    return hide if field.repr in _MEDIA else _hide_objects
+
+
+def _hide_objects(value: Any) -> Any:
+    """Return a value with its objects private: their own fields say what is shown."""
+    if isinstance(value, list | tuple) and any(isinstance(part, Mapping) for part in value):
+        return [private(part) if isinstance(part, Mapping) else part for part in value]
+    return private(value) if isinstance(value, Mapping) else value
+
+
+_MEDIA: Final = (media, media_list)
+_SHOWING: Final = (True, False, *_MEDIA)
+
+
+def private_text(value: str) -> str:
+    """Return a text as `Private`; a value that is not text is left to the validator."""
+    return private(value)
+
+
+def optional_private_text(value: str | None) -> str | None:
+    """Return a text as `Private`, or None; see `private_text`."""
+    return private(value)
 
 
 def build(cls: type[T], field: str, value: object) -> T:
@@ -87,8 +137,8 @@ def build(cls: type[T], field: str, value: object) -> T:
         )
     for name in value:
         if name not in fields:
-            meant = nearest(str(name), fields)
-            hint = f"did you mean {meant!r}?" if meant else f"{field} takes {names}"
+            suggestion = nearest(str(name), fields)
+            hint = f"did you mean {suggestion!r}?" if suggestion else f"{field} takes {names}"
             raise RequestValidationError(
                 f"{field}.{name}",
                 "is unknown",
@@ -98,14 +148,31 @@ def build(cls: type[T], field: str, value: object) -> T:
     for name, attribute in fields.items():
         if attribute.default is attrs.NOTHING and name not in value:
             raise RequestValidationError(f"{field}.{name}", "is missing", names)
-    return cls(**value)
+    return cls(**{name: hider_of(fields[name])(public(part)) for name, part in value.items()})
 
 
 def sequence(field: str, values: object) -> tuple[Any, ...]:
-    """Return the items of a list, tuple or other iterable that is no text and no mapping."""
+    """Return the items of a list, tuple or other iterable that is neither text nor a mapping."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise RequestValidationError(field, f"is a {type(values).__name__}", "a list")
     return tuple(values)
+
+
+def objects(
+    cls: type[T],
+    field: str,
+    values: object,
+    make: Callable[[Any], T] | None = None,
+    *,
+    of: type | tuple[type, ...] = object,
+) -> tuple[T, ...]:
+    """Return the objects of a list: as they are, of mappings, or what *make* makes of an *of*."""
+    return tuple(
+        make(part)
+        if make and isinstance(part, of) and not isinstance(part, cls | Mapping)
+        else build(cls, field, part)
+        for part in sequence(field, values)
+    )
 
 
 def whole(value: int | str, field: str = "duration") -> int:
@@ -118,12 +185,12 @@ def whole(value: int | str, field: str = "duration") -> int:
         return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:
         return int(value)
-    shown = repr(value) if isinstance(value, float) else f"a {type(value).__name__}"
-    raise RequestValidationError(field, f"is {shown}", "whole seconds, such as 5 or '5'")
+    text = repr(value) if isinstance(value, float) else f"a {type(value).__name__}"
+    raise RequestValidationError(field, f"is {text}", "whole seconds, such as 5 or '5'")
 
 
-def typed(kind: type | tuple[type, ...], field: str, expected: str) -> Callable[..., None]:
-    """Return a validator of the type of an attribute; None passes, and no bool is a number.
+def typed(kind: type | tuple[type, ...], field: str, expected: str) -> checks.Validator:
+    """Return a validator of the type of an attribute; None passes, and a bool is not a number.
 
     Args:
         kind: What it must be.
@@ -131,25 +198,16 @@ def typed(kind: type | tuple[type, ...], field: str, expected: str) -> Callable[
         expected: The same for the error's text.
     """
 
-    def check(_instance: Any, attribute: Any, value: object) -> None:
-        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise RequestValidationError(
-                f"{field}.{attribute.name}", f"is a {type(value).__name__}", expected
-            )
+    def problem(_instance: Any, value: object) -> checks.Problem | None:
+        is_right = isinstance(value, kind) and not isinstance(value, bool)
+        return None if is_right else (checks.is_a(value), expected)
 
-    return check
+    return checks.validator(problem, f"{field}.")
 
 
-def needed(kind: type, field: str, expected: str) -> Callable[..., None]:
-    """Return a validator as `typed` does, which None does not pass."""
-    check = typed(kind, field, expected)
-
-    def check_given(instance: Any, attribute: Any, value: object) -> None:
-        if value is None:
-            raise RequestValidationError(f"{field}.{attribute.name}", "is missing", expected)
-        check(instance, attribute, value)
-
-    return check_given
+def needed(kind: type, field: str, expected: str) -> checks.Validator:
+    """Return a validator as `typed` does, which also refuses None."""
+    return checks.needed(typed(kind, field, expected), expected, f"{field}.")
 
 
 def _shot_seconds(value: int | str) -> int:
@@ -163,10 +221,12 @@ class Shot:
     Attributes:
         prompt: What happens, at most 512 characters.
         duration: Its length in whole seconds, at least 1; the shots add up to the video's.
-        index: Its place, counted from 1; None takes its place in the list.
+        index: Its position, counted from 1; None takes its position in the list.
     """
 
-    prompt: str = attrs.field(repr=hidden, validator=needed(str, "multi_prompt", "text"))
+    prompt: str = attrs.field(
+        repr=hidden, converter=private_text, validator=needed(str, "multi_prompt", "text")
+    )
     duration: int = attrs.field(converter=_shot_seconds)
     index: int | None = attrs.field(
         default=None, validator=typed(int, "multi_prompt", "a whole number")
@@ -178,7 +238,7 @@ _AXIS: Final = typed((int, float), "camera_control.config", "a number from -10 t
 
 @attrs.frozen
 class CameraConfig:
-    """How far the camera moves, each from -10 to 10; exactly one may differ from 0.
+    """The movement of the camera, from -10 to 10 each; exactly one may differ from 0.
 
     The vendor's copies disagree on which axis `pan` and `tilt` turn about (confidence low).
     """
@@ -227,8 +287,7 @@ def _to_mask(value: ImageSource) -> str:
 
 
 def _to_points(value: Iterable[Point | Mapping[str, int]]) -> tuple[Point, ...]:
-    field = "dynamic_masks.trajectories"
-    return tuple(build(Point, field, item) for item in sequence(field, value))
+    return objects(Point, "dynamic_masks.trajectories", value)
 
 
 @attrs.frozen
@@ -246,7 +305,7 @@ class DynamicMask:
 
 @attrs.frozen
 class VoiceReference:
-    """What a request has of a voice, spoken as `<<<voice_1>>>` in the prompt."""
+    """A reference to a voice in a request, spoken as `<<<voice_1>>>` in the prompt."""
 
     voice_id: str = attrs.field(validator=needed(str, "voice_list", "text"))
 
@@ -254,12 +313,12 @@ class VoiceReference:
 def _to_element_id(value: int | str) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)
-    return cast("int", value)  # the validator names what is no number
+    return cast("int", value)  # the validator names a non-number
 
 
 @attrs.frozen
 class ElementReference:
-    """What a request has of an element, `<<<element_1>>>` in the prompt.
+    """A reference to an element in a request, `<<<element_1>>>` in the prompt.
 
     Attributes:
         element_id: Its id, a whole number; digits as text are taken too.

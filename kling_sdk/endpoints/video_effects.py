@@ -10,12 +10,13 @@ import attrs
 from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.capabilities import Problem
-from kling_sdk.endpoints.checks import check_image
+from kling_sdk.endpoints.checks import picture_problems
 from kling_sdk.endpoints.common_rules import exactly_one
-from kling_sdk.endpoints.effect_scenes import UNLISTED, WITHDRAWN, DualScene, SingleScene
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.endpoints.values import build, media, sequence
-from kling_sdk.errors import RequestValidationError
+from kling_sdk.endpoints.values import build, media, media_list, sequence
+from kling_sdk.facts.effects import UNLISTED, WITHDRAWN, DualScene, SingleScene
+from kling_sdk.facts.video_requests import REQUESTS
 from kling_sdk.files import ImageSource, to_image
 from kling_sdk.spelling import nearest
 
@@ -26,18 +27,18 @@ _DUAL: Final = frozenset(get_args(DualScene))
 _PAIR: Final = 2
 
 
-def _problems(given: Mapping[str, Any]) -> Iterator[Problem]:
+def _problems(parameters: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield doubts about the scene: the set is open, so none of them is certain."""
-    scene, brought = str(given.get("effect_scene")), given.get("input")
+    scene, brought = str(parameters.get("effect_scene")), parameters.get("input")
     has_pair = bool(getattr(brought, "images", None))
     if scene in WITHDRAWN:
         yield Problem(
             "effect_scene",
-            f"{scene} was withdrawn on {WITHDRAWN[scene]}",
+            f"{scene} was withdrawn on {WITHDRAWN[scene].seen}",
             "a scene that is offered",
             certain=False,
         )
-    elif scene not in _SINGLE | _DUAL | UNLISTED:
+    elif scene not in _SINGLE | _DUAL | UNLISTED.keys():
         near = nearest(scene, sorted(_SINGLE | _DUAL))
         yield Problem(
             "effect_scene",
@@ -48,11 +49,18 @@ def _problems(given: Mapping[str, Any]) -> Iterator[Problem]:
     if (scene in _SINGLE and has_pair) or (scene in _DUAL and not has_pair):
         number = "one picture, in image" if has_pair else "two pictures, in images"
         yield Problem(
-            "input", f"has another number of pictures than {scene}", number, certain=False
+            "input",
+            f"does not have the number of pictures that {scene} takes",
+            number,
+            certain=False,
         )
 
 
-_RECORD: Final = EndpointRecord(name="effects", path="/v1/videos/effects", problems=_problems)
+_FACTS: Final = REQUESTS["effects"]
+
+_RECORD: Final = EndpointRecord(
+    name="effects", path=_FACTS.path, fields=_FACTS.fields, problems=_problems
+)
 
 
 def _to_picture(value: ImageSource | None) -> str | None:
@@ -66,10 +74,6 @@ def _to_pictures(value: Iterable[ImageSource] | None) -> tuple[str, ...] | None:
     return tuple(to_image(item, field=field) for item in sequence(field, value))
 
 
-def _pictures_repr(value: tuple[str, ...] | None) -> str:
-    return "None" if value is None else f"({', '.join(map(media, value))})"
-
-
 @attrs.frozen
 class EffectInput:
     """The people of an effect.
@@ -81,35 +85,30 @@ class EffectInput:
 
     image: str | None = attrs.field(default=None, converter=_to_picture, repr=media)
     images: tuple[str, ...] | None = attrs.field(
-        default=None, converter=_to_pictures, repr=_pictures_repr
+        default=None, converter=_to_pictures, repr=media_list
     )
 
 
 def to_effect_input(value: EffectInput | Mapping[str, Any]) -> EffectInput:
-    """Return the pictures given as object or mapping."""
+    """Return the pictures, given as an object or a mapping."""
     return build(EffectInput, "input", value)
 
 
-def _check_pictures(request: Any) -> None:
-    """Two are a pair; each keeps the limits of a picture."""
-    given: EffectInput = request.input
-    if given.images is not None and len(given.images) != _PAIR:
-        raise RequestValidationError(
-            "input.images", f"has {len(given.images)} items", "exactly 2 items"
-        )
-    for name, values in (("image", (given.image,)), ("images", given.images or ())):
-        for value in values:
-            if value is not None:
-                check_image(request, f"input.{name}", value)
+def _check_pictures(request: Any) -> checks.Problems:
+    """`images` must be a pair; each picture keeps the usual limits."""
+    effect: EffectInput = request.input
+    if effect.images is not None and len(effect.images) != _PAIR:
+        yield "input.images", f"has {len(effect.images)} items", "exactly 2 items"
+    yield from picture_problems(request, "input.image", *filter(None, (effect.image,)))
+    yield from picture_problems(request, "input.images", *(effect.images or ()))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class VideoEffects(Request):
     """An effect with the people in one or two pictures: `POST /v1/videos/effects`.
 
     Source: one official copy of the page (confidence medium). The set of scenes is open: one that
-    is not known here is sent with a warning. Nothing public has the prices. Beta: scenes come and
-    go.
+    is not known here is sent with a warning. The prices are not public. Beta: scenes come and go.
 
     Attributes:
         effect_scene: The scene. The known ones are those of the page of 2026-09-20; each takes

@@ -9,15 +9,18 @@ import attrs
 from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.converters import to_watermark
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.endpoints.values import MAX_PROMPT, hidden
+from kling_sdk.facts.video_requests import REQUESTS
 
 __all__ = ["VideoExtend"]
 
-_RECORD: Final = EndpointRecord(name="video-extend", path="/v1/videos/video-extend")
+_FACTS: Final = REQUESTS["video-extend"]
+
+_RECORD: Final = EndpointRecord(name="video-extend", path=_FACTS.path, fields=_FACTS.fields)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class VideoExtend(Request):
     """A video made 4 to 5 s longer: `POST /v1/videos/video-extend`.
 
@@ -45,12 +48,10 @@ class VideoExtend(Request):
 
     record: ClassVar[EndpointRecord] = _RECORD
 
-    video_id: str = attrs.field(validator=checks.required_text(100))
-    prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
-    negative_prompt: str | None = attrs.field(
-        default=None, validator=checks.text(MAX_PROMPT), repr=hidden
-    )
-    cfg_scale: float | None = attrs.field(default=None, validator=checks.number(0, 1))
+    video_id: str
+    prompt: str | None = None
+    negative_prompt: str | None = None
+    cfg_scale: float | None = None
     watermark_info: bool | None = attrs.field(
         default=None, converter=to_watermark, validator=checks.flag
     )

@@ -6,24 +6,26 @@ from typing import ClassVar, Final
 
 import attrs
 
-from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.common_rules import exactly_one
+from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.endpoints.values import hidden, media
+from kling_sdk.facts.sound_requests import REQUESTS
 
 __all__ = ["VideoToAudio"]
 
-_MAX_PROMPT: Final = 200  # characters
+
+_FACTS: Final = REQUESTS["video-to-audio"]
 
 _RECORD: Final = EndpointRecord(
     name="video-to-audio",
-    path="/v1/audio/video-to-audio",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     result="audios",
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class VideoToAudio(Request):
     """Sounds for a video, and the video with them: `POST /v1/audio/video-to-audio`.
 
@@ -50,12 +52,8 @@ class VideoToAudio(Request):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (exactly_one("video_id", "video_url"),)
 
-    video_id: str | None = attrs.field(default=None, validator=checks.text(100))
-    video_url: str | None = attrs.field(default=None, validator=checks.web_url, repr=media)
-    sound_effect_prompt: str | None = attrs.field(
-        default=None, validator=checks.text(_MAX_PROMPT), repr=hidden
-    )
-    bgm_prompt: str | None = attrs.field(
-        default=None, validator=checks.text(_MAX_PROMPT), repr=hidden
-    )
-    asmr_mode: bool | None = attrs.field(default=None, validator=checks.flag)
+    video_id: str | None = None
+    video_url: str | None = None
+    sound_effect_prompt: str | None = None
+    bgm_prompt: str | None = None
+    asmr_mode: bool | None = None

@@ -9,41 +9,41 @@ import attrs
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request
-from kling_sdk.endpoints.models import ABSENT, IMAGE_TIMEOUT, ModelLimits, mode_limits
+from kling_sdk.endpoints.from_facts import from_facts
+from kling_sdk.endpoints.models import IMAGE_TIMEOUT, model_limits
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.endpoints.values import media
+from kling_sdk.facts import pictures
+from kling_sdk.facts.picture_requests import REQUESTS
 
 __all__ = ["VirtualTryOn"]
 
 
-def _features(_given: Mapping[str, Any]) -> Iterator[str]:
-    """Yield nothing: the models differ in what may be in a picture, which is not looked at."""
+def _features(_parameters: Mapping[str, Any]) -> Iterator[str]:
+    """Yield nothing: the models differ in what may be in a picture, which is not checked."""
     return iter(())
 
 
-_LIMITS: Final = mode_limits((), "")
+_FACTS: Final = REQUESTS["virtual-try-on"]
 
 _RECORD: Final = EndpointRecord(
     name="virtual-try-on",
-    path="/v1/images/kolors-virtual-try-on",
+    path=_FACTS.path,
+    fields=_FACTS.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kolors-virtual-try-on-v1-5",
-    models=(
-        ModelLimits("kolors-virtual-try-on-v1", {ABSENT: _LIMITS}),
-        ModelLimits("kolors-virtual-try-on-v1-5", {ABSENT: _LIMITS}),
-    ),
+    models=model_limits(*pictures.MODELS["virtual-try-on"]),
     features=_features,
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=from_facts)
 class VirtualTryOn(Request):
     """A person in other clothes: `POST /v1/images/kolors-virtual-try-on`.
 
-    Source: the vendor's page, two copies (confidence high). That it stays is doubtful (beta): a
-    partner says that it ends on 2026-09-15, the vendor's log of that day that a newer engine
-    takes its parameters, and it still answered on 2026-09-28.
+    Source: the vendor's page, two copies (confidence high). Beta: it may be withdrawn. A partner
+    says that it ends on 2026-09-15; the vendor's log of that day says that a newer engine takes
+    its parameters; it still responded on 2026-09-28.
 
     Attributes:
         human_image: The person; sources and limits as `ImageToVideo.image`.
@@ -63,10 +63,6 @@ class VirtualTryOn(Request):
 
     record: ClassVar[EndpointRecord] = _RECORD
 
-    human_image: str = attrs.field(
-        converter=converters.human_image, validator=checks.image, repr=media
-    )
-    cloth_image: str = attrs.field(
-        converter=converters.cloth_image, validator=checks.image, repr=media
-    )
+    human_image: str = attrs.field(converter=converters.needed_image)
+    cloth_image: str = attrs.field(converter=converters.needed_image)
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import os
+import stat
 from collections.abc import Mapping
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from kling_sdk.errors import RequestValidationError
-
-__all__ = ["HEAD", "MediaSource", "encoded", "takes_long"]
 
 #: What a field of a file takes: a URL, a data-URI or raw base64 as text; a path object; the
 #: bytes of the file; or a binary file object, read from its current position.
@@ -30,6 +29,9 @@ MediaSource = str | bytes | os.PathLike[str] | BinaryIO
 _STEP: Final = 3 * 64 * 1024
 #: Characters or bytes of a file that take no noticeable time.
 _SMALL: Final = 256 * 1024
+#: Maximum number of bytes read from a file: the vendor takes 50 MB at most, and a future model may
+#: take more.
+MAX_FILE: Final = 128 * 1024**2
 #: Characters of base64 that are looked at in one step.
 HEAD: Final = 4 * 64 * 1024
 
@@ -40,7 +42,7 @@ def encoded(source: MediaSource, field: str, kind: str) -> str:
     Args:
         source: See `MediaSource`.
         field: Name of the parameter, for the error's text.
-        kind: What the file must be, such as `JPEG or PNG`, likewise.
+        kind: What the file must be, such as `JPEG or PNG`, for the same text.
 
     Raises:
         RequestValidationError: *source* is of another kind, is text that is neither a URL
@@ -54,27 +56,53 @@ def encoded(source: MediaSource, field: str, kind: str) -> str:
         return _from_text(source, field, accepted)
     if isinstance(source, bytes | bytearray | memoryview):
         return _encoded(memoryview(source).cast("B"))
+    if not isinstance(source, os.PathLike) and not callable(getattr(source, "read", None)):
+        raise RequestValidationError(field, f"is a {type(source).__name__}", accepted)
+    try:
+        content = _content(source)
+    except (OSError, ValueError) as error:  # the latter for an invalid path, or a closed file
+        why = getattr(error, "strerror", None) or str(error)
+        limit, expected = f"names a file that cannot be read ({why})", f"a readable {kind} file"
+        raise RequestValidationError(field, limit, expected) from error
+    if content is None:
+        raise RequestValidationError(field, f"is a {type(source).__name__}", accepted)
+    if len(content) > MAX_FILE:
+        raise RequestValidationError(
+            field, f"is larger than {MAX_FILE:,} bytes", f"a smaller {kind} file"
+        )
+    return _encoded(memoryview(content))
+
+
+def _content(source: os.PathLike[str] | BinaryIO) -> bytes | None:
+    """Return the bytes of a file, up to one more than the limit; None if it is text.
+
+    Raises:
+        OSError: it is not a regular file (a pipe or a device may never end), or is unreadable.
+        ValueError: the path is invalid, or the file is closed.
+    """
     if isinstance(source, os.PathLike):
-        try:
-            content = Path(source).read_bytes()
-        except OSError as error:
-            raise RequestValidationError(
-                field,
-                f"names a file that cannot be read ({error.strerror})",
-                f"a readable {kind} file",
-            ) from error
-        return _encoded(memoryview(content))
-    read = getattr(source, "read", None)
-    data: object = read() if callable(read) else None
-    if isinstance(data, bytes):
-        return _encoded(memoryview(data))
-    raise RequestValidationError(field, f"is a {type(source).__name__}", accepted)
+        with open(source, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "it is a pipe, a device or a socket")
+            return file.read(MAX_FILE + 1)
+    content = bytearray()
+    while piece := source.read(MAX_FILE + 1 - len(content)):  # a raw file may return less
+        chunk: object = piece  # a caller may not run a type checker
+        if not isinstance(chunk, bytes):
+            return None
+        content += chunk
+    return bytes(content)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    # Opening a pipe would wait for a writer.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def takes_long(value: object) -> bool:
-    """Return whether a request with this parameter takes long to make.
+    """Return whether this parameter takes long to encode.
 
-    A file is read, and it is encoded. An async client does that beside its event loop.
+    A file has to be read and encoded, which an async client does beside its event loop.
     """
     if isinstance(value, str | bytes | bytearray | memoryview):
         return len(value) > _SMALL

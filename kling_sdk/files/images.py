@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import base64
-from typing import Final
 
+from kling_sdk.facts.media import IMAGE_MB, IMAGE_RATIO, IMAGE_SIDE
 from kling_sdk.files.encoding import HEAD, MediaSource, encoded
-
-__all__ = ["ImageSource", "image_problem", "to_image"]
 
 #: What an image field takes: see `MediaSource`; the bytes are those of a JPEG or PNG.
 ImageSource = MediaSource
-
-# Limits of /v1 (vendor page, several copies agree).
-MAX_MB: Final = 10
-MIN_PIXELS: Final = 300
-MAX_RATIO: Final = 2.5
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -27,7 +20,7 @@ def to_image(source: ImageSource, *, field: str = "image") -> str:
 
 
 def image_problem(
-    value: str, max_mb: int = MAX_MB, *, webp: bool = False
+    value: str, max_mb: int = IMAGE_MB, *, webp: bool = False
 ) -> tuple[str, str] | None:
     """Return what the vendor would refuse about a picture, as (limit, accepted), or None.
 
@@ -36,7 +29,7 @@ def image_problem(
 
     Args:
         value: A URL or raw base64, as `to_image` returns it.
-        max_mb: Most binary megabytes.
+        max_mb: Maximum size in binary megabytes.
         webp: Whether a WebP is taken too.
     """
     if value.startswith(("http://", "https://")):
@@ -50,11 +43,11 @@ def image_problem(
         size = _size_of(base64.b64decode(value))
     if size is None:
         kinds = "JPEG, PNG or WebP" if webp else "JPEG or PNG"
-        return f"is no {kinds}" if webp else "is neither a JPEG nor a PNG", kinds
+        return f"is not a {kinds}" if webp else "is neither a JPEG nor a PNG", kinds
     width, height = size
-    if min(width, height) < MIN_PIXELS:
-        return f"is {width} x {height} px", f"at least {MIN_PIXELS} px on each side"
-    if max(width, height) > MAX_RATIO * min(width, height):
+    if min(width, height) < IMAGE_SIDE:
+        return f"is {width} x {height} px", f"at least {IMAGE_SIDE} px on each side"
+    if max(width, height) > IMAGE_RATIO * min(width, height):
         return f"is {width} x {height} px", "an aspect ratio from 1:2.5 to 2.5:1"
     return None
 

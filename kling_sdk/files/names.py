@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["is_device_name", "part_name", "safe_name"]
-
 #: Bytes that a file's own name gets within the name of its unfinished copy. Most systems
 #: take 255 bytes for a name, and a Chinese character is three of them.
 _PART_BYTES: Final = 100
+#: Which files are unfinished copies; the token has 16 hexadecimal digits.
+PARTS: Final = f".*.{'[0-9a-f]' * 16}.part"
 _LONGEST: Final = 200  # characters, all ASCII
 _LONGEST_SUFFIX: Final = 10
 
@@ -29,7 +29,8 @@ def is_device_name(name: str) -> bool:
 def safe_name(text: str, default: str) -> str:
     """Return a file name made of *text*, which a server has sent; *default* if nothing is left.
 
-    Letters, digits and `._-` are kept. It is no path, hidden file or device, and is not too long.
+    Letters, digits and `._-` are kept. The name is not a path, hidden file or device, and is not
+    too long.
     """
     name = _UNSAFE.sub("_", text).strip(".")
     if is_device_name(name):

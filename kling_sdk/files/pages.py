@@ -1,7 +1,7 @@
 """Telling a page from a file: an expired link or a captive portal may answer 200 with a page.
 
-Only what is certainly no film is recognised: text in HTML, XML or JSON. Bytes of an unknown
-kind pass, whatever content type the host gives them.
+Only bodies that certainly are not media are recognised: text in HTML, XML or JSON, in any encoding
+of the web. Bytes of an unknown kind pass, whatever content type the host gives them.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
-
-__all__ = ["HEAD", "page_kind"]
 
 #: How many bytes of a file are looked at.
 HEAD: Final = 512
@@ -23,8 +21,10 @@ _DECLARED: Final[Mapping[str, str]] = {
     "application/json": "JSON",
     "application/problem+json": "JSON",
 }
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # not in text of the web
 _BOM: Final = b"\xef\xbb\xbf"
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # in no text of the web
+#: The other encodings of the web write ASCII as it is.
+_UTF_16: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _STARTS: Final = (
     ("XML", re.compile(rb"<\?xml", re.IGNORECASE)),
     ("HTML", re.compile(rb"<[!a-z]", re.IGNORECASE)),
@@ -39,16 +39,13 @@ def page_kind(head: bytes, content_type: str) -> str | None:
         head: The first `HEAD` bytes of the body, or all of a shorter one.
         content_type: The reply's header, "" for none.
     """
-    if _CONTROL.search(head) or not _is_utf8(head):
+    encoding = _UTF_16.get(head[:2])
+    if encoding is None and "utf-16" in content_type.lower():
+        encoding = "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+    if encoding is not None:
+        head = head.decode(encoding, "ignore").removeprefix("\ufeff").encode()
+    if _CONTROL.search(head):
         return None
     start = head.removeprefix(_BOM).lstrip()
-    found = next((kind for kind, pattern in _STARTS if pattern.match(start)), None)
-    return found or _DECLARED.get(content_type.partition(";")[0].strip().lower())
-
-
-def _is_utf8(head: bytes) -> bool:
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        return error.start > len(head) - 4 and len(head) >= HEAD  # a character that is cut
-    return True
+    kind = next((kind for kind, pattern in _STARTS if pattern.match(start)), None)
+    return kind or _DECLARED.get(content_type.partition(";")[0].strip().lower())

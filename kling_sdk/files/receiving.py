@@ -6,31 +6,30 @@ Where the bytes go is a subclass's part: a file on disk, memory, or a stream of 
 from __future__ import annotations
 
 import abc
-import inspect
-import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, Final, Generic, TypeVar
 
 from kling_sdk.errors import DownloadError, TransportError
+from kling_sdk.files.endings import FileEnd
 from kling_sdk.files.pages import HEAD, page_kind
-
-__all__ = ["OnProgress", "Receiving", "check_progress", "strong_validator"]
+from kling_sdk.hooks import notify
 
 T_co = TypeVar("T_co", covariant=True)
-#: Called with the bytes received so far, and how many there are; None when that is not known.
+#: Called with the bytes received so far, and their total; None when that is not known.
 OnProgress = Callable[[int, int | None], object]
 
-_log: Final = logging.getLogger("kling_sdk")
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
+#: Content encodings that leave a file as it is. Some stores still name the framing of its upload.
+_PLAIN: Final = frozenset({"", "identity", "aws-chunked"})
 
 
 class Receiving(abc.ABC, Generic[T_co]):
     """A file in the making; see `kling_sdk.flows.download.Target`.
 
     Args:
-        max_bytes: Most bytes it may have.
+        max_bytes: Maximum size in bytes.
         on_progress: See `OnProgress`. What it raises is logged, and ends nothing.
 
     Attributes:
@@ -50,7 +49,9 @@ class Receiving(abc.ABC, Generic[T_co]):
         self.validator: str | None = None
         self._status = 0
         self._content_type = ""
-        # The first bytes are kept back until they are known to be no page; then it is None.
+        self._end = FileEnd()
+        self._is_end_certain = False
+        # The first bytes are held back until they are known not to be a page; then it is None.
         self._head: bytearray | None = bytearray()
 
     def start(self, status: int, headers: Mapping[str, str]) -> None:
@@ -58,43 +59,53 @@ class Receiving(abc.ABC, Generic[T_co]):
         self._status = status
         if not self._takes:
             return
-        if headers.get("content-encoding", "identity") != "identity":
+        encodings = headers.get("content-encoding", "").lower().split(",")
+        if not {word.strip() for word in encodings} <= _PLAIN:
             raise DownloadError("the server compressed the file, which was not requested")
         length = headers.get("content-length")
         total = int(length) if length and _LENGTH.fullmatch(length) else None
+        validator = strong_validator(headers)
         if status == 206:
-            total = self._resume(headers)
+            total = self._resume(headers, validator)
         else:
-            self.received, self._head = 0, bytearray()
+            self.received, self._head, self._end = 0, bytearray(), FileEnd()
             self.begin_again()
-        self.total = total
-        self.validator = strong_validator(headers)
+        self.total, self.validator = total, validator
+        self._is_end_certain = "chunked" in headers.get("transfer-encoding", "").lower()
         self._content_type = headers.get("content-type", "")
         self._check_size(total or 0)
+
+    def end_is_certain(self) -> None:
+        """Note that the end of the body was announced: a broken connection looks like an end."""
+        self._is_end_certain = True
 
     @property
     def _takes(self) -> bool:
         return self._status in {200, 206}
 
-    def _resume(self, headers: Mapping[str, str]) -> int | None:
+    def _resume(self, headers: Mapping[str, str], validator: str | None) -> int | None:
+        """Return the length of the file, which is the one that was announced before."""
         match = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
         if match is None or int(match[1]) != self.received:
-            raise DownloadError("the server answered with another range than requested")
-        if strong_validator(headers) != self.validator:
-            raise DownloadError("the server answered with a range of another file")
-        return None if match[3] == "*" else int(match[3])
+            raise DownloadError("the server sent a different range than the one requested")
+        total = self.total if match[3] == "*" else int(match[3])
+        if validator != self.validator or self.total not in {None, total}:
+            raise DownloadError("the server sent a range of a different file")
+        return total
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes.
 
         Raises:
-            DownloadError: they are too many, or cannot be kept.
+            DownloadError: there are too many, or they cannot be stored.
             TransportError: they are a page.
         """
         if not self._takes:
             return
         self.received += len(chunk)
         self._check_size(self.received)
+        if self.total is None:
+            self._end.feed(chunk)
         if self._head is None:
             self.append(chunk)
             return
@@ -102,24 +113,32 @@ class Receiving(abc.ABC, Generic[T_co]):
         if len(self._head) >= HEAD:
             self._pass_head()
 
-    def progressed(self) -> None:
+    def progressed(self) -> Awaitable[None] | None:
         """Report the progress, after `write`."""
         if self.on_progress is None or not self._takes:
-            return
-        try:
-            self.on_progress(self.received, self.total)
-        except Exception:  # noqa: BLE001 - who watches must not cost a file
-            _log.exception("on_progress failed at byte %d", self.received)
+            return None
+        failed = ("on_progress failed at byte %d", self.received)
+        return notify(self.on_progress, (self.received, self.total), *failed)
 
     def verify(self) -> None:
         """Take note that all bytes have come.
 
         Raises:
-            TransportError: there are none, or they are a page. It may be a gateway's, and pass.
+            TransportError: there are none, they are a page, which may be a gateway's and temporary,
+                or they are not known to be complete.
         """
         if not self.received:
             raise TransportError(f"HTTP {self._status} with an empty file")
         self._pass_head()
+        if self.total is None and not self._is_at_its_end:
+            raise TransportError(
+                "the response does not state the file's length, and the file is incomplete"
+            )
+
+    @property
+    def _is_at_its_end(self) -> bool:
+        by_format = self._end.is_whole
+        return self._is_end_certain if by_format is None else by_format
 
     def _pass_head(self) -> None:
         if self._head is None:
@@ -128,8 +147,8 @@ class Receiving(abc.ABC, Generic[T_co]):
         if kind := page_kind(head[:HEAD], self._content_type):
             self.received, self.validator, self._head = 0, None, bytearray()
             raise TransportError(
-                f"HTTP {self._status} with a page ({kind}) and not a file; get the task again for "
-                "a new URL, and see whether a proxy answers in place of the host"
+                f"HTTP {self._status} with a page ({kind}) instead of a file; get the task again "
+                "for a new URL, and check whether a proxy responds in place of the host"
             )
         self._head = None
         self.append(head)
@@ -147,7 +166,7 @@ class Receiving(abc.ABC, Generic[T_co]):
 
     @abc.abstractmethod
     def append(self, data: bytes) -> None:
-        """Take bytes that are no page's."""
+        """Take bytes that are not a page's."""
 
     @abc.abstractmethod
     def finish(self) -> T_co:
@@ -156,18 +175,6 @@ class Receiving(abc.ABC, Generic[T_co]):
     @abc.abstractmethod
     def discard(self) -> None:
         """Remove what was received; after `finish`, do nothing."""
-
-
-def check_progress(on_progress: object) -> None:
-    """Refuse what cannot report a progress.
-
-    Raises:
-        TypeError: it is no function, or an asynchronous one, which nothing would await.
-    """
-    if on_progress is not None and (
-        not callable(on_progress) or inspect.iscoroutinefunction(on_progress)
-    ):
-        raise TypeError("on_progress must be a plain function of (received, total)")
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from kling_sdk.facts.media import SOUND_MB
 from kling_sdk.files.encoding import MediaSource, encoded
-
-__all__ = ["SoundSource", "sound_problem", "to_sound"]
 
 #: What a sound field takes: see `MediaSource`; the bytes are those of an MP3, WAV, M4A or AAC.
 SoundSource = MediaSource
-
-_MAX_MB: Final = 5  # vendor's pages (several copies agree)
 
 
 def to_sound(source: SoundSource, *, field: str = "sound_file") -> str:
@@ -30,6 +25,6 @@ def sound_problem(value: str) -> tuple[str, str] | None:
     if value.startswith(("http://", "https://")):
         return None
     length = len(value) * 3 // 4 - value[-2:].count("=")
-    if length > (most := _MAX_MB * 1024 * 1024):
-        return f"is {length:,} bytes", f"at most {most:,} bytes ({_MAX_MB} MB)"
+    if length > (most := SOUND_MB * 1024 * 1024):
+        return f"is {length:,} bytes", f"at most {most:,} bytes ({SOUND_MB} MB)"
     return None

@@ -11,8 +11,6 @@ from typing import Any, BinaryIO, ClassVar, Final
 from kling_sdk.errors import DownloadError
 from kling_sdk.files.receiving import OnProgress, Receiving
 
-__all__ = ["MAX_MEMORY", "MemoryTarget", "StreamTarget", "check_stream"]
-
 MAX_MEMORY: Final = 256 * 1024**2  # bytes of a download to memory, where no limit is set
 
 
@@ -43,11 +41,11 @@ class MemoryTarget(Receiving[bytes]):
 class StreamTarget(Receiving[int]):
     """A file that is passed on as it comes, to a stream from which nothing can be taken back.
 
-    When the host begins again, what the stream has already is compared and left out.
+    When the host starts over, the bytes that the stream already has are compared and left out.
 
     Args:
         stream: A binary file object; it is neither flushed nor closed.
-        max_bytes: Most bytes it may have.
+        max_bytes: Maximum size in bytes.
         on_progress: See `OnProgress`.
     """
 
@@ -73,7 +71,7 @@ class StreamTarget(Receiving[int]):
         if self._failure is not None:
             raise DownloadError(
                 f"the stream failed after {self._written:,} bytes with "
-                f"{type(self._failure).__name__}; begin again with a new one"
+                f"{type(self._failure).__name__}; begin again with a new stream"
             ) from self._failure
         super().start(status, headers)
 
@@ -83,7 +81,7 @@ class StreamTarget(Receiving[int]):
         self._compared = hashlib.sha256()
 
     def append(self, data: bytes) -> None:
-        """Write *data* to the stream, but for what was written before."""
+        """Write *data* to the stream, except what was written before."""
         known = data[: self._written - self._position]
         if known:
             self._compared.update(known)
@@ -101,7 +99,7 @@ class StreamTarget(Receiving[int]):
         if self._compared.digest() != self._hash.digest():
             raise DownloadError(
                 f"the file has changed since its first {self._written:,} bytes were fetched; "
-                "they are in the stream already: begin again with a new one"
+                "they are in the stream already: begin again with a new stream"
             )
 
     def _write(self, data: bytes) -> None:
@@ -113,12 +111,14 @@ class StreamTarget(Receiving[int]):
 
     def _write_all(self, data: bytes) -> None:
         while data:
-            taken: object = self._stream.write(data)
-            if not isinstance(taken, int):
+            written: object = self._stream.write(data)
+            if not isinstance(written, int):
                 return  # only a raw file takes less than it is given, and then returns a number
-            if taken <= 0:
-                raise DownloadError(f"the stream takes no more, after {self._written:,} bytes")
-            data = data[taken:]
+            if written <= 0:
+                raise DownloadError(
+                    f"the stream does not take more data, after {self._written:,} bytes"
+                )
+            data = data[written:]
 
     def finish(self) -> int:
         """Return how many bytes the file has."""
@@ -131,10 +131,10 @@ class StreamTarget(Receiving[int]):
 
 
 def check_stream(stream: object) -> None:
-    """Refuse what is no binary stream.
+    """Refuse anything but a binary stream.
 
     Raises:
-        TypeError: it takes text, is asynchronous, or is no stream.
+        TypeError: it takes text, is asynchronous, or is not a stream.
     """
     write = getattr(stream, "write", None)
     if not callable(write):

@@ -1,7 +1,11 @@
 """A file is written to a hidden file beside its target, and renamed atomically when complete.
 
-Nobody ever sees half a file under the final name, and nothing is written outside the
-folder of the path that was given.
+No process ever sees half a file under the final name, and nothing is written outside the folder of
+the path that was given: a symbolic link there is replaced, and its target stays. A file that is
+replaced leaves its permissions to the new one.
+
+While it is written, the hidden file is locked. One without a lock was left behind by a process that
+was killed, and the next download into the folder removes it.
 """
 
 from __future__ import annotations
@@ -11,21 +15,25 @@ import hashlib
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from kling_sdk.errors import DownloadError
-from kling_sdk.files.names import is_device_name, part_name, safe_name
+from kling_sdk.files.names import PARTS, is_device_name, part_name, safe_name
 from kling_sdk.files.receiving import OnProgress, Receiving
+from kling_sdk.hidden import hide
 from kling_sdk.results import Audio, Download, Image, ResultFile, Subtitles, Video
 
-__all__ = ["MAX_FILE", "FileTarget", "place_for", "url_for"]
+if sys.platform != "win32":  # where a file that is open can be neither removed nor renamed
+    import fcntl
 
 # On Windows a descriptor is opened for text, and changes line ends, unless it is opened as binary.
 _NEW_FILE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-#: The name of a file of which nothing is known but what it is.
+#: The name of a file of which only the kind is known.
 _NAMES: Final[dict[type, str]] = {
     Video: "video.mp4",
     Image: "image.png",
@@ -36,26 +44,26 @@ MAX_FILE: Final = 4 * 1024**3  # bytes, where no limit is set
 
 
 def url_for(source: ResultFile | str, to: object) -> str:
-    """Return the URL of what is fetched: of a sound the MP3, or the WAV for a path with `.wav`.
+    """Return the URL to fetch: for a sound the MP3, or the WAV if the path ends in `.wav`.
 
     Args:
         source: What is fetched, or its URL.
         to: Where it goes.
 
     Raises:
-        DownloadError: a sound that is known to have an MP3 only is to become a WAV.
+        DownloadError: a WAV is requested of a sound that is known to have only an MP3.
     """
     if not isinstance(source, Audio):
-        return source if isinstance(source, str) else source.url
+        return hide(source if isinstance(source, str) else source.url)
     if not (isinstance(to, str | os.PathLike) and Path(to).suffix.lower() == ".wav"):
-        return source.url
+        return hide(source.url)
     if source.wav_url is None and urlsplit(source.url).path.lower().endswith(".mp3"):
         raise DownloadError(f"cannot write {Path(to).name}: this sound is an MP3 and has no WAV")
-    return source.wav_url or source.url
+    return hide(source.wav_url or source.url)
 
 
 def place_for(source: ResultFile | str, path: str | os.PathLike[str]) -> Path:
-    """Return the file that *source* is to become.
+    """Return the path of the file for *source*.
 
     A *path* that is a folder gets a name inside it: the id of a video or sound, else the last
     part of the URL's path, with everything but letters, digits and `._-` replaced.
@@ -64,9 +72,13 @@ def place_for(source: ResultFile | str, path: str | os.PathLike[str]) -> Path:
         DownloadError: *path* ends with a slash, and there is no such folder.
     """
     place = Path(path)
-    if not place.is_dir():
+    try:
+        is_folder = place.is_dir()
+    except OSError as error:  # a folder that may not be entered, a name that is too long
+        raise DownloadError(f"cannot write {str(path)!r:.300}: {error.strerror}") from error
+    if not is_folder:
         if os.fspath(path).endswith(("/", os.sep)):
-            raise DownloadError(f"there is no folder {place}; make it first")
+            raise DownloadError(f"the folder {place} does not exist; create it first")
         return place
     name = unquote(urlsplit(url_for(source, None)).path).rpartition("/")[2]
     kind = next((kind for kind in _NAMES if isinstance(source, kind)), Video)
@@ -80,7 +92,7 @@ class FileTarget(Receiving[Download]):
 
     Args:
         place: Where it will be. A file that is there stays until this one is complete.
-        max_bytes: Most bytes it may have.
+        max_bytes: Maximum size in bytes.
         on_progress: See `OnProgress`.
         windows: Whether names of devices are refused.
 
@@ -102,14 +114,18 @@ class FileTarget(Receiving[Download]):
         if windows and is_device_name(place.name):
             raise DownloadError(f"cannot write {place.name}: Windows takes it for a device")
         try:
-            part = place.with_name(part_name(place.name, secrets.token_hex(8)))
-            if _is_special(place):  # renaming would replace `/dev/null` itself
+            mode = _mode_of(place)
+            if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                # Renaming would replace `/dev/null` itself.
                 raise DownloadError(f"cannot write {place}: it is neither a file nor a folder")
-            handle = os.open(part, _NEW_FILE, 0o666)
+            _clear(place.parent)
+            part, handle = _locked_part(place)
+            if mode is not None and stat.S_ISREG(mode) and hasattr(os, "fchmod"):
+                os.fchmod(handle, stat.S_IMODE(mode))
         except OSError as error:
             raise DownloadError(f"cannot write to {place.parent}: {error.strerror}") from error
         except ValueError as error:  # a NUL, or half of a surrogate pair
-            raise DownloadError(f"cannot write {str(place)!r}: it is no path") from error
+            raise DownloadError(f"cannot write {str(place)!r}: it is not a valid path") from error
         self._part = part
         self._file = os.fdopen(handle, "wb")
 
@@ -131,8 +147,10 @@ class FileTarget(Receiving[Download]):
         with self._writing():
             self._file.flush()
             os.fsync(self._file.fileno())
-            self._file.close()
+            if sys.platform == "win32":
+                self._file.close()
             self._part.replace(self.place)
+            self._file.close()
         return Download(self.place, self.received, self._hash.hexdigest())
 
     def discard(self) -> None:
@@ -149,10 +167,48 @@ class FileTarget(Receiving[Download]):
             raise DownloadError(f"cannot write {self.place.name}: {error.strerror}") from error
 
 
-def _is_special(place: Path) -> bool:
-    """Return whether something is there that is neither a file nor a folder."""
+def _mode_of(place: Path) -> int | None:
+    """Return kind and permissions of what is there, or None; a link to a file counts as none."""
     try:
         mode = place.stat().st_mode
-    except OSError:
+        is_link = stat.S_ISLNK(place.lstat().st_mode)
+    except FileNotFoundError:
+        return None
+    return None if is_link and stat.S_ISREG(mode) else mode
+
+
+def _locked_part(place: Path) -> tuple[Path, int]:
+    """Return a new hidden file beside *place*, and its descriptor, which holds its lock."""
+    while True:
+        part = place.with_name(part_name(place.name, secrets.token_hex(8)))
+        handle = os.open(part, _NEW_FILE, 0o666)
+        if _lock(handle) is not False and part.exists():
+            return part, handle
+        os.close(handle)  # another process has taken it for one that was left behind
+
+
+@cache
+def _clear(folder: Path) -> None:
+    """Remove the hidden files in a folder that no process writes any more; once per process."""
+    for part in folder.glob(PARTS):
+        with contextlib.suppress(OSError):  # on Windows: another process writes it
+            handle = os.open(part, os.O_WRONLY)
+            try:
+                is_free = _lock(handle)
+            finally:
+                os.close(handle)
+            if is_free:
+                part.unlink()
+
+
+def _lock(handle: int) -> bool | None:
+    """Return whether the file is ours now; None where files cannot be locked."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    except OSError:
+        return None
+    return True

@@ -1,12 +1,12 @@
-"""What the single waits of one client see of each other's tasks.
+"""The board on which the single waits of one client see each other's tasks.
 
-Many threads or tasks may each wait for a task of their own. One that reads a list page for
-itself leaves there what the page shows of the tasks of the others, and who finds its task there
-need not ask. Nobody waits for another one longer than a moment, and nobody gets another one's
-error: an error is always of a query of one's own.
+Many threads or asyncio tasks may each wait for a task of their own. A wait that reads a list page
+also leaves on the board what the page shows of the tasks of the other waits, and a wait that finds
+its task there need not query it. No wait is held up by another for longer than a moment, and none
+gets another's error: an error always comes from a wait's own query.
 
-Threads share it without a lock: each access is one operation on a set or a dict, and what two of
-them do at the same time costs a request at most.
+Threads share it without a lock: each access is one operation on a set or a dict, and a race between
+two of them costs at most one request.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ from typing import Final
 
 from kling_sdk.results import Task
 
-__all__ = ["Board", "Waiting"]
-
-#: So many waits of one endpoint make a list page cheaper than a query for each.
+#: From this many waits of one endpoint on, a list page is cheaper than a query for each.
 ENOUGH: Final = 4
-#: Seconds after which who reads the list is taken for lost: its thread is in another process.
+#: Seconds after which the reader of a list counts as lost: its thread is in another process.
 LOST_AFTER: Final = 120.0
 
 
@@ -29,8 +27,8 @@ class Waiting:
 
     Attributes:
         task_id: The task.
-        news: When a list was requested last, in monotonic time, and the task as it showed it;
-            None when it did not show it.
+        news: When a list was last requested, in monotonic time, and the task as that list showed
+            it, or None if it did not.
     """
 
     def __init__(self, task_id: str) -> None:
@@ -42,7 +40,7 @@ class Board:
     """The waits of a client, by the list on which their tasks are.
 
     Attributes:
-        rows: How far down a list open tasks were at the last reading.
+        rows: How far down each list the open tasks were when it was last read.
     """
 
     def __init__(self) -> None:
@@ -56,7 +54,7 @@ class Board:
         self._waits.setdefault(place, set()).add(wait)
 
     def leave(self, place: str, wait: Waiting) -> None:
-        """Take note that *wait* has ended."""
+        """Note that *wait* has ended."""
         self._waits[place].discard(wait)
         self.release(place, wait)
 
@@ -65,12 +63,12 @@ class Board:
         return list(self._waits.get(place, ()))
 
     def is_worth_a_page(self, place: str, now: float) -> bool:
-        """Return whether to read the list, and not to query a single task."""
+        """Return whether to read the list instead of querying a single task."""
         enough = len(self._waits.get(place, ())) >= ENOUGH
         return enough and now >= self._single_until.get(place, -math.inf)
 
     def claim(self, place: str, wait: Waiting, now: float) -> bool:
-        """Return whether *wait* is to read the list now; nobody else does meanwhile."""
+        """Return whether *wait* should read the list now; no other wait does so meanwhile."""
         since, reader = self._readers.setdefault(place, (now, wait))
         if reader is not wait and now - since > LOST_AFTER:
             self._readers[place] = (now, wait)

@@ -1,11 +1,10 @@
-"""What flows are given, and what they report."""
+"""The context of flows, and the events that they report."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple
 
 import attrs
 
@@ -15,32 +14,22 @@ from kling_sdk.flows.board import Board
 from kling_sdk.flows.effects import Flow, T
 from kling_sdk.flows.identity import Server
 from kling_sdk.flows.retry import Policy
+from kling_sdk.hooks import PendingHooks, notify
 from kling_sdk.options import Options
+from kling_sdk.printable import log
 from kling_sdk.results import Task
-from kling_sdk.wire import WIRES, HttpCall, Wire
+from kling_sdk.wire import WIRES, HttpCall, V1Wire
 
 if TYPE_CHECKING:
+    from random import Random
+
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.endpoints.record import EndpointRecord
 
-__all__ = ["Context", "Event", "Operation", "Randomness", "log"]
-
-log: Final = logging.getLogger("kling_sdk")
+__all__ = ["Context", "Event", "Operation", "log"]
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
-
-
-class Randomness(Protocol):
-    """The part of `random.Random` that flows use."""
-
-    def random(self) -> float:
-        """Return a number from 0 up to 1."""
-        ...
-
-    def getrandbits(self, k: int, /) -> int:
-        """Return *k* random bits."""
-        ...
 
 
 @attrs.frozen
@@ -49,7 +38,7 @@ class Event:
 
     Attributes:
         kind: `request` (about to be sent), `response` (came), `retry` (will be repeated),
-            `poll` (a wait looked), `task` (a task's status changed).
+            `poll` (a wait polled), `task` (a task's status changed).
         method: HTTP method.
         path: Path without query; of a download, the URL without query.
         attempt: Counted from 1.
@@ -71,14 +60,14 @@ class Event:
 
 @attrs.frozen(eq=False)
 class Context:
-    """What flows are given: who and where to call, the time, randomness, the settings."""
+    """The context of a flow: whom and where to call, the time, randomness, the settings."""
 
-    wire: Wire
+    wire: V1Wire
     keys: Keyring | CallKeys
     options: Options
     time: Callable[[], float]
     monotonic: Callable[[], float]
-    random: Randomness
+    random: Random
     cancelled: Callable[[], bool] = bool
     server: Server = attrs.field(factory=Server)
     board: Board = attrs.field(factory=Board)
@@ -88,10 +77,12 @@ class Context:
     api_keys: Keyring | None = None
     #: Whether the server is one that has that interface.
     has_model_path: bool = True
-    #: Whether time is the computer's, and not that of a clock which the program was given.
+    #: Whether the time is the computer's, not that of a clock which the program has passed in.
     is_real_time: bool = False
     #: Models and endpoints that may have gone, of which the client has warned.
     warned: set[str] = attrs.field(factory=set)
+    #: Results of the hooks of an async call, still to be awaited; None for a sync call.
+    pending: PendingHooks | None = None
 
     @property
     def policy(self) -> Policy:
@@ -109,15 +100,15 @@ class Context:
         """Whether a relay is called: it serves the endpoints of every interface."""
         return self.wire.name == "relay"
 
-    def wire_for(self, record: EndpointRecord) -> Wire:
-        """Return how tasks of an endpoint are asked for."""
+    def wire_for(self, record: EndpointRecord) -> V1Wire:
+        """Return the wire by which tasks of an endpoint are queried."""
         return self.wire if self.is_relay else WIRES[record.interface]
 
-    def wire_of(self, request: Request | RawRequest) -> Wire:
-        """Return how a request is sent.
+    def wire_of(self, request: Request | RawRequest) -> V1Wire:
+        """Return the wire by which a request is sent.
 
         Raises:
-            RequestValidationError: its interface has no such product, or is not to be reached
+            RequestValidationError: its interface does not have the product, or cannot be reached
                 with these keys at this server.
         """
         from kling_sdk.endpoints.interfaces import interface_for  # only creates need it
@@ -135,7 +126,8 @@ class Context:
         """Return the keys that may sign a call.
 
         Raises:
-            RequestValidationError: there is none, or the server is known not to take the call.
+            RequestValidationError: there is no such key, or the server is known not to take the
+                call.
         """
         if not call.needs_api_key:
             return self.keys.ring if isinstance(self.keys, CallKeys) else self.keys
@@ -153,14 +145,15 @@ class Context:
         return has_key and self.has_model_path and not self.is_relay
 
     def require_model_path(self, model: str = "", path: str = "/tasks") -> None:
-        """Refuse what would be sent to the vendor's newer interface in vain.
+        """Refuse a call to the vendor's newer interface that cannot succeed.
 
         Args:
-            model: The model that is to make a video; "" for a call without one.
-            path: What is called.
+            model: The model of a video; "" for a call without one.
+            path: The path of the call.
 
         Raises:
-            RequestValidationError: there is no API key, or the server is known not to have it.
+            RequestValidationError: there is no API key, or the server is known not to have that
+                interface.
         """
         if self.api_keys is not None and self.has_model_path:
             return
@@ -169,7 +162,7 @@ class Context:
         what = f"model {model}" if model else path
         field = "model_name" if model else "api_key"
         if self.has_model_path:
-            limit, expected = f"{what} takes an API key, and no key pair", "an API key"
+            limit, expected = f"{what} takes an API key, not a key pair", "an API key"
         else:
             limit = f"{what} is not served by api.klingai.com, which has /v1 only"
             expected = "region='global' or 'cn'"
@@ -178,10 +171,10 @@ class Context:
         raise RequestValidationError(field, limit, expected, f"{limit}; expected {expected}")
 
     def wait_seconds(self, record: EndpointRecord | None) -> float:
-        """Return how long a wait for a task may take; None is an endpoint that is not known."""
-        given = self.options.wait_timeout
-        if given is not None:
-            return given
+        """Return how long a wait for a task may take; None stands for an unknown endpoint."""
+        timeout = self.options.wait_timeout
+        if timeout is not None:
+            return timeout
         if record is not None:
             return record.wait_timeout
         from kling_sdk.endpoints.record import WAIT_TIMEOUT
@@ -190,18 +183,20 @@ class Context:
 
     def hastened(self, seconds: float) -> float:
         """Return a pause of a wait, shortened to what an emulator asks for; see `Server`."""
-        asked = self.server.poll_after
-        return seconds if asked is None else min(seconds, asked)
+        poll_after = self.server.poll_after
+        return seconds if poll_after is None else min(seconds, poll_after)
 
     def emit(self, event: Event) -> None:
         """Call the event hook, if there is one."""
-        if self.options.on_event is None:
+        self.call(self.options.on_event, event, "on_event failed at %r", event.kind)
+
+    def call(self, hook: Callable[[Any], object] | None, news: object, *failed: Any) -> None:
+        """Call a hook of the caller's, if there is one; see `notify`."""
+        if hook is None:
             return
-        try:
-            self.options.on_event(event)
-        except Exception:
-            # Who watches must not cost a task that was paid for.
-            log.exception("on_event failed at %r", event.kind)
+        result = notify(hook, (news,), *failed)
+        if result is not None and self.pending is not None:
+            self.pending.append(result)
 
     def until(self, seconds: float) -> float:
         """Return the monotonic time *seconds* from now."""

@@ -17,27 +17,22 @@ from kling_sdk.errors import (
 )
 from kling_sdk.flows.context import Context, Event, log
 from kling_sdk.flows.effects import Flow, Send, Sleep, T
-from kling_sdk.flows.privacy import discreet, private_texts
+from kling_sdk.flows.privacy import discreet
+from kling_sdk.flows.wrong_clock import (
+    TOKEN_REFUSED,
+    correct_clock,
+    name_both_times,
+    server_time,
+)
+from kling_sdk.hidden import private_texts
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import poll_after
 
-__all__ = [
-    "WRONG_ADDRESS",
-    "RepeatedPages",
-    "ask",
-    "exchange",
-    "note_retry",
-    "once",
-    "reason",
-    "repeat",
-]
-
-_NOT_YET_VALID, _EXPIRED = 1003, 1004
 _KEY_REFUSED = frozenset({1000, 1001, 1002})
 #: What the same page for three attempts means.
 WRONG_ADDRESS: Final = (
     "each attempt got the same page, which is not the API's: base_url is probably wrong, "
-    "or a proxy or firewall answers in its place"
+    "or a proxy or firewall responds in its place"
 )
 
 
@@ -53,11 +48,12 @@ def exchange(
     """Send *call* once and read the reply; *fresh* opens a connection for it.
 
     A token that expired on the way, or is not valid yet by the server's clock, is minted
-    again once; a key the server does not take gives way to the next one, if there is one.
-    Both are refusals before anything happened, so this is still one attempt.
+    again once, by the server's time if need be (see `wrong_clock`); a key the server does not
+    take gives way to the next one, if there is one. Both are refusals before anything happened,
+    so this is still one attempt.
     """
     seen: set[int] = set()
-    # Those of a create are chosen with its call, and may be held to one.
+    # The keys of a create are chosen with its call, and may be held to one key.
     keys = ctx.keys if isinstance(ctx.keys, CallKeys) else ctx.ring_for(call)
     turns = len(keys.keys) - 1
     while True:
@@ -66,14 +62,16 @@ def exchange(
             return (yield from _send(ctx, call, header, read, until, attempt, fresh))
         except KlingAPIError as error:
             error.reword(discreet(error.message, private_texts(call.json)))
-            if error.code in {_NOT_YET_VALID, _EXPIRED} and error.code not in seen:
+            if error.code in TOKEN_REFUSED and error.code not in seen:
                 seen.add(error.code)
+                correct_clock(ctx, keys, error)
             elif error.code in _KEY_REFUSED and turns and error.over_used_connection and not fresh:
                 fresh = True  # it may be the reply to a request that another key has signed
             elif error.code in _KEY_REFUSED and turns > 0:
                 turns -= 1
                 keys.turn(header)
             else:
+                name_both_times(ctx, error)
                 raise
 
 
@@ -120,10 +118,12 @@ def _send(
                     call.path,
                     reply.fresh,
                     matched,
-                    ctx.time() if reply.status >= 400 else None,  # a success asks for no pause
+                    ctx.time() if reply.status >= 400 else None,  # no pause after a success
+                    reply.is_authentic,
                 )
             )
         except KlingAPIError as error:
+            ctx.server.time = server_time(reply)
             error.over_used_connection = not (matched or reply.fresh)
             raise
 
@@ -138,15 +138,16 @@ def _is_echo(ctx: Context, sent: str, reply: Reply) -> bool:
     """Return whether the reply repeats the id that was sent.
 
     Raises:
-        MismatchedReplyError: it has another one.
+        MismatchedReplyError: it has another id.
     """
     got = reply.headers.get("x-request-id")
     if got is None:
         return False
     if got != sent:
         raise MismatchedReplyError(
-            "the reply has another x-request-id than the request: it is out of step, or a "
-            "proxy in front of the relay replaces the header, which it must pass on unchanged"
+            "the response has a different x-request-id than the request: it belongs to another "
+            "request, or a proxy in front of the relay replaces the header, which it must pass on "
+            "unchanged"
         )
     ctx.server.echoes = True
     return True
@@ -161,11 +162,11 @@ def ask(
     *,
     fresh: bool = False,
 ) -> Flow[T]:
-    """Send a call that changes nothing, and read a reply that is about what it asks for.
+    """Send a call that changes nothing, and read a reply that is about what was requested.
 
-    A reply that does not say what it is about, and one that knows no such task, are requested
-    again over a connection of their own, if they came over a used one: a caller who believes
-    that a task does not exist may buy it again.
+    If a reply does not say what it is about, or says that there is no such task, and came over a
+    used connection, the call is sent again over a new one: a caller who believes that a task does
+    not exist may buy it again.
     """
     try:
         return (yield from exchange(ctx, call, read, until, attempt, fresh=fresh))
@@ -178,17 +179,23 @@ def ask(
 
 
 def repeat(
-    ctx: Context, call: HttpCall, read: Callable[[Reply], T], *, fresh: bool = False
+    ctx: Context,
+    call: HttpCall,
+    read: Callable[[Reply], T],
+    *,
+    fresh: bool = False,
+    until: float | None = None,
 ) -> Flow[T]:
     """Send a call that changes nothing on the server, and repeat it while that can help.
 
-    *fresh* opens a connection for each attempt.
+    *fresh* opens a connection for each attempt. *until* is the monotonic time at which it has to
+    end; None takes `options.deadline` from now.
 
     Raises:
         KlingAPIError: the server refused and a repeat would not help, or did not.
         TransportError: no readable answer came before the deadline.
     """
-    until = ctx.until(ctx.options.deadline)
+    until = ctx.until(ctx.options.deadline) if until is None else until
     pages = RepeatedPages()
     attempt = 1
     while True:
@@ -207,9 +214,9 @@ def repeat(
 
 
 class RepeatedPages:
-    """The pages that came instead of answers, counted from a call's first attempt.
+    """The pages that came instead of replies, counted from a call's first attempt.
 
-    The same page for each of the first attempts says that the address is somebody else's.
+    The same page for each of the first attempts means that the address is another server's.
     """
 
     _ENOUGH: ClassVar[int] = 3
@@ -243,7 +250,7 @@ def once(ctx: Context, call: HttpCall, read: Callable[[Reply], T]) -> Flow[T]:
 def note_retry(ctx: Context, call: HttpCall, attempt: int, pause: float, error: KlingError) -> None:
     """Log a repeat and call the event hook."""
     log.info(
-        "%s %s attempt %d failed (%s); again in %.1f s",
+        "%s %s attempt %d failed (%s); next attempt in %.1f s",
         call.method,
         call.path,
         attempt,

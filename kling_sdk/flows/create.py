@@ -2,25 +2,23 @@
 
 Every create carries an `external_task_id`, which the account accepts once. So a create
 may be sent again after any failure: it is accepted, or it is answered "already exists"
-and looked up. A relay that is still sending an earlier attempt of it says so, and then it is
-repeated as if it had not been answered. What cannot be found out before the deadline is an
-error that says how to find out later; it is never reported as a plain failure, which would
-invite a second buy.
+and looked up. A relay that is still sending an earlier attempt says so, and the create is then
+repeated as if no reply had come. An outcome that cannot be found out before the deadline is an
+error that says how to find out later; it is never reported as a plain failure, which would invite a
+second purchase.
 """
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Iterator
-from functools import partial
-from hashlib import sha256
 from typing import Final
 
 import attrs
 
 from kling_sdk.auth import CallKeys
 from kling_sdk.endpoints import ENDPOINTS
-from kling_sdk.endpoints.base import Request, check_external_id
+from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.capabilities import require
 from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.endpoints.record import EndpointRecord
@@ -33,56 +31,21 @@ from kling_sdk.errors import (
     MismatchedReplyError,
     NotFoundError,
     OutcomeUnknownError,
-    RequestValidationError,
     TransportError,
     UnreachableError,
 )
-from kling_sdk.flows.asking import SHARED, SOLUTIONS, TASKS, place_for, read_task
+from kling_sdk.flows.asking import SHARED, SOLUTIONS, TASKS, place_for, read_task, repeat_until
 from kling_sdk.flows.context import Context, log
-from kling_sdk.flows.core import WRONG_ADDRESS, RepeatedPages, exchange, note_retry, repeat
+from kling_sdk.flows.core import WRONG_ADDRESS, RepeatedPages, exchange, note_retry
 from kling_sdk.flows.effects import Flow, Sleep
 from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import interrupted, unanswered
 from kling_sdk.flows.retry import is_unexplained_conflict, maybe_done
 from kling_sdk.flows.send_once import makes_no_task, send_once
 from kling_sdk.results import Task
-from kling_sdk.wire import HttpCall, Reply, Wire
-from kling_sdk.wire.v1 import wire_body
+from kling_sdk.wire import HttpCall, Reply, V1Wire
 
-__all__ = ["create", "external_id_for", "new_external_id"]
-
-_LONGEST_NAME: Final = 180  # characters, so that with its digest it is a valid id
-
-_LOOKUP_RESERVE = 10.0  # s to ask what became of it, also when the create's deadline is over
-
-
-def new_external_id(ctx: Context) -> str:
-    """Return an id no other client will make: 128 random bits."""
-    return f"sdk-{ctx.random.getrandbits(128):032x}"
-
-
-def external_id_for(request: Request, name: str) -> str:
-    """Return an `external_task_id` that is the same for the same request, and only for it.
-
-    Kling does not compare requests: under an id that was used before it returns the earlier
-    task, whatever is requested now. An id made here changes with the request, so a program
-    can be restarted with the same names without a second buy, and an edited request is new.
-
-    Args:
-        request: The request; its own `external_task_id` does not count.
-        name: Your name of the job, such as "job-7": up to 180 characters without / ? #.
-
-    Raises:
-        RequestValidationError: the name cannot stand in an id.
-    """
-    given: object = name  # a caller may not run a type checker
-    if not isinstance(given, str) or not 0 < len(name) <= _LONGEST_NAME:
-        raise RequestValidationError("name", "is empty, too long or no text", "1 to 180 characters")
-    check_external_id(name)
-    body = wire_body(request, "")
-    body.pop("external_task_id", None)
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return f"{name}-{sha256(canonical.encode()).hexdigest()[:16]}"
+_LOOKUP_RESERVE: Final = 10.0  # s to look up its outcome, even after the create's deadline
 
 
 def create(
@@ -90,26 +53,28 @@ def create(
     request: Request | RawRequest,
     *,
     external_id: str | None = None,
+    may_be_used: bool = False,
     wait_for_slot: bool = True,
 ) -> Flow[Task]:
     """Create one task.
 
     Args:
-        ctx: Where, who, when.
+        ctx: The context of the call.
         request: What to create. Its own `external_task_id` is used if it has one.
         external_id: The id to use if the request has none; None makes one.
+        may_be_used: Whether an earlier create may have used that id.
         wait_for_slot: False to raise 1303 at once instead of waiting for a free slot.
 
     Raises:
-        RequestValidationError: the model is known not to do this; nothing was sent.
+        RequestValidationError: the model is known not to support this; nothing was sent.
         KlingAPIError: the server refused, and no earlier attempt can have been accepted.
         TransportError: no attempt reached the server.
         ConflictError: a task of another endpoint has the id or, as a relay says, another request;
             nothing was created.
         AlreadyExistsError: an earlier create has used the id, and `options.if_exists` is
             "error".
-        OutcomeUnknownError: an attempt may have been accepted, and a look-up did not decide it,
-            or was not made because `options.look_up` is False.
+        OutcomeUnknownError: an attempt may have been accepted, and a look-up did not settle it, or
+            was not made because `options.look_up` is False.
     """
     if request.record.returns is not None:
         raise makes_no_task(request.record)
@@ -132,18 +97,43 @@ def create(
         external_id,
         keys,
         wait_for_slot=wait_for_slot,
-        is_own_id=request.external_task_id is None,
+        is_own_id=request.external_task_id is None and not may_be_used,
     )
     try:
         return (yield from attempts.run())
     except KlingError:
         raise
-    except Exception as error:
-        # Not a failure we know: it says nothing about what the server did.
-        raise attempts.unknown(f"failed with {type(error).__name__}") from error
     except BaseException as error:
+        if isinstance(error, Exception) and type(error).__module__ in sys.stdlib_module_names:
+            # An unknown failure: it says nothing about what the server did.
+            raise attempts.unknown(f"failed with {type(error).__name__}") from error
+        # Cancellation, Ctrl-C, or the program's own, such as a signal handler's time limit.
         interrupted(error, unanswered([external_id]) if attempts.is_open else "")
         raise
+
+
+def new_external_id(ctx: Context) -> str:
+    """Return an id no other client will make: 128 random bits."""
+    return f"sdk-{ctx.random.getrandbits(128):032x}"
+
+
+def find(ctx: Context, request: Request, external_id: str) -> Flow[Task]:
+    """Return the task that an earlier create has made under an id.
+
+    Raises:
+        NotFoundError: the server does not know such a task.
+        KlingAPIError: it refused to answer.
+        TransportError: no answer came.
+    """
+    place = SHARED.get(ctx.wire_of(request).interface, request.record)
+    expected = ExpectedTask(external_task_id=external_id)
+    task = yield from read_task(ctx, place, expected, repeat_until(ctx))
+    return attrs.evolve(
+        task,
+        external_task_id=task.external_task_id or external_id,
+        endpoint=task.endpoint or request.record.name,
+        reused=True,
+    )
 
 
 @attrs.define(eq=False, repr=False)
@@ -151,7 +141,7 @@ class _Attempts:
     """The attempts of one create, and what they leave uncertain."""
 
     ctx: Context
-    wire: Wire
+    wire: V1Wire
     call: HttpCall
     record: EndpointRecord
     external_id: str
@@ -162,12 +152,14 @@ class _Attempts:
     pages: RepeatedPages = attrs.field(factory=RepeatedPages, init=False)
     uncertain: KlingError | None = attrs.field(default=None, init=False)
     until: float = attrs.field(default=0.0, init=False)
+    #: The deadline of all look-ups, which is set by the first.
+    looks_until: float | None = attrs.field(default=None, init=False)
     #: Whether the server may have accepted the task, or may be accepting it now.
     is_open: bool = attrs.field(default=False, init=False)
 
     @property
     def place(self) -> EndpointRecord:
-        """Where the task is asked for."""
+        """The place at which the task is queried."""
         return SHARED.get(self.wire.interface, self.record)
 
     def __attrs_post_init__(self) -> None:
@@ -180,7 +172,7 @@ class _Attempts:
         while True:
             self.is_open = True
             try:
-                # A refusal names no task. Over a connection of its own it cannot be another's.
+                # A refusal does not name a task. Over a new connection it can only be this call's.
                 fresh = not (ctx.options.reuse_connections or ctx.server.echoes)
                 reply = yield from exchange(ctx, call, self._read, until, attempt, fresh=fresh)
             except AlreadyExistsError as error:
@@ -213,7 +205,8 @@ class _Attempts:
         named = self.expected.named_by(task)
         if named is False:
             raise MismatchedReplyError(
-                "the reply is about another external_task_id than the one sent: it is out of step"
+                "the response has a different external_task_id than the one sent: "
+                "it belongs to another request"
             )
         return task, reply
 
@@ -224,23 +217,27 @@ class _Attempts:
         if not self.ctx.options.look_up:
             raise self._unconfirmed(task)
         try:
-            found = yield from self._look_up(fresh=True)
+            existing = yield from self._look_up(fresh=True)
         except KlingError as failure:
             if not (isinstance(failure, TransportError) and failure.page):
                 raise self._unconfirmed(task) from failure
-            found = None  # the server has no such path: it cannot be asked
-        if found is not None and (found.task_id == task.task_id or self.expected.named_by(found)):
-            return self._named(found)
-        if found is not None or not reply.fresh:
+            existing = None  # the server does not have this path: it cannot be queried
+        if existing is not None and (
+            existing.task_id == task.task_id or self.expected.named_by(existing)
+        ):
+            return self._named(existing)
+        if existing is not None or not reply.fresh:
             raise self._unconfirmed(task)
         # It is the only reply that this connection can have had.
-        log.info("task %s: the server knows no external_task_id %s", task.task_id, self.external_id)
+        log.info(
+            "task %s: the server does not know external_task_id %s", task.task_id, self.external_id
+        )
         return self._named(task)
 
     def _unconfirmed(self, task: Task) -> OutcomeUnknownError:
         error = self.unknown(
-            f"the reply was about task {task.task_id} without naming this id, "
-            "and asking did not confirm it"
+            f"the response was about task {task.task_id} without this id, "
+            "and a query did not confirm it"
         )
         return error.about(task_id=task.task_id)
 
@@ -254,17 +251,19 @@ class _Attempts:
     def _existing(self, error: KlingAPIError, attempt: int) -> Flow[Task]:
         """Return the task that a create with this id made: ours, or an earlier process's."""
         if not self.ctx.options.look_up:
-            raise self.unknown("its id is taken") from error
+            raise self.unknown("its id is already in use") from error
         try:
             task = yield from self._look_up()
         except KlingError as failure:
-            raise self.unknown("its id is taken, but the task cannot be read") from failure
+            raise self.unknown("its id is already in use, but the task cannot be read") from failure
         if task is None:
             task = yield from self._find_elsewhere(error)
-            if task is not None:  # so it is not what this create has made
+            if task is not None:  # so this create has not made it
                 return self._reused(self._named(task), error)
             # The server knows the id and does not show the task: ask again later.
-            raise self.unknown("its id is taken, but no task is shown") from error
+            raise self.unknown(
+                "its id is already in use, but the server does not show the task"
+            ) from error
         task = self._named(task)
         if attempt > 1 or self.uncertain is not None or self.is_own_id:
             return task
@@ -279,9 +278,9 @@ class _Attempts:
     def _find_elsewhere(self, error: KlingAPIError) -> Flow[Task | None]:
         """Return the task with our id if the other interface has it, or None.
 
-        An account accepts an id once over all its endpoints and interfaces. `/tasks` does not tell
-        of which product a task is, so there it counts as an earlier one of ours; `/solutions` has
-        other products.
+        An account accepts an id once across all its endpoints and interfaces. `/tasks` does not say
+        which product a task belongs to, so a task there counts as an earlier one of ours;
+        `/solutions` has other products.
 
         Raises:
             ConflictError: another endpoint has it, so ours was not accepted.
@@ -289,6 +288,8 @@ class _Attempts:
         if not self.wire.shares_external_ids:
             return None
         for place in self._other_places():
+            if self.looks_until is not None and self.ctx.monotonic() >= self.looks_until:
+                break
             task = yield from self._look_elsewhere(place)
             is_product_of_ours = self.record.solution is None and place is TASKS
             if task is not None and place is not self.record and not is_product_of_ours:
@@ -306,7 +307,7 @@ class _Attempts:
         return None
 
     def _other_places(self) -> Iterator[EndpointRecord]:
-        """Yield where a task with our id may be, if it is not where ours would be."""
+        """Yield the other places at which a task may have our id."""
         for record in ENDPOINTS.values():
             place = place_for(record)
             if place is record and record is not self.place and record.takes_external_id:
@@ -318,7 +319,7 @@ class _Attempts:
         try:
             return (yield from self._look_up(place))
         except KlingError:
-            return None  # it cannot be asked; the outcome stays unknown
+            return None  # it cannot be queried; the outcome stays unknown
 
     def _give_up(self, error: KlingError) -> Flow[Task]:
         """Raise what is known: a refusal if every attempt was refused, else ask once more."""
@@ -330,19 +331,22 @@ class _Attempts:
             raise error
         if is_unexplained_conflict(error):
             # A task that has the id may be another request's.
-            raise self.unknown("the reply is a 409 without a known code") from error
+            raise self.unknown("the response is a 409 without a known code") from error
         if not self.ctx.options.look_up:
             raise self.unknown(f"it failed with {type(error).__name__}") from error
-        is_wrong = isinstance(error, UnreachableError) and error.maybe_sent
-        if is_wrong and not self.ctx.server.answered:
+        if (
+            isinstance(error, UnreachableError)
+            and error.maybe_sent
+            and (error.is_final or not self.ctx.server.answered)
+        ):
             raise self.unknown(f"the address is probably wrong: {error.args[0]}") from error
         try:
             task = yield from self._look_up()
         except KlingError as failure:
-            raise self.unknown(f"asking failed with {type(failure).__name__}") from error
+            raise self.unknown(f"a query failed with {type(failure).__name__}") from error
         if task is None:
-            # Not found is no proof: a server may accept late.
-            raise self.unknown("no task is shown yet") from error
+            # "Not found" does not prove anything: a server may accept late.
+            raise self.unknown("the server does not show the task yet") from error
         return self._named(task)
 
     def _confirm(self, error: KlingError) -> Flow[Task]:
@@ -352,10 +356,12 @@ class _Attempts:
         try:
             task = yield from self._look_up(fresh=True)
         except KlingError as failure:
-            raise self.unknown(f"asking failed with {type(failure).__name__}") from error
+            raise self.unknown(f"a query failed with {type(failure).__name__}") from error
         if task is None:
             raise error
-        log.warning("a refusal was another request's: %s is %s", self.external_id, task.task_id)
+        log.warning(
+            "a refusal belonged to another request: %s is %s", self.external_id, task.task_id
+        )
         return self._named(task)
 
     def _confirm_conflict(self, error: ConflictError) -> Flow[Task]:
@@ -377,10 +383,9 @@ class _Attempts:
         self, record: EndpointRecord | None = None, *, fresh: bool = False
     ) -> Flow[Task | None]:
         self.keys.hold()
-        left = max(_LOOKUP_RESERVE, self.until - self.ctx.monotonic())
-        options = attrs.evolve(self.ctx.options, deadline=left)
-        ctx = attrs.evolve(self.ctx, options=options)
-        asking = partial(repeat, ctx)
+        if self.looks_until is None:
+            self.looks_until = max(self.until, self.ctx.until(_LOOKUP_RESERVE))
+        ctx, asking = self.ctx, repeat_until(self.ctx, self.looks_until)
         try:
             return (
                 yield from read_task(ctx, record or self.place, self.expected, asking, fresh=fresh)
@@ -401,7 +406,7 @@ class _Attempts:
     def unknown(self, why: str) -> OutcomeUnknownError:
         return OutcomeUnknownError(
             f"the create may have been accepted ({why}); do not send it under another id. "
-            f"Ask with get({self.external_id!r}), or repeat it with "
+            f"Look it up with get({self.external_id!r}), or repeat it with "
             f"external_task_id={self.external_id!r}",
             external_task_id=self.external_id,
         )

@@ -1,7 +1,7 @@
 """Fetching a file whole: when to resume, when to start over, when to give up.
 
-The bytes go to a sink; here are only decisions. A signed URL is never shown, and no key
-is sent along: the file's host is not the API's.
+The bytes go to a sink; this module only makes decisions. A signed URL is never shown, and no key is
+sent along: the file's host is not the API's.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from urllib.parse import urljoin, urlsplit
 from kling_sdk.errors import DownloadError, TransportError
 from kling_sdk.flows.context import Context, Event, log
 from kling_sdk.flows.effects import Fetch, Flow, Sink, Sleep, Work
+from kling_sdk.hidden import hide
 from kling_sdk.results import redact_url
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import retry_after
-
-__all__ = ["Target", "download"]
 
 _IDLE_ATTEMPTS: Final = 5  # attempts without a single new byte before giving up
 _REDIRECTS: Final = 5
@@ -31,14 +30,14 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Target(Sink, Protocol[T_co]):
-    """A file in the making, of which a result is made."""
+    """A file in the making, which becomes a result."""
 
     received: int
     total: int | None
     validator: str | None
 
     def verify(self) -> None:
-        """Raise `TransportError` if the bytes, which are all there, are no file."""
+        """Raise `TransportError` if the bytes, which are complete, are not a file."""
         ...
 
     def finish(self) -> T_co:
@@ -46,12 +45,12 @@ class Target(Sink, Protocol[T_co]):
         ...
 
     def discard(self) -> None:
-        """Remove what was received, if nothing was made of it."""
+        """Remove the received bytes, unless they became a result."""
         ...
 
 
 def download(ctx: Context, url: str, begin: Callable[[], Target[T]]) -> Flow[T]:
-    """Fetch *url* into what *begin* opens, which happens here so that it is closed here.
+    """Fetch *url* into the target that *begin* opens: here, so that it is closed here.
 
     Raises:
         DownloadError: the file is gone, empty, a page, too large, cut short, its host does not
@@ -89,61 +88,63 @@ def _attempts(ctx: Context, source: str, target: Target[object]) -> Flow[None]:
                 continue
             _raise_if_hopeless(reply, url)
             if reply.status == 416:
-                # There is nothing behind what was received, though more was announced.
-                target.validator = None  # so the next attempt begins again
+                # Nothing follows the received bytes, although more was announced.
+                target.validator = None  # so the next attempt starts over
             if reply.status >= 300:
                 trouble = TransportError(f"HTTP {reply.status}")
-        # Further than ever: a host that always begins again would else never come to an end.
+        # Only progress beyond the furthest byte counts: a host that always starts over would
+        # otherwise never come to an end.
         idle = 0 if target.received > furthest else idle + 1
         furthest = max(furthest, target.received)
         left = until - ctx.monotonic()
-        pause = _pause(ctx, reply, idle, left)
+        pause = None if trouble.is_final else _pause(ctx, reply, idle, left)
         if pause is None:
             why = trouble if left > 0 else f"it took longer than download_timeout, {limit:g} s"
             raise _failed(f"{why}, after {target.received} bytes", url, reply)
-        shown = redact_url(url)
-        log.info("download of %s: %s, after byte %d", shown, trouble, target.received)
-        ctx.emit(Event("retry", "GET", shown, attempt, pause=pause, error=trouble))
+        redacted = redact_url(url)
+        log.info("download of %s: %s, after byte %d", redacted, trouble, target.received)
+        ctx.emit(Event("retry", "GET", redacted, attempt, pause=pause, error=trouble))
         yield Sleep(pause)
         if ctx.cancelled():
             raise _failed("cancelled", url, reply)
-        url, redirects = source, 0  # where it led to may have expired meanwhile
+        url, redirects = source, 0  # the target of the redirect may have expired meanwhile
         attempt += 1
 
 
 def _fetch(
     ctx: Context, call: HttpCall, target: Target[object], attempt: int, until: float
 ) -> Flow[Reply]:
-    shown = redact_url(call.path)
-    ctx.emit(Event("request", "GET", shown, attempt))
+    redacted = redact_url(call.path)
+    ctx.emit(Event("request", "GET", redacted, attempt))
     left = max(0.001, until - ctx.monotonic())
     reply: Reply = yield Fetch(call, target, min(ctx.options.timeout, left), left)
-    log.debug("download of %s: HTTP %d, attempt %d", shown, reply.status, attempt)
-    ctx.emit(Event("response", "GET", shown, attempt, status=reply.status))
+    log.debug("download of %s: HTTP %d, attempt %d", redacted, reply.status, attempt)
+    ctx.emit(Event("response", "GET", redacted, attempt, status=reply.status))
     return reply
 
 
 def _pause(ctx: Context, reply: Reply | None, idle: int, left: float) -> float | None:
-    """Return the seconds until the next attempt, or None to give up; *left* are until the end."""
+    """Return the seconds until the next attempt, or None to give up; *left* is the time left."""
     retries = ctx.options.retries
     most = _IDLE_ATTEMPTS if retries is None else retries + 1
     if idle >= most or retries == 0 or ctx.cancelled():
         return None
     pause = ctx.policy.pause(TransportError("cut short"), max(1, idle), float("inf")) or 0.0
-    wanted = (retry_after(reply) if reply is not None else None) or 0.0
-    pause = max(pause, wanted)
-    return pause if wanted <= ctx.options.deadline and pause < left else None
+    server_pause = (retry_after(reply) if reply is not None else None) or 0.0
+    pause = max(pause, server_pause)
+    return pause if server_pause <= ctx.options.deadline and pause < left else None
 
 
 def _moved(url: str, location: str) -> str:
     try:
-        return urljoin(url, location)
+        return hide(urljoin(url, location))
     except ValueError:
-        return location  # no URL, which `_call` refuses
+        return hide(location)  # not a URL; `_call` refuses it
 
 
 def _call(url: str, target: Target[object]) -> HttpCall:
     try:
+        url.encode()  # fails for half of a surrogate pair
         scheme = urlsplit(url).scheme
     except ValueError:
         scheme = ""
@@ -164,7 +165,7 @@ def _is_whole(reply: Reply, target: Target[object]) -> bool:
 def _raise_if_hopeless(reply: Reply, url: str) -> None:
     if reply.status in _GONE:
         raise _failed(
-            f"HTTP {reply.status}: the URL has expired or is not ours; "
+            f"HTTP {reply.status}: the URL has expired or is not valid; "
             "get the task again for a new one (files are kept 30 days)",
             url,
             reply,

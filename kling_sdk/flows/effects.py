@@ -1,9 +1,9 @@
-"""What a flow is, and what it can ask for.
+"""Flows, and the effects that they can ask for.
 
-A *flow* is a generator. It yields what it wants done and is sent what came of it:
+A *flow* is a generator. It yields effects and is sent their results:
 
-- `Send(call, read)` is answered with what `read` returned of the reply; what `read` raised,
-  or a `TransportError` for no reply at all, is thrown in;
+- `Send(call, read)` is answered with what `read` made of the reply; what `read` raised, or a
+  `TransportError` if there was no reply, is thrown in;
 - `Fetch(call, sink)` is answered with a `Reply` whose body was given to the sink;
 - `Work(run)` is answered with what `run` returned, which may have blocked for long;
 - `Sleep(seconds)` is answered with None;
@@ -15,41 +15,24 @@ A *flow* is a generator. It yields what it wants done and is sent what came of i
 Its return value is the result. A flow does no I/O and has no clock of its own: the same
 flow runs under every driver, sync or async, and in a test that answers by hand.
 
-Only a flow that is streamed can spawn children, and a child spawns none. Children share nothing
-with their parent that both change: what a child finds out is its result. When the parent ends,
-in whatever way, its driver stops the children that are left.
+Only a flow that is streamed can spawn children, and a child cannot spawn its own. Children share no
+state with their parent that both change: what a child finds out is its result. However the parent
+ends, its driver stops the remaining children.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Callable, Generator, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Hashable
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from kling_sdk.wire import HttpCall, Reply
-
-__all__ = [
-    "NO_ITEM",
-    "Effect",
-    "Emit",
-    "Ended",
-    "Fetch",
-    "Flow",
-    "Next",
-    "Send",
-    "Sink",
-    "Sleep",
-    "Spawn",
-    "T",
-    "Take",
-    "Work",
-]
 
 T = TypeVar("T")
 
 
 class Sink(Protocol):
-    """Where the body of a `Fetch` goes."""
+    """The destination of the body of a `Fetch`."""
 
     @property
     def may_block(self) -> bool:
@@ -64,8 +47,15 @@ class Sink(Protocol):
         """Take the next bytes."""
         ...
 
-    def progressed(self) -> None:
-        """Report the progress; called after each `write`, on the thread of the call."""
+    def progressed(self) -> Awaitable[None] | None:
+        """Report the progress; called after each `write`, on the thread of the call.
+
+        An async call awaits what it returns.
+        """
+        ...
+
+    def end_is_certain(self) -> None:
+        """Note that the end of a body without a length was announced, not only observed."""
         ...
 
 
@@ -92,8 +82,8 @@ class Fetch(NamedTuple):
     Attributes:
         call: The call, to a host that gets no credentials.
         sink: Takes the body.
-        timeout: Seconds that each silence may take.
-        whole: Seconds that all of it may take.
+        timeout: Seconds for which the host may be silent.
+        whole: Seconds that the whole transfer may take.
     """
 
     call: HttpCall
@@ -124,7 +114,7 @@ class Spawn(NamedTuple):
     """Start a child flow, which runs beside this one.
 
     Attributes:
-        key: What its `Ended` is recognized by.
+        key: The key that identifies its `Ended`.
         flow: The child. It emits nothing and spawns nothing.
     """
 
@@ -133,7 +123,7 @@ class Spawn(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How a child ended.
+    """The outcome of a child.
 
     Attributes:
         key: As in its `Spawn`.
@@ -150,7 +140,7 @@ class Next(NamedTuple):
     """Wait until a child has ended.
 
     Attributes:
-        seconds: How long at most; 0 does not wait. None is without limit, and only for a flow
+        seconds: Maximum time to wait; 0 does not wait. None sets no limit, and is only for a flow
             that has a child. A driver may give up sooner: when the caller's `cancel` is set.
     """
 
@@ -163,7 +153,7 @@ class Take(NamedTuple):
     source: AsyncIterator[Any]
 
 
-#: What a `Take` is answered with at the end.
+#: The answer to a `Take` at the end of the iterator.
 NO_ITEM: Final = object()
 
 Effect = Send | Fetch | Work | Sleep | Emit | Spawn | Next | Take

@@ -1,15 +1,14 @@
-"""Whether a reply is about the requested task.
+"""Checks that a reply is about the requested task.
 
-A reply can be about another one: a connection that was open before a fork is shared by two
-processes, and a proxy that sends one reply too many puts all later ones out of step. So the
-ids in a reply are compared with the requested ones. A reply that names none of them
-is taken when the server repeated the call's `x-request-id`, or when its connection was
-opened for the call.
+A reply can be about another task: a connection that was open before a fork is shared by two
+processes, and a proxy that sends one reply too many puts all later ones out of step. So the ids in
+a reply are compared with the requested ones. A reply that names none of them is accepted if the
+server repeated the call's `x-request-id`, or if its connection was opened for the call.
 """
 
 from __future__ import annotations
 
-import attrs
+from typing import NamedTuple
 
 from kling_sdk.errors import (
     MismatchedReplyError,
@@ -20,22 +19,22 @@ from kling_sdk.errors import (
 from kling_sdk.results import Task
 from kling_sdk.wire import NameKind, Reply
 
-__all__ = ["ExpectedTask", "Server"]
-
 
 class Server:
-    """What a server's replies have shown of it; shared by all calls of a client.
+    """Facts about a server, from its replies; shared by all calls of a client.
 
     Attributes:
-        answered: It has answered; a redirect is no answer.
-        reached: A request was sent to it, whatever became of that.
+        answered: Whether it has answered; a redirect does not count.
+        reached: Whether a request was sent to it, whatever the outcome.
         trouble: Why the last attempt could not reach it; None when it did.
-        echoes: It has repeated an `x-request-id`.
-        poll_after: Seconds after which it wants to be asked again, as it has said last; None for
-            any server but an emulator, and for one that cannot be reached.
+        echoes: Whether it has repeated an `x-request-id`.
+        poll_after: Seconds after which it has last asked to be polled again; None for any server
+            but an emulator, and for one that cannot be reached.
+        time: Its time by the last refusal, in seconds since the Unix epoch; None where that proves
+            nothing.
     """
 
-    __slots__ = ("answered", "echoes", "poll_after", "reached", "trouble")
+    __slots__ = ("answered", "echoes", "poll_after", "reached", "time", "trouble")
 
     def __init__(self) -> None:
         self.answered = False
@@ -43,6 +42,7 @@ class Server:
         self.trouble: UnreachableError | None = None
         self.echoes = False
         self.poll_after: float | None = None
+        self.time: float | None = None
 
     def replied(self, status: int) -> None:
         """Take note of a reply."""
@@ -59,9 +59,8 @@ class Server:
             self.reached = True
 
 
-@attrs.frozen
-class ExpectedTask:
-    """Which task a reply must be about, as far as it is known.
+class ExpectedTask(NamedTuple):
+    """The task that a reply must be about, as far as it is known.
 
     Attributes:
         task_id: Its task id, or None.
@@ -75,7 +74,7 @@ class ExpectedTask:
 
     @property
     def name(self) -> tuple[str, NameKind]:
-        """What to ask for it by, and which kind of id that is."""
+        """The id to query it by, and the kind of that id."""
         if self.task_id is not None:
             return self.task_id, "task_id"
         if self.external_task_id is not None:
@@ -88,7 +87,7 @@ class ExpectedTask:
         return cls(task.task_id, task.external_task_id)
 
     def named_by(self, task: Task) -> bool | None:
-        """Return True when *task* has the expected ids, False when another one, else None."""
+        """Return True if *task* has the expected ids, False if it has others, else None."""
         if self.either is not None:
             if self.either in {task.task_id, task.external_task_id, task.kling_task_id}:
                 return True
@@ -104,16 +103,16 @@ class ExpectedTask:
         """Return *task* when it is the expected one.
 
         Raises:
-            MismatchedReplyError: it is another one.
+            MismatchedReplyError: it is another task.
             UnnamedReplyError: the reply does not show which, and came over a used connection.
         """
         named = self.named_by(task)
         if named is False:
             raise MismatchedReplyError(
-                "the reply is about another task than the requested one: it is out of step"
+                "the response is about a different task: it belongs to another request"
             )
         if named is None and not (reply.matched or reply.fresh):
             raise UnnamedReplyError(
-                "the reply does not say which task it is about, and its connection was used before"
+                "the response does not name its task, and its connection was used before"
             )
         return task

@@ -1,8 +1,8 @@
-"""A call that ends before its task does: nobody may lose the id of a task that is paid for.
+"""Calls that end before their task: the id of a task that is paid for must not be lost.
 
-Cancellation, Ctrl-C and whatever else is no error of this package leave a call without a
-result. The ids then go into a note of the exception, which a traceback shows, and into the log
-as a WARNING, for a caller who drops the exception.
+Cancellation, Ctrl-C and any other exception that is not of this package leave a call without a
+result. The ids then go into a note of the exception, which a traceback shows, and into the log as a
+WARNING, for a caller who drops the exception.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from kling_sdk.flows.context import log
 from kling_sdk.flows.effects import Flow, T
 from kling_sdk.results import Task
 
-__all__ = ["interrupted", "naming", "open_tasks", "unanswered"]
-
 
 def unanswered(external_ids: Iterable[str]) -> str:
-    """Return what is to be known of creates that were not answered; "" if there are none."""
-    shown = "; ".join(
-        f"ask with get({external_id!r}), or repeat it with external_task_id={external_id!r}"
+    """Return a note on creates without a reply; "" if there are none."""
+    advice = "; ".join(
+        f"look it up with get({external_id!r}), or repeat it with external_task_id={external_id!r}"
         for external_id in external_ids
     )
-    return f"interrupted during a create, which may have been accepted: {shown}" if shown else ""
+    return f"interrupted during a create, which may have been accepted: {advice}" if advice else ""
 
 
 def open_tasks(tasks: Iterable[Task | str]) -> str:
-    """Return what is to be known of tasks that were not returned; "" if there are none."""
-    shown = ", ".join(_named(task) for task in tasks)
-    return f"interrupted while tasks go on: {shown}; wait(task_id) resumes" if shown else ""
+    """Return a note on tasks that were not returned; "" if there are none."""
+    listing = ", ".join(_named(task) for task in tasks)
+    return (
+        f"interrupted, but these tasks go on: {listing}; wait(task_id) resumes" if listing else ""
+    )
 
 
 def interrupted(error: BaseException, text: str) -> None:
@@ -42,12 +42,12 @@ def interrupted(error: BaseException, text: str) -> None:
     if not text:
         return
     log.warning("%s (%s)", text, type(error).__name__)
-    if not isinstance(error, GeneratorExit):  # nobody sees that one
+    if not isinstance(error, GeneratorExit):  # no caller sees that one
         error.add_note(text)
 
 
 def naming(flow: Flow[T], task: Task | str) -> Flow[T]:
-    """Run *flow*, which waits for *task*; whatever interrupts it names the task.
+    """Run *flow*, which waits for *task*; an exception that interrupts it names the task.
 
     Errors of this package carry the ids themselves.
     """

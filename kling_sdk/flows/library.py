@@ -1,7 +1,7 @@
-"""Deleting an item of a library: as often as it takes, and once.
+"""Deletion of an item of a library: sent as often as necessary, carried out once.
 
-A delete is safe to repeat, for the item is gone after the first one that arrives. The repeat of a
-delete whose answer was lost is then refused as deleted already, and that is its success.
+A delete is safe to repeat: the item is gone after the first one that arrives. If the reply to that
+one was lost, the repeat is refused as deleted already, which counts as success.
 """
 
 from __future__ import annotations
@@ -13,17 +13,15 @@ from kling_sdk.flows.core import RepeatedPages, exchange, note_retry
 from kling_sdk.flows.effects import Flow, Sleep
 from kling_sdk.flows.retry import maybe_done
 
-__all__ = ["delete"]
-
 
 def delete(ctx: Context, record: EndpointRecord, item_id: str) -> Flow[None]:
     """Delete an item of the account's library.
 
-    Each attempt has a connection of its own: the reply does not name the item, and that to an
-    earlier request must not be taken for it.
+    Each attempt uses a new connection: a reply does not name the item, so the reply to an earlier
+    request could be mistaken for it.
 
     Raises:
-        RequestValidationError: a relay is asked.
+        RequestValidationError: the server is a relay.
         AlreadyDeletedError: it was deleted before, and not by an attempt of this call.
         KlingAPIError: the server refused.
         TransportError: no readable answer came before the deadline.

@@ -1,7 +1,7 @@
-"""Asking `/tasks`, or `/solutions`, for many tasks by their ids, 20 in a call.
+"""Queries at `/tasks` or `/solutions` for many tasks by their ids, 20 in a call.
 
-The list leaves out what it does not know, and says nothing of it. So an item is taken by its own
-ids, and a name that is missing is another's to judge.
+The list silently leaves out ids that it does not know. So an item is matched by its own ids, and
+the caller decides what a missing name means.
 """
 
 from __future__ import annotations
@@ -18,38 +18,28 @@ from kling_sdk.flows.core import ask
 from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.results import Task
-from kling_sdk.wire import WIRES, HttpCall, NameKind, Reply
+from kling_sdk.wire import WIRES, NameKind, Reply
 from kling_sdk.wire.model_path import MODEL_PATH, ModelPathWire, looks_like_task_id
 
 if TYPE_CHECKING:
     from kling_sdk.flows.look import Look
 
-__all__ = ["groups_of_names", "look_at_ids", "look_for_names", "read_tasks", "tasks_call"]
+_KINDS: Final[tuple[tuple[NameKind, ...], ...]] = (
+    ("task_id", "external_id"),
+    ("external_id", "task_id"),
+)
 
-_OTHER: Final[dict[NameKind, NameKind]] = {"task_id": "external_id", "external_id": "task_id"}
 
+def groups_of_names(names: Collection[str]) -> Iterator[tuple[tuple[NameKind, ...], list[str]]]:
+    """Yield names that one call can ask for, and the kinds of id that they may be.
 
-def groups_of_names(names: Collection[str]) -> Iterator[tuple[NameKind, list[str]]]:
-    """Yield names that one call can ask for, by the kind of id that each looks like."""
+    The kind that they look like comes first.
+    """
     of_tasks = [name for name in names if looks_like_task_id(name)]
     others = [name for name in names if not looks_like_task_id(name) and "," not in name]
-    kinds: tuple[tuple[NameKind, list[str]], ...] = (
-        ("task_id", of_tasks),
-        ("external_id", others),
-    )
-    for kind, those in kinds:
+    for kinds, those in zip(_KINDS, (of_tasks, others), strict=True):
         for start in range(0, len(those), MODEL_PATH.max_ids):
-            yield kind, those[start : start + MODEL_PATH.max_ids]
-
-
-def other_kind(kind: NameKind) -> NameKind:
-    """Return what a name may be that is not known as a *kind*."""
-    return _OTHER[kind]
-
-
-def tasks_call(names: Sequence[str], kind: NameKind, place: EndpointRecord = TASKS) -> HttpCall:
-    """Return the call for up to 20 tasks."""
-    return _wire_of(place).get_many(names, kind)
+            yield kinds, those[start : start + MODEL_PATH.max_ids]
 
 
 def _wire_of(place: EndpointRecord) -> ModelPathWire:
@@ -61,13 +51,13 @@ def _wire_of(place: EndpointRecord) -> ModelPathWire:
 def read_tasks(
     names: Collection[str], reply: Reply, place: EndpointRecord = TASKS
 ) -> dict[str, Task]:
-    """Return the tasks of a reply that were asked for, by the name that each was asked for by."""
-    found: dict[str, Task] = {}
+    """Return the requested tasks of a reply, by the name that each was requested by."""
+    tasks: dict[str, Task] = {}
     for task in _wire_of(place).tasks(reply, place):
         for name in (task.task_id, task.external_task_id):
             if name in names and name is not None:
-                found[name] = task
-    return found
+                tasks[name] = task
+    return tasks
 
 
 def look_at_ids(
@@ -77,9 +67,9 @@ def look_at_ids(
     seen: Look,
     place: EndpointRecord = TASKS,
 ) -> Flow[None]:
-    """Ask for tasks that exist, and empty *unseen*.
+    """Query tasks that are known to exist, and empty *unseen*.
 
-    One that is missing in a reply is the server's hiccup: it was seen before.
+    A task that is missing in a reply is a temporary fault of the server: it was seen before.
     """
     names = list(unseen)
     for start in range(0, len(names), MODEL_PATH.max_ids):
@@ -87,34 +77,34 @@ def look_at_ids(
         if not group:
             continue
         try:
-            found = yield from _ask(ctx, place, group, "task_id", seen, fresh=False)
+            tasks = yield from _ask(ctx, place, group, "task_id", seen, fresh=False)
         except (KlingAPIError, TransportError) as error:
             for name in group:
                 _failed(name, unseen[name], error, seen)
             continue
-        for name, task in found.items():
-            seen.found[unseen[name]] = task
-        seen.has_stumbled = seen.has_stumbled or len(found) < len(group)
+        for name, task in tasks.items():
+            seen.tasks[unseen[name]] = task
+        seen.has_stumbled = seen.has_stumbled or len(tasks) < len(group)
     unseen.clear()
 
 
 def look_for_names(
     ctx: Context, unseen: dict[str, str], is_due: Callable[[str], bool], seen: Look
 ) -> Flow[set[str]]:
-    """Ask for bare ids; take what is found out of *unseen*.
+    """Query bare ids; remove what is found from *unseen*.
 
     Returns:
         The names that could not be asked for, although `/tasks` may know them.
     """
     unsure: set[str] = set()
-    for kind, names in list(groups_of_names(unseen)):
-        for asked_as in (kind, other_kind(kind)):
+    for kinds, names in list(groups_of_names(unseen)):
+        for asked_as in kinds:
             group = [name for name in names if name in unseen and is_due(unseen[name])]
             if not group:
                 break
             try:
-                # Some may not be known, which only a connection of one's own proves.
-                found = yield from _ask(ctx, TASKS, group, asked_as, seen, fresh=True)
+                # Some may not be known, which only a reply over a new connection proves.
+                tasks = yield from _ask(ctx, TASKS, group, asked_as, seen, fresh=True)
             except (KlingAPIError, TransportError) as error:
                 if isinstance(error, TransportError) and error.page:
                     unsure.update(group)  # the server may have no such path: ask the endpoints
@@ -122,8 +112,8 @@ def look_for_names(
                     for name in group:
                         _failed(name, unseen.pop(name), error, seen)
                 break
-            for name, task in found.items():
-                seen.found[unseen.pop(name)] = task
+            for name, task in tasks.items():
+                seen.tasks[unseen.pop(name)] = task
     return unsure
 
 
@@ -141,7 +131,7 @@ def _ask(
     return (
         yield from ask(
             ctx,
-            tasks_call(names, kind, place),
+            _wire_of(place).get_many(names, kind),
             lambda reply: read_tasks(names, reply, place),
             until,
             fresh=fresh,
@@ -150,7 +140,7 @@ def _ask(
 
 
 def _failed(name: str, key: str, error: KlingError, seen: Look) -> None:
-    """Take note of what became of one of several tasks; each has an error of its own."""
+    """Note the failure of the query for one of several tasks; each has an error of its own."""
     if is_transient(error):
         seen.stumbled(error)
     else:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -23,36 +24,36 @@ from kling_sdk.errors import (
     IPNotAllowedError,
     KlingError,
     NotCreatedError,
+    NotFoundError,
     OutcomeUnknownError,
 )
+from kling_sdk.flows.batch_input import BatchInput, BatchJob, Requests
 from kling_sdk.flows.context import Context
 from kling_sdk.flows.core import reason
-from kling_sdk.flows.create import create, new_external_id
-from kling_sdk.flows.effects import NO_ITEM, Emit, Ended, Flow, Next, Spawn, Take
+from kling_sdk.flows.create import create, find, new_external_id
+from kling_sdk.flows.effects import Emit, Ended, Flow, Next, Spawn, Take
 from kling_sdk.flows.interrupted import interrupted, open_tasks, unanswered
-from kling_sdk.flows.slots import Slots
+from kling_sdk.flows.slots import AT_ONCE, Slots
 from kling_sdk.flows.tasks import is_complete, note_change, record_of
 from kling_sdk.flows.watch import Watch
 from kling_sdk.results import Outcome, Task
 
-__all__ = ["READ_AHEAD", "RunLimits", "run_many", "wait_many"]
-
 #: No request is taken while more outcomes than this wait for a slow caller.
 READ_AHEAD: Final = 8
-#: A refusal for one of these would meet every other request of the account, too.
+#: A refusal for one of these reasons would meet every other request of the account, too.
 _FOR_ALL: Final = (AccountError, AuthenticationError, IPNotAllowedError)
-_LOOK, _INPUT = "look", "input"  # children that are no creates
-_GRAIN: Final = 0.001  # s: a clock may not be able to move by what rounding has left over
+_LOOK, _INPUT = "look", "input"  # keys of children that are not creates
+_GRAIN: Final = 0.001  # s: a clock may be unable to move by a rounding remainder
 
 
 @attrs.frozen
 class RunLimits:
-    """What bounds a `run_many`.
+    """The limits of a `run_many`.
 
     Attributes:
-        max_concurrent: Most open tasks, or None to learn it from the server's 1303.
+        max_concurrent: Maximum number of open tasks, or None to learn it from the server's 1303.
         timeout: Seconds the whole call may take, or None.
-        max_units: Most units that its requests may cost together, or None.
+        max_units: Maximum units that its requests may cost together, or None.
         cost_of: Returns what a request costs, in units; needed with *max_units*. It raises a
             `KlingError` for a request whose cost is not known.
     """
@@ -64,28 +65,28 @@ class RunLimits:
 
 
 def run_many(
-    ctx: Context, requests: Iterable[Request] | AsyncIterable[Request], limits: RunLimits
+    ctx: Context, requests: Requests | AsyncIterable[Any], limits: RunLimits
 ) -> Flow[None]:
     """Create a task per request, and emit an `Outcome` for each as it ends.
 
     Args:
-        ctx: Where, who, when; `wait_seconds` bounds each task's wait, and how long
-            requests queue for a slot while no task is created and none ends.
+        ctx: The context of the call; `wait_seconds` bounds each task's wait, and how long requests
+            queue for a slot while no task is created and none ends.
         requests: What to create. A request is taken when there is a slot for it, and no more
             than a few outcomes wait for the caller.
-        limits: What bounds the call.
+        limits: The limits of the call.
     """
-    return _Batch(ctx, _Input.of(requests), limits).run()
+    return _Batch(ctx, BatchInput.of(requests), limits).run()
 
 
 def wait_many(ctx: Context, tasks: Iterable[Task | str]) -> Flow[None]:
     """Emit an `Outcome` for each task as it ends; `wait_seconds` bounds the wait.
 
     Args:
-        ctx: Where, who, when.
+        ctx: The context of the call.
         tasks: Tasks, or their task ids or external ids.
     """
-    batch = _Batch(ctx, _Input.of(()), RunLimits())
+    batch = _Batch(ctx, BatchInput.of(()), RunLimits())
     for index, task in enumerate(tasks):
         record = record_of(task) if isinstance(task, Task) else None
         batch.watch.add(index, task, ctx.wait_seconds(record))
@@ -93,90 +94,31 @@ def wait_many(ctx: Context, tasks: Iterable[Task | str]) -> Flow[None]:
 
 
 @attrs.define(eq=False)
-class _Input:
-    """The requests that were not taken yet.
-
-    Attributes:
-        items: What is left of them.
-        is_sized: Whether all of them are at hand. Others are not taken only to be refused.
-        is_over: Whether there are no more.
-    """
-
-    items: Iterator[Any] | AsyncIterator[Any]
-    is_sized: bool
-    is_over: bool = attrs.field(default=False, init=False)
-    _count: int = attrs.field(default=0, init=False)
-
-    @classmethod
-    def of(cls, requests: Iterable[Request] | AsyncIterable[Request]) -> _Input:
-        if isinstance(requests, AsyncIterable):
-            return cls(aiter(requests), is_sized=False)
-        return cls(iter(requests), isinstance(requests, Collection))
-
-    def take(self) -> _Job | None:
-        """Return the next request, or None when there are no more."""
-        assert isinstance(self.items, Iterator)  # noqa: S101 - others are read by a child
-        return self.taken(next(self.items, NO_ITEM))
-
-    def taken(self, item: object) -> _Job | None:
-        """Return what came of the items as a job, or None at their end.
-
-        Raises:
-            TypeError: it is no request.
-        """
-        if item is NO_ITEM:
-            self.is_over = True
-            return None
-        if not isinstance(item, Request):
-            raise TypeError(f"run_many takes Request objects, not a {type(item).__name__}")
-        self._count += 1
-        return _Job(self._count - 1, item)
-
-
-@attrs.define(order=False, eq=False)
-class _Job:
-    """A request on its way to a task.
-
-    Attributes:
-        index: Its place in the input.
-        request: The request.
-        external_id: The id that it keeps over all its attempts; "" before the first one.
-        cost: Units that are set aside for it.
-        started: When its create began, in monotonic time.
-        is_try: Whether the create only tries if a slot is free.
-    """
-
-    index: int
-    request: Request
-    external_id: str = ""
-    cost: Decimal = Decimal(0)
-    started: float = 0.0
-    is_try: bool = False
-
-    def __lt__(self, other: _Job) -> bool:
-        return self.index < other.index
-
-
-@attrs.define(eq=False)
 class _Batch:
     ctx: Context
-    source: _Input
+    source: BatchInput
     limits: RunLimits
     watch: Watch = attrs.field(init=False)
     slots: Slots = attrs.field(init=False)
     until: float = attrs.field(init=False)
-    #: Taken and not created: refused for want of a slot, or read ahead.
-    queue: list[_Job] = attrs.field(factory=list, init=False)
-    creating: set[_Job] = attrs.field(factory=set, init=False)
+    #: Taken and not created: refused for lack of a slot, or read ahead.
+    queue: list[BatchJob] = attrs.field(factory=list, init=False)
+    creating: set[BatchJob] = attrs.field(factory=set, init=False)
     is_reading: bool = attrs.field(default=False, init=False)
     spent: Decimal = attrs.field(default=Decimal(0), init=False)
     #: When a task was created or ended last.
     moved_at: float = attrs.field(init=False)
-    #: Why no more is created, or None.
+    #: Why creating has stopped, or None.
     stopped: str | None = attrs.field(default=None, init=False)
     cause: KlingError | None = attrs.field(default=None, init=False)
     #: Whether the next request waits for units that a create in flight may give back.
     is_short: bool = attrs.field(default=False, init=False)
+    #: Whether creating has stopped for lack of units. Tasks that exist already need none.
+    is_spent: bool = attrs.field(default=False, init=False)
+    #: Requests that are not sent, but looked up: an earlier create may have made their task.
+    unknown: deque[BatchJob] = attrs.field(factory=deque, init=False)
+    asking: set[BatchJob] = attrs.field(factory=set, init=False)
+    names: dict[int, str] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.watch, self.slots = Watch(self.ctx), Slots(self.limits.max_concurrent)
@@ -200,7 +142,7 @@ class _Batch:
             pause: float | None = 0.0
             if outcome is not None:
                 now = self.ctx.monotonic()
-                yield Emit(outcome)
+                yield Emit(self._with_name(outcome))
                 self.moved_at += self.ctx.monotonic() - now  # nothing could move meanwhile
             elif not (is_over := self._is_over()):
                 pause = self._pause()
@@ -212,12 +154,17 @@ class _Batch:
 
     def _is_over(self) -> bool:
         is_read = self.source.is_over or self.stopped is not None
-        return is_read and not (self.queue or self.creating or self.watch)
+        is_asking = self.unknown or self.asking
+        return is_read and not (self.queue or self.creating or self.watch or is_asking)
+
+    def _with_name(self, outcome: Outcome) -> Outcome:
+        name = self.names.pop(outcome.index, None)
+        return outcome if name is None else attrs.evolve(outcome, name=name)
 
     # ------------------------------------------------------------ what to start
 
     def _start(self) -> Flow[None]:
-        """Start creates while there are slots for them, and a look when one is due."""
+        """Start creates while there are slots for them, and a poll when one is due."""
         while self.stopped is None and not self.is_short:
             now = self.ctx.monotonic()
             if now < min(self._opens_at(), self._queue_until()):
@@ -227,13 +174,15 @@ class _Batch:
             if not self.queue or not self._can_pay(self.queue[0]):
                 break
             job = heapq.heappop(self.queue)
-            job.external_id = (
-                job.external_id or job.request.external_task_id or new_external_id(self.ctx)
-            )
+            job.external_id = job.own_id or job.external_id or new_external_id(self.ctx)
             job.started, job.is_try = now, self.slots.started(now)
             self.spent += job.cost
             self.creating.add(job)
             yield Spawn(job, self._create(job))
+        while self.unknown and len(self.asking) < AT_ONCE:
+            job = self.unknown.popleft()
+            self.asking.add(job)
+            yield Spawn(job, find(self.ctx, job.request, str(job.own_id)))
         if self.ctx.monotonic() >= self.watch.next_look():
             yield Spawn(_LOOK, self.watch.look())
 
@@ -241,26 +190,38 @@ class _Batch:
         """Put the next request into the queue, or start to read it."""
         if self.source.is_over:
             return
-        if isinstance(self.source.items, Iterator):
+        if isinstance(self.source.entries, Iterator):
             self._queue(self.source.take())
         elif not self.is_reading:
             self.is_reading = True
-            yield Spawn(_INPUT, _take(self.source.items))
+            yield Spawn(_INPUT, _take(self.source.entries))
 
-    def _queue(self, job: _Job | None) -> None:
-        if job is not None and self.stopped is not None:
-            self._fail(job, self._refusal())
-        elif job is not None:
+    def _queue(self, job: BatchJob | None) -> None:
+        if job is None:
+            return
+        if job.name is not None:
+            self.names[job.index] = job.name
+        if job.problem is not None:
+            self._fail(job, job.problem)
+        elif self.stopped is not None:
+            self._refuse(job)
+        else:
             heapq.heappush(self.queue, job)
 
-    def _create(self, job: _Job) -> Flow[Task]:
+    def _create(self, job: BatchJob) -> Flow[Task]:
         ctx, options = self.ctx, self.ctx.options
         left = max(0.0, self.until - ctx.monotonic())
         options = attrs.evolve(options, create_deadline=min(options.create_deadline, left))
         ctx = attrs.evolve(ctx, options=options)
-        return create(ctx, job.request, external_id=job.external_id, wait_for_slot=False)
+        return create(
+            ctx,
+            job.request,
+            external_id=job.external_id,
+            may_be_used=job.own_id is not None,
+            wait_for_slot=False,
+        )
 
-    def _can_pay(self, job: _Job) -> bool:
+    def _can_pay(self, job: BatchJob) -> bool:
         """Return whether the units for *job* can be set aside; if they never can, end or stop."""
         if self.limits.max_units is None or self.limits.cost_of is None:
             return True
@@ -274,6 +235,7 @@ class _Batch:
             return True
         self.is_short = bool(self.creating)  # a create that is refused gives its units back
         if not self.is_short:
+            self.is_spent = True
             self._stop(
                 f"request {job.index} costs {job.cost} units, and {self.spent} of "
                 f"max_units={self.limits.max_units} are used"
@@ -284,10 +246,16 @@ class _Batch:
 
     def _ended(self, child: Ended) -> None:
         job = child.key
-        is_create = isinstance(job, _Job)
-        if child.error is not None and not (is_create and isinstance(child.error, KlingError)):
-            raise child.error  # what it was creating is still named
-        if isinstance(job, _Job):
+        is_job = isinstance(job, BatchJob)
+        if child.error is not None and not (is_job and isinstance(child.error, KlingError)):
+            raise child.error  # the tasks that were being created are still named
+        if isinstance(job, BatchJob) and job in self.asking:
+            self.asking.discard(job)
+            if child.error is None:
+                self._watch(job, child.value)
+            else:
+                self._fail(job, self._refusal(job, child.error))
+        elif isinstance(job, BatchJob):
             self.creating.discard(job)
             self.is_short = False
             if child.error is not None:
@@ -296,23 +264,28 @@ class _Batch:
                 self._created(job, child.value)
         elif job == _INPUT:
             self.is_reading = False
-            self._queue(self.source.taken(child.value))
-        elif ended := self.watch.looked(child.value):
+            self._queue(self.source.job_of(child.value))
+        elif ended := self.watch.finish_look(child.value):
             self.moved_at = self.ctx.monotonic()
             for _ in range(ended):
                 self.slots.ended()
 
-    def _created(self, job: _Job, task: Task) -> None:
-        now = self.moved_at = self.ctx.monotonic()
+    def _created(self, job: BatchJob, task: Task) -> None:
         self.slots.accepted(was_try=job.is_try)
+        if task.reused:
+            self.spent -= job.cost
+        self._watch(job, task)
+        if is_complete(task):  # made by an earlier create under the same id
+            self.slots.ended()
+
+    def _watch(self, job: BatchJob, task: Task) -> None:
+        now = self.moved_at = self.ctx.monotonic()
         note_change(self.ctx, None, task)
         record, prompts = job.request.record, job.request.prompts()
         seconds = max(0.0, min(self.ctx.wait_seconds(record), self.until - now))
         self.watch.add(job.index, task, seconds, record=record, private=prompts)
-        if is_complete(task):  # made by an earlier create under the same id
-            self.slots.ended()
 
-    def _not_created(self, job: _Job, error: KlingError) -> None:
+    def _not_created(self, job: BatchJob, error: KlingError) -> None:
         if not isinstance(error, OutcomeUnknownError):
             self.spent -= job.cost
         if isinstance(error, ConcurrencyLimitError):
@@ -329,34 +302,54 @@ class _Batch:
     # ------------------------------------------------------------ ending early
 
     def _check_limits(self) -> None:
+        is_late = self.ctx.monotonic() >= self.until
         if self.ctx.cancelled():
             self.watch.cancel()
             self._stop("the call was cancelled")
-        if self.ctx.monotonic() >= self.until:
-            self._stop(f"the timeout of {self.limits.timeout:g} s was over")
+        elif is_late:
+            self._stop(f"the timeout of {self.limits.timeout:g} s has expired")
+        while self.unknown and (is_late or self.ctx.cancelled()):
+            job = self.unknown.popleft()
+            self._fail(job, self._refusal(job))
 
     def _stop(self, why: str, cause: KlingError | None = None) -> None:
         """Create nothing from now on."""
         if self.stopped is None:
             self.stopped, self.cause = why, cause
         for job in sorted(self.queue):
-            self._fail(job, self._refusal())
+            self._refuse(job)
         self.queue.clear()
 
-    def _refusal(self) -> NotCreatedError:
-        error = NotCreatedError(f"nothing was created for this request: {self.stopped}")
-        error.__cause__ = self.cause
-        return error
+    def _refuse(self, job: BatchJob) -> None:
+        """End a request that is not sent; if only units are lacking, look up an earlier create."""
+        options = self.ctx.options
+        may_ask = options.look_up and options.if_exists == "return"
+        if self.is_spent and job.own_id and may_ask:
+            self.unknown.append(job)
+        else:
+            self._fail(job, self._refusal(job))
 
-    def _fail(self, job: _Job, error: KlingError) -> None:
+    def _refusal(self, job: BatchJob, answer: KlingError | None = None) -> NotCreatedError:
+        """Return why nothing was created; *answer* is that of looking up an earlier create."""
+        text = f"nothing was created for this request: {self.stopped}"
+        if job.own_id and not isinstance(answer, NotFoundError):
+            text = (
+                f"this call created nothing for this request: {self.stopped}; "
+                f"get({job.own_id!r}) shows whether an earlier call did"
+            )
+        error = NotCreatedError(text)
+        error.__cause__ = answer or self.cause
+        return error.about(external_task_id=job.own_id)
+
+    def _fail(self, job: BatchJob, error: KlingError) -> None:
         self.watch.ended.append(Outcome(job.index, None, error))
 
     def _next_outcome(self) -> Outcome | None:
         if self.watch.ended:
             return self.watch.ended.popleft()
         if self.stopped is not None and self.source.is_sized and not self.source.is_over:
-            job = self.source.take()
-            return None if job is None else Outcome(job.index, None, self._refusal())
+            self._queue(self.source.take())
+            return self._next_outcome()
         return None
 
     # ------------------------------------------------------------ when to go on
@@ -365,13 +358,15 @@ class _Batch:
         return self.slots.opens_at(len(self.watch), len(self.creating))
 
     def _queue_until(self) -> float:
-        """Return when what is queued is tried for the last time; infinite while tasks are open."""
+        """Return when the queue is tried for the last time; infinite while tasks are open."""
         if not self.queue or self.watch or self.creating:
             return math.inf
         return self.moved_at + self.ctx.wait_seconds(self.queue[0].request.record)
 
     def _pause(self) -> float | None:
         """Return the seconds until there is something to do, or None to wait for a child."""
+        if self.unknown and len(self.asking) < AT_ONCE:
+            return 0.0
         times = [self.watch.next_look()]
         if self.stopped is None:
             times.append(self.until)

@@ -12,12 +12,10 @@ without spaces. Fewer may be common words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from kling_sdk.results import redact_url
-
-__all__ = ["discreet", "private_texts"]
 
 GAP: Final = "…"
 RUN: Final = 12
@@ -25,7 +23,7 @@ DENSE_RUN: Final = 4
 
 LONGEST: Final = 2000  # characters of a message that are kept
 
-# Texts, as `re` compiles them only if there is an error to show.
+# The patterns are texts, so that `re` compiles them only if there is an error to show.
 _URL_OR_MEDIA: Final = r"(?i)(https?://[^\s\"'<>]+)|[A-Za-z0-9+/=_-]{100,}"
 # Between quotation marks and brackets of any script: those of Unicode's Pi, Pf, Ps and Pe
 # that are in use, and the straight ones.
@@ -34,29 +32,15 @@ _CLOSE: Final = "\"'`\u2019\u201d\u300d\u300f\u300b\u3009\u3011>)]"
 _MARKS: Final = f"(?<=[{re.escape(_OPEN)}])[^{re.escape(_OPEN + _CLOSE)}]+"
 
 
-def private_texts(body: Any) -> Iterator[str]:
-    """Yield the private texts in a request's JSON body: prompts, what is said or described."""
-    if isinstance(body, Mapping):
-        for name, value in body.items():
-            if isinstance(value, str):
-                if "prompt" in name or name in {"text", "element_description"}:
-                    yield value
-            else:
-                yield from private_texts(value)
-    elif isinstance(body, list | tuple):
-        for item in body:
-            yield from private_texts(item)
-
-
 def discreet(message: str, texts: Iterable[str]) -> str:
     """Return a server's *message* without what it quotes of *texts*, and without signatures.
 
-    Base64 is cut out too, and what is longer than any message.
+    Base64 is cut out too, and text beyond the length of any message.
     """
     if len(message) > LONGEST:
         message = message[:LONGEST] + GAP
     message = re.sub(
-        _URL_OR_MEDIA, lambda found: redact_url(url) if (url := found[1]) else GAP, message
+        _URL_OR_MEDIA, lambda match: redact_url(url) if (url := match[1]) else GAP, message
     )
     for text in texts:
         message = _without(message, text.strip())
@@ -66,13 +50,14 @@ def discreet(message: str, texts: Iterable[str]) -> str:
 def _without(message: str, text: str) -> str:
     if not text:
         return message
-    # Servers change the case of what they quote; a letter whose length that changes is left.
+    # Servers change the case of what they quote; a letter whose length changes with its case is
+    # left.
     low, known = _lower(message), _lower(text)
     cut = bytearray(len(message))
     for start, end in (*_whole(low, known), *_in_marks(low, known), *_runs(low, known)):
         cut[start:end] = b"\x01" * (end - start)
-    shown = [GAP if cut[at] else letter for at, letter in enumerate(message)]
-    return re.sub(f"{GAP}{{2,}}", GAP, "".join(shown))
+    letters = [GAP if cut[at] else letter for at, letter in enumerate(message)]
+    return re.sub(f"{GAP}{{2,}}", GAP, "".join(letters))
 
 
 def _lower(text: str) -> str:
@@ -80,16 +65,16 @@ def _lower(text: str) -> str:
 
 
 def _whole(message: str, text: str) -> Iterator[tuple[int, int]]:
-    # A short prompt is a quotation only where it stands as words of its own; of a long one each
-    # run of letters is.
-    for found in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", message):
-        yield found.span()
+    # A short prompt counts as quoted only where it stands as whole words; of a long one, any run of
+    # letters counts.
+    for match in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", message):
+        yield match.span()
 
 
 def _in_marks(message: str, text: str) -> Iterator[tuple[int, int]]:
-    for found in re.finditer(_MARKS, message):
-        if found[0].strip() and found[0].strip() in text:
-            yield found.span()
+    for match in re.finditer(_MARKS, message):
+        if match[0].strip() and match[0].strip() in text:
+            yield match.span()
 
 
 def _runs(message: str, text: str) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,7 @@
-"""What a failure leaves open, when a failed call is repeated, and after how long.
+"""Retries: what a failure leaves open, when a call is repeated, and after how long.
 
-Exponential backoff with full jitter. A server's `Retry-After` is the least pause. 1303
-means that all slots are busy, for which the vendor advises to start at 1 s or more.
+Exponential backoff with full jitter. A server's `Retry-After` is the minimum pause. 1303 means that
+all slots are busy, for which the vendor advises to start at 1 s or more.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from kling_sdk.errors import (
     UnreachableError,
 )
 
-__all__ = ["Policy", "is_transient", "is_unexplained_conflict", "maybe_done"]
-
 BASE: Final = 0.5  # s
 LONGEST: Final = 8.0  # s
-ATTEMPTS: Final = 3  # at an address that was never right: within about 1.5 s
+ATTEMPTS: Final = 3  # at an address that has never worked: within about 1.5 s
 BUSY_BASE: Final = 2.0  # s
 BUSY_LONGEST: Final = 15.0  # s
 
@@ -37,7 +35,7 @@ def is_transient(error: KlingError) -> TypeGuard[KlingAPIError | TransportError]
 
 
 def maybe_done(error: KlingError) -> bool:
-    """Return True when the server may have carried out the call that ended so."""
+    """Return True when the server may have carried out the call that ended with *error*."""
     return (isinstance(error, KlingAPIError) and not error.is_refusal) or (
         isinstance(error, TransportError) and error.maybe_sent
     )
@@ -53,10 +51,10 @@ def is_unexplained_conflict(error: KlingError) -> bool:
 
 
 class Policy(NamedTuple):
-    """How often and how long.
+    """The number of repeats of a call, and the pauses before them.
 
     Attributes:
-        retries: Most repeats, or None for no limit but the deadline.
+        retries: Maximum number of repeats, or None for as many as the deadline allows.
         random: Returns a number from 0 up to 1.
         answered: Whether the server has ever answered this client.
         reached: Whether a connection to it was ever made.
@@ -70,12 +68,14 @@ class Policy(NamedTuple):
     may_start: bool = False
 
     def is_hopeless(self, error: KlingError, attempt: int) -> bool:
-        """Return whether an address that was never right has been tried often enough."""
-        if not isinstance(error, UnreachableError) or attempt < ATTEMPTS:
+        """Return whether an address that has never worked has been tried often enough."""
+        if not isinstance(error, UnreachableError):
             return False
+        if error.is_final or attempt < ATTEMPTS:
+            return error.is_final
         if self.may_start and not error.maybe_sent:
             return False
-        # Where a connection was made and broke, a refused one may be the server's restart.
+        # After a connection that was made and broke, a refused one may mean a restart.
         return not (self.answered or (self.reached and not error.maybe_sent))
 
     def pause(self, error: KlingError, attempt: int, remaining: float) -> float | None:

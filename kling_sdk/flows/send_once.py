@@ -1,4 +1,4 @@
-"""Requests that carry no external id: nobody can ask what became of them, so they are sent once."""
+"""Requests without an external id: their outcome cannot be looked up, so they are sent once."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ from kling_sdk.flows.interrupted import interrupted
 from kling_sdk.flows.retry import maybe_done
 from kling_sdk.wire import Reply
 
-__all__ = ["call_once", "makes_no_task", "send_once"]
-
 T = TypeVar("T")
 
 
 def makes_no_task(record: EndpointRecord) -> RequestValidationError:
-    """Return the error for a request that is to become a task, of an endpoint that makes none."""
+    """Return the error for creating a task at an endpoint that does not make tasks."""
     return RequestValidationError(
         "request",
-        f"is one of {record.name}, which makes no task",
-        f"a request of an endpoint that does, or {record.takes_prepared}",
+        f"is for {record.name}, which does not make a task",
+        f"a request for an endpoint that makes tasks, or {record.takes_prepared}",
     )
 
 
@@ -35,7 +33,7 @@ def call_once(ctx: Context, request: Request) -> Flow[Any]:
     """Call an endpoint that makes no task, and return its result.
 
     Raises:
-        RequestValidationError: the model is known not to do this; nothing was sent.
+        RequestValidationError: the model is known not to support this; nothing was sent.
         KlingAPIError: the server refused.
         TransportError: the server was not reached.
         OutcomeUnknownError: it may have been carried out, and its result is lost.
@@ -55,13 +53,13 @@ def send_once(ctx: Context, request: Request | RawRequest, read: Callable[[Reply
     """
     call = ctx.wire_of(request).create(request, "")
     until = ctx.until(ctx.options.create_deadline)
-    lost = "nothing can be asked: this endpoint takes no external_task_id"
+    lost = "its outcome cannot be looked up: this endpoint does not take an external_task_id"
     try:
         return (yield from exchange(ctx, call, read, until, fresh=True))
     except KlingError as error:
         if not maybe_done(error):
             raise
-        message = f"the request may have been carried out, and its reply is lost; {lost}"
+        message = f"the request may have been carried out, but its response is lost; {lost}"
         raise OutcomeUnknownError(message, external_task_id="") from error
     except BaseException as error:
         interrupted(error, f"interrupted during a {request.endpoint} call; {lost}")

@@ -1,4 +1,4 @@
-"""How many creates may run at once: up to a given number, or as many as the server accepts.
+"""The number of creates that may run at once: a given one, or as many as the server accepts.
 
 The vendor does not publish how many tasks an account may have open. A create beyond that is refused
 with 1303, so the number is learned: after a refusal, one more create is allowed for each task
@@ -15,9 +15,7 @@ import attrs
 
 from kling_sdk.flows.retry import BUSY_LONGEST
 
-__all__ = ["AT_ONCE", "Slots"]
-
-#: Most creates in flight while the number of slots is not known.
+#: Maximum number of creates in flight while the number of slots is not known.
 AT_ONCE: Final = 8
 
 
@@ -26,11 +24,12 @@ class Slots:
     """The slots of one batch.
 
     Attributes:
-        most: Most tasks that may be open or being created, or None when that is not given.
-        known_free: How many slots must be free, by the refusals and the ends of tasks; None
-            while no create was refused.
+        most: Maximum number of tasks that may be open or being created, or None when it is not
+            given.
+        known_free: How many slots must be free, judging by refusals and ended tasks; None until a
+            create is refused.
         blocked_until: Before this monotonic time nothing is created: the server asked for it.
-        try_at: When a create may try whether a slot is free that is not known to be.
+        try_at: When a create may test for a free slot although none is known to be free.
     """
 
     most: int | None = None
@@ -39,7 +38,7 @@ class Slots:
     try_at: float = attrs.field(default=-math.inf, init=False)
 
     def opens_at(self, open_tasks: int, creating: int) -> float:
-        """Return from when on a create may start; infinite until a create or a task ends.
+        """Return when the next create may start; infinite until a create or a task ends.
 
         Args:
             open_tasks: Tasks that were created and have not ended.

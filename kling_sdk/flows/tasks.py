@@ -1,4 +1,4 @@
-"""What every wait does with a task: where it is asked for, what a reply changes, how it ends."""
+"""Steps of every wait: where a task is queried, what a reply changes, how the task ends."""
 
 from __future__ import annotations
 
@@ -16,27 +16,16 @@ from kling_sdk.errors import (
     WaitTimeoutError,
 )
 from kling_sdk.flows.asking import SHARED, place_for
-from kling_sdk.flows.context import Context, Event, log
+from kling_sdk.flows.context import Context, Event
 from kling_sdk.flows.privacy import discreet
 from kling_sdk.results import Task
-
-__all__ = [
-    "cancelled",
-    "finished",
-    "is_complete",
-    "merged",
-    "note_change",
-    "place_of",
-    "record_of",
-    "timed_out",
-]
 
 #: On a relay: it has one list for all endpoints, and finds a task by its id alone.
 _ANY_ENDPOINT: Final = EndpointRecord("", path="")
 
 
 def is_complete(task: Task) -> bool:
-    """Return whether *task* is done and shows its result; otherwise another look can help."""
+    """Return whether *task* is done and shows its result; otherwise another poll can help."""
     return task.is_done and (bool(task.outputs) or not task.is_succeed)
 
 
@@ -69,7 +58,7 @@ def finished(task: Task, private: Iterable[str] = ()) -> Task:
 
     Args:
         task: A task that is done.
-        private: What the error's text must not quote; `task.status_msg` is as it came.
+        private: Texts that the error's message must not quote; `task.status_msg` stays as received.
 
     Raises:
         TaskFailedError: it failed.
@@ -77,7 +66,8 @@ def finished(task: Task, private: Iterable[str] = ()) -> Task:
     """
     if not task.is_succeed:
         reason = discreet(task.status_msg, private) or "the vendor gave no reason"
-        error = TaskFailedError(f"task {task.task_id} failed: {reason}", task)
+        end = "failed" if task.status == "failed" else f"ended as {task.status}"
+        error = TaskFailedError(f"task {task.task_id} {end}: {reason}", task)
         if task.reused:
             error.add_note(
                 "an earlier create made this task under the same external_task_id; "
@@ -86,21 +76,18 @@ def finished(task: Task, private: Iterable[str] = ()) -> Task:
         raise error
     if not task.outputs:
         raise EmptyResultError(
-            f"task {task.task_id} succeeded without a result; ask again, or see task.raw", task
+            f"task {task.task_id} succeeded without a result; get it again, or see task.raw", task
         )
     return task
 
 
 def note_change(ctx: Context, before: Task | None, now: Task) -> None:
-    """Call `on_update` and the event hook when the status is another than before."""
+    """Call `on_update` and the event hook when the status has changed."""
     if before is not None and before.status == now.status:
         return
     ctx.emit(Event("task", task=now))
-    if ctx.options.on_update is not None:
-        try:
-            ctx.options.on_update(now)
-        except Exception:  # noqa: BLE001 - whatever it is, it must not cost a task that was paid for
-            log.exception("on_update failed at %s of task %s", now.status, now.task_id)
+    failed = ("on_update failed at %s of task %s", now.status, now.task_id)
+    ctx.call(ctx.options.on_update, now, *failed)
 
 
 def record_of(task: Task, default: EndpointRecord | None = None) -> EndpointRecord:
@@ -115,10 +102,10 @@ def record_of(task: Task, default: EndpointRecord | None = None) -> EndpointReco
 def place_of(
     ctx: Context, task: Task | None, record: EndpointRecord | None = None
 ) -> EndpointRecord | None:
-    """Return where to ask for a task; None when that has to be found out.
+    """Return the place at which to query a task; None when it has to be found out.
 
     Args:
-        ctx: Who is asked.
+        ctx: The context of the call.
         task: The task, or None when only an id of it is known.
         record: The endpoint that made it, as far as the caller knows.
     """

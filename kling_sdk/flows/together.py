@@ -1,4 +1,4 @@
-"""A look that the waits of one client share; see `kling_sdk.flows.board`."""
+"""A poll that the waits of one client share; see `kling_sdk.flows.board`."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ from kling_sdk.flows.look_by_ids import look_at_ids
 from kling_sdk.flows.tasks import cancelled, place_of
 from kling_sdk.results import Task
 
-__all__ = ["shared_look", "waiting"]
-
 #: Seconds between two looks at the board while another wait reads the list, and in all.
 MOMENT, PATIENCE = 0.5, 2.0
 #: Seconds without a list after one that took longer than that.
 SLOW: Final = 10.0
-_SOME_ROWS: Final = 20  # that tasks of other programs take, beyond our own
+_SOME_ROWS: Final = 20  # for tasks of other programs, beyond our own
 
 
 @contextlib.contextmanager
 def waiting(ctx: Context, record: EndpointRecord, task: Task) -> Generator[Waiting]:
-    """Take part in the looks that waits share, for as long as the block runs."""
+    """Take part in the polls that waits share, for as long as the block runs."""
     wait, place = Waiting(task.task_id), _place(ctx, record)
     ctx.board.join(place, wait)
     try:
@@ -42,10 +40,10 @@ def shared_look(
 ) -> Flow[tuple[float, Task] | None]:
     """Return a task as a list page shows it, and when the page was requested; or None.
 
-    None says that the task has to be asked for by itself.
+    None means that the task has to be queried by itself.
 
     Args:
-        ctx: Where, who, when.
+        ctx: The context of the call.
         record: The task's endpoint.
         wait: The wait for it.
         task: The task as last seen.
@@ -54,7 +52,7 @@ def shared_look(
     Raises:
         WaitCancelledError: the client's `cancel` event was set.
     """
-    board, place, begun = ctx.board, _place(ctx, record), ctx.monotonic()
+    board, place, started_at = ctx.board, _place(ctx, record), ctx.monotonic()
     while True:
         at, seen = wait.news
         if at >= after:
@@ -62,7 +60,7 @@ def shared_look(
         now = ctx.monotonic()
         if not board.is_worth_a_page(place, now):
             return None
-        if now - begun > PATIENCE:
+        if now - started_at > PATIENCE:
             board.avoid(place, now + SLOW)
             return None
         if board.claim(place, wait, now):
@@ -98,7 +96,7 @@ def _read(ctx: Context, record: EndpointRecord, place: str) -> Flow[None]:
     else:
         board.rows[place] = result.rows
     for wait in waits:
-        task = result.found.get(wait.task_id)
+        task = result.tasks.get(wait.task_id)
         if task is not None or not has_failed:
             wait.news = (result.started, task)
 

@@ -1,6 +1,6 @@
 """Waiting for one task: when to look, what ends the wait, what does not.
 
-A failed look is not a failed task: the wait goes on through any number of them until its
+A failed poll is not a failed task: the wait goes on through any number of them until its
 own deadline. It ends early only when looking again cannot help: a key that is refused, a
 task that does not exist.
 """
@@ -44,8 +44,6 @@ from kling_sdk.flows.tasks import (
 from kling_sdk.flows.together import shared_look, waiting
 from kling_sdk.results import Task
 
-__all__ = ["run_task", "wait"]
-
 #: Seconds a video typically takes, from create to result. Assumed (confidence low): the
 #: vendor publishes no figure; users report one to several minutes.
 TYPICAL: Final = 60.0
@@ -55,11 +53,11 @@ _JITTER: Final = 0.2
 
 def _first_look(ctx: Context, task: Task) -> float:
     """Return the seconds until the first look at *task*."""
-    wanted = ctx.options.first_look if ctx.options.first_look is not None else TYPICAL / 2
+    delay = ctx.options.first_look if ctx.options.first_look is not None else TYPICAL / 2
     if task.created_at is None:
         return 0.0
     age = ctx.time() - task.created_at.timestamp()
-    return ctx.hastened(min(max(wanted - age, 0.0), wanted))
+    return ctx.hastened(min(max(delay - age, 0.0), delay))
 
 
 def _next_look(ctx: Context, looks: int) -> float:
@@ -75,14 +73,14 @@ def wait(
     """Return the task once it has ended well.
 
     Args:
-        ctx: Where, who, when; `wait_seconds` bounds the wait.
+        ctx: The context of the call; `wait_seconds` bounds the wait.
         record: The endpoint of a task that does not name its own.
-        task: The task, or its task id or external id (then the first look is at once).
-        private: What an error's text must not quote of the vendor's reason.
+        task: The task, or its task id or external id (then the first poll is at once).
+        private: Texts that an error's message must not quote from the vendor's reason.
 
     Raises:
         TaskFailedError, EmptyResultError: how it ended.
-        WaitTimeoutError: it has not ended; it goes on, and a later wait resumes.
+        WaitTimeoutError: the task has not ended; it goes on, and a later wait resumes.
         WaitCancelledError: the client's `cancel` event was set.
         KlingAPIError: looking again cannot help.
     """
@@ -93,6 +91,11 @@ def wait(
         return finished(known, private)
     with contextlib.ExitStack() as stack:
         return (yield from _wait(ctx, record, task, private, stack))
+
+
+def resume(ctx: Context, record: EndpointRecord, task: Task | str) -> Flow[Task]:
+    """Wait for a task that exists; an exception that interrupts the wait names it."""
+    return naming(wait(ctx, record, task), task)
 
 
 def _wait(
@@ -112,12 +115,12 @@ def _wait(
     looks, looked_at = 0, -math.inf
     while True:
         remaining = until - ctx.monotonic()
-        # Not before a look was taken at the deadline or later: `on_update` may have been slow.
+        # Only after a poll that was made at the deadline or later: `on_update` may have been slow.
         if looked_at >= until:
             raise timed_out(_last(task, known), seconds) from trouble
         if own is None and known is not None:
             own = stack.enter_context(waiting(ctx, place, known))
-        # A last look is taken at the deadline itself rather than missed by a second.
+        # A last poll is made at the deadline itself rather than missed by a second.
         yield from _pause(ctx, max(0.0, min(pause, remaining)), task, known)
         looks += 1
         before, looked_at = looked_at, ctx.monotonic()
@@ -127,11 +130,11 @@ def _wait(
             after = until if started >= until else max(math.nextafter(before, math.inf), fresh)
             looked_at, seen = yield from _look(ctx, place, own, known or str(task), until, after)
         except (KlingAPIError, TransportError) as error:
-            # A task that was seen once exists: not finding it is the server's hiccup.
+            # A task that was seen once exists: "not found" is a temporary fault of the server.
             lost = not is_transient(error) or ctx.policy.is_hopeless(error, looks)
             if lost and not (known and isinstance(error, NotFoundError)):
                 raise error.about(task_id=known.task_id if known else str(task)) from None
-            log.debug("look %d failed: %s", looks, type(error).__name__)
+            log.debug("poll %d failed: %s", looks, type(error).__name__)
             trouble = error
         else:
             seen = merged(known, seen) if known is not None else seen
@@ -140,7 +143,7 @@ def _wait(
             place = _place(ctx, record, known)
             if seen.is_done:
                 return finished(seen, private)
-        # What another wait has seen is as old as its request.
+        # A result that another wait has seen is as old as the request for it.
         age = max(0.0, started - looked_at)
         pause = _server_pause(trouble, _next_look(ctx, looks) - age)
         if isinstance(trouble, UnreachableError) and not ctx.server.answered:
@@ -159,8 +162,8 @@ def _follow(ctx: Context, request: Request, task: Task) -> Flow[Task]:
 
 
 def _server_pause(trouble: KlingError | None, pause: float) -> float:
-    wanted = trouble.retry_after if isinstance(trouble, KlingAPIError) else None
-    return pause if wanted is None else max(pause, wanted)
+    retry_after = trouble.retry_after if isinstance(trouble, KlingAPIError) else None
+    return pause if retry_after is None else max(pause, retry_after)
 
 
 def _look(
@@ -171,15 +174,16 @@ def _look(
     until: float,
     after: float,
 ) -> Flow[tuple[float, Task]]:
-    """Return when the task was asked for, and how it was then.
+    """Return when the task was queried, and its state then.
 
-    What another wait has seen of it counts if it was asked for at the monotonic time *after*.
+    A result that another wait has seen counts if it was requested at the monotonic time *after* or
+    later.
     """
     ctx.emit(Event("poll", "GET"))
     if own is not None and isinstance(task, Task):
-        shown = yield from shared_look(ctx, place, own, task, after)
-        if shown is not None:
-            return shown
+        shared = yield from shared_look(ctx, place, own, task, after)
+        if shared is not None:
+            return shared
     return ctx.monotonic(), (yield from _get(ctx, place, task, until))
 
 
@@ -207,5 +211,5 @@ def _pause(ctx: Context, seconds: float, task: Task | str, known: Task | None) -
 def _last(task: Task | str, known: Task | None) -> Task:
     if known is not None:
         return known
-    # Never seen: every look failed, or none was taken.
+    # Never seen: every poll failed, or none was made.
     return Task(task_id=str(task), status="unknown")

@@ -25,29 +25,32 @@ from kling_sdk.flows.tasks import (
 )
 from kling_sdk.results import Outcome, Task
 
-__all__ = ["Watch"]
-
-#: Seconds between two looks that take three requests or more.
+#: Seconds between two polls that take three requests or more.
 TICK: Final = 10.0
-#: Least seconds between two looks, so that deadlines close together share one.
+#: Minimum seconds between two polls, so that deadlines close together share one.
 LEAST: Final = 1.0
-#: Share of the time in which nothing has changed that the next change may be noticed late by.
+#: How late the next change may be noticed, as a share of the time without a change.
 LATENESS: Final = 0.1
 
 
 @attrs.define(eq=False)
 class _Waiter:
-    """One place of the input that waits for a task."""
+    """One position in the input that waits for a task."""
 
     index: int
     since: float
     until: float
     private: tuple[str, ...]
+    reused: bool
+
+    def sees(self, task: Task) -> Task:
+        """Return *task* as its own create has it: another request may have made it."""
+        return task if task.reused == self.reused else attrs.evolve(task, reused=self.reused)
 
 
 @attrs.define(eq=False)
 class _Open:
-    """A task that has not ended, and who waits for it."""
+    """A task that has not ended, and the waits for it."""
 
     name: str
     task: Task | None
@@ -71,9 +74,9 @@ class Watch:
     """Open tasks, by task id or by the id that was given.
 
     Attributes:
-        ended: What has ended and is not handed out yet.
+        ended: Outcomes that are not handed out yet.
         changed_at: When a task was added or ended last, in monotonic time.
-        is_looking: Whether a look is under way.
+        is_looking: Whether a poll is under way.
     """
 
     ctx: Context
@@ -82,10 +85,10 @@ class Watch:
     is_looking: bool = attrs.field(default=False, init=False)
     _open: dict[str, _Open] = attrs.field(factory=dict, init=False)
     _watched: int = attrs.field(default=0, init=False)
-    _deadline: float = attrs.field(default=math.inf, init=False)  # the first of all waits
-    _asked: frozenset[str] = attrs.field(default=frozenset(), init=False)
+    _deadline: float = attrs.field(default=math.inf, init=False)  # the earliest of all waits
+    _polled: frozenset[str] = attrs.field(default=frozenset(), init=False)
     _look: Look | None = attrs.field(default=None, init=False)
-    _looked: float = attrs.field(default=-math.inf, init=False)  # when the last look was over
+    _look_end: float = attrs.field(default=-math.inf, init=False)  # when the last poll was over
     _lost_looks: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -116,11 +119,11 @@ class Watch:
         """Wait for a task.
 
         Args:
-            index: Its place in the input.
+            index: Its position in the input.
             task: The task, or its task id or external id.
             seconds: How long to wait.
             record: Its endpoint, when the caller knows it.
-            private: What an error's text must not quote of the vendor's reason.
+            private: Texts that an error's message must not quote from the vendor's reason.
         """
         known = task if isinstance(task, Task) else None
         if known is not None and is_complete(known):
@@ -129,9 +132,9 @@ class Watch:
         name = known.task_id if known is not None else str(task)
         now = self.ctx.monotonic()
         if known is None:
-            self._looked = -math.inf  # it may have ended long ago: look at once
+            self._look_end = -math.inf  # it may have ended long ago: look at once
         elif not self._open:
-            self._looked = now
+            self._look_end = now
         self.changed_at = now
         self._watched += 1
         entry = self._open.get(name)
@@ -141,13 +144,14 @@ class Watch:
                 if record is not None:
                     for call in self.ctx.wire_for(record).get(record, name):
                         self.ctx.ring_for(call)
-            except RequestValidationError as error:  # nobody can be asked for it
+            except RequestValidationError as error:  # it cannot be queried anywhere
                 self.ended.append(Outcome(index, known, error))
                 return
             entry = self._open[name] = _Open(name, known, record)
         elif entry.task is None and known is not None:
             entry.task, entry.record = known, place_of(self.ctx, known, record)
-        entry.waiters.append(_Waiter(index, now, now + seconds, private))
+        reused = known is not None and known.reused
+        entry.waiters.append(_Waiter(index, now, now + seconds, private, reused))
         self._deadline = min(self._deadline, now + seconds)
 
     # ------------------------------------------------------------ looks
@@ -156,15 +160,15 @@ class Watch:
         """Return when to look next, in monotonic time; infinite while there is no reason to."""
         if self.is_looking or not self._open:
             return math.inf
-        when, least = self._looked + self._pause(), self.ctx.hastened(LEAST)
+        when, least = self._look_end + self._pause(), self.ctx.hastened(LEAST)
         if self._deadline < when + least:
             when = self._deadline
             if self._look is not None:
-                when = max(when, self._looked + least)
+                when = max(when, self._look_end + least)
         return when
 
     def _pause(self) -> float:
-        """Return the seconds from the last look to the next; see `Options.poll_interval`."""
+        """Return the seconds from the last poll to the next; see `Options.poll_interval`."""
         shortest, longest = self.ctx.options.poll_interval
         if self._lost_looks and not self.ctx.server.answered:
             return max(shortest, LEAST)  # the address is probably wrong: it will hardly get better
@@ -173,29 +177,29 @@ class Watch:
         else:
             requests = math.ceil(len(self._open) / self.ctx.wire.max_page_size)
         pause = shortest * requests if requests <= 2 else TICK
-        pause = max(pause, LATENESS * (self._looked - self.changed_at))
-        asked = self._look.retry_after if self._look is not None else 0.0
-        return max(self.ctx.hastened(max(shortest, min(pause, longest, TICK))), asked)
+        pause = max(pause, LATENESS * (self._look_end - self.changed_at))
+        server_pause = self._look.retry_after if self._look is not None else 0.0
+        return max(self.ctx.hastened(max(shortest, min(pause, longest, TICK))), server_pause)
 
     def look(self) -> Flow[Look]:
-        """Return the flow of a look at all open tasks; `looked` takes its result."""
+        """Return the flow of a look at all open tasks; `finish_look` takes its result."""
         self.is_looking = True
-        self._asked = frozenset(self._open)
-        wanted = {
+        self._polled = frozenset(self._open)
+        targets = {
             key: Wanted(entry.name, entry.task, entry.record, entry.until)
             for key, entry in self._open.items()
         }
-        return look(self.ctx, wanted, self._watched, self._look)
+        return look(self.ctx, targets, self._watched, self._look)
 
-    def looked(self, result: Look) -> int:
-        """Take in what a look has found; return how many tasks have ended."""
-        self.is_looking, self._look, self._looked = False, result, self.ctx.monotonic()
+    def finish_look(self, result: Look) -> int:
+        """Apply the findings of a poll; return how many tasks have ended."""
+        self.is_looking, self._look, self._look_end = False, result, self.ctx.monotonic()
         before = len(self._open)
-        for key in self._asked & self._open.keys():
+        for key in self._polled & self._open.keys():
             self._open[key].looked_at = result.started
-        for key in [key for key in self._open if key in result.found]:
+        for key in [key for key in self._open if key in result.tasks]:
             if key in self._open:
-                self._seen(key, result.found[key])
+                self._seen(key, result.tasks[key])
         for key, error in result.failed.items():
             self._end(key, error)
         self._end_if_unreachable()
@@ -211,7 +215,9 @@ class Watch:
         if now.is_done:
             del self._open[key]
             self.changed_at = self.ctx.monotonic()
-            self.ended += [_outcome(one.index, now, one.private) for one in entry.waiters]
+            self.ended += [
+                _outcome(waiter.index, waiter.sees(now), waiter.private) for waiter in entry.waiters
+            ]
         elif key != now.task_id:  # a bare id, which is known now: its task may be open already
             del self._open[key]
             entry.name, entry.record = now.task_id, place_of(self.ctx, now, entry.record)
@@ -222,14 +228,17 @@ class Watch:
     # ------------------------------------------------------------ ending early
 
     def cancel(self) -> None:
-        """End all waits because the caller calls them off."""
+        """End all waits because the caller has cancelled them."""
         for key, entry in list(self._open.items()):
             self._end(key, cancelled(entry.last))
 
     def _end(self, key: str, error: KlingError) -> None:
         entry = self._open.pop(key, None)
         if entry is not None:
-            self.ended += [Outcome(one.index, entry.last, error) for one in entry.waiters]
+            last = entry.last
+            self.ended += [
+                Outcome(waiter.index, waiter.sees(last), error) for waiter in entry.waiters
+            ]
 
     def _end_if_unreachable(self) -> None:
         """End all waits when the server has never answered, and its address is wrong."""
@@ -242,14 +251,18 @@ class Watch:
             self._end(key, error.about(task_id=entry.last.task_id))
 
     def _expire(self) -> None:
-        """End the waits whose deadline passed before a look at their task began."""
+        """End the waits whose deadline passed before a look at their task started."""
         for key, entry in list(self._open.items()):
-            over = [one for one in entry.waiters if one.until <= entry.looked_at]
+            over = [waiter for waiter in entry.waiters if waiter.until <= entry.looked_at]
             self.ended += [
-                Outcome(one.index, entry.last, timed_out(entry.last, one.until - one.since))
-                for one in over
+                Outcome(
+                    waiter.index,
+                    last := waiter.sees(entry.last),
+                    timed_out(last, waiter.until - waiter.since),
+                )
+                for waiter in over
             ]
-            entry.waiters = [one for one in entry.waiters if one not in over]
+            entry.waiters = [waiter for waiter in entry.waiters if waiter not in over]
             if not entry.waiters:
                 del self._open[key]
 

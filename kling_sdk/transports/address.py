@@ -1,24 +1,30 @@
-"""Why no connection can be made to an address, and what to change."""
+"""The reasons why an address cannot be connected to, and what to change."""
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
-from collections.abc import Iterator
-from typing import Final
+import sys
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
+from traceback import walk_tb
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from kling_sdk.errors import UnreachableError
+from kling_sdk.errors import TransportError, UnreachableError
+from kling_sdk.results import redact_url
 
-__all__ = ["Address", "speaks_tls"]
-
+#: The beginning of a note that names the addresses that were tried.
+TRIED: Final = "tried "
+_CALL_FAILED: Final = r"onnect call failed \('([^']+)'"
 _TLS_PROBE: Final = 1.0  # s to find out whether a port speaks TLS
 _SILENCES: Final = 3  # connections that ended without an answer, before that is tried
 
 
 class Address:
-    """The address of one transport, and whether anybody there has ever answered.
+    """The address of one transport, and whether a server there has ever answered.
 
     Args:
         base_url: Scheme, host and maybe a port and a path.
@@ -29,35 +35,50 @@ class Address:
         self.host = parts.hostname or ""
         self.port = parts.port or {"https": 443}.get(parts.scheme, 80)
         self._scheme = parts.scheme
-        shown = f"[{self.host}]" if ":" in self.host else self.host
-        self.name = f"{parts.scheme}://{shown}:{self.port}"
+        url_host = f"[{self.host}]" if ":" in self.host else self.host
+        self.name = f"{parts.scheme}://{url_host}:{self.port}"
         self._silences = 0
-        self._answered = False
+        #: Whether a reply came from there.
+        self.has_answered = False
         self._is_tls = False
 
-    def answered(self) -> None:
-        """Take note that a reply came from there."""
-        self._answered = True
-
-    def not_connected(self, error: BaseException) -> UnreachableError | None:
-        """Return what *error* says of the address, if it says something.
+    def not_connected(self, error: BaseException) -> TransportError:
+        """Return the error for a connection that was not made; nothing was sent.
 
         Args:
-            error: Why no connection was made; nothing was sent.
+            error: Why it was not.
         """
-        found = next(filter(None, map(self._explained, _causes(error))), None)
-        if found is None:
-            return None
+        causes = list(_causes(error))
+        reason = next(filter(None, map(self._explained, causes)), "")
+        text = reason or f"{type(error).__name__}, {redact_text(str(error)) or 'no details'}"
+        if addresses := _addresses(causes):
+            text += f"; tried {', '.join(addresses)}"
         if getproxies().keys() - {"no"}:
-            found += "; the environment names a proxy, which may be what fails"
-        return UnreachableError(f"cannot connect to {self.name}: {found}", maybe_sent=False)
+            text += "; the environment sets a proxy, which may be the cause"
+        kind = UnreachableError if reason else TransportError
+        return kind(f"cannot connect to {self.name}: {text}", maybe_sent=False)
+
+    def is_authentic(self, stream: Any) -> bool:
+        """Return whether a reply cannot have been forged on the way.
+
+        Args:
+            stream: httpcore's stream of its connection.
+        """
+        try:
+            tls, peer = map(stream.get_extra_info, ("ssl_object", "server_addr"))
+        except OSError:  # it has gone
+            return False
+        if self._scheme == "https":
+            return tls is not None and bool(tls.context.check_hostname)  # with a certificate
+        return _is_loopback(self.host) and peer is not None and _is_loopback(peer[0])
 
     def is_doubtful(self) -> bool:
-        """Return whether to try if the port speaks TLS, after a request without a reply.
+        """Return whether to test if the port speaks TLS, after a request without a reply.
 
-        Servers that do end a connection on which they are sent plain HTTP, mostly in silence.
+        A server that speaks TLS ends a connection on which it is sent plain HTTP, mostly in
+        silence.
         """
-        if self._answered or self._is_tls or self._scheme != "http":
+        if self.has_answered or self._is_tls or self._scheme != "http":
             return self._is_tls
         self._silences += 1
         return self._silences == _SILENCES
@@ -65,35 +86,90 @@ class Address:
     def wants_tls(self, *, answer: bool) -> UnreachableError | None:
         """Take the answer to `is_doubtful`; return what it says of the address.
 
-        The request was sent, so it is no proof that nothing came of it.
+        The request was sent, so this does not prove that it had no effect.
         """
         self._is_tls = self._is_tls or answer
         if not self._is_tls:
             return None
         return UnreachableError(
-            f"no answer from {self.name}: that port speaks TLS; use https:// in base_url",
+            f"no response from {self.name}: that port speaks TLS; use https:// in base_url",
             maybe_sent=True,
         )
 
     def _explained(self, error: BaseException) -> str:
-        if isinstance(error, ssl.SSLError) and not hasattr(error, "reason"):
-            return ""  # aiohttp's own, made without what it came of
+        if isinstance(error, ssl.SSLWantReadError) or (
+            isinstance(error, ssl.SSLError) and not hasattr(error, "reason")
+        ):
+            return ""  # still silent; or aiohttp's own, made without its cause
         match error:
             case ssl.SSLCertVerificationError():
                 reason = error.verify_message or "it cannot be verified"
                 return (
-                    f"its certificate is not accepted ({reason}); use the name that it is for, or "
-                    "set SSL_CERT_FILE to the certificate of its authority"
+                    f"its certificate is not accepted ({reason}); use the host name that it is "
+                    "for, or set SSL_CERT_FILE to the certificate of its authority"
                 )
             case ssl.SSLError():
                 reason = (error.reason or "no TLS").replace("_", " ").lower()
                 return f"it does not speak TLS ({reason}); if it serves plain HTTP, use http://"
-            case socket.gaierror():
-                return "the host is not known; check its name in base_url, and the name server"
+            # EAI_AGAIN is temporary by definition.
+            case socket.gaierror() if error.errno != socket.EAI_AGAIN:
+                return "the host is not known; check its name in base_url, and the DNS server"
             case ConnectionRefusedError():
                 return "the connection is refused; check the port in base_url, or start the server"
             case _:
                 return ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # another name
+        return False
+
+
+def given_up(why: str, cause: Exception | None = None) -> UnreachableError:
+    """Return the error for a call that was not sent, and could not be by trying again."""
+    error = UnreachableError(f"nothing was sent: {why}", maybe_sent=False)
+    error.is_final = True
+    error.__cause__ = cause
+    return error
+
+
+def proxy_failed(name: str, error: Exception) -> UnreachableError:
+    """Return the error for a proxy that did not connect; its password is not tried again.
+
+    Args:
+        name: The proxy, without user and password.
+        error: What it did instead.
+    """
+    text = redact_text(str(error)) or type(error).__name__
+    return given_up(
+        f"{name or 'the proxy'} does not connect to the server ({text}); check the proxy and its "
+        "password in HTTPS_PROXY or http_client, or bypass it with NO_PROXY or trust_env=False"
+    )
+
+
+def redact_text(text: str) -> str:
+    """Return *text* with every word that is a URL shortened to host and path."""
+    return " ".join(redact_url(word) if "://" in word else word for word in text.split())
+
+
+def is_raised_by(error: BaseException, hooks: Iterable[Any]) -> bool:
+    """Return whether *error* comes out of one of the caller's functions."""
+    functions = (hook if hasattr(hook, "__code__") else type(hook).__call__ for hook in hooks)
+    codes = {getattr(function, "__code__", None) for function in functions}
+    return any(frame.f_code in codes for frame, _ in walk_tb(error.__traceback__))
+
+
+def before_sending(error: Exception, hooks: Iterable[Any]) -> Exception:
+    """Return what to raise for an error from outside the libraries, before anything was sent.
+
+    The error of a signal handler, such as a program's time limit, is returned unchanged.
+    """
+    name = type(error).__module__.partition(".")[0]
+    if name in sys.stdlib_module_names or is_raised_by(error, hooks):
+        return given_up(f"{type(error).__name__} was raised before", error)
+    return error
 
 
 def speaks_tls(host: str, port: int) -> bool:
@@ -111,17 +187,26 @@ def speaks_tls(host: str, port: int) -> bool:
         return False
 
 
+def _addresses(causes: list[BaseException]) -> list[str]:
+    """Return which addresses of a host were tried, as far as the causes say."""
+    notes = [note for error in causes for note in getattr(error, "__notes__", ())]
+    texts = [note.removeprefix(TRIED) for note in notes if note.startswith(TRIED)]
+    # asyncio's own words
+    texts += (address for error in causes for address in re.findall(_CALL_FAILED, str(error)))
+    return list(dict.fromkeys(texts))
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield *error* and all that it came of, the nearest first."""
+    """Yield *error* and its causes, the nearest first."""
     seen: set[int] = set()
     left: list[object] = [error]
     while left:
-        one = left.pop(0)
-        if not isinstance(one, BaseException) or id(one) in seen:
+        cause = left.pop(0)
+        if not isinstance(cause, BaseException) or id(cause) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        if isinstance(one, BaseExceptionGroup):
-            left += one.exceptions
-        left += [getattr(one, name, None) for name in ("certificate_error", "os_error")]
-        left += [one.__cause__, one.__context__]
+        seen.add(id(cause))
+        yield cause
+        if isinstance(cause, BaseExceptionGroup):
+            left += cause.exceptions
+        left += [getattr(cause, name, None) for name in ("certificate_error", "os_error")]
+        left += [cause.__cause__, cause.__context__]

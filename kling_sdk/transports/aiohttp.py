@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
+import attrs
 
-from kling_sdk.errors import TransportError
+from kling_sdk.errors import KlingError, TransportError
 from kling_sdk.flows import Fetch, Send
-from kling_sdk.transports.address import Address, speaks_tls
+from kling_sdk.hidden import HiddenBytes
+from kling_sdk.transports.address import (
+    Address,
+    before_sending,
+    given_up,
+    proxy_failed,
+    redact_text,
+    speaks_tls,
+)
 from kling_sdk.transports.async_fetch import TransferLimit
-from kling_sdk.transports.httpx_shared import LARGE, encode, is_large, redact_text
+from kling_sdk.transports.httpx_shared import LARGE, Encoded, encode, is_large
+from kling_sdk.transports.private import disconnect, proxy_of
 from kling_sdk.transports.threads import in_thread
 from kling_sdk.version import USER_AGENT
 from kling_sdk.wire import Reply
@@ -25,8 +35,6 @@ from kling_sdk.wire.messages import MAX_REPLY
 if TYPE_CHECKING:
     from kling_sdk.wire import HttpCall
 
-__all__ = ["AiohttpTransport"]
-
 # Failures after which the server cannot have received the request.
 _NEVER_SENT: Final = (
     aiohttp.ClientConnectorError,
@@ -34,7 +42,6 @@ _NEVER_SENT: Final = (
     aiohttp.InvalidURL,
 )
 _CHUNK: Final = 65536
-_Encoded = tuple[dict[str, str], bytes | None]
 _NO_LIMIT: Final = aiohttp.ClientTimeout(total=None)
 
 
@@ -49,6 +56,9 @@ class AiohttpTransport:
 
     async def perform(self, effect: Send | Fetch) -> Any:
         """Make the call; see `SyncTransport.perform`."""
+        if self.session.closed:
+            raise given_up("http_client is closed; make a new one")
+        trace = _Trace()
         try:
             if isinstance(effect, Fetch):
                 return await self._fetch(effect)
@@ -57,32 +67,46 @@ class AiohttpTransport:
             else:
                 encoded = encode(effect.call, self.user_agent)
             if effect.fresh:
-                return await self._send_fresh(effect, encoded)
+                return await self._send_fresh(effect, encoded, trace)
             async with self._request(effect.call, encoded, _whole(effect.timeout)) as response:
                 return await self._read(effect, response, fresh=False)
-        except (TimeoutError, aiohttp.ClientError) as error:
-            found = None
-            if isinstance(effect, Send):
-                found = await self._about_the_address(error)
-            raise found or _failed(error, effect.call) from None
+        except KlingError:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised again, or as one of ours
+            failure = await self._failed(error, effect, is_unsent=trace.is_unsent)
+            raise failure from failure.__cause__
 
-    async def _about_the_address(self, error: Exception) -> TransportError | None:
-        if isinstance(error, _NEVER_SENT):
+    async def _failed(
+        self, error: Exception, effect: Send | Fetch, *, is_unsent: bool
+    ) -> Exception:
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            return proxy_failed("", RuntimeError(f"{error.status} {error.message}"))
+        if not isinstance(error, TimeoutError | aiohttp.ClientError):
+            configs = self.session.trace_configs
+            hooks = [hook for config in configs for hook in config.on_request_start]
+            return before_sending(error, hooks) if is_unsent else error
+        is_unsent = is_unsent or isinstance(error, _NEVER_SENT)
+        if isinstance(effect, Send) and is_unsent:
             return self.address.not_connected(error)
-        if not self.address.is_doubtful():
-            return None
-        answer = await asyncio.to_thread(speaks_tls, self.address.host, self.address.port)
-        return self.address.wants_tls(answer=answer)
+        if isinstance(effect, Send) and self.address.is_doubtful():
+            answer = await asyncio.to_thread(speaks_tls, self.address.host, self.address.port)
+            if (failure := self.address.wants_tls(answer=answer)) is not None:
+                return failure
+        # aiohttp quotes whole URLs, also inside its own repr of a request; keep the sentence only.
+        text = f"cannot connect for {effect.call.method}" if is_unsent else redact_text(str(error))
+        return TransportError(
+            f"{type(error).__name__}: {text or 'no details'}", maybe_sent=not is_unsent
+        )
 
     def _request(
-        self, call: HttpCall, encoded: _Encoded, timeout: aiohttp.ClientTimeout, **options: Any
+        self, call: HttpCall, encoded: Encoded, timeout: aiohttp.ClientTimeout, **options: Any
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        headers, content = encoded
+        content = encoded.content
         return self.session.request(
             call.method,
             self.base_url + call.path,
             params=call.params,
-            headers=headers,
+            headers=encoded.headers,
             # aiohttp sends a file piece by piece, and warns of large bytes, which it does not.
             data=io.BytesIO(content) if content and len(content) > LARGE else content,
             allow_redirects=False,
@@ -91,18 +115,18 @@ class AiohttpTransport:
             **options,
         )
 
-    async def _send_fresh(self, effect: Send, encoded: _Encoded) -> Any:
-        call, (headers, content) = effect.call, encoded
-        encoded = {**headers, "connection": "close"}, content
-        # The session keeps connections apart by this name too, which is the one that TLS uses
-        # without it. None of those with a name is kept, so this call opens one.
+    async def _send_fresh(self, effect: Send, encoded: Encoded, trace: _Trace) -> Any:
+        call = effect.call
+        encoded = attrs.evolve(encoded, headers={**encoded.headers, "connection": "close"})
+        # The session also keeps connections apart by this name, which is the one that TLS uses
+        # without it. No connection with a name is kept, so this call opens a new one.
         host = urlsplit(self.base_url).hostname
         # Traces cost every request of the session, so this one is there for the call only.
         self.session.trace_configs.append(_CONNECT_TRACE)
+        trace.is_unsent = True
         try:
             async with asyncio.timeout(effect.timeout):
                 while True:
-                    trace = _Connected()
                     async with self._request(
                         call,
                         encoded,
@@ -115,22 +139,22 @@ class AiohttpTransport:
                                 return await self._read(effect, response, fresh=trace.connected)
                             await _bounded(response.content)
                         finally:
-                            _disconnect(response)
+                            disconnect(response)
         finally:
             self.session.trace_configs.remove(_CONNECT_TRACE)
 
     async def _read(self, effect: Send, response: aiohttp.ClientResponse, *, fresh: bool) -> Any:
-        body = await _bounded(response.content)
-        self.address.answered()
+        body = HiddenBytes(await _bounded(response.content))
+        self.address.has_answered = True
         try:
             return effect.read(Reply(response.status, response.headers, body, fresh=fresh))
         except TransportError:
-            _disconnect(response)
+            disconnect(response)
             raise
 
     async def _fetch(self, effect: Fetch) -> Reply:
         call = effect.call
-        headers, _ = encode(call, self.user_agent)
+        headers = encode(call, self.user_agent).headers
         # For the head as a whole, and then for each silence.
         async with (
             asyncio.timeout(effect.timeout) as limit,
@@ -161,16 +185,13 @@ def _without_credentials(session: aiohttp.ClientSession) -> aiohttp.ClientSessio
     A session's headers, cookies and authorization are for the API, and no request can leave
     them out.
     """
-    if session.closed:
-        raise RuntimeError("Session is closed")
     return aiohttp.ClientSession(
         connector=session.connector,
         connector_owner=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=session.trust_env,
         trace_configs=session.trace_configs,
-        proxy=session._default_proxy,  # noqa: SLF001 - no public attribute; a test watches it
-        proxy_auth=session._default_proxy_auth,  # noqa: SLF001 - as above
+        **proxy_of(session),
     )
 
 
@@ -178,33 +199,34 @@ def _without_credentials(session: aiohttp.ClientSession) -> aiohttp.ClientSessio
 def _whole(seconds: float) -> aiohttp.ClientTimeout:
     """Return the limit of an attempt's whole time.
 
-    Connecting gets a little less: its timeout proves that nothing was sent.
+    Connecting, by name server and proxy too, gets a little less: its timeout proves that nothing
+    was sent.
     """
-    return aiohttp.ClientTimeout(total=seconds, sock_connect=0.9 * seconds)
+    return aiohttp.ClientTimeout(total=seconds, connect=0.9 * seconds)
 
 
-class _Connected:
-    """Whether a connection was opened for a request."""
+class _Trace:
+    """The connection of a request: whether it has one, and whether that was opened for it."""
 
     connected = False
+    is_unsent = False  # until it is traced, anything may have happened
 
 
 async def _note_connected(_session: object, context: SimpleNamespace, _params: object) -> None:
-    if isinstance(context.trace_request_ctx, _Connected):
+    if isinstance(context.trace_request_ctx, _Trace):
         context.trace_request_ctx.connected = True
+        context.trace_request_ctx.is_unsent = False
+
+
+async def _note_reused(_session: object, context: SimpleNamespace, _params: object) -> None:
+    if isinstance(context.trace_request_ctx, _Trace):
+        context.trace_request_ctx.is_unsent = False
 
 
 _CONNECT_TRACE: Final = aiohttp.TraceConfig()
 _CONNECT_TRACE.on_connection_create_end.append(_note_connected)
+_CONNECT_TRACE.on_connection_reuseconn.append(_note_reused)
 _CONNECT_TRACE.freeze()
-
-
-def _disconnect(response: aiohttp.ClientResponse) -> None:
-    """Close the connection of a reply that was read whole."""
-    # Such a connection is in the pool again, and no public attribute leads to it.
-    protocol = response._protocol  # noqa: SLF001 - as above
-    if protocol is not None:
-        protocol.close()
 
 
 async def _bounded(content: aiohttp.StreamReader) -> bytes:
@@ -215,13 +237,6 @@ async def _bounded(content: aiohttp.StreamReader) -> bytes:
         chunk = content.read_nowait() if content.is_eof() else await content.readany()
         size += len(chunk)
         if size > MAX_REPLY:
-            raise TransportError(f"the reply is larger than {MAX_REPLY:,} bytes")
+            raise TransportError(f"the response is larger than {MAX_REPLY:,} bytes")
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _failed(error: Exception, call: HttpCall) -> TransportError:
-    sent = not isinstance(error, _NEVER_SENT)
-    # aiohttp quotes whole URLs, also inside its own repr of a request; keep the sentence only.
-    text = redact_text(str(error)) if sent else f"cannot connect for {call.method}"
-    return TransportError(f"{type(error).__name__}: {text or 'no details'}", maybe_sent=sent)

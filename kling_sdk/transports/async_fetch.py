@@ -7,11 +7,9 @@ import asyncio
 from kling_sdk.flows import Fetch
 from kling_sdk.transports.threads import in_thread
 
-__all__ = ["TransferLimit"]
-
 
 class TransferLimit:
-    """The limit of a transfer: of each silence, and of all of it.
+    """The time limits of a transfer: for each silence, and for the whole.
 
     Args:
         effect: The transfer.
@@ -34,5 +32,7 @@ class TransferLimit:
             await in_thread(sink.write, chunk)
         else:
             sink.write(chunk)
-        sink.progressed()
+        if (hook := sink.progressed()) is not None:
+            self._limit.reschedule(None)  # as above
+            await hook
         self._limit.reschedule(min(self._now() + self._effect.timeout, self._until))

@@ -21,12 +21,12 @@ from typing import Any, Final, Self
 import httpcore
 import httpx
 
-from kling_sdk.transports.httpx_shared import FRESH, UNSENT, has_unread_bytes
+from kling_sdk.transports.address import TRIED
+from kling_sdk.transports.httpx_shared import FRESH, UNSENT
+from kling_sdk.transports.private import has_unread_bytes, use_pool
 
-__all__ = ["Connections", "PooledTransport"]
-
-#: Most connections at a time; further requests wait for one. At 100 ms of delay this is
-#: more than a core can keep busy, and it is half of the files a process may usually open.
+#: Maximum number of connections at a time; further requests wait for one. At 100 ms of delay this
+#: is more than a core can keep busy, and it is half of the files a process may usually open.
 MOST: Final = 500
 #: Seconds after which an unused connection is not used again; httpx's own figure.
 KEEP: Final = 5.0
@@ -41,14 +41,24 @@ class _Backend(httpcore.AsyncNetworkBackend):
         self._backend: Any = httpcore.AnyIOBackend()
         self.stream: httpcore.AsyncNetworkStream | None = None
 
-    async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
-        stream: httpcore.AsyncNetworkStream = await self._backend.connect_tcp(*args, **kwargs)
+    async def connect_tcp(
+        self, host: str, port: int, *args: Any, **kwargs: Any
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            stream: httpcore.AsyncNetworkStream = await self._backend.connect_tcp(
+                host, port, *args, **kwargs
+            )
+        except httpcore.ConnectTimeout as error:
+            # anyio does not say which addresses were silent.
+            rows = await asyncio.get_running_loop().getaddrinfo(host, port)
+            error.add_note(TRIED + ", ".join(dict.fromkeys(str(row[4][0]) for row in rows)))
+            raise
         self.stream = stream
         return stream
 
 
 class _Connection(httpcore.AsyncHTTPConnection):
-    """A connection that closes its socket also when it failed to be made.
+    """A connection that closes its socket even when connecting fails.
 
     httpcore's own loses the socket of a request that is cancelled during the TLS handshake.
     """
@@ -77,7 +87,7 @@ class Connections:
 
     Args:
         tls: TLS context for hosts that are called by https.
-        most: Most connections at a time.
+        most: Maximum number of connections at a time.
         keep: Seconds after which an unused connection is not used again.
     """
 
@@ -149,8 +159,8 @@ class Connections:
         self._places.release()
         if connection is None:
             return
-        # Idle is what httpcore calls a connection whose request and reply were both completed,
-        # and also one that was never made. After `aclose` none is kept.
+        # httpcore calls a connection idle if its request and reply were both completed, and also if
+        # it was never made. After `aclose` none is kept.
         whole = connection.is_idle() and not connection.is_closed()
         if whole and connection in self._open:
             self._idle.setdefault(host, []).append(connection)
@@ -158,13 +168,13 @@ class Connections:
             await self._close(connection)
 
     async def _tidy(self) -> None:
-        """Now and then close what a burst left behind: nothing else would."""
+        """Close the connections that a burst left behind from time to time: nothing else would."""
         now = time.monotonic()
         if now < self._tidy_at:
             return
         self._tidy_at = now + self._keep
         for host, idle in list(self._idle.items()):
-            for connection in [one for one in idle if one.has_expired()]:
+            for connection in [pooled for pooled in idle if pooled.has_expired()]:
                 if connection in idle:  # else another request has taken it meanwhile
                     idle.remove(connection)
                     await self._close(connection)
@@ -220,14 +230,15 @@ class PooledTransport(httpx.AsyncHTTPTransport):
     """httpx's own transport over `Connections` instead of httpcore's pool.
 
     Connections belong to the event loop that they were opened on. A client that is used
-    again under another one, as by a second `asyncio.run`, starts with no connections: those of
+    again under another one, as by a second `asyncio.run`, starts without connections: those of
     a loop that is closed can neither be used nor closed.
     """
 
     def __init__(self, tls: ssl.SSLContext, most: int = MOST, keep: float = KEEP) -> None:
         super().__init__(verify=tls)
         self._begin = partial(Connections, tls, most, keep)
-        self._pool: Any = self._begin()
+        self._connections = self._begin()
+        use_pool(self, self._connections)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -235,11 +246,12 @@ class PooledTransport(httpx.AsyncHTTPTransport):
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             if self._loop is not None:
-                self._pool = self._begin()
+                self._connections = self._begin()
+                use_pool(self, self._connections)
             self._loop = loop
         return await super().handle_async_request(request)
 
     async def aclose(self) -> None:
         """Close all connections; requests in flight fail with `httpx.ReadError`."""
         if self._loop is asyncio.get_running_loop():
-            await self._pool.aclose()
+            await self._connections.aclose()

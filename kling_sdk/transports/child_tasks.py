@@ -12,16 +12,14 @@ from kling_sdk.flows import NO_ITEM, Ended, Flow, Next, Spawn, Take
 from kling_sdk.transports.children import CallInProgress, Child
 from kling_sdk.transports.clock import Clock
 
-__all__ = ["ChildTasks"]
-
 
 class ChildTasks:
     """The children of one flow.
 
     Args:
-        play: Runs a flow; given what performs its effects.
+        play: Runs a flow, given a function that performs its effects.
         perform: Makes a call of the flow, or sleeps.
-        clock: Where the time comes from.
+        clock: The source of time.
     """
 
     def __init__(

@@ -16,8 +16,6 @@ from kling_sdk.flows import Ended, Flow, Next, Sleep, Spawn
 from kling_sdk.transports.children import CallInProgress, Child
 from kling_sdk.transports.clock import Clock
 
-__all__ = ["ChildThreads"]
-
 _CHECK: Final = 0.05  # s between two checks of the caller's cancel event
 _AT_MOST: Final = 0.5  # s of one wait
 #: Seconds in which a reply of a server nearby has come. A simulated clock sees an event later.
@@ -75,9 +73,9 @@ class ChildThreads:
     """The children of one flow.
 
     Args:
-        play: Runs a flow; given what performs its effects.
+        play: Runs a flow, given a function that performs its effects.
         perform: Makes a call of the flow.
-        clock: Where the time comes from.
+        clock: The source of time.
         cancel: The caller's event that ends sleeps, or None.
     """
 
@@ -140,7 +138,7 @@ class ChildThreads:
             return self._ended.popleft().result
 
     def close(self) -> None:
-        """Stop the children: each ends after what it is doing now. Nobody waits for them."""
+        """Stop the children without waiting: each ends after its current step."""
         self._over.set()
         self._waits_no_more()
 

@@ -16,8 +16,6 @@ from typing import Any, Self
 from kling_sdk.flows import Ended, Flow, Spawn
 from kling_sdk.transports.clock import Clock
 
-__all__ = ["CallInProgress", "Child"]
-
 
 class CallInProgress:
     """One call of a clock, which can be left and entered again."""
@@ -35,7 +33,7 @@ class CallInProgress:
 
     @contextlib.contextmanager
     def left(self) -> Generator[None]:
-        """Do not count as in progress meanwhile."""
+        """Stop counting as in progress while the block runs."""
         self._entered.close()
         try:
             yield

@@ -1,4 +1,4 @@
-"""Where a client takes its time from: the system, or a test server's clock.
+"""A client's source of time: the system, or a test server's clock.
 
 Every duration is in seconds. A client asks its clock for the time (to sign), for a
 monotonic reading (to keep deadlines), and to sleep (between polls and retries); it
@@ -13,11 +13,9 @@ import threading
 import time
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock"]
-
 
 class Clock(Protocol):
-    """What a client needs of time.
+    """The clock that a client needs.
 
     A clock is shared by all threads and event loops that use the client.
     """
@@ -72,5 +70,5 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
     def call(self) -> contextlib.AbstractContextManager[None]:
-        """Do nothing: real time passes whether or not anybody waits."""
+        """Do nothing: real time passes whether or not a caller waits."""
         return contextlib.nullcontext()

@@ -1,4 +1,4 @@
-"""What sync and async calls over httpx or httpx2 share.
+"""Code that sync and async calls over httpx or httpx2 share.
 
 The two libraries have the same names and unrelated classes. Everything here takes the
 library from the client it was given, so the same code drives both. Replies are read raw and
@@ -10,35 +10,29 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from kling_sdk.errors import TransportError
+import attrs
+
+from kling_sdk.errors import RequestValidationError, TransportError
 from kling_sdk.flows import Fetch, Send
+from kling_sdk.hidden import HiddenBytes
 from kling_sdk.results import redact_url
-from kling_sdk.transports.address import Address
+from kling_sdk.transports.address import (
+    Address,
+    before_sending,
+    given_up,
+    is_raised_by,
+    proxy_failed,
+    redact_text,
+)
 from kling_sdk.version import USER_AGENT
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import MAX_REPLY
-
-__all__ = [
-    "FRESH",
-    "LARGE",
-    "TOO_LONG",
-    "UNSENT",
-    "Body",
-    "Calls",
-    "ConnectTrace",
-    "encode",
-    "fetching",
-    "has_unread_bytes",
-    "is_large",
-    "json_text",
-    "library_of",
-    "redact_text",
-]
 
 #: Extension of a request that gets a connection of its own, where the transport is ours.
 FRESH: Final = "kling_sdk.fresh"
@@ -47,22 +41,10 @@ UNSENT: Final = "kling_sdk.unsent"
 #: Characters of a text that an event loop can encode without being held up.
 LARGE: Final = 256 * 1024
 _STEP: Final = 128 * 1024
-TOO_LONG: Final = "the reply took longer than the attempt's timeout"
+TOO_LONG: Final = "the response took longer than the attempt's timeout"
 
 # `json.dumps` with settings makes an encoder for each call.
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-# Failures after which the server cannot have received the request.
-_NEVER_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
-
-
-def library_of(client: object) -> str | None:
-    """Return `httpx` or `httpx2` when *client* is one of theirs, else None."""
-    for cls in type(client).__mro__:
-        name = cls.__module__.partition(".")[0]
-        if name in {"httpx", "httpx2"} and cls.__name__ in {"Client", "AsyncClient"}:
-            return name
-    return None
 
 
 # True while a file is fetched: its host may redirect, and then its headers hold a signature,
@@ -78,15 +60,23 @@ def _without_headers(record: logging.LogRecord) -> bool:
 
 
 class _Library:
-    """What is needed of httpx or httpx2, by name."""
+    """The names that are needed from httpx or httpx2."""
 
     def __init__(self, name: str) -> None:
         module: Any = importlib.import_module(name)
         self.new_request: Any = module.Request
         self.failures: tuple[type[Exception], ...] = (module.HTTPError, module.InvalidURL)
+        self.proxy_error: type[Exception] = module.ProxyError
+        self.not_connected: tuple[type[Exception], ...] = (
+            module.ConnectError,
+            module.ConnectTimeout,
+        )
         self.never_sent: tuple[type[Exception], ...] = (
+            *self.not_connected,
             module.InvalidURL,
-            *(getattr(module, name) for name in _NEVER_SENT),
+            module.PoolTimeout,
+            module.ProxyError,
+            module.UnsupportedProtocol,
         )
         for version in ("http11", "http2"):
             core = logging.getLogger(f"{name.replace('httpx', 'httpcore')}.{version}")
@@ -103,24 +93,21 @@ class _Library:
         # CPU time. Signed URLs of files do not pass through here.
         self.url: Any = lru_cache(maxsize=256)(module.URL)
 
-    def failed(self, error: Exception) -> TransportError:
-        """Return our error for one of theirs, without the URL that theirs may quote."""
-        sent = not isinstance(error, self.never_sent)
-        text = redact_text(str(error)) or "no details"
-        return TransportError(f"{type(error).__name__}: {text}", maybe_sent=sent)
-
 
 @cache
 def _library(name: str) -> _Library:
     return _Library(name)
 
 
-def redact_text(text: str) -> str:
-    """Return *text* with every word that is a URL shortened to host and path."""
-    return " ".join(redact_url(word) if "://" in word else word for word in text.split())
+@attrs.frozen
+class Encoded:
+    """The headers and the body of a call."""
+
+    headers: dict[str, str]
+    content: bytes | None = attrs.field(repr=False)
 
 
-def encode(call: HttpCall, user_agent: str) -> tuple[dict[str, str], bytes | None]:
+def encode(call: HttpCall, user_agent: str) -> Encoded:
     """Return the headers and the body of *call*."""
     headers = {
         "accept": "application/json",
@@ -129,16 +116,23 @@ def encode(call: HttpCall, user_agent: str) -> tuple[dict[str, str], bytes | Non
         **call.headers,
     }
     if call.json is None:
-        return headers, None
+        return Encoded(headers, None)
     headers["content-type"] = "application/json"
-    return headers, json_text(call.json).encode()
+    try:
+        return Encoded(headers, json_text(call.json).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RequestValidationError(
+            "the request",
+            f"cannot be written as JSON ({type(error).__name__})",
+            "texts in UTF-8, numbers, lists and objects",
+        ) from error
 
 
 def json_text(value: Any) -> str:
     """Return *value* as JSON; a long text is encoded in steps.
 
-    For the time of a step other threads stand still, so one step for a picture would hold up an
-    event loop although the encoding runs beside it.
+    Other threads stand still during a step, so encoding a picture in one step would hold up an
+    event loop although the encoding runs in another thread.
     """
     if not is_large(value):
         return _JSON.encode(value)
@@ -147,7 +141,9 @@ def json_text(value: Any) -> str:
         return f'"{"".join(_JSON.encode(step)[1:-1] for step in steps)}"'
     if isinstance(value, Mapping):
         # The encoder writes names as it does in a whole object: numbers become text.
-        items = (f"{_JSON.encode({name: 0})[1:-2]}{json_text(one)}" for name, one in value.items())
+        items = (
+            f"{_JSON.encode({name: 0})[1:-2]}{json_text(member)}" for name, member in value.items()
+        )
         return f"{{{','.join(items)}}}"
     return f"[{','.join(map(json_text, value))}]"
 
@@ -162,7 +158,10 @@ def is_large(value: Any) -> bool:
 
 
 class Calls:
-    """What the sync and the async transport share: making a request, bounding a reply."""
+    """Base class of the sync and async transports: making a request, bounding a reply."""
+
+    #: Whether an attempt is cancelled at its deadline.
+    has_time_limit: ClassVar[bool] = False
 
     @staticmethod
     def timeouts(seconds: float) -> dict[str, float | None]:
@@ -170,31 +169,79 @@ class Calls:
         return dict.fromkeys(("connect", "read", "write", "pool"), seconds)
 
     def __init__(self, client: Any, base_url: str, *, owned: bool) -> None:
-        name = library_of(client)
-        if name is None:
-            raise TypeError(f"not a client of httpx or httpx2: {type(client).__name__}")
+        modules = (cls.__module__.partition(".")[0] for cls in type(client).__mro__)
+        name = next(module for module in modules if module in {"httpx", "httpx2"})
         self.client = client
         self.library = _library(name)
         self.base_url = base_url
         self.address = Address(base_url)
         self.owned = owned
+        # Whether its transport is ours, and says itself what was sent and over which connection.
+        self.is_direct: bool = getattr(client, "is_direct", False)
         own = client.headers.get("user-agent", "")
         # The library's default is not the caller's choice.
         self.user_agent = USER_AGENT if own.startswith(f"python-{name}/") or not own else own
 
-    def failed(self, error: Exception, effect: Send | Fetch) -> TransportError:
-        """Return our error for one of the library's."""
-        if isinstance(effect, Send) and isinstance(error, self.library.never_sent):
-            found = self.address.not_connected(error)
-            if found is not None:
-                return found
-        return self.library.failed(error)
+    def failed(
+        self, error: Exception, effect: Send | Fetch, request: Any, trace: Trace
+    ) -> Exception:
+        """Return the exception to raise for an error of the library, or of the caller's hooks.
 
-    def request(self, effect: Send | Fetch) -> Any:
-        """Return the library's request."""
+        Args:
+            error: What came instead of a reply.
+            effect: The call.
+            request: The library's request; None if it could not be made.
+            trace: What is known of it.
+        """
+        hooks = self.client.event_hooks["request"]
+        unsent = (
+            request is None
+            or UNSENT in request.extensions
+            or not (trace.sent or trace.is_silent)
+            or isinstance(error, self.library.never_sent)
+            or is_raised_by(error, hooks)
+        )
+        if trace.proxy or isinstance(error, self.library.proxy_error):
+            return proxy_failed(trace.proxy, error)
+        if self.has_time_limit and isinstance(error, TimeoutError):
+            text = "nothing was sent within the attempt's timeout" if unsent else TOO_LONG
+            return TransportError(text, maybe_sent=not unsent)
+        if not isinstance(error, self.library.failures):
+            return before_sending(error, hooks) if unsent else error
+        if isinstance(effect, Send) and isinstance(error, self.library.not_connected):
+            return self.address.not_connected(error)
+        text = redact_text(str(error)) or "no details"  # theirs may quote a URL
+        return TransportError(f"{type(error).__name__}: {text}", maybe_sent=not unsent)
+
+    def is_doubtful(self, failure: Exception, effect: Send | Fetch) -> bool:
+        """Return whether to test if the port speaks TLS, where plain HTTP got no reply."""
+        return (
+            isinstance(effect, Send)
+            and isinstance(failure, TransportError)
+            and failure.maybe_sent
+            and self.address.is_doubtful()
+        )
+
+    def request(self, effect: Send | Fetch, trace: Any) -> Any:
+        """Return the library's request.
+
+        Args:
+            effect: The call.
+            trace: Called with what httpcore does.
+
+        Raises:
+            UnreachableError: the client is closed.
+            RequestValidationError: the body is not JSON.
+        """
+        if self.client.is_closed:
+            name = "this client" if self.owned else "http_client"
+            raise given_up(f"{name} is closed; make a new one")
         call = effect.call
-        headers, content = encode(call, self.user_agent)
-        extensions = {"timeout": self.timeouts(effect.timeout)}
+        encoded = encode(call, self.user_agent)
+        headers, content = encoded.headers, encoded.content
+        extensions: dict[str, Any] = {"timeout": self.timeouts(effect.timeout)}
+        if not self.is_direct:
+            extensions["trace"] = trace
         if isinstance(effect, Fetch):
             # Not made by the client, which would add its headers, cookies and parameters: they
             # are for the API. The transports send it without the client's `auth`, too.
@@ -203,7 +250,8 @@ class Calls:
             )
             request.url = self.library.quiet_url(request.url)
             return request
-        request = self.client.build_request(
+        build = self.library.new_request if self.is_direct else self.client.build_request
+        request = build(
             call.method,
             self.library.url(self.base_url + call.path),
             params=call.params,
@@ -217,27 +265,35 @@ class Calls:
         return request
 
 
-def has_unread_bytes(connection: Any) -> bool:
-    """Return whether bytes came behind the last reply of an idle connection.
+class Trace:
+    """httpcore's account of a request: how far it got, and over which connection.
 
-    They belong to no request. httpcore looks at the socket before it uses a connection
-    again, but not at what it has read from it already, and would take that for the next reply.
+    Attributes:
+        connected: Whether a connection was opened for it.
+        sent: Whether writing it has started.
+        proxy: The proxy that is asked to connect to the server, until it has.
+        is_silent: Whether httpcore said nothing, because something else answers in its place.
     """
-    inner = connection._connection  # noqa: SLF001 - httpcore shows neither; a test watches both
-    if inner is None or not inner.is_idle():
-        return False
-    return bool(inner._h11_state.trailing_data[0])  # noqa: SLF001 - as above
-
-
-class ConnectTrace:
-    """A request's trace, which shows whether a connection was opened for the request."""
 
     def __init__(self) -> None:
         self.connected = False
+        self.sent = False
+        self.proxy = ""
+        self.is_silent = True
 
-    def note(self, event: str, _info: Any) -> None:
+    def note(self, event: str, info: Any) -> None:
         """Take an event of httpcore's trace extension."""
-        if ".connect_" in event and event.endswith(".complete"):
+        self.is_silent = False
+        if event.endswith(".send_request_headers.started"):
+            request = info["request"]
+            if request.method == b"CONNECT":
+                url = request.url
+                self.proxy = f"{url.scheme.decode()}://{url.host.decode()}:{url.port}"
+            else:
+                self.sent = True
+        elif event.endswith(".start_tls.started"):
+            self.proxy = ""
+        elif ".connect_" in event and event.endswith(".complete"):
             self.connected = True
 
     async def anote(self, event: str, info: Any) -> None:
@@ -248,15 +304,34 @@ class ConnectTrace:
         """Return whether *response* cannot have been the reply to an earlier request."""
         return (
             self.connected
-            or is_in_process(response)
+            or "network_stream" not in response.extensions  # a mock's, or an ASGI app's
             # HTTP/2 numbers its replies.
             or response.extensions.get("http_version") == b"HTTP/2"
         )
 
 
-def is_in_process(response: Any) -> bool:
-    """Return whether *response* came over no connection, as from a mock or an ASGI app."""
-    return "network_stream" not in response.extensions
+def has_length(response: Any) -> bool:
+    """Return whether the head of a reply says how its body ends."""
+    return bool(response.headers.keys() & {"content-length", "transfer-encoding"})
+
+
+def is_end_said(response: Any) -> bool:
+    """Return whether the other side has announced the end of a body without a length.
+
+    A connection that breaks looks the same, except under TLS, where the end is a message of its
+    own, which `unwrap` answers. The connection cannot be used afterwards.
+    """
+    stream = response.extensions.get("network_stream")
+    if stream is None or response.extensions.get("http_version") == b"HTTP/2":
+        return True
+    tls = stream.get_extra_info("socket")
+    if not isinstance(tls, ssl.SSLSocket):
+        tls = stream.get_extra_info("ssl_object")
+    try:
+        tls.unwrap()
+    except (OSError, ValueError, AttributeError):  # the last for a connection without TLS
+        return False
+    return True
 
 
 class Body:
@@ -270,15 +345,19 @@ class Body:
         """Take the next bytes.
 
         Raises:
-            TransportError: they are too many.
+            TransportError: there are too many.
         """
         self.size += len(chunk)
         if self.size > MAX_REPLY:
-            raise TransportError(f"the reply is larger than {MAX_REPLY:,} bytes")
+            raise TransportError(f"the response is larger than {MAX_REPLY:,} bytes")
         self.chunks.append(chunk)
 
-    def reply(self, response: Any, *, fresh: bool) -> Reply:
-        """Return the reply to which the bytes are the body."""
-        body = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
-        matched = fresh and is_in_process(response)
-        return Reply(response.status_code, response.headers, body, fresh=fresh, matched=matched)
+    def reply(self, response: Any, address: Address, *, fresh: bool) -> Reply:
+        """Return the reply whose body these bytes are."""
+        body = HiddenBytes(b"".join(self.chunks))
+        status, headers = response.status_code, response.headers
+        stream = response.extensions.get("network_stream")
+        if stream is None:
+            return Reply(status, headers, body, fresh=fresh, matched=fresh)
+        is_authentic = status >= 400 and address.is_authentic(stream)
+        return Reply(status, headers, body, fresh=fresh, is_authentic=is_authentic)

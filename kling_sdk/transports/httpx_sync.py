@@ -3,64 +3,99 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
 
-from kling_sdk.errors import TransportError
+from kling_sdk.errors import KlingError, TransportError
 from kling_sdk.flows import Fetch, Send
 from kling_sdk.transports.address import speaks_tls
-from kling_sdk.transports.deadline import deadline
 from kling_sdk.transports.httpx_shared import (
     TOO_LONG,
     Body,
     Calls,
-    ConnectTrace,
+    Trace,
     fetching,
+    has_length,
+    is_end_said,
 )
 from kling_sdk.wire import Reply
 
-__all__ = ["HttpxTransport"]
+
+class CallAttempt:
+    """One attempt of a call.
+
+    Attributes:
+        until: When it must have ended, by `time.monotonic`; infinite outside of a call.
+        sent: Whether a byte of its request was given to a socket of our own.
+    """
+
+    __slots__ = ("sent", "until")
+
+    def __init__(self, until: float = float("inf")) -> None:
+        self.until = until
+        self.sent = False
+
+
+attempt: Final[ContextVar[CallAttempt]] = ContextVar("kling_sdk_attempt", default=CallAttempt())  # noqa: B039 - never used again by a call, which sets its own
+
+
+def left_of(timeout: float | None, error: type[Exception]) -> float | None:
+    """Return the seconds that a step with this *timeout* may take; None sets no limit.
+
+    Raises:
+        Exception: *error*, when the call's deadline has passed.
+    """
+    left = attempt.get().until - time.monotonic()
+    if left <= 0:
+        raise error("the call's deadline has passed")
+    if timeout is not None:
+        return min(timeout, left)
+    return None if left == float("inf") else left
 
 
 class HttpxTransport(Calls):
     """Calls over a sync client of httpx or httpx2.
 
-    The limit of an attempt's whole time is kept by a default client's sockets. A client of
-    the caller's own keeps its library's: one for each step, looked at again here whenever a
+    A default client's sockets enforce the limit of an attempt's whole time. A client of the
+    caller's has its library's limits, one for each step; the whole time is checked here whenever a
     piece of the body has come.
     """
 
     def perform(self, effect: Send | Fetch) -> Any:
         """Make the call; see `SyncTransport.perform`."""
         was_fetching = fetching.set(isinstance(effect, Fetch))
-        was_until = deadline.set(time.monotonic() + effect.timeout)
+        was_attempt = attempt.set(CallAttempt(time.monotonic() + effect.timeout))
+        request, trace = None, Trace()
         try:
-            return self._send(effect) if isinstance(effect, Send) else self._fetch(effect)
-        except self.library.failures as error:
-            failure = self.failed(error, effect)
-            if isinstance(effect, Send) and failure.maybe_sent and self.address.is_doubtful():
+            request = self.request(effect, trace.note)
+            if isinstance(effect, Fetch):
+                return self._fetch(effect, request)
+            return self._send(effect, request, trace)
+        except KlingError:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised again, or as one of ours
+            failure = self.failed(error, effect, request, trace)
+            if self.is_doubtful(failure, effect):
                 answer = speaks_tls(self.address.host, self.address.port)
                 failure = self.address.wants_tls(answer=answer) or failure
-            raise failure from None
+            raise failure from failure.__cause__
         finally:
-            deadline.reset(was_until)
+            attempt.reset(was_attempt)
             fetching.reset(was_fetching)
 
-    def _send(self, effect: Send) -> Any:
+    def _send(self, effect: Send, request: Any, trace: Trace) -> Any:
         while True:
-            request, trace = self.request(effect), None
-            if effect.fresh:
-                trace = ConnectTrace()
-                request.extensions["trace"] = trace.note
             response = self.client.send(request, stream=True, follow_redirects=False)
             try:
                 body = Body()
                 for chunk in response.stream:
                     body.add(chunk)
                     _check_deadline()
-                self.address.answered()
-                fresh = trace is not None and trace.is_fresh(response)
+                chunk = b""  # an error would show it
+                self.address.has_answered = True
+                fresh = effect.fresh and (self.is_direct or trace.is_fresh(response))
                 if fresh == effect.fresh or effect.call.method != "GET":
-                    return effect.read(body.reply(response, fresh=fresh))
+                    return effect.read(body.reply(response, self.address, fresh=fresh))
             except TransportError:
                 _disconnect(response)
                 raise
@@ -70,19 +105,21 @@ class HttpxTransport(Calls):
             # so this ends at the latest when it has none left.
             _disconnect(response)
 
-    def _fetch(self, effect: Fetch) -> Reply:
+    def _fetch(self, effect: Fetch, request: Any) -> Reply:
         until = time.monotonic() + effect.whole
-        response = self.client.send(
-            self.request(effect), stream=True, follow_redirects=False, auth=None
-        )
+        response = self.client.send(request, stream=True, follow_redirects=False, auth=None)
         try:
             effect.sink.start(response.status_code, dict(response.headers))
             # In the pieces that come: a chunker would hold some back, and lose them on a cut.
             for chunk in response.stream:
                 effect.sink.write(chunk)
                 effect.sink.progressed()
-                deadline.set(min(time.monotonic() + effect.timeout, until))
+                attempt.get().until = min(time.monotonic() + effect.timeout, until)
                 _check_deadline()
+            if not has_length(response):
+                if is_end_said(response):
+                    effect.sink.end_is_certain()
+                _disconnect(response)
             return Reply(response.status_code, response.headers, b"")
         finally:
             response.close()
@@ -94,7 +131,7 @@ class HttpxTransport(Calls):
 
 
 def _check_deadline() -> None:
-    if time.monotonic() > deadline.get():
+    if time.monotonic() > attempt.get().until:
         raise TransportError(TOO_LONG)
 
 

@@ -13,16 +13,15 @@ from contextvars import copy_context
 from typing import Any, Protocol, TypeVar, cast
 
 from kling_sdk.flows import Emit, Fetch, Flow, Next, Send, Sleep, Spawn, Work
+from kling_sdk.hooks import PendingHooks
 from kling_sdk.transports.clock import Clock
 from kling_sdk.transports.threads import in_thread, refuse_trio
-
-__all__ = ["AsyncTransport", "SyncTransport", "arun", "astream", "run", "stream"]
 
 T = TypeVar("T")
 
 
 class SyncTransport(Protocol):
-    """What makes calls for a sync client."""
+    """The transport of a sync client, which makes its calls."""
 
     def perform(self, effect: Send | Fetch) -> Any:
         """Make the call; return what `Send.read` made of the reply, or the `Reply` to a `Fetch`.
@@ -37,7 +36,7 @@ class SyncTransport(Protocol):
 
 
 class AsyncTransport(Protocol):
-    """What makes calls for an async client."""
+    """The transport of an async client, which makes its calls."""
 
     async def perform(self, effect: Send | Fetch) -> Any:
         """Make the call; see `SyncTransport.perform`."""
@@ -62,18 +61,26 @@ def run(flow: Flow[T], transport: SyncTransport, clock: Clock, wake: threading.E
         return _play(flow, perform)
 
 
-async def arun(flow: Flow[T], transport: AsyncTransport, clock: Clock) -> T:
-    """Return the result of *flow*.
+async def arun(
+    flow: Flow[T], transport: AsyncTransport, clock: Clock, hooks: PendingHooks | None = None
+) -> T:
+    """Return the result of *flow*; what its *hooks* return is awaited meanwhile.
 
     Raises:
         RuntimeError: trio runs the caller; nothing was sent.
     """
     refuse_trio()
     with clock.call():
-        return await _aplay(flow, _async_performer(transport, clock))
+        performer = _async_performer(transport, clock, hooks)
+        if hooks is None:
+            return await _aplay(flow, performer)
+        async with hooks:
+            return await _aplay(flow, performer)
 
 
-def _async_performer(transport: AsyncTransport, clock: Clock) -> Callable[[Any], Awaitable[Any]]:
+def _async_performer(
+    transport: AsyncTransport, clock: Clock, hooks: PendingHooks | None
+) -> Callable[[Any], Awaitable[Any]]:
     def perform(effect: Any) -> Awaitable[Any]:
         if isinstance(effect, Sleep):
             return clock.asleep(effect.seconds)
@@ -81,7 +88,14 @@ def _async_performer(transport: AsyncTransport, clock: Clock) -> Callable[[Any],
             return in_thread(effect.run)
         return transport.perform(effect)
 
-    return perform
+    if hooks is None:
+        return perform
+
+    async def perform_after_hooks(effect: Any) -> Any:
+        await hooks.settle()
+        return await perform(effect)
+
+    return perform_after_hooks
 
 
 def _play(flow: Flow[T], perform: Callable[[Any], Any]) -> T:
@@ -184,19 +198,21 @@ def stream(
 
 
 async def astream(
-    flow: Flow[None], transport: AsyncTransport, clock: Clock
+    flow: Flow[None], transport: AsyncTransport, clock: Clock, hooks: PendingHooks | None = None
 ) -> AsyncGenerator[Any, None]:
     """Yield what *flow* emits. Between two items only its children go on."""
     refuse_trio()
     from kling_sdk.transports.child_tasks import ChildTasks  # loads asyncio
     from kling_sdk.transports.children import CallInProgress
 
-    make = _async_performer(transport, clock)
+    make = _async_performer(transport, clock, hooks)
     children = ChildTasks(_aplay, make, clock)
     step = _Step(flow)
     call = CallInProgress(clock)
 
     async def perform(effect: Any) -> Any:
+        if hooks:
+            await hooks.settle()
         if isinstance(effect, Next):
             return await children.next(effect, call)
         if isinstance(effect, Spawn):
@@ -208,9 +224,13 @@ async def astream(
             outside = copy_context()
             with call:
                 has_item = await _aplay(step(), perform)
+                if hooks:
+                    await hooks.settle()
             if not has_item:
                 return
             yield step.item
     finally:
         flow.close()
         await children.aclose()
+        if hooks:
+            hooks.drop()

@@ -7,19 +7,22 @@ each read and write. Async calls need none of this: their task is cancelled at t
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import httpcore
 import httpx
 
-from kling_sdk.transports.deadline import left_of
-from kling_sdk.transports.httpx_shared import FRESH, has_unread_bytes
+from kling_sdk.transports.address import TRIED
+from kling_sdk.transports.httpx_shared import FRESH, UNSENT
+from kling_sdk.transports.httpx_sync import attempt, left_of
+from kling_sdk.transports.private import has_unread_bytes, use_pool
 
-__all__ = ["DeadlineTransport"]
+_SHORTEST_SHARE: Final = 1.0  # s of the time to connect, for each address of a host
+_CONNECTED, _UNTRIED, _FAILED = range(3)
+_MAX_REMEMBERED: Final = 1000  # addresses
 
 
 class _Stream(httpcore.NetworkStream):
@@ -30,13 +33,7 @@ class _Stream(httpcore.NetworkStream):
         self._socket: socket.socket = stream.get_extra_info("socket")
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        try:
-            self._socket.settimeout(left_of(timeout, httpcore.ReadTimeout))
-            return self._socket.recv(max_bytes)
-        except TimeoutError as error:
-            raise httpcore.ReadTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore.ReadError(str(error)) from error
+        return self._stream.read(max_bytes, left_of(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         rest = memoryview(buffer)
@@ -44,6 +41,7 @@ class _Stream(httpcore.NetworkStream):
             while rest:
                 self._socket.settimeout(left_of(timeout, httpcore.WriteTimeout))
                 rest = rest[self._socket.send(rest) :]
+                attempt.get().sent = True
         except TimeoutError as error:
             raise httpcore.WriteTimeout(str(error)) from error
         except OSError as error:
@@ -66,7 +64,10 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.SyncBackend):
-    """Opens sockets that know of the deadline."""
+    """Opens sockets that know of the deadline, at one of a host's addresses after the other."""
+
+    def __init__(self) -> None:
+        self._order: dict[str, int] = {}
 
     def connect_tcp(
         self,
@@ -77,71 +78,86 @@ class _Backend(httpcore.SyncBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # the latter for a name that cannot be one
             raise httpcore.ConnectError(str(error)) from error
-        # One address at a time: `socket.create_connection` gives each of them the whole time.
-        *others, last = [str(address[0]) for *_, address in found]
-        for address in others:
-            with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return self._connect(address, port, timeout, local_address, socket_options)
-        return self._connect(last, port, timeout, local_address, socket_options)
+        # The one that was connected to last comes first, those that failed since come last.
+        addresses = sorted({str(row[4][0]): None for row in rows}, key=self._rank)
+        failures: list[Exception] = []
+        tried: list[str] = []
+        for address in addresses:
+            try:
+                left = left_of(timeout, httpcore.ConnectTimeout)
+                if left is not None:
+                    share = left / (len(addresses) - len(tried))
+                    left = min(left, max(_SHORTEST_SHARE, share))
+                tried.append(address)
+                stream = super().connect_tcp(address, port, left, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failures.append(error)
+            else:
+                self._note(tried, address)
+                return _Stream(stream)
+        self._note(tried)
+        # The error says "refused" only if all of them refused: a silent one may have a server.
+        silent = (error for error in failures if isinstance(error, httpcore.ConnectTimeout))
+        failure = next(silent, failures[-1])
+        failure.add_note(TRIED + ", ".join(tried))
+        raise failure
 
-    def _connect(self, address: str, port: int, timeout: float | None, *rest: Any) -> _Stream:
-        left = left_of(timeout, httpcore.ConnectTimeout)
-        return _Stream(super().connect_tcp(address, port, left, *rest))
+    def _rank(self, address: str) -> int:
+        return self._order.get(address, _UNTRIED)
+
+    def _note(self, tried: list[str], connected: str | None = None) -> None:
+        if len(self._order) > _MAX_REMEMBERED:
+            self._order.clear()
+        self._order |= dict.fromkeys(tried, _FAILED)
+        if connected is not None:
+            self._order[connected] = _CONNECTED
 
 
 class _Connection(httpcore.HTTPConnection):
-    """A connection that is not used again when bytes came that belong to no request."""
+    """A connection that is not used again when bytes came that do not belong to a request."""
 
     def has_expired(self) -> bool:
         return super().has_expired() or has_unread_bytes(self)
 
 
-class _LastBody:
-    """The body of a reply whose connection is closed with it."""
-
-    def __init__(self, connection: _Connection, stream: Any) -> None:
-        self._connection = connection
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._stream)
-
-    def close(self) -> None:
-        try:
-            self._stream.close()
-        finally:
-            self._connection.close()
-
-
 class _Pool(httpcore.ConnectionPool):
     """httpcore's pool with these connections and sockets."""
 
+    def create_connection(self, origin: httpcore.Origin) -> httpcore.ConnectionInterface:
+        return _Connection(origin, **self.settings)
+
     def __init__(self, tls: ssl.SSLContext) -> None:
-        self._settings: dict[str, Any] = {
+        self.settings: dict[str, Any] = {
             "ssl_context": tls,
             "keepalive_expiry": 5.0,
             "network_backend": _Backend(),
         }
         # httpx's own figures
-        super().__init__(max_connections=100, max_keepalive_connections=20, **self._settings)
-
-    def create_connection(self, origin: httpcore.Origin) -> httpcore.ConnectionInterface:
-        return _Connection(origin, **self._settings)
+        super().__init__(max_connections=100, max_keepalive_connections=20, **self.settings)
+        #: Opens a connection for each request, and keeps none.
+        self.fresh = httpcore.ConnectionPool(max_keepalive_connections=0, **self.settings)
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
-        if FRESH not in request.extensions:
-            return super().handle_request(request)
-        connection = _Connection(request.url.origin, **self._settings)
+        """Send *request*; see httpcore.
+
+        If it fails before a byte of it was sent, it gets the extension `UNSENT`.
+        """
         try:
-            response = connection.handle_request(request)
+            if FRESH in request.extensions:
+                return self.fresh.handle_request(request)
+            return super().handle_request(request)
         except BaseException:
-            connection.close()
+            if not attempt.get().sent:
+                request.extensions[UNSENT] = True
             raise
-        response.stream = _LastBody(connection, response.stream)
-        return response
+
+    def close(self) -> None:
+        """Close all connections."""
+        super().close()
+        self.fresh.close()
 
 
 class DeadlineTransport(httpx.HTTPTransport):
@@ -149,4 +165,4 @@ class DeadlineTransport(httpx.HTTPTransport):
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         super().__init__(verify=tls)
-        self._pool: Any = _Pool(tls)
+        use_pool(self, _Pool(tls))

@@ -1,12 +1,10 @@
-"""What an async client does beside its event loop, which is asyncio's and not trio's."""
+"""Work beside the event loop of an async client, which is asyncio's and not trio's."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
-
-__all__ = ["in_thread", "refuse_trio"]
 
 T = TypeVar("T")
 
@@ -34,7 +32,7 @@ def refuse_trio() -> None:
         return
     try:
         trio.lowlevel.current_trio_token()
-    except RuntimeError:  # it is loaded, and does not run here
+    except (RuntimeError, AttributeError):  # it does not run here, or is being loaded elsewhere
         return
     try:
         asyncio.get_running_loop()  # trio may run as its guest

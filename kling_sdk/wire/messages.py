@@ -12,24 +12,10 @@ from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from kling_sdk.errors import TransportError, UnreachableError
+from kling_sdk.results import Response, redact_url
 
-__all__ = [
-    "HttpCall",
-    "NameKind",
-    "Reply",
-    "is_redirect",
-    "json_object",
-    "names_asked_path",
-    "no_answer",
-    "poll_after",
-    "read_json",
-    "redirected",
-    "retry_after",
-    "seconds_until",
-]
-
-#: The most bytes a JSON reply may have, before and after decompression. A page of 500
-#: tasks is about 0.5 MB.
+#: Maximum size of a JSON reply in bytes, before and after decompression. A page of 500 tasks is
+#: about 0.5 MB.
 MAX_REPLY: Final = 16 * 1024 * 1024
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -37,11 +23,12 @@ _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _decode: Final = json.JSONDecoder().decode
 _LONGEST_DATE: Final = 40  # characters; the longest form has 33
 
-# Statuses whose page may be another one in a moment, whoever sent it.
+# Statuses whose page may be another one in a moment, whichever server sent it.
 _TRANSIENT: Final = frozenset({408, 425, 429})
+_PROXY_REFUSES: Final = 407
 
 
-#: What a task is named by; `either` is a name of which that is not known.
+#: The kind of id that names a task; `either` where the kind is not known.
 NameKind = Literal["task_id", "external_id", "either"]
 
 
@@ -54,7 +41,7 @@ class HttpCall(NamedTuple):
         params: Query parameters.
         json: Body, or None for none.
         headers: Further headers.
-        needs_api_key: Whether it must be signed by an API key: no key pair will do.
+        needs_api_key: Whether it must be signed by an API key: a key pair does not suffice.
     """
 
     method: str
@@ -66,7 +53,8 @@ class HttpCall(NamedTuple):
 
     def __repr__(self) -> str:
         # The body may hold a prompt, the headers a key.
-        return f"HttpCall(method={self.method!r}, path={self.path!r}, params={self.params!r})"
+        path = redact_url(self.path)  # of a file it is the URL, which is signed
+        return f"HttpCall(method={self.method!r}, path={path!r}, params={self.params!r})"
 
 
 class Reply(NamedTuple):
@@ -83,6 +71,8 @@ class Reply(NamedTuple):
             call's `x-request-id`, or there is no connection because it runs in this process.
         received_at: When it came, in seconds since the Unix epoch; None for a success, and when
             that is unknown.
+        is_authentic: True when it cannot have been forged on its way: its connection is TLS with a
+            verified certificate, or stays on this computer. Not checked for a success.
     """
 
     status: int
@@ -92,6 +82,7 @@ class Reply(NamedTuple):
     fresh: bool = False
     matched: bool = False
     received_at: float | None = None
+    is_authentic: bool = False
 
     def __repr__(self) -> str:
         return f"Reply(status={self.status}, body=<{len(self.body)} bytes>)"
@@ -100,8 +91,8 @@ class Reply(NamedTuple):
 def plain_body(reply: Reply) -> bytes:
     """Return the reply's body without its compression.
 
-    Clients ask for none; a proxy may compress all the same. A few kilobytes can inflate to
-    gigabytes, so this stops at `MAX_REPLY`.
+    Clients do not ask for compression; a proxy may compress nevertheless. A few kilobytes can
+    inflate to gigabytes, so this stops at `MAX_REPLY`.
 
     Raises:
         TransportError: the body is damaged, of an unknown encoding, or too large.
@@ -114,15 +105,15 @@ def plain_body(reply: Reply) -> bytes:
         return reply.body
     if encoding not in {"gzip", "x-gzip", "deflate"}:
         raise TransportError(
-            f"the reply is compressed with {encoding[:20]!r}, which was not requested"
+            f"the response is compressed with {encoding[:20]!r}, which was not requested"
         )
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: zlib or gzip by its header
     try:
         body = inflater.decompress(reply.body, MAX_REPLY)
     except zlib.error as error:
-        raise TransportError(f"the reply's compression is damaged: {error}") from error
+        raise TransportError(f"the response's compression is damaged: {error}") from error
     if inflater.unconsumed_tail:
-        raise TransportError(f"the reply inflates to more than {MAX_REPLY:,} bytes")
+        raise TransportError(f"the response inflates to more than {MAX_REPLY:,} bytes")
     return body
 
 
@@ -166,15 +157,26 @@ def json_object(reply: Reply) -> dict[str, Any]:
     return value
 
 
+def response_of(reply: Reply, body: Mapping[str, Any]) -> Response:
+    """Return what is kept of a reply; *body* is its JSON object."""
+    own_id = body.get("request_id")
+    request_id = own_id if isinstance(own_id, str) else reply.headers.get("x-request-id", "")
+    return Response(reply.status, reply.headers, request_id)
+
+
 def no_answer(reply: Reply, why: str) -> TransportError:
     """Return the error for a reply that does not say what the server did with the request.
 
     Such a reply is a gateway's, a firewall's or a captive portal's. It proves neither that
     the request was carried out nor that it was not.
     """
+    if reply.status == _PROXY_REFUSES and "proxy-authenticate" in reply.headers:
+        refused = UnreachableError("HTTP 407: a proxy refuses the password in HTTP_PROXY")
+        refused.is_final = True
+        return refused
     kind = reply.headers.get("content-type", "no content type").partition(";")[0][:60]
     error = TransportError(
-        f"HTTP {reply.status} {why} ({len(reply.body)} bytes, {kind}): not an answer of the API",
+        f"HTTP {reply.status} {why} ({len(reply.body)} bytes, {kind}): not a response of the API",
         retry_after=retry_after(reply),
     )
     if reply.status < 500 and reply.status not in _TRANSIENT:
@@ -201,8 +203,8 @@ def names_asked_path(reply: Reply, body: Mapping[str, Any]) -> bool:
 def retry_after(reply: Reply) -> float | None:
     """Return the seconds that a `Retry-After` header asks to wait, or None.
 
-    A date is compared with the reply's own `Date`, which is of the same clock; only without one
-    with ours.
+    A date is compared with the reply's own `Date`, which comes from the same clock; our clock is
+    used only if there is none.
     """
     value = reply.headers.get("retry-after", "").strip()
     if not value or (value.isascii() and value.isdigit()):
@@ -211,14 +213,14 @@ def retry_after(reply: Reply) -> float | None:
     return seconds_until(value, reply.received_at if sent_at is None else sent_at)
 
 
-#: A header of the emulator (`kling_mock`): real milliseconds until another look makes sense.
+#: A header of the emulator (`kling_mock`): real milliseconds until another poll makes sense.
 POLL_AFTER: Final = "x-kling-mock-poll-after-ms"
-#: Least seconds that it can shorten a pause to, whoever sends it.
+#: Minimum seconds to which it can shorten a pause, whichever server sends it.
 LEAST_POLL_AFTER: Final = 0.01
 
 
 def poll_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds after which an emulator wants to be asked again; None if it is none."""
+    """Return the seconds after which an emulator wants to be polled again, else None."""
     value = headers.get(POLL_AFTER)
     if value is None or not (value.isascii() and value.isdigit() and len(value) < 10):
         return None
@@ -237,7 +239,7 @@ def seconds_until(date: str, now: float | None) -> float | None:
 
 
 def http_date(text: str) -> float | None:
-    """Return an HTTP date in seconds since the Unix epoch, or None if it is none."""
+    """Return an HTTP date in seconds since the Unix epoch, or None if the text is not one."""
     if not text or len(text) > _LONGEST_DATE:
         return None
     from email.utils import parsedate_to_datetime  # few replies have a date that counts
@@ -258,7 +260,7 @@ def is_redirect(status: int) -> bool:
 def redirected(status: int, headers: Mapping[str, str]) -> UnreachableError:
     """Return the error for a redirect, which is not followed: the key would go along.
 
-    It is no proof that nothing was created.
+    It does not prove that nothing was created.
     """
     place = _place(headers.get("location", ""))
     if not place:
@@ -271,7 +273,7 @@ def redirected(status: int, headers: Mapping[str, str]) -> UnreachableError:
 
 
 def _place(location: str) -> str:
-    """Return scheme, host and port of *location*; "" if it is a path, or no URL."""
+    """Return scheme, host and port of *location*; "" if it is a path, or not a URL."""
     try:
         parts = urlsplit(location)
         host, port = parts.hostname, parts.port
@@ -280,5 +282,5 @@ def _place(location: str) -> str:
     if not host:
         return ""
     # Put together from its parts: a user's name and password stay out.
-    shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme or 'https'}://{shown}" + (f":{port}" if port else "")
+    url_host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme or 'https'}://{url_host}" + (f":{port}" if port else "")

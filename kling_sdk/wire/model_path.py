@@ -13,19 +13,24 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from kling_sdk.errors import NotFoundError, RequestValidationError, TransportError
-from kling_sdk.results import Image, Page, Subtitles, Task, Video, audios_from
-from kling_sdk.scalars import decimal, instant, text
-from kling_sdk.wire.messages import HttpCall, NameKind, Reply, json_object
-from kling_sdk.wire.v1 import V1Wire, checked_id, library_items, plain_body
+from kling_sdk.results import Image, Page, Response, Subtitles, Task, audios_from
+from kling_sdk.scalars import decimal, instant, objects_of, text
+from kling_sdk.wire.messages import HttpCall, NameKind, Reply
+from kling_sdk.wire.v1 import (
+    V1Wire,
+    check_page_size,
+    checked_id,
+    library_items,
+    plain_body,
+    videos_from,
+)
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.endpoints.record import EndpointRecord
 
-__all__ = ["MODEL_PATH", "ModelPathWire", "looks_like_task_id", "task_from"]
-
-#: Another word than on /v1 for the same status.
+#: Statuses that have another word than on /v1.
 _STATUSES: Final = {"succeeded": "succeed"}
 # Exact for any sum of the numbers in a body, whatever the program's own context rounds to.
 _EXACT: Final = Context(prec=100)
@@ -36,24 +41,26 @@ class ModelPathWire(V1Wire):
 
     name: str = "kling"
     interface: str = "model-path"
-    #: Where tasks are asked for and listed, whatever the product.
+    #: The path at which tasks of every product are queried and listed.
     path: str = "/tasks"
-    #: Most tasks that one call asks for by their ids (observed: a 21st is refused).
+    #: Maximum number of tasks that one call queries by their ids (observed: a 21st is refused).
     max_ids: int = 20
 
     def create(self, request: Request | RawRequest, external_task_id: str) -> HttpCall:
         """Return the call that creates a task.
 
         Raises:
-            RequestValidationError: the body has no place for a field, or the id has a comma, by
-                which it could not be asked for.
+            RequestValidationError: the body has no place for a field, or the id contains a comma
+                and could not be queried.
         """
         from kling_sdk.endpoints.checks import require_json  # a program that only reads needs none
         from kling_sdk.endpoints.interfaces import model_path_name_of
         from kling_sdk.wire.translation import to_model_path
 
         if not request.model:
-            raise RequestValidationError("model_name", "is missing", "the model, which is the path")
+            raise RequestValidationError(
+                "model_name", "is missing", "the model, which the path contains"
+            )
         if "," in external_task_id:
             raise RequestValidationError(
                 "external_task_id", "has a comma", "an id without one: /tasks takes lists of ids"
@@ -61,7 +68,7 @@ class ModelPathWire(V1Wire):
         record = request.record
         limits = record.limits_of(model_path_name_of(request.model))
         body, extra = plain_body(request, external_task_id)
-        body = to_model_path(body, record.product, limits, extra)
+        body = to_model_path(body, record, limits, extra)
         require_json("", body)
         model = quote(checked_id(request.model, "model_name"), safe="")
         return HttpCall("POST", f"/{record.product}/{model}", json=body, needs_api_key=True)
@@ -75,13 +82,13 @@ class ModelPathWire(V1Wire):
         """Return the calls that read one task, the likelier first."""
         checked_id(task_id)
         if kind == "either":
-            # A task id has 18 digits; an external id may have as well, so both are tried.
+            # A task id has 18 digits; an external id may have 18 too, so both kinds are tried.
             kinds: tuple[NameKind, ...] = ("external_id", "task_id")
             if looks_like_task_id(task_id):
                 kinds = ("task_id", "external_id")
         else:
             kinds = (kind,)
-        return tuple(self.get_many([task_id], one) for one in kinds)
+        return tuple(self.get_many([task_id], name_kind) for name_kind in kinds)
 
     def get_many(self, names: Iterable[str], kind: NameKind) -> HttpCall:
         """Return the call that reads up to 20 tasks, all named by the same kind of id."""
@@ -104,15 +111,12 @@ class ModelPathWire(V1Wire):
 
     def search(self, body: Mapping[str, Any], page_size: int) -> HttpCall:
         """Return the call that reads a page of tasks of all products."""
-        if not 1 <= page_size <= self.max_page_size:
-            raise RequestValidationError(
-                "page_size", f"is {page_size}", f"1 to {self.max_page_size}"
-            )
+        check_page_size(page_size, self.max_page_size)
         return HttpCall("POST", self.path, json={**body, "limit": page_size}, needs_api_key=True)
 
-    def created(self, reply: Reply, record: EndpointRecord) -> Task:
-        """Return the task in a reply to create."""
-        return task_from(self.data(reply), record.name, self.interface)
+    def read(self, data: object, endpoint: str, response: Response) -> Task:
+        """Return a task from the interface's object; see `task_from`."""
+        return task_from(data, endpoint, self.interface, response)
 
     def task(self, reply: Reply, record: EndpointRecord) -> Task:
         """Return the only task in a reply to get.
@@ -120,38 +124,35 @@ class ModelPathWire(V1Wire):
         Raises:
             NotFoundError: the list is empty: ids that are not known are left out.
         """
-        data = self.data(reply)
+        data, response = self.payload(reply)
         if not isinstance(data, list):
-            raise TransportError(f"HTTP {reply.status}: no list of tasks")
+            raise TransportError(f"HTTP {reply.status} without a list of tasks")
         if not data:
-            envelope = json_object(reply)
             raise NotFoundError(
-                "the server knows no task with this id",
+                "the server does not know a task with this id",
                 code=0,
                 http_status=reply.status,
-                request_id=text(envelope.get("request_id")),
+                request_id=response.request_id,
                 retryable=False,
                 is_refusal=True,
             )
-        return task_from(data[0], record.name, self.interface)
+        return self.read(data[0], record.name, response)
 
     def tasks(self, reply: Reply, record: EndpointRecord) -> tuple[Task, ...]:
         """Return the tasks in a reply to `get_many`."""
-        data = self.data(reply)
+        data, response = self.payload(reply)
         if not isinstance(data, list):
-            raise TransportError(f"HTTP {reply.status}: no list of tasks")
-        return tuple(task_from(item, record.name, self.interface) for item in data)
+            raise TransportError(f"HTTP {reply.status} without a list of tasks")
+        return tuple(self.read(item, record.name, response) for item in data)
 
     def page(self, reply: Reply, record: EndpointRecord, page: int, page_size: int) -> Page:
         """Return the tasks in a reply to list."""
-        data = self.data(reply)
+        data, response = self.payload(reply)
         # A page without tasks was seen to have no list.
         items = data.get("result") or [] if isinstance(data, dict) else None
-        if not isinstance(data, dict) or not isinstance(items, list):
-            raise TransportError(f"HTTP {reply.status}: a page without a list of tasks")
+        tasks = self.read_all(reply, record, items, response)
         cursor = text(data.get("next_cursor")) or None
         more = cursor is not None and data.get("has_more") is not False
-        tasks = tuple(task_from(item, record.name, self.interface) for item in items)
         return Page(tasks, page, page_size, has_next=more, next_cursor=cursor if more else None)
 
 
@@ -163,16 +164,22 @@ def looks_like_task_id(name: str) -> bool:
     return len(name) >= 15 and name.isascii() and name.isdigit()
 
 
-def task_from(data: object, endpoint: str = "", interface: str = "model-path") -> Task:
+def task_from(
+    data: object,
+    endpoint: str = "",
+    interface: str = "model-path",
+    response: Response | None = None,
+) -> Task:
     """Return a task from the vendor's object, whatever else it holds.
 
     Args:
         data: The object.
         endpoint: Which endpoint made the task; "" when that is not known.
-        interface: Where it is asked for.
+        interface: The interface at which it is queried.
+        response: The reply that has it.
 
     Raises:
-        TransportError: it has no id or status, so it identifies no task.
+        TransportError: it lacks an id or a status, so it does not identify a task.
     """
     if not isinstance(data, dict):
         raise TransportError(f"a task that is a {type(data).__name__}, not an object")
@@ -186,11 +193,11 @@ def task_from(data: object, endpoint: str = "", interface: str = "model-path") -
         status=_STATUSES.get(status, status),
         external_task_id=text(raw.get("external_id")) or None,
         status_msg=text(raw.get("message")),
-        videos=tuple(_videos(raw.get("outputs"))),
+        videos=videos_from(_of_kind(raw.get("outputs"), "video")),
         images=tuple(_images(raw.get("outputs"))),
         audios=audios_from(_of_kind(raw.get("outputs"), "audio")),
         subtitles=tuple(_subtitles(raw.get("outputs"))),
-        # Of a task of /v1; that they look as they do there is assumed.
+        # For a task of /v1; it is assumed that they look as they do there.
         **library_items(
             _of_kind(raw.get("outputs"), "voice"), _of_kind(raw.get("outputs"), "element")
         ),
@@ -200,10 +207,11 @@ def task_from(data: object, endpoint: str = "", interface: str = "model-path") -
         endpoint=endpoint,
         interface=interface,
         raw=raw,
+        response=response,
     )
 
 
-#: What outputs of `/solutions` are whose type is a word of their own.
+#: The kinds of the outputs of `/solutions` whose type is a word of their own.
 _KINDS: Final = {
     "product_video": "video",
     "subbed_video": "video",
@@ -214,13 +222,9 @@ _KINDS: Final = {
 }
 
 
-def _of_kind(outputs: object, kind: str) -> list[dict[str, Any]]:
+def _of_kind(outputs: object, kind: str) -> list[Mapping[str, Any]]:
     """Return the outputs of a kind; a video need not say that it is one."""
-    return [
-        item
-        for item in (outputs if isinstance(outputs, list) else ())
-        if isinstance(item, dict) and _kind_of(item.get("type", "video")) == kind
-    ]
+    return [item for item in objects_of(outputs) if _kind_of(item.get("type", "video")) == kind]
 
 
 def _kind_of(word: object) -> object:
@@ -232,17 +236,6 @@ def _outputs(outputs: object, kind: str) -> Iterable[tuple[str, Mapping[str, Any
     for item in _of_kind(outputs, kind):
         if url := text(item.get("url")):
             yield url, item
-
-
-def _videos(outputs: object) -> Iterable[Video]:
-    for url, item in _outputs(outputs, "video"):
-        yield Video(
-            id=text(item.get("id")),
-            url=url,
-            duration=decimal(item.get("duration")),
-            watermark_url=text(item.get("watermark_url")) or None,
-            raw=item,
-        )
 
 
 def _images(outputs: object) -> Iterable[Image]:
@@ -267,9 +260,7 @@ def _package_units(billing: object) -> Decimal | None:
     units, so a sum over the rest would be too small.
     """
     amounts: list[Decimal] = []
-    for item in billing if isinstance(billing, list) else ():
-        if not isinstance(item, dict):
-            continue
+    for item in objects_of(billing):
         amount = decimal(item.get("amount"))
         if item.get("package_type"):
             if amount is None:

@@ -1,4 +1,4 @@
-"""Which error a refused reply becomes, and whether it proves that nothing was created."""
+"""The error for a refused reply, and whether it proves that nothing was created."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from kling_sdk.errors import (
     RequestInProgressError,
     ServerError,
 )
-
-__all__ = ["api_error"]
 
 _CONFLICT: Final = 409  # HTTP
 
@@ -51,7 +49,7 @@ _BY_CODE: Final[dict[int, tuple[type[KlingAPIError], bool]]] = {
     5002: (ServerError, True),
 }
 
-# A relay's own code -> likewise, with HTTP 409. Source: this project's relay.
+# A relay's own code -> (class, retryable), with HTTP 409. Source: this project's relay.
 _BY_CONFLICT: Final[dict[str, tuple[type[KlingAPIError], bool]]] = {
     "external_task_id_conflict": (ConflictError, False),
     "request_in_progress": (RequestInProgressError, True),
@@ -89,8 +87,7 @@ def api_error(
     Args:
         message: The server's text.
         code: Kling's code; 0 for none.
-        http_status: The HTTP status.
-        relay_code: The code of a relay that is no number; "" for none.
+        relay_code: The code of a relay, if it is not a number; "" for none.
         request_id: The server's id of the request.
         retry_after: Seconds that the server asked to wait, or None.
         complete: Whether the reply has everything that the server's own error replies have,

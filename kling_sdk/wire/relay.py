@@ -1,20 +1,20 @@
 """A one-api style relay in front of Kling: flat replies, keyset pages.
 
 Bodies: `{"task_id", "kling_task_id", "status", "video_url", "duration", "fail_reason"}`,
-empty text where unknown; of pictures `images` or `series_images` too, of sounds `audios`. Errors:
-`{"error": {"message", "type", "code"}}`, with Kling's own code kept where Kling refused. Source:
-this project's relay.
+empty text where unknown; also `images` or `series_images` for pictures, `audios` for sounds.
+Errors: `{"error": {"message", "type", "code"}}`, with Kling's own code kept where Kling refused.
+Source: this project's relay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from kling_sdk.errors import RequestValidationError, TransportError
-from kling_sdk.results import Page, Task, Video, audios_from
-from kling_sdk.scalars import decimal, instant, text
+from kling_sdk.results import Page, Response, Task, Video, audios_from
+from kling_sdk.scalars import decimal, instant, object_of, text
 from kling_sdk.wire.messages import (
     HttpCall,
     NameKind,
@@ -22,22 +22,21 @@ from kling_sdk.wire.messages import (
     json_object,
     names_asked_path,
     no_answer,
+    response_of,
     retry_after,
 )
 from kling_sdk.wire.refusals import api_error
-from kling_sdk.wire.v1 import checked_id, images_from, wire_body
+from kling_sdk.wire.v1 import V1Wire, check_page_size, checked_id, images_from, wire_body
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.endpoints.record import EndpointRecord, Library
 
-__all__ = ["RelayWire"]
-
 _ROOT = "/kling/v1/videos"
 
 
-class RelayWire:
+class RelayWire(V1Wire):
     """Paths, bodies and replies of a relay."""
 
     name: str = "relay"
@@ -79,7 +78,7 @@ class RelayWire:
     ) -> HttpCall:
         """Return the call that reads the page behind the key *after* (None: the newest).
 
-        One list is for all endpoints that a relay serves.
+        There is one list for all endpoints that a relay serves.
         """
         _require_served(record)
         if page > 1 and after is None:
@@ -90,28 +89,25 @@ class RelayWire:
 
     def search(self, params: Mapping[str, str | int], page_size: int) -> HttpCall:
         """Return the call that reads a page of the tasks that *params* choose."""
-        if not 1 <= page_size <= self.max_page_size:
-            raise RequestValidationError(
-                "page_size", f"is {page_size}", f"1 to {self.max_page_size}"
-            )
+        check_page_size(page_size, self.max_page_size)
         return HttpCall("GET", _ROOT, params={"limit": page_size, **params})
 
     def delete(self, library: Library, item_id: str) -> HttpCall:  # noqa: ARG002 - the protocol's signature
-        """Raise: the libraries of a relay's accounts are not its users'."""
+        """Raise an error: the libraries of a relay's accounts do not belong to its users."""
         raise _not_served(
             f"{library.item}s", "is a library of one account, and a relay may have several"
         )
 
     def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:  # noqa: ARG002 - the protocol's signature
-        """Raise: a relay bills its own users and shows no account of Kling."""
+        """Raise an error: a relay bills its own users and does not show an account of Kling."""
         raise _no_account("costs")
 
     def billing(self, kind: str, body: Mapping[str, Any]) -> HttpCall:  # noqa: ARG002 - the protocol's signature
-        """Raise, as `account_costs`."""
+        """Raise an error, as `account_costs` does."""
         raise _no_account("packages" if kind == "package" else kind)
 
-    def data(self, reply: Reply) -> Any:
-        """Return the reply's object.
+    def payload(self, reply: Reply) -> tuple[Any, Response]:
+        """Return the reply's object, and what is kept of the reply.
 
         Raises:
             KlingAPIError: the relay, or Kling behind it, refused or failed (any HTTP 5xx).
@@ -125,15 +121,14 @@ class RelayWire:
                 raise
             body = {}
         if reply.status < 300 and "error" not in body:
-            return body
-        error = body.get("error")
-        detail: dict[str, Any] = error if isinstance(error, dict) else {}
+            return body, response_of(reply, body)
+        detail = object_of(body.get("error"))
         complete = bool(text(detail.get("type"))) and isinstance(detail.get("code"), str | int)
         unknown_path = names_asked_path(reply, body)
         if reply.status < 500 and not complete and not unknown_path:
             raise no_answer(reply, "without an error's type and code")
         code = decimal(detail.get("code"))
-        raise api_error(
+        error = api_error(
             text(detail.get("message")) or f"HTTP {reply.status} without a message",
             code=int(code) if code is not None and abs(code) < 10**9 else 0,
             relay_code=text(detail.get("code")),
@@ -142,23 +137,48 @@ class RelayWire:
             retry_after=retry_after(reply),
             complete=complete or unknown_path,
         )
+        # They may quote a prompt, and a frame of the error would show it.
+        body = detail = {}
+        raise error
 
-    def created(self, reply: Reply, record: EndpointRecord) -> Task:
-        """Return the task in a reply to create."""
-        return _task_from(self.data(reply), record.name)
-
-    def task(self, reply: Reply, record: EndpointRecord) -> Task:
-        """Return the task in a reply to get."""
-        return _task_from(self.data(reply), record.name)
+    def read(self, data: object, endpoint: str, response: Response) -> Task:
+        """Return a task from a relay's object."""
+        if not isinstance(data, dict):
+            raise TransportError(f"a task that is a {type(data).__name__}, not an object")
+        raw: dict[str, Any] = data
+        task_id, status = text(raw.get("task_id")), text(raw.get("status"))
+        if not task_id or not status:
+            raise TransportError("a task without task_id or status")
+        images, series = images_from(raw), images_from(raw, "series_images")
+        audios = audios_from(raw.get("audios"))
+        url = text(raw.get("video_url"))
+        # Where there is no video it is the first of the other results.
+        if images or series or any(audio.url == url for audio in audios):
+            url = ""
+        video = Video(id="", url=url, duration=decimal(raw.get("duration")), raw=raw)
+        return Task(
+            task_id=task_id,
+            status=status,
+            external_task_id=text(raw.get("external_task_id")) or None,
+            status_msg=text(raw.get("fail_reason")),
+            videos=(video,) if url else (),
+            images=images,
+            series_images=series,
+            audios=audios,
+            created_at=instant(raw.get("created_at"), per_second=1),
+            updated_at=instant(raw.get("updated_at"), per_second=1),
+            endpoint=endpoint,
+            interface="relay",
+            kling_task_id=text(raw.get("kling_task_id")) or None,
+            raw=raw,
+            response=response,
+        )
 
     def page(self, reply: Reply, record: EndpointRecord, page: int, page_size: int) -> Page:
         """Return the tasks in a reply to list."""
-        body = self.data(reply)
-        data, before = body.get("data"), body.get("next_before")
-        if not isinstance(data, list):
-            raise TransportError(f"HTTP {reply.status}: a page without a list of tasks")
-        tasks = tuple(_task_from(item, record.name) for item in data)
-        key = before if isinstance(before, int) else None
+        body, response = self.payload(reply)
+        tasks = self.read_all(reply, record, body.get("data"), response)
+        key = before if isinstance(before := body.get("next_before"), int) else None
         return Page(
             tasks,
             page,
@@ -169,6 +189,9 @@ class RelayWire:
         )
 
 
+RELAY: Final = RelayWire()
+
+
 def _require_served(record: EndpointRecord) -> None:
     if not record.is_on_relays:
         raise _not_served(record.attribute, record.not_on_relays)
@@ -176,38 +199,6 @@ def _require_served(record: EndpointRecord) -> None:
 
 def _not_served(name: str, reason: str) -> RequestValidationError:
     return RequestValidationError(name, reason, "a client of Kling")
-
-
-def _task_from(data: object, endpoint: str) -> Task:
-    if not isinstance(data, dict):
-        raise TransportError(f"a task that is a {type(data).__name__}, not an object")
-    raw: dict[str, Any] = data
-    task_id, status = text(raw.get("task_id")), text(raw.get("status"))
-    if not task_id or not status:
-        raise TransportError("a task without task_id or status")
-    images, series = images_from(raw), images_from(raw, "series_images")
-    audios = audios_from(raw.get("audios"))
-    url = text(raw.get("video_url"))
-    # Where there is no video it is the first of the other results.
-    if images or series or any(audio.url == url for audio in audios):
-        url = ""
-    videos = (Video(id="", url=url, duration=decimal(raw.get("duration")), raw=raw),) if url else ()
-    return Task(
-        task_id=task_id,
-        status=status,
-        external_task_id=text(raw.get("external_task_id")) or None,
-        status_msg=text(raw.get("fail_reason")),
-        videos=videos,
-        images=images,
-        series_images=series,
-        audios=audios,
-        created_at=instant(raw.get("created_at"), per_second=1),
-        updated_at=instant(raw.get("updated_at"), per_second=1),
-        endpoint=endpoint,
-        interface="relay",
-        kling_task_id=text(raw.get("kling_task_id")) or None,
-        raw=raw,
-    )
 
 
 def _no_account(name: str) -> RequestValidationError:

@@ -19,13 +19,11 @@ from kling_sdk.wire.v1 import plain_body
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.raw import RawRequest
-    from kling_sdk.endpoints.record import ContentItem, Solution
-
-__all__ = ["SOLUTIONS_WIRE", "SolutionsWire"]
+    from kling_sdk.endpoints.record import ContentItem, EndpointRecord
 
 #: Parameters that are options, by the same name there.
 _OPTIONS: Final = ("callback_url", "external_task_id")
-#: What a body that the caller has written may hold in the vendor's own form.
+#: Keys that a body written by the caller may have in the vendor's own form.
 _OWN: Final = ("contents", "settings", "options")
 
 
@@ -39,7 +37,7 @@ class SolutionsWire(ModelPathWire):
         """Return the call that creates a task.
 
         Raises:
-            RequestValidationError: the id has a comma, by which it could not be asked for.
+            RequestValidationError: the id contains a comma and could not be queried.
         """
         from kling_sdk.endpoints.checks import require_json  # a program that only reads needs none
 
@@ -49,10 +47,8 @@ class SolutionsWire(ModelPathWire):
                 "has a comma",
                 "an id without one: /solutions takes lists of ids",
             )
-        solution = request.record.solution
-        assert solution is not None  # noqa: S101 - every endpoint of this interface has one
-        given, extra = plain_body(request, external_task_id)
-        body = merged(_body(given, solution), extra)
+        parameters, extra = plain_body(request, external_task_id)
+        body = merged(_body(parameters, request.record), extra)
         require_json("", body)
         return HttpCall("POST", request.record.path, json=body, needs_api_key=True)
 
@@ -60,24 +56,31 @@ class SolutionsWire(ModelPathWire):
 SOLUTIONS_WIRE: Final = SolutionsWire()
 
 
-def _body(given: Mapping[str, Any], solution: Solution) -> dict[str, Any]:
-    """Return the body of a request whose parameters are *given*."""
-    contents = [item for one in solution.contents for item in _items(one, given.get(one.parameter))]
-    options = {name: given[name] for name in _OPTIONS if name in given}
-    if solution.watermark and "watermark_info" in given:
-        options[solution.watermark] = given["watermark_info"]
-    placed = {one.parameter for one in solution.contents}.union(_OPTIONS, _OWN, ("watermark_info",))
-    settings = {name: value for name, value in given.items() if name not in placed}
-    made: dict[str, Any] = {"contents": contents}
-    made |= {"settings": settings} if settings else {}
-    made |= {"options": options} if options else {}
-    return merged(made, {name: given[name] for name in _OWN if name in given})
+def _body(parameters: Mapping[str, Any], record: EndpointRecord) -> dict[str, Any]:
+    """Return the body of a request of these *parameters*."""
+    contents = [
+        item
+        for content in record.contents
+        for item in _items(content, parameters.get(content.parameter))
+    ]
+    options = {name: parameters[name] for name in _OPTIONS if name in parameters}
+    assert record.solution is not None  # noqa: S101 - every endpoint of this interface has one
+    if record.solution.watermark and "watermark_info" in parameters:
+        options[record.solution.watermark] = parameters["watermark_info"]
+    placed = {content.parameter for content in record.contents}.union(
+        _OPTIONS, _OWN, ("watermark_info",)
+    )
+    settings = {name: value for name, value in parameters.items() if name not in placed}
+    body: dict[str, Any] = {"contents": contents}
+    body |= {"settings": settings} if settings else {}
+    body |= {"options": options} if options else {}
+    return merged(body, {name: parameters[name] for name in _OWN if name in parameters})
 
 
 def _items(content: ContentItem, value: Any) -> Iterator[dict[str, Any]]:
-    """Yield the items of `contents` that a parameter is."""
+    """Yield the items of `contents` that a parameter becomes."""
     values: Iterable[Any] = value if isinstance(value, list | tuple) else [value]
-    for one in values:
-        if one is not None:
-            own = one if isinstance(one, Mapping) else {content.key: one}
+    for member in values:
+        if member is not None:
+            own = member if isinstance(member, Mapping) else {content.key: member}
             yield {"type": content.type, **own}

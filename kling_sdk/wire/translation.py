@@ -2,8 +2,9 @@
 
 A body here is the vocabulary of /v1 with `resolution` and `audio` beside it, as a relay takes it.
 `to_v1` writes those two in the words of /v1. `to_model_path` writes the body of the interface
-that has the model in its path. What one of them has no place for is an error, whatever is checked
-otherwise: leaving it out would make another video than the one that was requested, at its price.
+that has the model in its path. A field that one of them has no place for is an error, even when
+nothing else is checked: leaving it out would make, and charge, a different video from the one that
+was requested.
 
 Source of the table: the vendor's migration guide (2026-07-15, several copies agree), and what one
 account observed until 2026-10.
@@ -11,39 +12,30 @@ account observed until 2026-10.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, NamedTuple
 
 from kling_sdk.endpoints.interfaces import RESOLUTIONS, check_agreement, mode_of
 from kling_sdk.endpoints.models import ModelLimits
+from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import RequestValidationError
+from kling_sdk.facts.model_path_requests import REQUESTS
+from kling_sdk.facts.video_requests import REQUESTS as VIDEO_REQUESTS
+from kling_sdk.hidden import private
 
-__all__ = ["merged", "to_model_path", "to_v1"]
-
-#: Fields of /v1 that the other body has no place for.
-_NO_PLACE: Final = (
-    "negative_prompt",
-    "cfg_scale",
-    "camera_control",
-    "static_mask",
-    "dynamic_masks",
-)
-#: Fields that go to `settings` and `options` as they are.
-_OPTIONS: Final = ("callback_url", "external_task_id", "watermark_info")
-#: What /v1 takes and does not use, product by product: it is left out, which changes nothing.
-_WITHOUT_EFFECT: Final = {"image-to-video": ("aspect_ratio",)}
-#: Fields that the table below takes up; any other is passed on under its own name.
+#: Fields that the functions below write in other words, where the product has a place for them.
 _TRANSLATED: Final = frozenset(
     {
-        *_NO_PLACE,
-        *_OPTIONS,
         *("model_name", "prompt", "duration", "aspect_ratio", "mode", "resolution"),
-        *("sound", "audio", "multi_shot", "shot_type", "multi_prompt"),
-        *("image", "image_tail", "image_list", "element_list", "video_list", "voice_list"),
+        *("sound", "audio", "multi_shot", "shot_type", "multi_prompt", "keep_original_sound"),
         *("contents", "settings", "options"),
     }
 )
+#: Lists whose items each become a content, for a product that has contents.
+_LISTS: Final = ("image_list", "element_list", "video_list", "voice_list")
 #: `type` of a picture of omni-video -> type of its content.
 _IMAGE_TYPES: Final = {
     "": "refer_image",
@@ -54,38 +46,36 @@ _IMAGE_TYPES: Final = {
 _VIDEO_TYPES: Final = {"": "base_video", "base": "base_video", "feature": "feature_video"}
 _REFERENCE: Final = re.compile(r"<<<(image|video|element|voice)_([0-9]{1,4})>>>(?=([0-9A-Za-z_])?)")
 _OMNI: Final = "omni-video"
-_MOTION: Final = "motion-control"
 #: `audio` -> `keep_original_sound` of a product whose only sound is that of its video.
 _KEEPS: Final = {"original": "yes", "off": "no"}
-#: Fields of motion-control that become a content, or are a setting.
-_MOTION_CONTENTS: Final = (("image_url", "image"), ("video_url", "video"))
-_MOTION_FIELDS: Final = ("image_url", "video_url", "character_orientation", "keep_original_sound")
 
 
 # ---------------------------------------------------------------- /v1
 
 
-def to_v1(body: Mapping[str, Any], product: str = "") -> dict[str, Any]:
+def to_v1(body: Mapping[str, Any], record: EndpointRecord) -> dict[str, Any]:
     """Return a body for /v1: `resolution` and `audio` in its own words.
 
     Args:
         body: The request, in our vocabulary.
-        product: What the product is called in the path of the other interface.
+        record: Its endpoint.
 
     Raises:
-        RequestValidationError: they name what /v1 has no word for, or disagree with another field.
+        RequestValidationError: they name something that /v1 has no word for, or disagree with
+            another field.
     """
     videos = _videos(body)
     check_agreement(body, [video.get("keep_original_sound") for video in videos])
-    made = {name: value for name, value in body.items() if name not in {"resolution", "audio"}}
+    v1_body = {name: value for name, value in body.items() if name not in {"resolution", "audio"}}
     if resolution := body.get("resolution"):
         mode = mode_of(resolution) if isinstance(resolution, str) else None
         if mode is None:
             raise _unknown("resolution", resolution, "/v1 has", RESOLUTIONS.values())
-        made["mode"] = mode
+        v1_body["mode"] = mode
     if audio := body.get("audio"):
-        made |= _v1_sound_of_video(audio) if product == _MOTION else _v1_sound(audio, videos)
-    return made
+        keeps = any(field.name == "keep_original_sound" for field in record.fields)
+        v1_body |= _v1_sound_of_video(audio) if keeps else _v1_sound(audio, videos)
+    return v1_body
 
 
 def _v1_sound_of_video(audio: Any) -> dict[str, Any]:
@@ -105,10 +95,10 @@ def _v1_sound(audio: Any, videos: Sequence[Mapping[str, Any]]) -> dict[str, Any]
         return {"video_list": [{**video, "keep_original_sound": "yes"} for video in videos]}
     if audio not in ("native", "off"):
         raise _unknown("audio", audio, "/v1 has", ("native", "off", "original"))
-    made: dict[str, Any] = {"sound": "on" if audio == "native" else "off"}
+    fields: dict[str, Any] = {"sound": "on" if audio == "native" else "off"}
     if audio == "off" and videos:
-        made["video_list"] = [{**video, "keep_original_sound": "no"} for video in videos]
-    return made
+        fields["video_list"] = [{**video, "keep_original_sound": "no"} for video in videos]
+    return fields
 
 
 # ---------------------------------------------------------------- the model in the path
@@ -116,7 +106,7 @@ def _v1_sound(audio: Any, videos: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 
 def to_model_path(
     body: Mapping[str, Any],
-    product: str,
+    record: EndpointRecord,
     limits: ModelLimits | None,
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -124,50 +114,89 @@ def to_model_path(
 
     Args:
         body: The request, in our vocabulary; null and empty text count as absent.
-        product: The product in the path, such as `text-to-video`.
-        limits: What is known of the model, or None: then nothing is sent in place of a field that
-            is not given, but for what /v1 has another default for.
+        record: Its endpoint.
+        limits: What is known of the model, or None: then nothing is sent in place of a missing
+            field, except where /v1 has another default.
         extra: Fields of this very body, merged in last: objects by their keys, `contents` at
             the end.
 
     Raises:
         RequestValidationError: a field has no place in this body, or two of them disagree.
     """
-    given = {name: value for name, value in body.items() if value is not None and value != ""}
-    for name in _NO_PLACE:
-        if name in given:
+    fields = {name: value for name, value in body.items() if value is not None and value != ""}
+    places = _places_of(record)
+    placed = places.settings.union(places.options, places.contents, _TRANSLATED)
+    for name in fields:
+        if name in places.without or (name in places.v1 and name not in placed):
             raise RequestValidationError(
                 name,
-                "has no place in a request of this model's interface",
-                "no such field, a model of /v1, or extra_body",
-                f"{name}: the interface of model {body.get('model_name')!r:.60} has no place "
-                "for it; leave it out, use a model of /v1, or send it as it is in extra_body",
+                "is not supported by the interface of this model",
+                "the field left out, a model of /v1, or extra_body",
+                f"{name}: the interface of model {body.get('model_name')!r:.60} does not support "
+                "it; leave it out, use a model of /v1, or send it as it is in extra_body",
             )
-    videos = _videos(given)
-    check_agreement(given, [video.get("keep_original_sound") for video in videos])
-    made: dict[str, Any] = {}
-    if product == "text-to-video":
-        if text := _prompt(given, {}):
-            made["prompt"] = text
-        _refuse_contents(given, product)
-    else:
-        made["contents"] = list(_contents(given, videos, product))
-    settings = dict(_settings(given, product, limits, videos))
-    options = {name: given[name] for name in _OPTIONS if name in given}
-    translated = _TRANSLATED.union(_MOTION_FIELDS if product == _MOTION else ())
-    made |= {name: value for name, value in given.items() if name not in translated}
-    made |= {"settings": settings} if settings else {}
-    made |= {"options": options} if options else {}
-    # Of a body that the caller wrote, in this interface's own words.
+    videos = _videos(fields)
+    check_agreement(fields, [video.get("keep_original_sound") for video in videos])
+    path_body: dict[str, Any] = {}
+    if places.contents:
+        path_body["contents"] = list(_contents(fields, videos, record))
+    elif text := _prompt(fields, {}):
+        path_body["prompt"] = text
+    settings = dict(_settings(fields, record.product, places.settings, limits, videos))
+    options = {name: fields[name] for name in places.options if name in fields}
+    path_body |= {name: value for name, value in fields.items() if name not in placed}
+    path_body |= {"settings": settings} if settings else {}
+    path_body |= {"options": options} if options else {}
+    # From a body that the caller wrote in this interface's own words.
     own: dict[str, Any] = {
-        name: given[name] for name in ("contents", "settings", "options") if name in given
+        name: fields[name] for name in ("contents", "settings", "options") if name in fields
     }
-    return merged(merged(made, own), extra or {})
+    return merged(merged(path_body, own), extra or {})
 
 
-def merged(made: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+class _Places(NamedTuple):
+    """The places of our fields in the body of a product.
+
+    Attributes:
+        v1: The fields of /v1, of every product: one that is not in any of the others is refused.
+        contents: Those that become items of `contents`; empty for a product without.
+        settings, options: Those that go there by their own name.
+        without: Fields of this product that are translated, but not for it.
+    """
+
+    v1: frozenset[str]
+    contents: frozenset[str]
+    settings: frozenset[str]
+    options: tuple[str, ...]
+    without: frozenset[str]
+
+
+@functools.cache
+def _places_of(record: EndpointRecord) -> _Places:
+    fields = {
+        field.name: tuple(member.name for member in field.members)
+        for field in REQUESTS[f"model-path-{record.product}"].fields
+    }
+    own = {field.name for field in record.fields}
+    families = (record.fields, *(request.fields for request in VIDEO_REQUESTS.values()))
+    v1 = frozenset(field.name for family in families for field in family if not field.ignored)
+    settings = v1.union(("resolution", "audio")).intersection(fields["settings"])
+    return _Places(
+        v1,
+        frozenset({*_LISTS, *(item.parameter for item in record.contents)})
+        if "contents" in fields
+        else frozenset(),
+        settings,
+        fields["options"],
+        # A field that /v1 takes for another product and does not use here is left out, which
+        # changes nothing.
+        frozenset({"aspect_ratio", "duration"} & own - settings),
+    )
+
+
+def merged(body: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     """Return a body with further fields: objects by their keys, `contents` at the end."""
-    result = dict(made)
+    result = dict(body)
     for name, value in extra.items():
         before = result.get(name)
         if isinstance(before, dict) and isinstance(value, Mapping):
@@ -180,33 +209,33 @@ def merged(made: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _settings(
-    given: Mapping[str, Any],
+    fields: Mapping[str, Any],
     product: str,
+    names: AbstractSet[str],
     limits: ModelLimits | None,
     videos: Sequence[Mapping[str, Any]],
 ) -> Iterator[tuple[str, Any]]:
-    if (resolution := _resolution(given, product)) is not None:
+    if (resolution := _resolution(fields, product)) is not None:
         yield "resolution", resolution
-    if product == _MOTION and "character_orientation" in given:
-        yield "character_orientation", given["character_orientation"]
-    if "aspect_ratio" in given:
-        if product not in _WITHOUT_EFFECT:
-            yield "aspect_ratio", given["aspect_ratio"]
-    elif product == _OMNI and not _decides_ratio(given, videos):
+    yield from ((name, fields[name]) for name in fields if name in names - _TRANSLATED)
+    if "aspect_ratio" in fields:
+        if "aspect_ratio" in names:
+            yield "aspect_ratio", fields["aspect_ratio"]
+    elif product == _OMNI and not _decides_ratio(fields, videos):
         yield "aspect_ratio", "16:9"  # needed here; what /v1 takes without one
-    # Beside a video that is edited /v1 does not use it: the video's own length counts.
-    if "duration" in given and not any(map(_is_base, videos)):
-        yield "duration", _seconds(given["duration"])
-    if (audio := _audio(given, videos)) is not None and not _is_silent(limits, audio):
+    # /v1 does not use it when a video is edited: the video's own length counts.
+    if "duration" in fields and not any(map(_is_base, videos)):
+        yield "duration", _seconds(fields["duration"])
+    if (audio := _audio(fields, videos)) is not None and not _is_silent(limits, audio):
         yield "audio", audio
-    if (several := _multi_shot(given, limits, videos)) is not None:
+    if (several := _multi_shot(fields, limits, videos)) is not None:
         yield "multi_shot", several
 
 
-def _resolution(given: Mapping[str, Any], product: str) -> Any:
-    if "resolution" in given:
-        return given["resolution"]
-    mode = given.get("mode")
+def _resolution(fields: Mapping[str, Any], product: str) -> Any:
+    if "resolution" in fields:
+        return fields["resolution"]
+    mode = fields.get("mode")
     if mode is None:
         return "1080p" if product == _OMNI else None  # /v1's default is `pro`, this one's 720p
     if not isinstance(mode, str) or mode not in RESOLUTIONS:
@@ -214,9 +243,9 @@ def _resolution(given: Mapping[str, Any], product: str) -> Any:
     return RESOLUTIONS[mode]
 
 
-def _decides_ratio(given: Mapping[str, Any], videos: Sequence[Mapping[str, Any]]) -> bool:
+def _decides_ratio(fields: Mapping[str, Any], videos: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether a first frame or a base video decides the aspect ratio."""
-    images = given.get("image_list") or ()  # objects: the contents were made of them
+    images = fields.get("image_list") or ()  # objects: the contents were made of them
     return any(image.get("type") for image in images) or any(map(_is_base, videos))
 
 
@@ -230,21 +259,21 @@ def _seconds(value: Any) -> Any:
     return value
 
 
-def _audio(given: Mapping[str, Any], videos: Sequence[Mapping[str, Any]]) -> Any:
+def _audio(fields: Mapping[str, Any], videos: Sequence[Mapping[str, Any]]) -> Any:
     keeps = any(video.get("keep_original_sound") == "yes" for video in videos)
-    if "audio" in given:
-        return given["audio"]
-    if "keep_original_sound" in given:  # of motion-control; any other product has it in a video
-        keep = given["keep_original_sound"]
-        words = {kept: audio for audio, kept in _KEEPS.items()}
+    if "audio" in fields:
+        return fields["audio"]
+    if "keep_original_sound" in fields:  # of motion-control; any other product has it in a video
+        keep = fields["keep_original_sound"]
+        words = {word: audio for audio, word in _KEEPS.items()}
         if keep not in words:
             raise _unknown("keep_original_sound", keep, "it must be", words)
         return words[keep]
-    sound = given.get("sound")
+    sound = fields.get("sound")
     if keeps:
         if sound == "on":
             raise RequestValidationError(
-                "sound", "is on beside keep_original_sound yes", "one of the two"
+                "sound", "is on with keep_original_sound yes", "one of the two"
             )
         return "original"
     if sound is None:
@@ -263,67 +292,67 @@ def _is_silent(limits: ModelLimits | None, audio: Any) -> bool:
 
 
 def _multi_shot(
-    given: Mapping[str, Any], limits: ModelLimits | None, videos: Sequence[Mapping[str, Any]]
+    fields: Mapping[str, Any], limits: ModelLimits | None, videos: Sequence[Mapping[str, Any]]
 ) -> bool | None:
     """Return `settings.multi_shot`, or None to leave it out.
 
     Its default is true here and false on /v1, and would change what a prompt means.
     """
-    several = given.get("multi_shot")
+    several = fields.get("multi_shot")
     is_feature = any(not _is_base(video) for video in videos)
-    if _is_several(given):
+    if _is_several(fields):
         return None if limits is not None and not limits.multi_shot_setting else True
     if is_feature:
         if several is None:
             return None
         raise RequestValidationError(
-            "multi_shot", "is False beside a feature video", "True, or nothing"
+            "multi_shot", "is False with a feature video", "True, or nothing"
         )
     if limits is None:
         return None if several is None else False
     return False if limits.multi_shot_setting else None
 
 
-def _is_several(given: Mapping[str, Any]) -> bool:
-    return given.get("multi_shot") is True or given.get("multi_shot") == "true"
+def _is_several(fields: Mapping[str, Any]) -> bool:
+    return fields.get("multi_shot") is True or fields.get("multi_shot") == "true"
 
 
 # ---------------------------------------------------------------- the prompt
 
 
-def _prompt(given: Mapping[str, Any], counts: Mapping[str, int]) -> Any:
+def _prompt(fields: Mapping[str, Any], counts: Mapping[str, int]) -> Any:
     """Return the text of the prompt; *counts* says how many of each kind can be referred to."""
-    text = given.get("prompt")
-    has_shots = _is_several(given) and given.get("shot_type") != "intelligence"
-    if has_shots and "multi_prompt" in given:
-        text = _shots(given["multi_prompt"])  # /v1 does not use `prompt` then
+    text = fields.get("prompt")
+    has_shots = _is_several(fields) and fields.get("shot_type") != "intelligence"
+    if has_shots and "multi_prompt" in fields:
+        text = _shots(fields["multi_prompt"])  # /v1 does not use `prompt` then
     if not isinstance(text, str):
         return text
 
-    def renamed(found: re.Match[str]) -> str:
-        kind, number = found[1], int(found[2])
+    def renamed(match: re.Match[str]) -> str:
+        kind, number = match[1], int(match[2])
         if not 1 <= number <= counts.get(kind, 0):
-            return found[0]  # it refers to nothing, and stays what it is
-        return f"@{_id(kind, number)}{' ' if found[3] else ''}"
+            return match[0]  # it refers to nothing, and stays what it is
+        return f"@{_id(kind, number)}{' ' if match[3] else ''}"
 
-    return _REFERENCE.sub(renamed, text)
+    return private(_REFERENCE.sub(renamed, text))
 
 
 def _shots(shots: Any) -> str:
     """Return shots as `shot n, seconds, words;`, in the order of their numbers."""
-    found = _objects("multi_prompt", shots)
+    objects = _objects("multi_prompt", shots)
     numbered = [
         (index if isinstance(index := shot.get("index"), int) else place, shot)
-        for place, shot in enumerate(found, start=1)
+        for place, shot in enumerate(objects, start=1)
     ]
     return " ".join(
         f"shot {number}, {shot.get('duration', '')}, {shot.get('prompt', '')};"
-        for number, (_, shot) in enumerate(sorted(numbered, key=lambda one: one[0]), start=1)
+        for number, (_, shot) in enumerate(sorted(numbered, key=lambda pair: pair[0]), start=1)
     )
 
 
 def _id(kind: str, number: int) -> str:
-    """Return the id of a content: none is the beginning of another."""
+    """Return the id of a content: no id is the beginning of another."""
     return f"{kind}_{number:02d}"
 
 
@@ -331,10 +360,10 @@ def _id(kind: str, number: int) -> str:
 
 
 def _contents(
-    given: Mapping[str, Any], videos: Sequence[Mapping[str, Any]], product: str
+    fields: Mapping[str, Any], videos: Sequence[Mapping[str, Any]], record: EndpointRecord
 ) -> Iterator[dict[str, Any]]:
     images, elements, voices = (
-        _objects(name, given.get(name)) for name in ("image_list", "element_list", "voice_list")
+        _objects(name, fields.get(name)) for name in ("image_list", "element_list", "voice_list")
     )
     named = {"image": images, "video": videos, "element": elements, "voice": voices}
     for kind, items in named.items():
@@ -342,13 +371,12 @@ def _contents(
             raise RequestValidationError(
                 f"{kind}_list", f"has {len(items)} items", "at most 99, so that ids are unique"
             )
-    text = _prompt(given, {kind: len(items) for kind, items in named.items()})
+    text = _prompt(fields, {kind: len(items) for kind, items in named.items()})
     if text:
         yield {"type": "prompt", "text": text}
-    frames = (("image", "first_frame"), ("image_tail", "last_frame"))
-    for name, kind in (*frames, *(_MOTION_CONTENTS if product == _MOTION else ())):
-        if name in given:
-            yield {"type": kind, "url": given[name]}
+    for item in record.contents:
+        if item.parameter in fields:
+            yield {"type": item.type, item.key: fields[item.parameter]}
     for number, image in enumerate(images, start=1):
         yield {
             "type": _word("image_list.type", image.get("type"), _IMAGE_TYPES),
@@ -371,14 +399,8 @@ def _contents(
         yield {"type": "voice", "voice_id": voice.get("voice_id"), "id": _id("voice", number)}
 
 
-def _refuse_contents(given: Mapping[str, Any], product: str) -> None:
-    for name in ("image", "image_tail", "image_list", "element_list", "video_list", "voice_list"):
-        if name in given:
-            raise RequestValidationError(name, f"has no place in {product}", "no such field")
-
-
 def _word(field: str, value: Any, table: Mapping[str, str]) -> str:
-    """Return a type's word in this interface; one of tomorrow as it is."""
+    """Return a type's word in this interface; an unknown type is returned as it is."""
     if value is not None and not isinstance(value, str):
         raise RequestValidationError(field, f"is a {type(value).__name__}", "text")
     word = value or ""
@@ -390,17 +412,19 @@ def _videos(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _objects(field: str, value: Any) -> list[Mapping[str, Any]]:
-    """Return the objects of a list; None is an empty one.
+    """Return the objects of a list; None counts as an empty one.
 
     Raises:
         RequestValidationError: it is something else, which cannot be translated.
     """
     items = [] if value is None else value
-    if not isinstance(items, list | tuple) or not all(isinstance(one, Mapping) for one in items):
-        raise RequestValidationError(field, "is no list of objects", "a list of objects")
+    if not isinstance(items, list | tuple) or not all(
+        isinstance(member, Mapping) for member in items
+    ):
+        raise RequestValidationError(field, "is not a list of objects", "a list of objects")
     return list(items)
 
 
 def _unknown(field: str, value: Any, who: str, words: Any) -> RequestValidationError:
-    shown = repr(value)[:40] if isinstance(value, str) else f"a {type(value).__name__}"
-    return RequestValidationError(field, f"is {shown}; {who} {', '.join(words)}", "one of these")
+    text = repr(value)[:40] if isinstance(value, str) else f"a {type(value).__name__}"
+    return RequestValidationError(field, f"is {text}; {who} {', '.join(words)}", "one of these")

@@ -6,15 +6,16 @@ endpoint pages and observed replies (several agree).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import attrs
 
 from kling_sdk.errors import RequestValidationError, TransportError
-from kling_sdk.results import Image, Page, Task, Video, audios_from
-from kling_sdk.scalars import decimal, instant, text
+from kling_sdk.results import Image, Page, Response, Task, Video, audios_from
+from kling_sdk.scalars import decimal, instant, object_of, objects_of, text
 from kling_sdk.wire.messages import (
     HttpCall,
     NameKind,
@@ -22,6 +23,7 @@ from kling_sdk.wire.messages import (
     json_object,
     names_asked_path,
     no_answer,
+    response_of,
     retry_after,
 )
 from kling_sdk.wire.refusals import api_error
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.endpoints.record import EndpointRecord, Library
-
-__all__ = ["REGIONS", "V1Wire", "checked_id", "plain_body", "wire_body"]
 
 
 def _plain(value: Any) -> Any:
@@ -49,7 +49,7 @@ def _plain_fields(fields: Mapping[str, Any], *, is_text: bool = True) -> dict[st
     seconds = body.get("duration")
     if not is_text:
         return body
-    # Text of videos, also within shots. What is no number is sent unchecked.
+    # Text of videos, also within shots. A value that is not a number is sent unchecked.
     if type(seconds) is float or (type(seconds) is int and abs(seconds) < 10**9):
         body["duration"] = str(seconds)
     return body
@@ -99,17 +99,19 @@ REGIONS: Final = {
 
 
 class V1Wire:
-    """Paths, bodies and replies of the vendor's servers."""
+    """Paths, bodies and replies of the vendor's servers; other interfaces differ in parts."""
 
+    #: A name for logs and reprs.
     name: str = "kling"
     #: The interface's name, as in `Task.interface`.
     interface: str = "v1"
-    #: Most tasks that one call asks for by their ids.
+    #: Maximum number of tasks that one call queries by their ids.
     max_ids: int = 1
+    #: The base URL when none is given.
     default_base_url: str = REGIONS["global"]
     #: Whether each attempt carries an `x-request-id`, which the server may repeat.
     sends_request_id: bool = False
-    #: Most tasks on one page (vendor page).
+    #: Maximum number of tasks on one page (vendor page).
     max_page_size: int = 500
     max_page: int = 1000
     #: Whether an id that another endpoint has used is looked up there, endpoint by endpoint.
@@ -126,7 +128,7 @@ class V1Wire:
         if is_ours and ("resolution" in body or "audio" in body):
             from kling_sdk.wire.translation import to_v1  # few requests need it
 
-            body = to_v1(body, request.record.product)
+            body = to_v1(body, request.record)
         return HttpCall("POST", request.record.path, json=body)
 
     def get(
@@ -135,7 +137,7 @@ class V1Wire:
         task_id: str,
         kind: NameKind = "either",  # noqa: ARG002 - one path for ids of both kinds
     ) -> tuple[HttpCall, ...]:
-        """Return the calls that read one task, by task id or external id: here always one."""
+        """Return the calls that read one task; the first that knows it counts. Here it is one."""
         path = f"{_known_path(record)}/{quote(checked_id(task_id), safe='')}"
         return (HttpCall("GET", path),)
 
@@ -146,12 +148,12 @@ class V1Wire:
         page_size: int,
         after: str | None,  # noqa: ARG002 - its pages have numbers
     ) -> HttpCall:
-        """Return the call that reads one page."""
+        """Return the call that reads one page of tasks; *after* is a `Page.next_cursor`."""
         if not 1 <= page <= self.max_page:
             raise RequestValidationError("page", f"is {page}", f"1 to {self.max_page}")
-        most = record.library.max_page_size if record.library else self.max_page_size
-        if not 1 <= page_size <= most:
-            raise RequestValidationError("page_size", f"is {page_size}", f"1 to {most}")
+        check_page_size(
+            page_size, record.library.max_page_size if record.library else self.max_page_size
+        )
         params: dict[str, str | int] = {"pageNum": page, "pageSize": page_size}
         return HttpCall("GET", _known_path(record), params=params)
 
@@ -171,12 +173,16 @@ class V1Wire:
         return HttpCall("POST", f"/account/billing/{kind}", json=body)
 
     def data(self, reply: Reply) -> Any:
-        """Return the envelope's `data`.
+        """Return the envelope's `data`; see `payload`."""
+        return self.payload(reply)[0]
+
+    def payload(self, reply: Reply) -> tuple[Any, Response]:
+        """Return the envelope's `data`, and what is kept of the reply.
 
         Raises:
             KlingAPIError: the server refused, or failed (any HTTP 5xx).
-            TransportError: the reply is no envelope with a code. Such a page of a gateway
-                says nothing about the request, whatever its HTTP status.
+            TransportError: the reply is not an envelope with a code. Such a page of a gateway says
+                nothing about the request, whatever its HTTP status.
         """
         try:
             envelope = json_object(reply)
@@ -187,12 +193,12 @@ class V1Wire:
         code = envelope.get("code")
         has_code = isinstance(code, int) and not isinstance(code, bool)
         if reply.status < 300 and has_code and code == 0:
-            return envelope.get("data")
+            return envelope.get("data"), response_of(reply, envelope)
         unknown_path = names_asked_path(reply, envelope)
         if reply.status < 500 and not (has_code and code) and not unknown_path:
             raise no_answer(reply, "without the code of an envelope")
         request_id = text(envelope.get("request_id"))
-        raise api_error(
+        error = api_error(
             text(envelope.get("message")) or f"HTTP {reply.status} without a message",
             code=code if isinstance(code, int) and abs(code) < 10**9 else 0,
             http_status=reply.status,
@@ -200,26 +206,44 @@ class V1Wire:
             retry_after=retry_after(reply),
             complete=bool(request_id) or unknown_path,
         )
+        envelope = {}  # it may quote a prompt, and a frame of the error would show it
+        raise error
+
+    def read(self, data: object, endpoint: str, response: Response) -> Task:
+        """Return a task from the interface's object; see `task_from`."""
+        return task_from(data, endpoint, response)
 
     def created(self, reply: Reply, record: EndpointRecord) -> Task:
         """Return the task in a reply to create."""
-        return task_from(self.data(reply), record.name)
+        data, response = self.payload(reply)
+        return self.read(data, record.name, response)
 
     def task(self, reply: Reply, record: EndpointRecord) -> Task:
         """Return the task in a reply to get."""
-        return task_from(self.data(reply), record.name)
+        return self.created(reply, record)
+
+    def read_all(
+        self, reply: Reply, record: EndpointRecord, data: object, response: Response
+    ) -> tuple[Task, ...]:
+        """Return the tasks of a page."""
+        if not isinstance(data, list):
+            raise TransportError(f"HTTP {reply.status}: a page without a list of tasks")
+        return tuple(self.read(item, record.name, response) for item in data)
 
     def page(self, reply: Reply, record: EndpointRecord, page: int, page_size: int) -> Page:
         """Return the tasks in a reply to list.
 
         The reply has no total, so a full page means that another may follow.
         """
-        data = self.data(reply)
-        if not isinstance(data, list):
-            raise TransportError(f"HTTP {reply.status}: a page without a list of tasks")
-        tasks = tuple(task_from(item, record.name) for item in data)
+        tasks = self.read_all(reply, record, *self.payload(reply))
         more = len(tasks) >= page_size and page < self.max_page
         return Page(tasks, page, page_size, has_next=more)
+
+
+def check_page_size(page_size: int, maximum: int) -> None:
+    """Raise `RequestValidationError` unless a page may have this many items."""
+    if not 1 <= page_size <= maximum:
+        raise RequestValidationError("page_size", f"is {page_size}", f"1 to {maximum}")
 
 
 def _known_path(record: EndpointRecord) -> str:
@@ -230,20 +254,25 @@ def _known_path(record: EndpointRecord) -> str:
     return record.path
 
 
+#: Halves of surrogate pairs, which no text that was read from a server or a file has.
+_HALVES: Final = "[\ud800-\udfff]"
+
+
 def checked_id(task_id: str, field: str = "task_id") -> str:
     """Return an id that can stand in a URL path, or raise `RequestValidationError`."""
-    given: object = task_id  # a caller may not run a type checker
-    if not isinstance(given, str) or not task_id.strip(". ") or len(task_id) > 200:
+    argument: object = task_id  # a caller may not run a type checker
+    is_text = isinstance(argument, str) and (argument.isascii() or not re.search(_HALVES, argument))
+    if not is_text or not task_id.strip(". ") or len(task_id) > 200:
         expected = "a task id or external id as text" if field == "task_id" else "its name"
-        raise RequestValidationError(field, "is empty, too long or no text", expected)
+        raise RequestValidationError(field, "is empty, too long or not text", expected)
     return task_id
 
 
-def task_from(data: object, endpoint: str = "") -> Task:
+def task_from(data: object, endpoint: str = "", response: Response | None = None) -> Task:
     """Return a task from the vendor's object, whatever else it holds.
 
     Raises:
-        TransportError: it has no task id or status, so it identifies no task.
+        TransportError: it lacks a task id or a status, so it does not identify a task.
     """
     if not isinstance(data, dict):
         raise TransportError(f"a task that is a {type(data).__name__}, not an object")
@@ -251,35 +280,38 @@ def task_from(data: object, endpoint: str = "") -> Task:
     task_id, status = text(raw.get("task_id")), text(raw.get("task_status"))
     if not task_id or not status:
         raise TransportError("a task without task_id or task_status")
-    info = raw.get("task_info")
-    external = info.get("external_task_id") if isinstance(info, dict) else None
-    shown = raw.get("task_result")
-    result: dict[str, Any] = shown if isinstance(shown, dict) else {}
+    external = object_of(raw.get("task_info")).get("external_task_id")
+    result = raw.get("task_result")
     return Task(
         task_id=task_id,
         status=status,
         # The documents put it inside task_info; some replies carry it at the top.
         external_task_id=text(external) or text(raw.get("external_task_id")) or None,
         status_msg=text(raw.get("task_status_msg")),
-        videos=videos_from(result),
-        images=images_from(result),
-        series_images=images_from(result, "series_images"),
-        audios=audios_from(result.get("audios")),
-        **library_items(result.get("voices"), result.get("elements")),
+        **(_results_from(object_of(result)) if result else {}),  # a new task has none
         created_at=instant(raw.get("created_at")),
         updated_at=instant(raw.get("updated_at")),
         units=decimal(raw.get("final_unit_deduction")),
         endpoint=endpoint,
         interface="v1",
         raw=raw,
+        response=response,
     )
 
 
-def videos_from(result: object) -> tuple[Video, ...]:
-    """Return the videos of a `task_result`; entries without a URL are left out."""
-    items = result.get("videos") if isinstance(result, dict) else None
-    if not isinstance(items, list):
-        return ()
+def _results_from(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a `Task` that a `task_result` has."""
+    return {
+        "videos": videos_from(objects_of(result.get("videos"))),
+        "images": images_from(result),
+        "series_images": images_from(result, "series_images"),
+        "audios": audios_from(result.get("audios")),
+        **library_items(result.get("voices"), result.get("elements")),
+    }
+
+
+def videos_from(items: Iterable[Mapping[str, Any]]) -> tuple[Video, ...]:
+    """Return the videos of a reply; entries without a URL are left out."""
     return tuple(
         Video(
             id=text(item.get("id")),
@@ -289,7 +321,7 @@ def videos_from(result: object) -> tuple[Video, ...]:
             raw=item,
         )
         for item in items
-        if isinstance(item, Mapping) and (url := text(item.get("url")))
+        if (url := text(item.get("url")))
     )
 
 
@@ -300,8 +332,8 @@ def images_from(result: object, key: str = "images") -> tuple[Image, ...]:
         result: The object.
         key: Which of its lists.
     """
-    items = result.get(key) if isinstance(result, dict) else None
-    if not isinstance(items, list):
+    items = objects_of(object_of(result).get(key))
+    if not items:  # as of most tasks
         return ()
     return tuple(
         Image(
@@ -312,7 +344,6 @@ def images_from(result: object, key: str = "images") -> tuple[Image, ...]:
             view=view,
         )
         for item in items
-        if isinstance(item, Mapping)
         for name, view in _URLS
         if (url := text(item.get(name)))
     )

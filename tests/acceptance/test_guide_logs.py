@@ -32,7 +32,7 @@ LAST = "tail -100 logs/oneapi.out"
 
 
 class Server:
-    """A relay of a process of its own, whose output goes to `logs/oneapi.out`."""
+    """A relay in a separate process, whose output goes to `logs/oneapi.out`."""
 
     def __init__(self, folder: Path, kling: KlingMock, ready: Mapping[str, str]) -> None:
         self.folder = folder
@@ -52,8 +52,8 @@ class Server:
         return self.http.post(f"{VIDEOS}/text2video", json=GUIDE | {"model": "kling-v1-6"} | fields)
 
     def query(self, task_id: str) -> dict[str, Any]:
-        shown: dict[str, Any] = self.http.get(f"{VIDEOS}/{task_id}").json()
-        return shown
+        task: dict[str, Any] = self.http.get(f"{VIDEOS}/{task_id}").json()
+        return task
 
     def until(self, task_id: str, status: str) -> None:
         for _ in range(500):
@@ -89,7 +89,7 @@ def started(folder: Path, kling: KlingMock, upstream: str = "") -> Iterator[Serv
 
 
 def secrets_in(server: Server, *links: str) -> list[str]:
-    """Return what the log must not hold, and does: tokens, keys, prompts, links (P7)."""
+    """Return the secrets that are in the log: tokens, keys, prompts, links (P7)."""
     log = "\n".join(server.run("cat logs/oneapi.out"))
     assert "kling_" in log
     tokens = (server.ready["relay_token"], server.ready["admin_token"])
@@ -127,7 +127,7 @@ def test_a_success_is_found_by_its_name_and_is_no_error(tmp_path: Path, kling: K
 
 @pytest.mark.slow
 def test_a_failure_is_found_and_is_no_error_of_the_relay(tmp_path: Path, kling: KlingMock) -> None:
-    """A task that Kling has failed is told as such; nothing is wrong with the relay."""
+    """A task that Kling has failed is reported as such; the relay itself has no error."""
     with started(tmp_path, kling) as server:
         created = server.create().json()
         kling.fail(created["kling_task_id"])
@@ -170,8 +170,10 @@ def test_an_upstream_that_is_away_is_an_error(tmp_path: Path, kling: KlingMock) 
         assert server.create().status_code == 503
         wrong = server.run(ERROR)
         assert [
-            one
-            for one in wrong
-            if re.search(r"kling task error: .* next \(UnreachableError\)", one)
+            line
+            for line in wrong
+            if re.search(r"kling task error: .* next \(UnreachableError\)", line)
         ]
-        assert [one for one in wrong if "kling relay error 503 upstream_unreachable on POST" in one]
+        assert [
+            line for line in wrong if "kling relay error 503 upstream_unreachable on POST" in line
+        ]

@@ -34,12 +34,12 @@ def main() -> int:
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--quick", action="store_true", help="smaller sizes, under 50 s")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
-    given = parser.parse_args()
-    if given.quick and given.write:
+    options = parser.parse_args()
+    if options.quick and options.write:
         parser.error("--write needs the full sizes")
-    module: Any = importlib.import_module(f"tests.benchmarks.{given.name}")
-    report: Report = module.run(quick=given.quick)
-    if given.write:
+    module: Any = importlib.import_module(f"tests.benchmarks.{options.name}")
+    report: Report = module.run(quick=options.quick)
+    if options.write:
         _write(report, module.PACKAGES)
     sys.stdout.write(f"{table(report)}\n{json_line(report)}\n")
     return int(any(gate.ok is False for gate in report.gates))

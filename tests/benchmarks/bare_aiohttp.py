@@ -1,8 +1,9 @@
-"""What the mock is held against: aiohttp, an application, a handler that reads the body and
-returns fixed bytes.
+"""The baseline that the mock is compared with: aiohttp, an application, and a handler.
+
+The handler reads the body and returns fixed bytes.
 
 `python -m tests.benchmarks.bare_aiohttp` prints its URL and serves until it is terminated. With
-`--low-level` there is no application and no router, only aiohttp's `web.Server`.
+`--low-level` it has neither application nor router, only aiohttp's `web.Server`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ import sys
 from typing import Any
 
 from aiohttp import web
-
-__all__ = ["PATH", "application"]
 
 PATH = "/v1/videos/text2video"
 
@@ -42,11 +41,11 @@ async def _get(request: web.BaseRequest) -> web.Response:
 
 def application() -> web.Application:
     """Return the application."""
-    made = web.Application()
-    made.router.add_post(PATH, _create)
-    made.router.add_get(PATH, _get)
-    made.router.add_get(f"{PATH}/{{id}}", _get)
-    return made
+    app = web.Application()
+    app.router.add_post(PATH, _create)
+    app.router.add_get(PATH, _get)
+    app.router.add_get(f"{PATH}/{{id}}", _get)
+    return app
 
 
 async def _either(request: web.BaseRequest) -> web.Response:

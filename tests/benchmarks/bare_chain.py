@@ -1,4 +1,4 @@
-"""What the relay's chain is held against: the same hops on bare aiohttp, and no database.
+"""The baseline of the relay's chain: the same hops on bare aiohttp, without a database.
 
 `python -m tests.benchmarks.bare_chain upstream` is a Kling that accepts every task;
 `... relay URL` passes creates on to it and answers callbacks with fixed bytes. Each prints its
@@ -15,8 +15,6 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-
-__all__ = ["CREATE", "KLING_CREATE"]
 
 CREATE = "/kling/v1/videos/text2video"
 KLING_CREATE = "/v1/videos/text2video"
@@ -46,9 +44,9 @@ def upstream() -> web.Application:
         named = _EXTERNAL.search(await request.read())
         return _json(_ACCEPTED % (next(numbers), named[1] if named else b""))
 
-    made = web.Application()
-    made.router.add_post(KLING_CREATE, create)
-    return made
+    application = web.Application()
+    application.router.add_post(KLING_CREATE, create)
+    return application
 
 
 def relay(kling: str) -> web.Application:
@@ -57,7 +55,9 @@ def relay(kling: str) -> web.Application:
     async def create(request: web.Request) -> web.Response:
         body = await request.read()
         headers = {"Content-Type": "application/json"}
-        async with made[session].post(kling + KLING_CREATE, data=body, headers=headers) as reply:
+        async with application[session].post(
+            kling + KLING_CREATE, data=body, headers=headers
+        ) as reply:
             await reply.read()
         return _json(_CREATED)
 
@@ -70,12 +70,12 @@ def relay(kling: str) -> web.Application:
             app[session] = opened
             yield
 
-    made = web.Application()
+    application = web.Application()
     session = web.AppKey("session", aiohttp.ClientSession)
-    made.cleanup_ctx.append(connections)
-    made.router.add_post(CREATE, create)
-    made.router.add_post("/kling/callback/{task_id}", callback)
-    return made
+    application.cleanup_ctx.append(connections)
+    application.router.add_post(CREATE, create)
+    application.router.add_post("/kling/callback/{task_id}", callback)
+    return application
 
 
 async def _serve(application: web.Application) -> None:

@@ -1,4 +1,4 @@
-"""What one relay process and one database take: `python -m tests.benchmarks capacity`.
+"""The capacity of one relay process and one database: `python -m tests.benchmarks capacity`.
 
 Tasks go the whole way over HTTP, from create to the signed callback that settles them. Bytes are
 the growth of all tables and indexes, divided by the tasks: the row, three entries in the ledger,
@@ -17,9 +17,7 @@ from typing import Final, NamedTuple
 
 from tests.benchmarks.frame import Report, Table, number
 from tests.benchmarks.relay_sides import IN_FLIGHT, kling, relay, run_tasks
-from tests.mock.storage.databases import Database, Mysql, Postgres, Server, SqliteFile
-
-__all__ = ["PACKAGES", "run"]
+from tests.mock.relay.storage.databases import Database, Mysql, Postgres, Server, SqliteFile
 
 PACKAGES: Final = ("aiohttp", "asyncmy", "asyncpg", "attrs")
 
@@ -38,7 +36,7 @@ _POSTGRES_BYTES: Final = (
 
 
 class Found(NamedTuple):
-    """What one database takes.
+    """The capacity of one database.
 
     Attributes:
         one_user: Tasks/s of one user.
@@ -71,7 +69,7 @@ def _on_server(
     make: Callable[[], Server],
 ) -> Callable[[Path], AbstractAsyncContextManager[Database]]:
     @asynccontextmanager
-    async def made(folder: Path) -> AsyncIterator[Database]:
+    async def new_database(folder: Path) -> AsyncIterator[Database]:
         del folder
         database = make()
         await database.make()
@@ -82,7 +80,7 @@ def _on_server(
         finally:
             await database.drop()
 
-    return made
+    return new_database
 
 
 DATABASES: Final = {
@@ -93,8 +91,8 @@ DATABASES: Final = {
 
 
 async def _measured(name: str, tasks: int, rounds: int) -> Found:
-    with tempfile.TemporaryDirectory(prefix="kling-bench-") as given:
-        folder = Path(given)
+    with tempfile.TemporaryDirectory(prefix="kling-bench-") as path:
+        folder = Path(path)
         async with DATABASES[name](folder) as database:
             with kling() as upstream, relay(upstream, database.url, folder, IN_FLIGHT) as side:
                 await run_tasks(side, tasks)  # warms up
@@ -108,18 +106,18 @@ async def _measured(name: str, tasks: int, rounds: int) -> Found:
                     for _ in range(rounds)
                 ]
                 size = (await _bytes(database) - before) / (2 * rounds * tasks)
-    one, many = (statistics.median(rates) for rates in zip(*turns, strict=True))
-    return Found(one, many, size)
+    one_user, many_users = (statistics.median(rates) for rates in zip(*turns, strict=True))
+    return Found(one_user, many_users, size)
 
 
-def _row(name: str, found: Found) -> list[str]:
+def _row(name: str, figures: Found) -> list[str]:
     return [
         name,
-        number(found.one_user),
-        number(found.many_users),
-        f"{found.size:,.0f}",
-        f"{found.size * 1e6 / 2**30:.1f}",
-        f"{SHARE * found.many_users * _DAY / 1e6:.1f}",
+        number(figures.one_user),
+        number(figures.many_users),
+        f"{figures.size:,.0f}",
+        f"{figures.size * 1e6 / 2**30:.1f}",
+        f"{SHARE * figures.many_users * _DAY / 1e6:.1f}",
     ]
 
 

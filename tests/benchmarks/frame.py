@@ -1,4 +1,4 @@
-"""What every benchmark reports, and how it is shown: a table, a JSON line, a page of docs.
+"""The report of every benchmark, as a table, a JSON line and a page of docs.
 
 Pure: no clock, no file, no process. `measure` does the measuring, `__main__` the writing.
 """
@@ -11,17 +11,6 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-__all__ = [
-    "Figure",
-    "Gate",
-    "Report",
-    "Table",
-    "json_line",
-    "markdown",
-    "replace_section",
-    "table",
-]
-
 
 class Gate(NamedTuple):
     """A figure that has to keep a limit.
@@ -29,7 +18,7 @@ class Gate(NamedTuple):
     Attributes:
         name: Its name, as in the design's table.
         value: What was measured, or None when it could not be.
-        limit: What it is held against.
+        limit: What it is compared with.
         sense: `<=` when less is better, `>=` when more is.
         unit: Unit of value and limit; "x" for a ratio.
         means: One sentence: what was compared with what.
@@ -66,7 +55,7 @@ class Figure(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table of the benchmark's own, shown as it is.
+    """The benchmark's own table, shown as it is.
 
     Attributes:
         title: One line.
@@ -80,7 +69,7 @@ class Table(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What one benchmark found."""
+    """The result of one benchmark."""
 
     bench: str
     gates: Sequence[Gate]
@@ -100,8 +89,8 @@ def number(value: float | None) -> str:
 
 def quantity(value: float | None, unit: str) -> str:
     """Return a number and its unit; a ratio is written 1.23x."""
-    shown = number(value)
-    return shown if not unit or shown == "-" else f"{shown}{unit if unit == 'x' else f' {unit}'}"
+    text = number(value)
+    return text if not unit or text == "-" else f"{text}{unit if unit == 'x' else f' {unit}'}"
 
 
 def verdict(gate: Gate) -> str:
@@ -120,7 +109,10 @@ def rows(report: Report) -> list[tuple[str, str, str, str]]:
         )
         for gate in report.gates
     ]
-    return [*gates, *((one.name, quantity(one.value, one.unit), "", "") for one in report.figures)]
+    return [
+        *gates,
+        *((figure.name, quantity(figure.value, figure.unit), "", "") for figure in report.figures),
+    ]
 
 
 def notes(report: Report) -> list[str]:
@@ -137,8 +129,8 @@ def table(report: Report) -> str:
         f"{name:<{widths[0]}}  {value:>{widths[1]}}  {limit:>{widths[2]}}  {state}".rstrip()
         for name, value, limit, state in lines
     ]
-    for one in report.tables:
-        text += ["", one.title, *_aligned([one.columns, *one.rows])]
+    for own_table in report.tables:
+        text += ["", own_table.title, *_aligned([own_table.columns, *own_table.rows])]
     return "\n".join([*text, *(f"note: {note}" for note in notes(report))])
 
 
@@ -179,18 +171,24 @@ def markdown(report: Report, *, command: str, date: str, machine: Iterable[str])
         *(
             f"| `{gate.name}` | {quantity(gate.value, gate.unit)} "
             f"| {gate.sense} {quantity(gate.limit, gate.unit)} "
-            f"| {_kept(gate)} | {gate.means} |"
+            f"| {_yes_or_no(gate)} | {gate.means} |"
             for gate in report.gates
         ),
     ]
-    for one in report.tables:
-        lines += ["", f"### {one.title}", "", _row(one.columns), "|---" * len(one.columns) + "|"]
-        lines += map(_row, one.rows)
+    for own_table in report.tables:
+        lines += [
+            "",
+            f"### {own_table.title}",
+            "",
+            _row(own_table.columns),
+            "|---" * len(own_table.columns) + "|",
+        ]
+        lines += map(_row, own_table.rows)
     if report.figures:
         lines += ["", "| figure | value | |", "|---|---|---|"]
         lines += [
-            f"| {one.name} | {quantity(one.value, one.unit)} | {one.means} |"
-            for one in report.figures
+            f"| {figure.name} | {quantity(figure.value, figure.unit)} | {figure.means} |"
+            for figure in report.figures
         ]
     if notes(report):
         lines += ["", *(f"- {note}" for note in notes(report))]
@@ -201,7 +199,7 @@ def _row(texts: Sequence[str]) -> str:
     return "".join(f"| {text.replace('|', chr(92) + '|')} " for text in texts) + "|"
 
 
-def _kept(gate: Gate) -> str:
+def _yes_or_no(gate: Gate) -> str:
     return {True: "yes", False: "**no**", None: "not judged"}[gate.ok]
 
 

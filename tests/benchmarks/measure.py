@@ -21,13 +21,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ROOT", "Cost", "Rounds", "cost_of", "machine", "server"]
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Cost(NamedTuple):
-    """What a piece of work took, in seconds."""
+    """The cost of a piece of work, in seconds."""
 
     wall: float
     cpu: float
@@ -54,41 +52,41 @@ class Rounds:
     def wall_ratio(self, side: str, other: str) -> float:
         """Return how many times the wall time of *other* that of *side* is."""
         pairs = zip(self.costs[side], self.costs[other], strict=True)
-        return statistics.median(one.wall / two.wall for one, two in pairs)
+        return statistics.median(cost.wall / other_cost.wall for cost, other_cost in pairs)
 
     def cpu_ratio(self, side: str, other: str) -> float:
         """Return how many times the CPU time of *other* that of *side* is."""
         pairs = zip(self.costs[side], self.costs[other], strict=True)
-        return statistics.median(one.cpu / two.cpu for one, two in pairs)
+        return statistics.median(cost.cpu / other_cost.cpu for cost, other_cost in pairs)
 
     def cpu_added(self, side: str, other: str) -> float:
         """Return by how many seconds of CPU time *side* takes longer than *other*."""
         pairs = zip(self.costs[side], self.costs[other], strict=True)
-        return statistics.median(one.cpu - two.cpu for one, two in pairs)
+        return statistics.median(cost.cpu - other_cost.cpu for cost, other_cost in pairs)
 
 
 def take_turns(sides: Mapping[str, Callable[[], Cost]], rounds: int, *, warm_up: int = 1) -> Rounds:
     """Measure each side once per round, in turn; the first rounds are not counted."""
-    found = Rounds()
+    measured = Rounds()
     for number in range(warm_up + rounds):
         for name, measure in sides.items():
             cost = measure()
             if number >= warm_up:
-                found.add(name, cost)
-    return found
+                measured.add(name, cost)
+    return measured
 
 
 async def atake_turns(
     sides: Mapping[str, Callable[[], Awaitable[Cost]]], rounds: int, *, warm_up: int = 1
 ) -> Rounds:
     """The async twin of `take_turns`."""
-    found = Rounds()
+    measured = Rounds()
     for number in range(warm_up + rounds):
         for name, measure in sides.items():
             cost = await measure()
             if number >= warm_up:
-                found.add(name, cost)
-    return found
+                measured.add(name, cost)
+    return measured
 
 
 def cost_of(work: Callable[[], object], times: int) -> Cost:
@@ -119,7 +117,7 @@ def server(*arguments: str) -> Iterator[str]:
 
 
 def machine(*packages: str) -> list[str]:
-    """Return what the figures were taken on: processor, cores, system, versions."""
+    """Return the machine of the figures: processor, cores, system, versions."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     return [
         _processor(),

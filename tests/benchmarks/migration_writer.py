@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Any, Final
 
-from kling_mock.migration.database.session import DatabaseError, Session, connect
+from kling_mock.relay.migration.database.session import DatabaseError, Session, connect
 
 _PACE: Final = 0.004  # seconds between two statements
 _TRANSIENT: Final = frozenset({1205, 1213, 1020})

@@ -5,8 +5,6 @@ from __future__ import annotations
 from tests.benchmarks import mock_calls, mock_plugin, mock_start
 from tests.benchmarks.frame import Report
 
-__all__ = ["PACKAGES", "run"]
-
 #: The packages whose versions the figures depend on.
 PACKAGES = ("aiohttp", "httpx", "pyjwt", "pytest")
 

@@ -1,4 +1,4 @@
-"""What a create and a poll cost the server, and whether its memory stays flat.
+"""The server's cost of a create and a poll, and its memory over time.
 
 Server CPU, read from outside the process. The load is 16 connections that stay open; each
 asks in turn, so that neither side is ever asked more at once than the other.
@@ -20,10 +20,8 @@ from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import Cost, Rounds, take_turns
 from tests.benchmarks.processes import Running, bare, mock
 
-__all__ = ["run"]
-
 CONNECTIONS: Final = 16
-SPEED: Final = "10000"  # of the mock's clock: a task is done after some 15 ms
+SPEED: Final = "10000"  # speed of the mock's clock: a task is done after some 15 ms
 WARM_UP: Final = 50_000  # requests that fill what is bounded
 MANY: Final = 100_000
 BATCH: Final = 1000
@@ -33,7 +31,7 @@ class Load:
     """Connections to one server that stay open.
 
     Args:
-        server: Who is asked.
+        server: The server to call.
 
     Attributes:
         answers: The bodies of the answers that `cost` brought.
@@ -52,8 +50,8 @@ class Load:
 
     def close(self) -> None:
         """Close the connections."""
-        for one in self._sockets:
-            one.close()
+        for connection in self._sockets:
+            connection.close()
 
     def create(self) -> bytes:
         """Return a create request with an external id of its own."""
@@ -73,12 +71,12 @@ class Load:
         return f"GET {PATH}/{task_id} HTTP/1.1\r\n{self._head}\r\n".encode()
 
     def send(self, requests: Iterator[bytes]) -> list[bytes]:
-        """Send everything; return the bodies of the answers, each of which must be a 200."""
+        """Send everything; return the bodies of the responses, each of which must be a 200."""
         bodies: list[bytes] = []
         while batch := list(itertools.islice(requests, CONNECTIONS)):
-            for one, request in zip(self._sockets, batch, strict=False):
-                one.sendall(request)
-            bodies += [_receive(one) for one in self._sockets[: len(batch)]]
+            for connection, request in zip(self._sockets, batch, strict=False):
+                connection.sendall(request)
+            bodies += [_receive(connection) for connection in self._sockets[: len(batch)]]
         return bodies
 
     def cost(self, requests: list[bytes]) -> Cost:
@@ -89,14 +87,14 @@ class Load:
         return Cost((time.perf_counter() - wall) / count, (self.server.cpu() - cpu) / count)
 
 
-def _receive(one: socket.socket) -> bytes:
+def _receive(connection: socket.socket) -> bytes:
     received = b""
     while True:
-        more = one.recv(65536)
+        more = connection.recv(65536)
         assert more, "the server closed the connection"
         received += more
-        head, found, body = received.partition(b"\r\n\r\n")
-        if found:
+        head, separator, body = received.partition(b"\r\n\r\n")
+        if separator:
             assert head.startswith(b"HTTP/1.1 200"), head
             length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
             if len(body) == length:
@@ -115,18 +113,18 @@ SIDES: Final[dict[str, Start]] = {
 def _loads() -> Iterator[dict[str, Load]]:
     with ExitStack() as stack:
         servers = {name: stack.enter_context(side()) for name, side in SIDES.items()}
-        yield {name: stack.enter_context(closing(Load(one))) for name, one in servers.items()}
+        yield {name: stack.enter_context(closing(Load(server))) for name, server in servers.items()}
 
 
 def run(*, quick: bool) -> Report:
     """Measure the gates that are about requests."""
     calls, rounds = (1000, 7) if quick else (2000, 21)
     with _loads() as loads:
-        found = _rounds(loads, calls, rounds)
+        measured = _rounds(loads, calls, rounds)
     gates = [
         Gate(
             f"cpu_{call}_vs_aiohttp",
-            found.cpu_ratio(f"{call}, kling-mock", f"{call}, aiohttp"),
+            measured.cpu_ratio(f"{call}, kling-mock", f"{call}, aiohttp"),
             most,
             "<=",
             "x",
@@ -135,7 +133,9 @@ def run(*, quick: bool) -> Report:
         for call, (most, means) in GATES.items()
     ]
     figures = [
-        Figure(f"CPU of a {call}, {side}", found.cpu(f"{call}, {side}") * 1e6, "us", "per request")
+        Figure(
+            f"CPU of a {call}, {side}", measured.cpu(f"{call}, {side}") * 1e6, "us", "per request"
+        )
         for call in GATES
         for side in SIDES
     ]
@@ -144,7 +144,7 @@ def run(*, quick: bool) -> Report:
     return Report("mock", gates, figures)
 
 
-#: The most that a request may cost, as a multiple of bare aiohttp's.
+#: The maximum cost of a request, as a multiple of bare aiohttp's.
 GATES: Final = {
     "create": (
         1.5,

@@ -1,4 +1,4 @@
-"""How fast a server is there: one per test in this process, and `kling-mock serve`."""
+"""The start time of a server: one per test in this process, and `kling-mock serve`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from tests.benchmarks.bare_aiohttp import PATH, application
 from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import Cost, Rounds, cost_of, take_turns
 from tests.benchmarks.processes import Running, ask, bare, mock
-
-__all__ = ["run"]
 
 Memory = dict[str, list[float]]  # MiB after the first answer, by server
 

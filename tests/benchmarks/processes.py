@@ -18,8 +18,6 @@ import jwt
 
 from tests.benchmarks.measure import ROOT
 
-__all__ = ["Running", "ask", "bare", "mock"]
-
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -69,19 +67,19 @@ class Running(NamedTuple):
 
 @contextmanager
 def python(
-    *arguments: str, given: Mapping[str, str] | None = None, log: IO[str] | None = None
+    *arguments: str, environment: Mapping[str, str] | None = None, log: IO[str] | None = None
 ) -> Iterator[tuple[str, int]]:
     """Run a Python process; yield its first line of output and its pid.
 
     Args:
-        *arguments: Of the interpreter.
-        given: Its environment; `None` is this process's own.
+        *arguments: Arguments of the interpreter.
+        environment: Its environment; `None` is this process's own.
         log: Where its standard error goes; `None` is this process's own.
     """
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env=given,
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,

@@ -14,8 +14,6 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.frame import Report
 
-__all__ = ["PACKAGES", "run"]
-
 #: The packages whose versions the figures depend on.
 PACKAGES = ("aiohttp", "asyncmy", "asyncpg", "attrs")
 

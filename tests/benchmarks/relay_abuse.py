@@ -1,4 +1,4 @@
-"""How long `/health` takes at worst while a relay is attacked, and what others notice of it."""
+"""The worst time of `/health` while a relay is attacked, and the effects on other users."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from tests.benchmarks.frame import Gate, Report, Table, quantity
 from tests.proof.attacked_relay import Seen, attacked_relay
 from tests.proof.attackers import ATTACKS
 
-__all__ = ["Run", "report", "run"]
-
 #: Attacks that the gate is about; a receiver that hangs keeps no loop busy.
-JUDGED: Final = ("numbers", "channel", "slowloris", "large bodies")
+JUDGED: Final = ("numbers", "channel", "slowloris", "large bodies", "fat lists")
 
 _NOTE: Final = (
     "Attacks: creates and callbacks with hostile numbers from 20 tokens at balance 0; 200"
     " receivers of one user that hang or are dead; 600 creates at a time for a channel that hangs"
     " with 150 tasks; 1,100 connections with half a header or body; bodies of up to 80 MiB, five"
-    " at a time. The attacker is a process of its own at nice 19, the relay has 1,024 files. A"
+    " at a time; a page of 100 tasks with 60 kB of prompt and result each, as often as a token may"
+    " ask. The attacker is a process of its own at nice 19, the relay has 1,024 files. A"
     " call of `/health` that fails counts as 60 s. Figures are medians of the runs' worst."
 )
 
@@ -49,9 +48,11 @@ def run(*, quick: bool) -> Report:
     )
 
 
-def report(found: dict[str, list[Run]], *, full_size: bool) -> Report:
-    """Return what the runs come to. Pure."""
-    worst = {name: _median([one.seen.health for one in runs]) for name, runs in found.items()}
+def report(attacks: dict[str, list[Run]], *, full_size: bool) -> Report:
+    """Return the results of the runs. Pure."""
+    worst = {
+        name: _median([attack.seen.health for attack in runs]) for name, runs in attacks.items()
+    }
     dearest = max(JUDGED, key=lambda name: worst[name])
     return Report(
         "relay",
@@ -62,9 +63,9 @@ def report(found: dict[str, list[Run]], *, full_size: bool) -> Report:
                 250,
                 "<=",
                 "ms",
-                f"the worst `/health` during an attack, median of {len(found[dearest])} runs, for"
+                f"the worst `/health` during an attack, median of {len(attacks[dearest])} runs, for"
                 f" the worst of {len(JUDGED)} attacks ({dearest}); idle beside it"
-                f" {1e3 * _median([one.idle.health for one in found[dearest]]):.0f} ms",
+                f" {1e3 * _median([attack.idle.health for attack in attacks[dearest]]):.0f} ms",
                 full_size=full_size,
             )
         ],
@@ -75,7 +76,7 @@ def report(found: dict[str, list[Run]], *, full_size: bool) -> Report:
                     *("attack", "`/health`", "idle", "another user's create", "idle"),
                     *("their callback", "idle", "memory", "descriptors"),
                 ),
-                [_row(name, runs) for name, runs in found.items()],
+                [_row(name, runs) for name, runs in attacks.items()],
             )
         ],
         notes=[_NOTE],
@@ -86,16 +87,16 @@ def _row(name: str, runs: Sequence[Run]) -> list[str]:
     times = [
         _median([times[what] for times in side])
         for what in range(3)
-        for side in ([one.seen.times for one in runs], [one.idle.times for one in runs])
+        for side in ([attack.seen.times for attack in runs], [attack.idle.times for attack in runs])
     ]
     return [
         name,
-        *(quantity(1e3 * one, "ms") for one in times),
-        quantity(max(one.seen.memory for one in runs), "MiB"),
-        f"{max(one.seen.descriptors for one in runs)}",
+        *(quantity(1e3 * seconds, "ms") for seconds in times),
+        quantity(max(attack.seen.memory for attack in runs), "MiB"),
+        f"{max(attack.seen.descriptors for attack in runs)}",
     ]
 
 
 def _median(times: Sequence[Sequence[float]]) -> float:
     """Return the median of the runs' worst times, in seconds; infinite if there were none."""
-    return statistics.median([max(one, default=math.inf) for one in times])
+    return statistics.median([max(run_times, default=math.inf) for run_times in times])

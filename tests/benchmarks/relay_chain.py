@@ -21,19 +21,17 @@ from tests.benchmarks.measure import Cost, Rounds, atake_turns
 from tests.benchmarks.relay_rates import DATABASES, Raw, UsersRecorder
 from tests.benchmarks.relay_sides import IN_FLIGHT, Side, bare_relay, kling, relay, run_tasks
 
-__all__ = ["cost", "run"]
-
 
 async def cost(side: Side, tasks: int) -> Cost:
-    """Return what so many tasks take from create to settled."""
+    """Return the time of so many tasks from create to settled."""
     seconds, _ = await run_tasks(side, tasks)
     return Cost(seconds, 0.0)
 
 
 async def _raw_cost(raw: Raw, recorder: UsersRecorder, tasks: int) -> Cost:
-    recorded, begun = recorder.tasks(tasks), time.perf_counter()
+    recorded, started = recorder.tasks(tasks), time.perf_counter()
     await raw.run_tasks(recorded)
-    return Cost(time.perf_counter() - begun, 0.0)
+    return Cost(time.perf_counter() - started, 0.0)
 
 
 async def _measured(rounds: int, tasks: int) -> Rounds:
@@ -56,14 +54,14 @@ async def _measured(rounds: int, tasks: int) -> Rounds:
 def run(*, quick: bool) -> Report:
     """Measure the relay on SQLite."""
     rounds, tasks = (5, 500) if quick else (15, 1_500)
-    found = asyncio.run(_measured(rounds, tasks))
-    turns = zip(*(found.costs[side] for side in ("bare", "driver", "relay")), strict=True)
+    measured = asyncio.run(_measured(rounds, tasks))
+    turns = zip(*(measured.costs[side] for side in ("bare", "driver", "relay")), strict=True)
     return Report(
         "relay",
         gates=[
             Gate(
                 "relay_vs_bare_chain_sqlite",
-                found.wall_ratio("bare", "relay"),
+                measured.wall_ratio("bare", "relay"),
                 0.4,
                 ">=",
                 "x",
@@ -83,6 +81,7 @@ def run(*, quick: bool) -> Report:
             ),
         ],
         figures=[
-            Figure(f"chain, {name}", tasks / found.wall(name), "tasks/s") for name in found.costs
+            Figure(f"chain, {name}", tasks / measured.wall(name), "tasks/s")
+            for name in measured.costs
         ],
     )

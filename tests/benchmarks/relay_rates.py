@@ -18,19 +18,17 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import asyncpg
 
-from kling_mock.storage.adapters.server import LIMITS
-from kling_mock.storage.connect import connect
-from kling_mock.storage.ensure_schema import script_statements
-from kling_mock.storage.schema import Dialect
-from kling_mock.storage.transactions import accounts, channels, create, lifecycle, settlement
-from kling_mock.storage.values import Attempt, NewToken, NewUser
+from kling_mock.relay.storage.adapters.server import LIMITS
+from kling_mock.relay.storage.connect import connect
+from kling_mock.relay.storage.ensure_schema import script_statements
+from kling_mock.relay.storage.schema import Dialect
+from kling_mock.relay.storage.transactions import accounts, channels, create, lifecycle, settlement
+from kling_mock.relay.storage.values import Attempt, NewToken, NewUser
 from tests.benchmarks.frame import Report, Table, number
 from tests.benchmarks.relay_sides import IN_FLIGHT, Side, kling, relay, run_tasks
 from tests.benchmarks.storage_raw import QUOTA, BareMysql, Recorder, Step, TaskSteps
-from tests.mock.storage import samples as kit
-from tests.mock.storage.databases import Mysql, Postgres, Server
-
-__all__ = ["run"]
+from tests.mock.relay.storage import samples as kit
+from tests.mock.relay.storage.databases import Mysql, Postgres, Server
 
 USERS: Final = (1, IN_FLIGHT)
 
@@ -42,7 +40,7 @@ _NOTE: Final = (
 
 
 class Found(NamedTuple):
-    """What one side did.
+    """The figures of one side.
 
     Attributes:
         rates: Tasks/s, one per round.
@@ -68,13 +66,16 @@ class UsersRecorder(Recorder):
     def __init__(self, users: int) -> None:
         super().__init__()
         self.users = users
-        self._made = 0
+        self._task_count = 0
 
     def fill(self) -> list[Step]:
         """Return the steps that make the users, a token each, and a channel."""
         steps: list[Step] = []
-        for one in range(1, self.users + 1):
-            user, token = NewUser(f"user {one}", QUOTA), NewToken(one, kit.digest(f"sk-{one}"))
+        for user_id in range(1, self.users + 1):
+            user, token = (
+                NewUser(f"user {user_id}", QUOTA),
+                NewToken(user_id, kit.digest(f"sk-{user_id}")),
+            )
             steps += self.steps(accounts.create_user(user, now=kit.NOW))
             steps += self.steps(accounts.create_token(token, now=kit.NOW))
         return [
@@ -87,9 +88,9 @@ class UsersRecorder(Recorder):
         return [self._task() for _ in range(count)]
 
     def _task(self) -> TaskSteps:
-        self._made += 1
-        user = 1 + self._made % self.users
-        task_id = kit.own_id(f"raw {self._made}")
+        self._task_count += 1
+        user = 1 + self._task_count % self.users
+        task_id = kit.own_id(f"raw {self._task_count}")
         attempt = Attempt(1, "key-1", kit.NOW)
         task = kit.new_task(user, task_id=task_id, token_id=user, attempt=attempt)
         return (
@@ -131,19 +132,19 @@ class RawSqlite:
         """Run all tasks."""
         took: list[float] = []
         for start in range(0, len(tasks), IN_FLIGHT):
-            part, begun = tasks[start : start + IN_FLIGHT], time.perf_counter()
+            part, started = tasks[start : start + IN_FLIGHT], time.perf_counter()
             for phase in range(3):
                 self._raw.execute("BEGIN IMMEDIATE")
                 for task in part:
                     for statement, parameters in task[phase]:
                         self._raw.execute(statement.sql, parameters).fetchall()
                 self._raw.execute("COMMIT")
-            took += [time.perf_counter() - begun] * len(part)
+            took += [time.perf_counter() - started] * len(part)
         return took
 
 
 class RawPostgres:
-    """As many connections as our pool has."""
+    """Connections to PostgreSQL, as many as our pool has."""
 
     def __init__(self, connections: Sequence[Any]) -> None:
         self.connections = connections
@@ -174,10 +175,10 @@ class RawServer:
 
         async def worker(number: int) -> None:
             for task in waiting:
-                begun = time.perf_counter()
+                started = time.perf_counter()
                 for steps in task:
                     await self._driver.run(number, steps)
-                took.append(time.perf_counter() - begun)
+                took.append(time.perf_counter() - started)
 
         await asyncio.gather(*map(worker, range(LIMITS.connections)))
         return took
@@ -198,18 +199,18 @@ async def _sqlite(folder: Path) -> AsyncIterator[tuple[str, Raw]]:
 @asynccontextmanager
 async def _databases(ours: Server, raw: Server) -> AsyncIterator[None]:
     """Create two databases; the second gets its tables now."""
-    for one in (ours, raw):
-        await one.make()
-        if isinstance(one, Postgres):  # the tests' own databases do not wait for the disk
-            await one.query(f"ALTER DATABASE {one.name} SET synchronous_commit = on")
+    for database in (ours, raw):
+        await database.make()
+        if isinstance(database, Postgres):  # the tests' own databases do not wait for the disk
+            await database.query(f"ALTER DATABASE {database.name} SET synchronous_commit = on")
     try:
         store = connect(raw.url)
         await store.open()
         await store.close()
         yield
     finally:
-        for one in (ours, raw):
-            await one.drop()
+        for database in (ours, raw):
+            await database.drop()
 
 
 @asynccontextmanager
@@ -230,8 +231,8 @@ async def _postgres(folder: Path) -> AsyncIterator[tuple[str, Raw]]:
     async with _databases(ours, other):
         connections = [await asyncpg.connect(other.url) for _ in range(LIMITS.connections)]
         yield ours.url, RawServer(RawPostgres(connections))
-        for one in connections:
-            await one.close()
+        for connection in connections:
+            await connection.close()
 
 
 DATABASES: Final = {"SQLite": _sqlite, "MariaDB": _mariadb, "PostgreSQL": _postgres}
@@ -246,9 +247,9 @@ async def _compare(side: Side, raw: Raw, users: int, tasks: int, rounds: int) ->
     ours, bare = Found([], []), Found([], [])
     for turn in range(1 + rounds):
         seconds, took = await run_tasks(side, tasks)
-        recorded, begun = recorder.tasks(tasks), time.perf_counter()
+        recorded, started = recorder.tasks(tasks), time.perf_counter()
         raw_took = await raw.run_tasks(recorded)
-        raw_seconds = time.perf_counter() - begun
+        raw_seconds = time.perf_counter() - started
         if turn:  # the first warms up
             ours.rates.append(tasks / seconds)
             ours.took.extend(took)
@@ -262,8 +263,8 @@ async def _row(name: str, users: int, tasks: int, rounds: int) -> list[str]:
         folder = Path(text)
         async with DATABASES[name](folder) as (url, raw):
             with relay(upstream, url, folder, users) as side:
-                found = await _compare(side, raw, users, tasks, rounds)
-    return [name, f"{users}", *(cell for one in found for cell in one.cells())]
+                figures = await _compare(side, raw, users, tasks, rounds)
+    return [name, f"{users}", *(cell for figure in figures for cell in figure.cells())]
 
 
 def run(*, quick: bool) -> Report:

@@ -1,4 +1,4 @@
-"""Tasks per second, create to settled, with millions of rows in the tables against none."""
+"""Tasks per second, create to settled, with millions of rows in the tables and with none."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from kling_mock.migration.database.session import connect
-from kling_mock.storage.connect import connect as connect_storage
+from kling_mock.relay.migration.database.session import connect
+from kling_mock.relay.storage.connect import connect as connect_storage
 from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import Rounds, atake_turns
 from tests.benchmarks.migration import server
 from tests.benchmarks.relay_chain import cost
 from tests.benchmarks.relay_sides import IN_FLIGHT, kling, relay
 from tests.benchmarks.storage_tables import Size, fill_relay
-
-__all__ = ["run"]
 
 FULL: Final = Size(2_000_000, 0)
 QUICK: Final = Size(20_000, 0)
@@ -71,8 +69,8 @@ def _measured(name: str, size: Size, rounds: int, tasks: int) -> Rounds:
 def run(*, quick: bool) -> Report:
     """Measure on SQLite and on MariaDB, the two tables in turn."""
     size, rounds, tasks = (QUICK, 2, 100) if quick else (FULL, 9, 1_000)
-    found = {name: _measured(name, size, rounds, tasks) for name in DATABASES}
-    ratios = {name: one.wall_ratio("empty", "filled") for name, one in found.items()}
+    measured = {name: _measured(name, size, rounds, tasks) for name in DATABASES}
+    ratios = {name: costs.wall_ratio("empty", "filled") for name, costs in measured.items()}
     return Report(
         "relay",
         gates=[
@@ -89,8 +87,8 @@ def run(*, quick: bool) -> Report:
             )
         ],
         figures=[
-            Figure(f"{name}, {side} table", tasks / one.wall(side), "tasks/s")
-            for name, one in found.items()
+            Figure(f"{name}, {side} table", tasks / costs.wall(side), "tasks/s")
+            for name, costs in measured.items()
             for side in ("empty", "filled")
         ],
         notes=[_NOTE.format(size)],

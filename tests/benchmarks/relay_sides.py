@@ -1,4 +1,4 @@
-"""Relays in processes of their own, and who calls them."""
+"""Relays in separate processes, and their callers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ import aiohttp
 from kling_mock.web.webhook_signing import signed_headers
 from tests.benchmarks.bare_chain import CREATE
 from tests.benchmarks.processes import python
-
-__all__ = ["IN_FLIGHT", "Side", "bare_relay", "kling", "relay", "run_task", "run_tasks"]
 
 IN_FLIGHT: Final = 32
 
@@ -46,7 +44,7 @@ class Side(NamedTuple):
 
     Attributes:
         url: Scheme, host and port.
-        tokens: Of its users.
+        tokens: The tokens of its users.
         pid: Its process.
     """
 
@@ -77,10 +75,10 @@ def relay(upstream: str, database: str, folder: Path, users: int = 1) -> Iterato
     # On, and out of reach: what they cost is measured.
     high = "1000000"
     limits = ("--token-rate", high, "--token-burst", high, "--open-tasks-per-token", high)
-    given = {**os.environ, "KLING_API_KEY": "api-key-of-the-benchmark"}
+    environment = {**os.environ, "KLING_API_KEY": "api-key-of-the-benchmark"}
     with (
         (folder / "relay.log").open("a") as log,
-        python(*command, *reached, *limits, given=given, log=log) as (line, pid),
+        python(*command, *reached, *limits, environment=environment, log=log) as (line, pid),
     ):
         ready = json.loads(line)
         yield Side(ready["relay_url"], _set_up(ready, upstream, users), pid)
@@ -99,7 +97,7 @@ def _set_up(ready: dict[str, str], upstream: str, users: int) -> list[str]:
         with urllib.request.urlopen(request) as reply:  # noqa: S310 - as above
             return json.load(reply)
 
-    (first,) = operate("GET", "channels")["data"]
+    present = operate("GET", "channels")["data"]
     operate(
         "POST",
         "channels",
@@ -108,7 +106,8 @@ def _set_up(ready: dict[str, str], upstream: str, users: int) -> list[str]:
         key="api-key-of-the-benchmark",
         webhook_secrets=_SECRET,
     )
-    operate("DELETE", f"channels/{first['id']}")
+    for channel in present:
+        operate("DELETE", f"channels/{channel['id']}")
     tokens: list[str] = []
     for number in range(users):
         user = operate("POST", "users", username=f"user {number}", quota=_QUOTA)
@@ -129,14 +128,14 @@ async def run_tasks(side: Side, tasks: int) -> tuple[float, list[float]]:
 
     async def worker(session: aiohttp.ClientSession) -> None:
         for _ in waiting:
-            begun = time.perf_counter()
+            task_started = time.perf_counter()
             await run_task(session, side.url, next(tokens))
-            took.append(time.perf_counter() - begun)
+            took.append(time.perf_counter() - task_started)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await asyncio.gather(*(worker(session) for _ in range(IN_FLIGHT)))
-        return time.perf_counter() - begun, took
+        return time.perf_counter() - started, took
 
 
 async def run_task(session: aiohttp.ClientSession, url: str, token: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from tests.benchmarks import sdk_calls, sdk_download, sdk_import, sdk_many, sdk_polls
 from tests.benchmarks.frame import Report
 
-__all__ = ["PACKAGES", "run"]
-
 #: The packages whose versions the figures depend on.
 PACKAGES = ("httpx", "httpcore", "aiohttp", "attrs", "pyjwt")
 

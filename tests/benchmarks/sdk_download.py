@@ -1,7 +1,7 @@
-"""How much memory a large download takes.
+"""The memory that a large download takes.
 
-`python -m tests.benchmarks.sdk_download URL SIZE` runs in a process of its own: its peak
-memory is then the download's and no other work's.
+`python -m tests.benchmarks.sdk_download URL SIZE` runs in a separate process, so
+that its peak memory is that of the download alone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from typing import Final
 from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import ROOT, server
 
-__all__ = ["run"]
-
 MIB: Final = 1024 * 1024
 SIZE: Final = 200_000_000  # bytes
 QUICK_SIZE: Final = 50_000_000
@@ -31,22 +29,22 @@ def run(*, quick: bool) -> Report:
     with server() as url:
         command = [sys.executable, "-m", "tests.benchmarks.sdk_download", url, str(size)]
         out = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
-    found = json.loads(out.stdout)
+    figures = json.loads(out.stdout)
     gate = Gate(
         "download_rss_mib",
-        found["growth_mib"],
+        figures["growth_mib"],
         8,
         "<=",
         "MiB",
         f"growth of the peak memory during `download` of {SIZE // 10**6} MB",
         full_size=not quick,
     )
-    rate = Figure("download", size / found["seconds"] / 1e6, "MB/s", "with SHA-256 and fsync")
+    rate = Figure("download", size / figures["seconds"] / 1e6, "MB/s", "with SHA-256 and fsync")
     return Report("sdk", [gate], [rate])
 
 
 def peak_memory() -> int:
-    """Return the most bytes this process ever had in memory (Linux)."""
+    """Return the maximum of bytes this process ever had in memory (Linux)."""
     # Not getrusage: its figure is inherited from the process that started this one.
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):

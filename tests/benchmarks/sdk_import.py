@@ -1,4 +1,4 @@
-"""What importing the SDK costs beside importing httpx, with nothing else installed.
+"""The cost of importing the SDK compared with httpx, with nothing else installed.
 
 Each import runs in a process of its own that sees the standard library, this package and
 its runtime dependencies, and no `site-packages`: an extra that happens to be installed
@@ -21,8 +21,6 @@ from typing import Final
 from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import ROOT, Cost, Rounds, server, take_turns
 from tests.benchmarks.server import EXTERNAL_ID, TASK_PATH
-
-__all__ = ["run"]
 
 _ID: Final = TASK_PATH.rpartition("/")[2]
 _PATHS: Final = "import sys; sys.path[:0] = sys.argv[1].split('|'); url = sys.argv[2]\n"
@@ -103,17 +101,17 @@ def runtime_only() -> Iterator[Path]:
 
 def _closure(requirements: list[str]) -> list[importlib.metadata.Distribution]:
     """Return the distributions that *requirements* need, extras and markers left out."""
-    found: dict[str, importlib.metadata.Distribution] = {}
-    wanted = list(requirements)
-    while wanted:
-        text = wanted.pop()
+    distributions: dict[str, importlib.metadata.Distribution] = {}
+    pending = list(requirements)
+    while pending:
+        text = pending.pop()
         name = re.match(r"[A-Za-z0-9._-]+", text)
-        if name is None or name[0].lower() in found or "extra ==" in text:
+        if name is None or name[0].lower() in distributions or "extra ==" in text:
             continue
         try:
             distribution = importlib.metadata.distribution(name[0])
         except importlib.metadata.PackageNotFoundError:
             continue  # a marker excludes it from this Python or system
-        found[name[0].lower()] = distribution
-        wanted += distribution.requires or []
-    return list(found.values())
+        distributions[name[0].lower()] = distribution
+        pending += distribution.requires or []
+    return list(distributions.values())

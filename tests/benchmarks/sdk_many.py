@@ -1,4 +1,4 @@
-"""What `run_many` costs beside a perfect scheduler: its time, and its requests.
+"""The time and requests of `run_many` compared with a perfect scheduler.
 
 Simulated: the client's own flow is run by hand, on a clock that moves to whatever is due next. So
 the figures depend on no machine. The baseline is list scheduling in input order: each request
@@ -18,8 +18,6 @@ from tests.benchmarks.frame import Figure, Gate, Report
 from tests.sdk.scripted import Scene
 from tests.sdk.simulated import run as simulate
 
-__all__ = ["batch", "run", "schedule"]
-
 REQUESTS: Final = 200
 SLOTS: Final = 20
 CREATE: Final = 0.5  # s
@@ -29,14 +27,14 @@ SEEDS: Final = 20
 
 def run(*, quick: bool) -> Report:
     """Compare batches with their schedules; the worst one counts. *quick* takes a few of them."""
-    told = [batch(seed, RunLimits(SLOTS)) for seed in range(3 if quick else SEEDS)]
+    limited = [batch(seed, RunLimits(SLOTS)) for seed in range(3 if quick else SEEDS)]
     learned = [batch(seed, RunLimits()) for seed in range(1 if quick else 5)]
     broken = "a request was not created, or too many tasks were open"
-    fault = broken if any(not one[2] for one in [*told, *learned]) else ""
+    fault = broken if any(not outcome[2] for outcome in [*limited, *learned]) else ""
     gates = [
         Gate(
             "run_many_vs_list_schedule",
-            max(time for time, _, _ in told),
+            max(time for time, _, _ in limited),
             1.06,
             "<=",
             "x",
@@ -48,7 +46,7 @@ def run(*, quick: bool) -> Report:
         ),
         Gate(
             "run_many_requests_per_task",
-            max(sent for _, sent, _ in told),
+            max(sent for _, sent, _ in limited),
             3,
             "<=",
             "",

@@ -1,4 +1,4 @@
-"""How many requests a wait for 1,000 tasks costs, on an account that has no others.
+"""The number of requests of a wait for 1,000 tasks, on an account that has no others.
 
 Simulated: an account answers list pages and queries in the process, and the clock moves
 only while the client sleeps. The figure is a count, so it depends on no machine.
@@ -19,15 +19,13 @@ import httpx
 from kling_sdk import Kling, Task
 from tests.benchmarks.frame import Figure, Gate, Report
 
-__all__ = ["run"]
-
 TASKS: Final = 1000
 TICK: Final = 10.0  # s
 FIRST_END, LAST_END = 30.0, 600.0  # s after the start
 
 
 class Clock:
-    """A clock that moves while its user sleeps, and at no other time."""
+    """A clock that moves only while its user sleeps."""
 
     def __init__(self) -> None:
         self.now = 1_735_689_600.0
@@ -114,7 +112,7 @@ def run() -> Report:
 
 
 def _wait(ends: list[float]) -> tuple[float, float]:
-    """Return the most requests within a tick, and how late the latest end was noticed, in s."""
+    """Return the maximum of requests in a tick, and the seconds until the last end was noticed."""
     clock = Clock()
     account = Account(clock, ends)
     tasks = [Task(task_id, "submitted", endpoint="text2video") for task_id in account.ends]

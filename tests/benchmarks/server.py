@@ -11,8 +11,6 @@ import asyncio
 import json
 from typing import Any
 
-__all__ = ["EXTERNAL_ID", "TASK_ID", "TASK_PATH"]
-
 TASK_ID = "831922345719271433"
 EXTERNAL_ID = "sdk-0123456789abcdef0123456789abcdef"
 TASK_PATH = f"/v1/videos/text2video/{TASK_ID}"

@@ -1,6 +1,6 @@
 """The deployment guide's performance table, measured again: `python -m tests.benchmarks storage`.
 
-Its starting table and ours, with the same rows, on three databases. Each claim is held against
+Its starting table and ours, with the same rows, on three databases. Each claim is compared with
 every baseline that it could mean, and its verdict is computed from the figures.
 """
 
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from kling_mock.migration.database.session import Session, connect
+from kling_mock.relay.migration.database.session import Session, connect
 from tests.benchmarks.frame import Gate, Report, Table, number, quantity
 from tests.benchmarks.migration import server
 from tests.benchmarks.storage_claims import CLAIMS, Claim, cases
@@ -25,9 +25,7 @@ from tests.benchmarks.storage_plans import COLD, full_scans, hot
 from tests.benchmarks.storage_rounds import Effort, Found, Measured, measure
 from tests.benchmarks.storage_tables import Size, analyse, make, make_others
 from tests.benchmarks.storage_verdict import conclude, judge
-from tests.mock.storage.databases import POSTGRES
-
-__all__ = ["PACKAGES", "Outcome", "measure_one", "postgresql", "report", "run", "sqlite"]
+from tests.mock.relay.storage.databases import POSTGRES
 
 #: The packages whose versions the figures depend on.
 PACKAGES: Final = ("asyncmy", "asyncpg")
@@ -40,7 +38,7 @@ QUICK_EFFORT: Final = Effort(rounds=3, least=2, seconds=0.2)
 
 
 class Outcome(NamedTuple):
-    """What was found on one database.
+    """The findings on one database.
 
     Attributes:
         version: Its name and version.
@@ -81,17 +79,17 @@ def measure_one(name: str, session: Session, size: Size, effort: Effort) -> Outc
     scans = sorted({*scans, *full_scans(session, size)})
     progress(f"statements that read a whole table: {', '.join(scans) or 'none'}")
     measured = measure(session, cases(size), effort, progress)
-    taken = room(session, size)
+    space = room(session, size)
     measured.append(insert_time(session, size, effort))
     progress("done")
-    return Outcome(_version(name, session), measured, taken, scans)
+    return Outcome(_version(name, session), measured, space, scans)
 
 
 def _version(name: str, session: Session) -> str:
     if session.dialect == "sqlite":
         return f"{name} {sqlite3.sqlite_version}"
-    asked = "SHOW server_version" if session.dialect == "postgresql" else "SELECT VERSION()"
-    return f"{name} {str(session.query(asked)[0][0]).partition(' ')[0].partition('-')[0]}"
+    statement = "SHOW server_version" if session.dialect == "postgresql" else "SELECT VERSION()"
+    return f"{name} {str(session.query(statement)[0][0]).partition(' ')[0].partition('-')[0]}"
 
 
 # ---------------------------------------------------------------- the databases
@@ -134,7 +132,7 @@ def sqlite() -> Iterator[Session]:
 
 
 def report(outcomes: Mapping[str, Outcome], size: Size, *, full_size: bool) -> Report:
-    """Return what the databases' outcomes come to. Pure."""
+    """Return the results of the databases. Pure."""
     return Report(
         "storage",
         gates=[_gate(outcomes, size, full_size=full_size)],
@@ -144,7 +142,7 @@ def report(outcomes: Mapping[str, Outcome], size: Size, *, full_size: bool) -> R
 
 
 def _gate(outcomes: Mapping[str, Outcome], size: Size, *, full_size: bool) -> Gate:
-    scans = [f"{name} {one}" for name, found in outcomes.items() for one in found.scans]
+    scans = [f"{name} {scan}" for name, outcome in outcomes.items() for scan in outcome.scans]
     return Gate(
         "hot_statements_full_scans",
         len(scans),
@@ -163,24 +161,29 @@ Figures = Mapping[str, Mapping[str, float]]
 
 def _by_label(claim: Claim, outcomes: Mapping[str, Outcome]) -> Figures:
     """Return a claim's figures by label and database."""
-    found: dict[str, dict[str, float]] = {}
+    figures: dict[str, dict[str, float]] = {}
     for name, outcome in outcomes.items():
         if claim.key == "space":
             pairs = list(outcome.room.added.items())
         else:
             pairs = [
-                (one.label, one.found.ratio) for one in outcome.measured if one.claim == claim.key
+                (measurement.label, measurement.figure.ratio)
+                for measurement in outcome.measured
+                if measurement.claim == claim.key
             ]
         for label, value in pairs:
-            found.setdefault(label, {})[name] = value
-    return found
+            figures.setdefault(label, {})[name] = value
+    return figures
 
 
 def _verdicts(outcomes: Mapping[str, Outcome]) -> Table:
     rows: list[list[str]] = []
     for claim in CLAIMS:
         figures = _by_label(claim, outcomes)
-        spans = [_span(claim, [one[name] for one in figures.values()]) for name in outcomes]
+        spans = [
+            _span(claim, [by_database[name] for by_database in figures.values()])
+            for name in outcomes
+        ]
         verdict = conclude(claim.claimed, figures)
         rows.append([claim.name, claim.guide or "-", *spans, verdict])
     return Table(
@@ -191,7 +194,7 @@ def _verdicts(outcomes: Mapping[str, Outcome]) -> Table:
 
 
 def _span(claim: Claim, values: Sequence[float]) -> str:
-    low, high = (quantity(one, claim.unit) for one in (min(values), max(values)))
+    low, high = (quantity(bound, claim.unit) for bound in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 
@@ -201,10 +204,10 @@ def _figures(outcomes: Mapping[str, Outcome]) -> Table:
         if claim.key == "space":
             continue
         for label, values in _by_label(claim, outcomes).items():
-            found = [_found(outcome, claim.key, label) for outcome in outcomes.values()]
-            rounds = f"{min(one.rounds for one in found)}"
+            figures = [_figure(outcome, claim.key, label) for outcome in outcomes.values()]
+            rounds = f"{min(figure.rounds for figure in figures)}"
             verdict = judge(claim.claimed, values)
-            rows.append([claim.name, label, *map(_cell, found), verdict, rounds])
+            rows.append([claim.name, label, *map(_cell, figures), verdict, rounds])
     return Table(
         "Each figure: how many times as long the baseline takes (baseline, ours)",
         ["claim", "size and baseline", *outcomes, "verdict", "rounds"],
@@ -212,17 +215,21 @@ def _figures(outcomes: Mapping[str, Outcome]) -> Table:
     )
 
 
-def _found(outcome: Outcome, claim: str, label: str) -> Found:
-    return next(one.found for one in outcome.measured if (one.claim, one.label) == (claim, label))
+def _figure(outcome: Outcome, claim: str, label: str) -> Found:
+    return next(
+        measurement.figure
+        for measurement in outcome.measured
+        if (measurement.claim, measurement.label) == (claim, label)
+    )
 
 
-def _cell(found: Found) -> str:
-    times = ", ".join(quantity(1e3 * one, "ms") for one in (found.baseline, found.ours))
-    return f"{quantity(found.ratio, 'x')} ({times})"
+def _cell(figure: Found) -> str:
+    times = ", ".join(quantity(1e3 * seconds, "ms") for seconds in (figure.baseline, figure.ours))
+    return f"{quantity(figure.ratio, 'x')} ({times})"
 
 
 def _room(outcomes: Mapping[str, Outcome]) -> Table:
-    claim = next(one for one in CLAIMS if one.key == "space")
+    claim = next(candidate for candidate in CLAIMS if candidate.key == "space")
     return Table(
         "Bytes a row more than the old table with its index",
         ["what is added", *outcomes, "verdict"],
@@ -237,18 +244,18 @@ def _indexes(outcomes: Mapping[str, Outcome]) -> Table:
     names = dict.fromkeys(name for outcome in outcomes.values() for name in outcome.room.new)
     rooms = [outcome.room for outcome in outcomes.values()]
     rows = [
-        [f"new: {name}", *(number(one.new.get(name)) for one in rooms)]
+        [f"new: {name}", *(number(space.new.get(name)) for space in rooms)]
         for name in sorted(names, key=lambda name: (name != TABLE, name))
     ]
     old = [
-        [f"old: {name}", *(number(one.old.get(name)) for one in rooms)]
+        [f"old: {name}", *(number(space.old.get(name)) for space in rooms)]
         for name in (TABLE, "idx_tid")
     ]
     return Table("Bytes a row of each table and index", ["", *outcomes], [*old, *rows])
 
 
 def _notes(outcomes: Mapping[str, Outcome], size: Size) -> list[str]:
-    versions = ", ".join(one.version for one in outcomes.values())
+    versions = ", ".join(outcome.version for outcome in outcomes.values())
     sample = min(SAMPLE, size.rows)
     return [
         _SETTING.format(versions=versions, rows=size.rows, references=size.references),
@@ -268,9 +275,9 @@ _SETTING: Final = (
 )
 _TABLES: Final = (
     "Old is the table that the old relay's gorm makes: no key, and `idx_tid`, on MariaDB over "
-    "`task_id(40)`, which cannot sort; on PostgreSQL and SQLite over the whole `task_id`. New is "
-    "this project's own table from its committed script. Indexes are built after the rows, on both "
-    'sides. "Only" an index means that the old table had it for a while beside `idx_tid`.'
+    "`task_id(40)`, which cannot sort; on PostgreSQL and SQLite over the whole `task_id`. The "
+    "new one is this project's table from its committed script. Indexes are built after the rows, "
+    'on both sides. "Only" an index means that the old table had it for a while beside `idx_tid`.'
 )
 _ROUNDS: Final = (
     "The sides of a case take turns and must return the same rows. A figure is the median of the "

@@ -13,8 +13,6 @@ from typing import Any, Final, NamedTuple
 from tests.benchmarks.storage_tables import FAR, HEAVY, MIDDLING, SINGLE, START, Size, task_id
 from tests.benchmarks.storage_verdict import Range
 
-__all__ = ["CLAIMS", "OLD_INDEXES", "Case", "Claim", "Pair", "Query", "cases"]
-
 
 class Claim(NamedTuple):
     """A row of the guide's table, or a question that it does not ask.
@@ -37,7 +35,7 @@ class Claim(NamedTuple):
 #: "Same" is read as within a quarter: less than a busy machine's noise cannot be told apart.
 _SAME: Final = Range(0.8, 1.25)
 
-#: "About 8 bytes" is a cost, so less is no failure; a quarter more still is about that.
+#: "About 8 bytes" is a cost, so less is not a failure; a quarter more still counts as about 8.
 _ABOUT_8: Final = Range(-math.inf, 10)
 
 CLAIMS: Final = (
@@ -115,7 +113,7 @@ _PAGE: Final = 20
 
 def cases(size: Size) -> list[Case]:
     """Return all cases, those that need the same index on the old table together."""
-    found = [
+    candidates = [
         _lookup(size),
         *(_range(size, rows, "") for rows in (20, 1_000, 10_000, 100_000)),
         *(_join(size, rows) for rows in (100, 200_000)),
@@ -127,8 +125,8 @@ def cases(size: Size) -> list[Case]:
         *(_range(size, rows, "only idx_created_at") for rows in (1_000, 100_000)),
     ]
     order = list(OLD_INDEXES)
-    kept = {case.name: case for case in found}  # a small size makes some of them the same
-    return sorted(kept.values(), key=lambda case: order.index(case.old_index))
+    by_name = {case.name: case for case in candidates}  # a small size makes some of them the same
+    return sorted(by_name.values(), key=lambda case: order.index(case.old_index))
 
 
 def _against(old_index: str) -> str:
@@ -136,15 +134,15 @@ def _against(old_index: str) -> str:
 
 
 def _lookup(size: Size) -> Case:
-    numbers = [1 + one * FAR % size.rows for one in range(_LOOKUPS)]
-    ids = tuple((task_id(one),) for one in numbers)
+    numbers = [1 + index * FAR % size.rows for index in range(_LOOKUPS)]
+    ids = tuple((task_id(number),) for number in numbers)
     return Case(
         "lookup",
         {
             "old": Query(f"SELECT {_LISTED} FROM videos_old WHERE task_id = ?", ids),
             "new": Query(f"SELECT {_LISTED} FROM videos WHERE task_id = ?", ids),
             "id": Query(
-                f"SELECT {_LISTED} FROM videos WHERE id = ?", tuple((one,) for one in numbers)
+                f"SELECT {_LISTED} FROM videos WHERE id = ?", tuple((number,) for number in numbers)
             ),
         },
         (("old", "new", "id"),),

@@ -1,4 +1,4 @@
-"""What the scheme costs: bytes a row, and the time of an insert."""
+"""The costs of the scheme: bytes per row, and the time of an insert."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from kling_mock.migration.database.session import Session
-from kling_mock.storage.schema import Dialect
+from kling_mock.relay.migration.database.session import Session
+from kling_mock.relay.storage.schema import Dialect
 from tests.benchmarks.measure import Cost, cost_of
 from tests.benchmarks.storage_rounds import Effort, Found, Measured, pair_found, turns
 from tests.benchmarks.storage_tables import OLD_COLUMNS, START, Size, analyse, task_id
-from tests.mock.migration import legacy
-
-__all__ = ["SAMPLE", "TABLE", "Room", "insert_time", "room"]
+from tests.mock.relay.migration import legacy
 
 #: Rows of the copy that the guide's scheme is tried on.
 SAMPLE: Final = 100_000
@@ -28,8 +26,8 @@ class Room(NamedTuple):
     Attributes:
         added: What each step of the guide's scheme, and ours, takes more than the old table
             and its index; the keys are read after "holds only".
-        old: Of the old table and its index.
-        new: Of our table and each of its indexes.
+        old: Bytes per row of the old table and its index.
+        new: Bytes per row of our table and each of its indexes.
     """
 
     added: Mapping[str, float]
@@ -49,8 +47,8 @@ def room(session: Session, size: Size) -> Room:
 
 
 def _per_row(session: Session, table: str, rows: int) -> dict[str, float]:
-    found = session.query(_SIZES[session.dialect].format(table))
-    sizes = {str(name): float(size) / rows for name, size in found}
+    pairs = session.query(_SIZES[session.dialect].format(table))
+    sizes = {str(name): float(size) / rows for name, size in pairs}
     for name in (table, "PRIMARY", "GEN_CLUST_INDEX"):
         if name in sizes:
             sizes[TABLE] = sizes.pop(name)
@@ -95,7 +93,7 @@ _SPACE_UNIQUE: Final = (
     "DROP INDEX space_tid",
     "CREATE UNIQUE INDEX space_task_id ON space (task_id)",
 )
-_GUIDE: Final = tuple(one.replace("`videos`", "`space`") for one in legacy.GUIDE)
+_GUIDE: Final = tuple(statement.replace("`videos`", "`space`") for statement in legacy.GUIDE)
 _MYSQL_STEPS: Final = {_KEY: _GUIDE[:1], _UNIQUE: _GUIDE[1:3], _ALL: _GUIDE[3:]}
 
 #: The guide's own statements on MariaDB, and what says the same elsewhere.
@@ -162,8 +160,8 @@ def insert_time(session: Session, size: Size, effort: Effort) -> Measured:
         },
         effort,
     )
-    found: Found = pair_found(rounds, "new", "old")
-    return Measured("insert", "single rows, each committed, new table against old", found)
+    figure: Found = pair_found(rounds, "new", "old")
+    return Measured("insert", "single rows, each committed, new table against old", figure)
 
 
 def _inserting(session: Session, table: str, numbers: itertools.count[int]) -> Callable[[], Cost]:
@@ -174,7 +172,7 @@ def _inserting(session: Session, table: str, numbers: itertools.count[int]) -> C
 
 def _row(number: int) -> list[Any]:
     text = task_id(number)
-    given: dict[str, Any] = {
+    by_column: dict[str, Any] = {
         "prompt": text[5:] * 19,
         "created_at": START + number,
         "task_id": text,
@@ -186,4 +184,4 @@ def _row(number: int) -> list[Any]:
         "quota": 350_000,
         "n": 1,
     }
-    return [given.get(column, "") for column in OLD_COLUMNS]
+    return [by_column.get(column, "") for column in OLD_COLUMNS]

@@ -8,12 +8,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from kling_mock.storage.connect import connect
-from kling_mock.storage.protocol import Storage
+from kling_mock.relay.storage.connect import connect
+from kling_mock.relay.storage.sql_storage import Storage
 from tests.benchmarks.frame import Figure, Gate, Report
-from tests.mock.storage.databases import Database, Mysql, SqliteFile
-
-__all__ = ["run"]
+from tests.mock.relay.storage.databases import Database, Mysql, SqliteFile
 
 USER: Final = 1
 _COLUMNS: Final = "task_id, prompt, created_at, updated_at, user_id, channel_id, status, model"
@@ -37,13 +35,13 @@ def _mariadb_rows(rows: int) -> str:
 
 async def _page(store: Storage, before: int | None, times: int) -> float:
     """Return the median time of a page in seconds."""
-    found: list[float] = []
+    seconds: list[float] = []
     for _ in range(times):
         start = time.perf_counter()
         page = await store.list_tasks(USER, before=before, limit=20)
-        found.append(time.perf_counter() - start)
+        seconds.append(time.perf_counter() - start)
         assert len(page) == 20
-    return statistics.median(found)
+    return statistics.median(seconds)
 
 
 async def _measure(database: Database, fill: str, depth: int, times: int) -> tuple[float, float]:

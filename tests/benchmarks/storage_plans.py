@@ -1,11 +1,11 @@
-"""Whether a hot statement of the relay reads a whole table, on each database.
+"""A check on each database that no hot statement of the relay reads a whole table.
 
-Every SELECT and UPDATE in `kling_mock.storage.statements` is run, for a user who owns a third of
-all rows, for one of many and for one with a single row, since a plan depends on the values; then
-it is rolled back. What it has read is counted by the database: rows on MariaDB and PostgreSQL,
-instructions of its machine on SQLite, which takes several for each row. A plan's words are not
-asked: "uses an index" can mean that it walks through all of it. A statement is hot unless it is
-named in `COLD`, with the reason why it may read a whole table.
+Every SELECT and UPDATE in `kling_mock.relay.storage.statements` is run, for a user who owns a
+third of all rows, for one of many and for one with a single row, since a plan depends on the
+values; then it is rolled back. What it has read is counted by the database: rows on MariaDB and
+PostgreSQL, instructions of its machine on SQLite, which takes several for each row. A plan's words
+are not asked: "uses an index" can mean that it walks through all of it. A statement is hot unless
+it is named in `COLD`, with the reason why it may read a whole table.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from kling_mock.migration.database.session import Session
-from kling_mock.storage import statements
-from kling_mock.storage.schema import TABLE_NAMES, Dialect, table_named
-from kling_mock.storage.steps import Statement
+from kling_mock.relay.migration.database.session import Session
+from kling_mock.relay.storage import statements
+from kling_mock.relay.storage.schema import TABLE_NAMES, Dialect, table_named
+from kling_mock.relay.storage.steps import Statement
 from tests.benchmarks.storage_tables import HEAVY, MIDDLING, SINGLE, START, Size, task_id
-
-__all__ = ["COLD", "full_scans", "hot"]
 
 #: Statements of operators, which may read a whole table, and why.
 COLD: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        (*("USERS_BETWEEN", "LEDGER_SUMS", "OPEN_HOLDS", "LATE_SUCCESSES"),),
+        (*("USERS_BETWEEN", "LEDGER_SUMS", "OPEN_HOLDS", "CHARGED_REPORTS", "LATE_SUCCESSES"),),
         "`kling-mock reconcile` recomputes every balance from all rows",
     ),
     **dict.fromkeys(
-        ("WITHOUT_HOLD", "WITHOUT_RELEASE", "NAME_CHARGES"),
+        ("WITHOUT_HOLD", "WITHOUT_RELEASE", "WITHOUT_TASK", "NAME_CHARGES"),
         "`kling-mock reconcile --repair` looks at every entry",
     ),
+    "CHANNEL_TOTALS": "the operator's list of channels adds up all charges, from an index",
+    "OPEN_OF_CHANNEL": "the operator changes the address or key of a channel",
     "STUCK": "`kling-mock stats` lists open tasks in the order of their ids",
     "STATS": "`kling-mock stats` sums up all days that are asked for",
     "SUMMARY": "`kling-mock stats` and the admin API count whole tables",
 }
 
-#: Reading so many rows, or instructions, is noticed by nobody, however small the table.
+#: A plan that reads this many rows or instructions is not noticeable, however small the table.
 _FREE: Final = 2_000
 #: The share of a table's rows that counts as the whole.
 _WHOLE: Final = 0.1
@@ -55,9 +55,9 @@ _COMPARED: Final = re.compile(r"(\w+)(?: [-+] \w+|, ''\))? (?:=|<>|<=|>=|<|>|BET
 def hot() -> dict[str, Statement]:
     """Return the statements that must not read a whole table, by name."""
     return {
-        name: one
-        for name, one in vars(statements).items()
-        if isinstance(one, Statement) and _ASKED.match(one.sql) and name not in COLD
+        name: statement
+        for name, statement in vars(statements).items()
+        if isinstance(statement, Statement) and _ASKED.match(statement.sql) and name not in COLD
     }
 
 
@@ -70,7 +70,7 @@ def full_scans(session: Session, size: Size) -> list[str]:
         if any(
             _is_whole(session, _read(session, statement, values(statement, size, user)), rows)
             for user in (HEAVY, MIDDLING, SINGLE)
-            for rows in [max([sizes[one] for one in _tables(statement.sql)], default=0)]
+            for rows in [max([sizes[table] for table in _tables(statement.sql)], default=0)]
         )
     ]
 
@@ -84,7 +84,7 @@ def _tables(sql: str) -> set[str]:
 
 
 def _is_whole(session: Session, read: float, rows: int) -> bool:
-    # The least that SQLite takes for a row that it skips is three instructions.
+    # SQLite takes at least three instructions for a row that it skips.
     share = 1 if session.dialect == "sqlite" else _WHOLE
     return read > max(_FREE, share * rows)
 
@@ -94,20 +94,20 @@ def _is_whole(session: Session, read: float, rows: int) -> bool:
 
 def values(statement: Statement, size: Size, user: int) -> list[int | str]:
     """Return a parameter for each mark, from the name of the column that it is compared with."""
-    found: list[int | str] = []
+    parameters: list[int | str] = []
     types = _types(statement.sql)
     column = ""
     for match in re.finditer(r"\?", statement.sql):
         before = statement.sql[: match.start()].rstrip()
         if before.endswith("LIMIT"):
-            found.append(20)
+            parameters.append(20)
         elif before.endswith("? AND") and "BETWEEN ? AND" in before[-13:]:
-            found.append(_value(column, types, size, user))
+            parameters.append(_value(column, types, size, user))
         else:
             compared = _COMPARED.search(before) or re.search(r"COALESCE\((\w+),$", before)
             column = compared.group(1) if compared else ""
-            found.append(_value(column, types, size, user, below=before.endswith(" <")))
-    return found
+            parameters.append(_value(column, types, size, user, below=before.endswith(" <")))
+    return parameters
 
 
 def _types(sql: str) -> dict[str, str]:
@@ -122,6 +122,7 @@ def _value(
     now = START + size.rows
     fixed: dict[str, int | str] = {
         "user_id": user,
+        "legacy": 0,
         "task_id": task_id(size.rows // 2),
         "reference": task_id(size.rows // 2),
         "kling_task_id": f"831922{100_000_000_000 + size.rows // 2}",
@@ -144,9 +145,12 @@ def _value(
 # ---------------------------------------------------------------- what is read
 
 
-def _read(session: Session, statement: Statement, given: list[int | str]) -> float:
+def _read(session: Session, statement: Statement, parameters: list[int | str]) -> float:
     """Run a statement, roll it back, and return what it has read."""
-    literals = [f"'{one}'" if isinstance(one, str) else str(one) for one in given]
+    literals = [
+        f"'{parameter}'" if isinstance(parameter, str) else str(parameter)
+        for parameter in parameters
+    ]
     remaining = iter(literals)
     inlined = re.sub(r"\?", lambda _: next(remaining), statement.sql)
     if session.dialect == "postgresql":
@@ -191,10 +195,10 @@ def _mariadb(session: Session, sql: str) -> float:
 
 def _postgresql(session: Session, statement: Statement, literals: list[str]) -> float:
     session.execute(f"PREPARE asked AS {statement.postgres}")
-    given = f"({', '.join(literals)})" if literals else ""
+    arguments = f"({', '.join(literals)})" if literals else ""
     try:
         with _rolled_back(session):
-            explained = f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked{given}"
+            explained = f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked{arguments}"
             ((plan,),) = session.query(explained)
     finally:
         session.execute("DEALLOCATE asked")

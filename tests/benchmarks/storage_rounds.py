@@ -6,19 +6,17 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from kling_mock.migration.database.session import Session
+from kling_mock.relay.migration.database.session import Session
 from tests.benchmarks.measure import Cost, Rounds, cost_of
 from tests.benchmarks.storage_claims import OLD_INDEXES, Case, Query
 from tests.benchmarks.storage_tables import analyse
-
-__all__ = ["Effort", "Found", "Measured", "check", "measure", "turns"]
 
 #: A cheap query is repeated in each of its turns, so that one turn takes about so long.
 _TURN: Final = 0.01
 
 
 class Effort(NamedTuple):
-    """How long a case is measured.
+    """The length of a measurement.
 
     Attributes:
         rounds: The most.
@@ -45,14 +43,14 @@ class Measured(NamedTuple):
 
     claim: str
     label: str
-    found: Found
+    figure: Found
 
 
 def measure(
     session: Session, cases: Iterable[Case], effort: Effort, progress: Callable[[str], None]
 ) -> list[Measured]:
     """Measure all cases, giving the old table the index that each asks for."""
-    found: list[Measured] = []
+    measurements: list[Measured] = []
     present = ""
     for case in cases:
         if case.old_index != present:
@@ -63,11 +61,13 @@ def measure(
         rounds = _measured(session, case, results, effort)
         for pair in case.pairs:
             figure = pair_found(rounds, pair.baseline, pair.ours)
-            found.append(Measured(pair.claim, pair.label, figure))
-        ratios = ", ".join(f"{one.found.ratio:.3g}x" for one in found[-len(case.pairs) :])
+            measurements.append(Measured(pair.claim, pair.label, figure))
+        ratios = ", ".join(
+            f"{measurement.figure.ratio:.3g}x" for measurement in measurements[-len(case.pairs) :]
+        )
         progress(f"{case.name}: {ratios} in {time.perf_counter() - started:.1f} s")
     _index(session, present, "")
-    return found
+    return measurements
 
 
 def pair_found(rounds: Rounds, baseline: str, ours: str) -> Found:
@@ -80,12 +80,12 @@ def pair_found(rounds: Rounds, baseline: str, ours: str) -> Found:
     )
 
 
-def _index(session: Session, present: str, wanted: str) -> None:
+def _index(session: Session, present: str, required: str) -> None:
     if OLD_INDEXES[present]:
         on = "" if session.dialect in {"sqlite", "postgresql"} else " ON videos_old"
         session.execute(f"DROP INDEX idx_for_a_while{on}")
-    if OLD_INDEXES[wanted]:
-        session.execute(f"CREATE INDEX idx_for_a_while ON videos_old ({OLD_INDEXES[wanted]})")
+    if OLD_INDEXES[required]:
+        session.execute(f"CREATE INDEX idx_for_a_while ON videos_old ({OLD_INDEXES[required]})")
         analyse(session, "videos_old")
 
 
@@ -93,16 +93,18 @@ def check(session: Session, case: Case) -> dict[str, float]:
     """Run each side once, and return the seconds that one query of it takes.
 
     Raises:
-        AssertionError: A side finds nothing, or sides that shall agree do not.
+        AssertionError: A side finds nothing, or sides that should agree do not.
     """
     seconds: dict[str, float] = {}
     rows: dict[str, list[list[tuple[Any, ...]]]] = {}
     for name, query in case.sides.items():
         started = time.perf_counter()
-        rows[name] = [session.query(query.sql, *one) for one in query.parameters]
+        rows[name] = [session.query(query.sql, *parameters) for parameters in query.parameters]
         seconds[name] = (time.perf_counter() - started) / len(query.parameters)
         # A count of nothing is a row as well.
-        assert all(one and one[0][0] for one in rows[name]), f"{case.name}: {name} finds nothing"
+        assert all(fetched and fetched[0][0] for fetched in rows[name]), (
+            f"{case.name}: {name} finds nothing"
+        )
     for group in case.equal:
         first = rows[group[0]]
         differ = [name for name in group[1:] if rows[name] != first]
@@ -137,11 +139,11 @@ def _turn(session: Session, query: Query, times: int) -> Callable[[], Cost]:
 
 def turns(sides: dict[str, Callable[[], Cost]], effort: Effort) -> Rounds:
     """Measure each side once per round, in turn, as long as *effort* says."""
-    found = Rounds()
+    measured = Rounds()
     started = time.perf_counter()
     for number in range(effort.rounds):
         if number >= effort.least and time.perf_counter() - started > effort.seconds:
             break
         for name, turn in sides.items():
-            found.add(name, turn())
-    return found
+            measured.add(name, turn())
+    return measured

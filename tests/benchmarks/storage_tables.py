@@ -1,8 +1,8 @@
 """The guide's starting table and ours, filled with the same rows, on each database.
 
-The old table is what gorm makes of the old relay's model (`tests.mock.migration.legacy`): no key,
-and `idx_tid` on the first 40 characters of `task_id` on MariaDB. SQLite and PostgreSQL have no
-such prefix index that a lookup would use, so there `idx_tid` is over the whole `task_id`, as
+The old table is what gorm makes of the old relay's model (`tests.mock.relay.migration.legacy`): no
+key, and `idx_tid` on the first 40 characters of `task_id` on MariaDB. SQLite and PostgreSQL have
+no such prefix index that a lookup would use, so there `idx_tid` is over the whole `task_id`, as
 gorm makes it. The new table is made by the committed script. Rows come first and indexes
 after them, on both sides, so neither has an index that was torn by random inserts.
 """
@@ -15,25 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from kling_mock.migration.database.session import Session, transaction
-from kling_mock.storage.ensure_schema import script_statements
-from kling_mock.storage.schema import TABLE_NAMES, Dialect, table_named
-from tests.mock.migration import legacy
-
-__all__ = [
-    "FAR",
-    "HEAVY",
-    "MIDDLING",
-    "OLD_COLUMNS",
-    "SINGLE",
-    "START",
-    "Size",
-    "analyse",
-    "fill_relay",
-    "make",
-    "make_others",
-    "task_id",
-]
+from kling_mock.relay.migration.database.session import Session, transaction
+from kling_mock.relay.storage.ensure_schema import script_statements
+from kling_mock.relay.storage.schema import TABLE_NAMES, Dialect, table_named
+from tests.mock.relay.migration import legacy
 
 #: `created_at` of the row before the first; row i was created i seconds later.
 START: Final = 1_700_000_000
@@ -51,7 +36,7 @@ _CHUNK: Final = 100_000
 
 
 class Size(NamedTuple):
-    """How many rows there are.
+    """The numbers of rows.
 
     Attributes:
         rows: In both tables.
@@ -78,7 +63,7 @@ class Size(NamedTuple):
 
 
 def task_id(number: int) -> str:
-    """Return the `task_id` of a row: 37 characters, in no order."""
+    """Return the `task_id` of a row: 37 characters, not in order."""
     return "kling" + hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -167,13 +152,13 @@ def _companions(size: Size) -> dict[str, tuple[int, dict[str, str]]]:
 
 
 class _Words(NamedTuple):
-    """What one database says differently."""
+    """The differences of one database's SQL."""
 
     #: `i` as text.
     text: str
     #: A source of rows with the numbers `i` from and until.
     numbers: str
-    #: Told to a session before it fills tables.
+    #: Sent to a session before it fills tables.
     filling: Sequence[str]
     old_shape: Sequence[str]
     analyse: str
@@ -253,7 +238,7 @@ def make_others(session: Session, size: Size) -> None:
 def fill_relay(session: Session, size: Size) -> None:
     """Fill the tables of a relay that has not started yet, as if it had worked for long.
 
-    Nothing in them is due, and there is no channel.
+    Nothing in them is due, and they have no channel.
     """
     for sql in _WORDS[session.dialect].filling:
         session.execute(sql)
@@ -281,20 +266,20 @@ def _without_indexes(session: Session, table: str) -> Iterator[None]:
     if not indexes:
         yield
     elif dialect.is_mysql:
-        dropped = ", ".join(f"DROP INDEX {one.name}" for one in indexes)
+        dropped = ", ".join(f"DROP INDEX {index.name}" for index in indexes)
         session.execute(f"ALTER TABLE {table} {dropped}")
         yield
         session.execute(f"ALTER TABLE {table} {', '.join(_added(dialect, table))}")
     else:
-        for one in indexes:
-            session.execute(f"DROP INDEX {one.name}")
+        for index in indexes:
+            session.execute(f"DROP INDEX {index.name}")
         yield
         for sql in _script(dialect, table):
             session.execute(sql)  # the table is there already
 
 
 def analyse(session: Session, *tables: str) -> None:
-    """Have the planner's statistics taken; of what `make` has made if nothing is named."""
+    """Have the planner's statistics taken, by default of what `make` has made."""
     for table in tables or ("videos_old", "videos", "refs_old", "refs_new", "refs_id"):
         session.query(_WORDS[session.dialect].analyse.format(table))
 
@@ -312,8 +297,8 @@ def _functions(session: Session) -> None:
 
 def _script(dialect: Dialect, table: str) -> list[str]:
     """Return the statements of the committed script that make a table and its indexes."""
-    wanted = re.compile(rf"CREATE .*?(?:TABLE IF NOT EXISTS| ON) {table} \(")
-    return [sql for sql in script_statements(dialect) if wanted.match(sql)]
+    pattern = re.compile(rf"CREATE .*?(?:TABLE IF NOT EXISTS| ON) {table} \(")
+    return [sql for sql in script_statements(dialect) if pattern.match(sql)]
 
 
 def _make_new(session: Session, words: _Words, size: Size) -> None:
@@ -322,7 +307,7 @@ def _make_new(session: Session, words: _Words, size: Size) -> None:
     if session.dialect.is_mysql:
         # There the indexes are part of the table.
         names = [index.name for index in table_named("videos", session.dialect).indexes]
-        session.execute("ALTER TABLE videos " + ", ".join(f"DROP INDEX {one}" for one in names))
+        session.execute("ALTER TABLE videos " + ", ".join(f"DROP INDEX {name}" for name in names))
         indexes = ["ALTER TABLE videos " + ", ".join(_added(session.dialect, "videos"))]
     _fill(session, "videos", size.rows, _new_values(size))
     for sql in indexes:

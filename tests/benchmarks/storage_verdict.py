@@ -1,11 +1,9 @@
-"""What a measured figure says about a claimed range. Pure; no verdict is written by hand."""
+"""The verdict of a measured figure on a claimed range. Pure; verdicts are never written by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias
-
-__all__ = ["Range", "conclude", "judge", "place"]
 
 Place: TypeAlias = Literal["less", "within", "more"]
 
@@ -19,7 +17,7 @@ NOT_CLAIMED: Final = "not claimed"
 
 
 class Range(NamedTuple):
-    """What is claimed, both ends included."""
+    """The range that is claimed, both ends included."""
 
     low: float
     high: float
@@ -56,12 +54,16 @@ def conclude(claimed: Range | None, rows: Mapping[str, Mapping[str, float]]) -> 
         label: {name: place(value, claimed) for name, value in values.items()}
         for label, values in rows.items()
     }
-    elsewhere = _missed(where for found in places.values() for where in found.values())
-    kept = [_where(label, found) for label, found in places.items() if "within" in found.values()]
+    elsewhere = _missed(where for by_database in places.values() for where in by_database.values())
+    within = [
+        _where(label, by_database)
+        for label, by_database in places.items()
+        if "within" in by_database.values()
+    ]
     if not elsewhere:
         return _ALL["within"]
-    if kept:
-        return f"holds only {'; '.join(kept)}; elsewhere {elsewhere}"
+    if within:
+        return f"holds only {'; '.join(within)}; elsewhere {elsewhere}"
     if elsewhere == "more":
         return _ALL["more"]
     return "not reproduced" + ("" if elsewhere == "less" else f": {elsewhere}, never within")
@@ -69,11 +71,11 @@ def conclude(claimed: Range | None, rows: Mapping[str, Mapping[str, float]]) -> 
 
 def _missed(places: Iterable[Place]) -> str:
     """Return on which sides the range was missed."""
-    found = set(places)
-    return " or ".join(one for one in ("less", "more") if one in found)
+    missed = set(places)
+    return " or ".join(side for side in ("less", "more") if side in missed)
 
 
-def _where(label: str, found: Mapping[str, Place]) -> str:
+def _where(label: str, by_database: Mapping[str, Place]) -> str:
     """Return a row's label, and on which databases it holds if not on all."""
-    kept = [name for name, where in found.items() if where == "within"]
-    return label if len(kept) == len(found) else f"{label} ({', '.join(kept)})"
+    within = [name for name, where in by_database.items() if where == "within"]
+    return label if len(within) == len(by_database) else f"{label} ({', '.join(within)})"

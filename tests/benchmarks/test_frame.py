@@ -58,7 +58,7 @@ def test_the_last_line_is_json_with_every_gate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "text"),
     [
         (None, "-"),
         (0, "0"),
@@ -68,9 +68,9 @@ def test_the_last_line_is_json_with_every_gate() -> None:
         (9120.4, "9,120"),
     ],
 )
-def test_numbers_have_three_digits(value: float | None, shown: str) -> None:
+def test_numbers_have_three_digits(value: float | None, text: str) -> None:
     """More digits would claim more than a noisy machine can tell."""
-    assert number(value) == shown
+    assert number(value) == text
 
 
 def test_units_stand_beside_numbers() -> None:
@@ -85,10 +85,10 @@ def test_units_stand_beside_numbers() -> None:
 def test_the_table_names_what_failed_and_why() -> None:
     """A reader sees the missed gate and, where its figure does not count, the reason."""
     broken = FAST._replace(name="polls", broken="an end was noticed after 12 s")
-    shown = table(Report("sdk", [FAST, SLOW, broken], [Figure("rate", 512.3, "requests/s")]))
-    assert [line.split()[-1] for line in shown.splitlines()[1:4]] == ["ok", "FAILED", "FAILED"]
-    assert "512 requests/s" in shown
-    assert "note: polls: an end was noticed after 12 s" in shown
+    text = table(Report("sdk", [FAST, SLOW, broken], [Figure("rate", 512.3, "requests/s")]))
+    assert [line.split()[-1] for line in text.splitlines()[1:4]] == ["ok", "FAILED", "FAILED"]
+    assert "512 requests/s" in text
+    assert "note: polls: an end was noticed after 12 s" in text
 
 
 def test_a_section_of_the_page_is_replaced_and_the_others_kept() -> None:

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from kling_mock.migration.database.session import Session, connect
-from kling_mock.storage import statements
+from kling_mock.relay.migration.database.session import Session, connect
+from kling_mock.relay.storage import statements
 from tests.benchmarks.frame import markdown
 from tests.benchmarks.storage import Outcome, postgresql, report, sqlite
 from tests.benchmarks.storage_claims import CLAIMS, OLD_INDEXES, Query, cases
@@ -18,7 +18,7 @@ from tests.benchmarks.storage_plans import COLD, full_scans, hot, values
 from tests.benchmarks.storage_rounds import Effort, Found, Measured, check, measure
 from tests.benchmarks.storage_tables import HEAVY, Size, analyse, make, make_others
 from tests.benchmarks.storage_verdict import NOT_CLAIMED, Range, conclude, judge
-from tests.mock.storage.databases import Mysql, need
+from tests.mock.relay.storage.databases import Mysql, need
 
 SIZE = Size(2_000, 100)
 ONCE = Effort(1, 1, 0)
@@ -110,14 +110,14 @@ def test_the_costs_are_measured_beside_the_gains() -> None:
     """Every index takes room, the guide's steps take more each, and inserts are compared."""
     with sqlite() as session:
         make(session, SIZE)
-        found = room(session, SIZE)
-        assert insert_time(session, SIZE, ONCE).found.ratio > 0
+        space = room(session, SIZE)
+        assert insert_time(session, SIZE, ONCE).figure.ratio > 0
         assert session.query("SELECT COUNT(*) FROM videos") == session.query(
             "SELECT COUNT(*) FROM videos_old"
         )
-    assert set(found.old) == {"table", "idx_tid"}
-    assert min(found.new.values()) > 0
-    assert sorted(found.added.values()) == list(found.added.values())
+    assert set(space.old) == {"table", "idx_tid"}
+    assert min(space.new.values()) > 0
+    assert sorted(space.added.values()) == list(space.added.values())
 
 
 def test_a_side_that_finds_something_else_is_not_measured() -> None:
@@ -146,14 +146,18 @@ def test_the_old_table_has_each_index_alone_and_none_in_the_end() -> None:
         seen: dict[str, int] = {}
 
         def note(text: str) -> None:
-            index = next(one for one in sorted(OLD_INDEXES, reverse=True) if one in text)
+            index = next(name for name in sorted(OLD_INDEXES, reverse=True) if name in text)
             seen[index] = len(session.query(own))
 
-        found = measure(session, cases(SIZE), ONCE, note)
+        measurements = measure(session, cases(SIZE), ONCE, note)
         assert seen == {"": 1, "only idx_user_id": 2, "only idx_created_at": 2}
         assert session.query(own) == [("idx_tid",)]
-    assert {one.claim for one in found} == {one.key for one in CLAIMS} - {"space", "insert"}
-    assert len({(one.claim, one.label) for one in found}) == len(found)
+    assert {measurement.claim for measurement in measurements} == {
+        claim.key for claim in CLAIMS
+    } - {"space", "insert"}
+    assert len({(measurement.claim, measurement.label) for measurement in measurements}) == len(
+        measurements
+    )
 
 
 # ---------------------------------------------------------------- the plans
@@ -168,18 +172,18 @@ def test_no_hot_statement_reads_a_whole_table_on_sqlite() -> None:
         assert full_scans(session, SIZE) == []
         session.execute("DROP INDEX idx_next_poll")
         session.execute("DROP INDEX idx_task_id")
-        found = full_scans(session, SIZE)
-    assert {"VIDEO", "CLAIM_DUE", "DUE_TASKS"} <= set(found)
+        scans = full_scans(session, SIZE)
+    assert {"VIDEO", "CLAIM_DUE", "DUE_TASKS"} <= set(scans)
 
 
 def test_every_mark_of_a_hot_statement_gets_a_value_of_its_kind() -> None:
     """A plan for a number where a text is compared would be another plan."""
-    asked = {name: values(one, SIZE, HEAVY) for name, one in hot().items()}
-    assert {name: len(given) for name, given in asked.items()} == {
-        name: one.sql.count("?") for name, one in hot().items()
+    parameters = {name: values(statement, SIZE, HEAVY) for name, statement in hot().items()}
+    assert {name: len(bound) for name, bound in parameters.items()} == {
+        name: statement.sql.count("?") for name, statement in hot().items()
     }
-    assert asked["VIDEOS_OF_USER_BY_STATUS"] == [HEAVY, "succeed", SIZE.rows, 20]
-    assert asked["NOTICES"] == ["pending", "pending", HEAVY, HEAVY, SIZE.rows, 20]
+    assert parameters["VIDEOS_OF_USER_BY_STATUS"] == [HEAVY, 0, "succeed", SIZE.rows, 20]
+    assert parameters["NOTICES"] == ["pending", "pending", HEAVY, HEAVY, SIZE.rows, 20]
 
 
 def test_what_may_read_a_whole_table_is_still_there() -> None:
@@ -193,16 +197,16 @@ def test_what_may_read_a_whole_table_is_still_there() -> None:
 def test_the_report_shows_the_guides_words_beside_the_figures_and_the_verdict() -> None:
     """A reader sees what was promised, what was measured against what, and what it costs."""
     measured = [
-        Measured(one.key, "for 9 rows", Found(1.5, 0.003, 0.002, 21))
-        for one in CLAIMS
-        if one.key != "space"
+        Measured(claim.key, "for 9 rows", Found(1.5, 0.003, 0.002, 21))
+        for claim in CLAIMS
+        if claim.key != "space"
     ]
-    taken = Room({"for the key alone": 7.4}, {"table": 1_100, "idx_tid": 50}, {"table": 1_107})
-    outcome = Outcome("SQLite 3", measured, taken, ["DUE_TASKS"])
-    found = report({"SQLite": outcome}, SIZE, full_size=True)
-    page = markdown(found, command="run", date="2026-01-02", machine=["a"])
+    space = Room({"for the key alone": 7.4}, {"table": 1_100, "idx_tid": 50}, {"table": 1_107})
+    outcome = Outcome("SQLite 3", measured, space, ["DUE_TASKS"])
+    summary = report({"SQLite": outcome}, SIZE, full_size=True)
+    page = markdown(summary, command="run", date="2026-01-02", machine=["a"])
     assert "| JOIN by integer, not string | JOIN 操作: 3-10倍 | 1.50x | not reproduced |" in page
     assert "| for 9 rows | 1.50x (3.00 ms, 2.00 ms) | less than claimed | 21 |" in page
     assert "| for the key alone | 7.40 | holds |" in page
-    assert found.gates[0].ok is False
+    assert summary.gates[0].ok is False
     assert "SQLite DUE" in page

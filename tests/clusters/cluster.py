@@ -1,4 +1,4 @@
-"""What every cluster of the tests can do."""
+"""The operations of every cluster of the tests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ import asyncpg
 from asyncmy.errors import Error as MysqlError
 
 from tests.clusters.servers import ServerFolder, ServerProcess
-
-__all__ = ["NODES", "Cluster", "ClusterDatabase", "MysqlCluster"]
 
 #: Servers of a cluster.
 NODES: Final = (0, 1, 2)
@@ -41,7 +39,7 @@ class Cluster(ABC):
 
     Attributes:
         kind: What it is, in one word.
-        user: Who the servers run as, where the tests run as root.
+        user: The user that the servers run as, where the tests run as root.
         nodes: Their numbers.
         causal: What a session sets to read what any node has committed.
         ports: Where each node takes SQL.
@@ -174,8 +172,8 @@ class MysqlCluster(Cluster):
             with warnings.catch_warnings(action="ignore"):
                 async with connection.cursor() as cursor:
                     rows: Sequence[Sequence[Any]] = ()
-                    for one in sql.split(";"):
-                        await cursor.execute(one)
+                    for statement in sql.split(";"):
+                        await cursor.execute(statement)
                         rows = await cursor.fetchall()
                     return rows
         finally:

@@ -1,4 +1,4 @@
-"""Fixtures of database clusters: each is started once per process, by the first test that wants it.
+"""Fixtures of database clusters: each is started once per process, by the first test that needs it.
 
 Galera and PostgreSQL are part of the suite;
 what needs MySQL 9 runs with `KLING_PROOF_SIZE=full`, as it has to be fetched from Debian sid.
@@ -16,6 +16,7 @@ from tests.clusters.cluster import NODES, Cluster
 from tests.clusters.galera import Galera
 from tests.clusters.mysql9 import GroupReplication, Mysql9, mysql_programs
 from tests.clusters.postgres import PostgresCluster
+from tests.clusters.replicas import MariadbReplica, Mysql9Replica
 from tests.clusters.servers import ServerError
 
 FULL: Final = os.environ.get("KLING_PROOF_SIZE") == "full"
@@ -30,7 +31,10 @@ STORES: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
 #: Those that are part of the suite.
 IN_SUITE: Final = ("galera-spread", "postgres-standbys")
 STORES_OF_THIS_SIZE: Final = tuple(STORES) if FULL else IN_SUITE
-_FIXTURES: Final = frozenset(fixture for fixture, _ in STORES.values())
+_REPLICATED: Final = ("mariadb_replica", "mysql9_replica")
+_FIXTURES: Final = frozenset((*_REPLICATED, *(fixture for fixture, _ in STORES.values())))
+#: The primaries with a replica that are part of a run of this size.
+REPLICATED: Final = _REPLICATED if FULL else _REPLICATED[:1]
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +69,22 @@ def group_replication() -> Iterator[GroupReplication]:
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def mariadb_replica() -> Iterator[MariadbReplica]:
+    """A MariaDB primary and a replica that is not read-only."""
+    _need(MariadbReplica.missing())
+    with MariadbReplica() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def mysql9_replica() -> Iterator[Mysql9Replica]:
+    """The same of MySQL 9."""
+    _need_mysql()
+    with Mysql9Replica() as cluster:
+        yield cluster
+
+
 def cluster_of(request: pytest.FixtureRequest, store: str) -> Cluster | None:
     """Return the cluster of one of `STORES`, with all its nodes up; `None` for other stores."""
     if store not in STORES:
@@ -94,7 +114,12 @@ def _need(what: str | None) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         case = getattr(item, "callspec", None)
-        values = case.params.values() if case else ()
-        uses_store = any(type(value) is str and value in STORES for value in values)
-        if uses_store or not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        values = [value for value in case.params.values() if type(value) is str] if case else []
+        fixtures = [STORES[value][0] if value in STORES else value for value in values]
+        used = sorted(_FIXTURES.intersection((*fixtures, *getattr(item, "fixturenames", ()))))
+        if used:
             item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group(used[0]))  # one worker starts it
+        elif "postgres" in values and item.path.parent.name == "proof":
+            # Four relays have up to 49 of the 97 connections of the server that all tests use.
+            item.add_marker(pytest.mark.xdist_group("postgres"))

@@ -14,8 +14,6 @@ from typing import Final
 from tests.clusters.cluster import NODES, MysqlCluster
 from tests.clusters.servers import ServerError, free_ports
 
-__all__ = ["Galera"]
-
 _PROVIDER: Final = (Path("/usr/lib/galera/libgalera_smm.so"),)
 #: A node that is silent for 2 s is left out. The default, 5 s, stops all writes for 6 s; 1 s is
 #: less than a busy machine of two cores needs.
@@ -190,5 +188,5 @@ class Galera(MysqlCluster):
                 "--skip-networking",
             ]
         )
-        found: list[str] = _POSITION.findall(done.stdout + done.stderr)
-        return found[-1]
+        positions: list[str] = _POSITION.findall(done.stdout + done.stderr)
+        return positions[-1]

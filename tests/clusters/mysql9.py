@@ -1,6 +1,7 @@
 """MySQL 9 of Debian sid, unpacked into a cache and never installed; alone, and as a group.
 
-Debian's stable release has MariaDB only. sid moves: what cannot be had is said, and fails under CI.
+Debian's stable release has MariaDB only. sid moves: a missing package is reported, and fails under
+CI.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from typing import Final
 
 from tests.clusters.cluster import NODES, MysqlCluster
 from tests.clusters.servers import ServerError, free_ports
-
-__all__ = ["GroupReplication", "Mysql9", "mysql_programs", "transactions"]
 
 _PACKAGES: Final = (
     "mysql-server-core",
@@ -74,8 +73,8 @@ def mysql_programs() -> Path:
 
 
 def _fetch(folder: Path, root: Path) -> None:
-    for one in ("lists/partial", "packages"):
-        (folder / one).mkdir(parents=True, exist_ok=True)
+    for subfolder in ("lists/partial", "packages"):
+        (folder / subfolder).mkdir(parents=True, exist_ok=True)
     sources = folder / "sid.list"
     sources.write_text(_SOURCE)
     options = [
@@ -95,8 +94,8 @@ def _fetch(folder: Path, root: Path) -> None:
             _run(["dpkg", "-x", str(package), str(partial)], folder)
         partial.rename(root)
     except (OSError, subprocess.SubprocessError) as error:
-        said = getattr(error, "stderr", "") or error
-        raise ServerError(f"MySQL 9 cannot be had from Debian sid: {said}") from error
+        reason = getattr(error, "stderr", "") or error
+        raise ServerError(f"MySQL 9 cannot be downloaded from Debian sid: {reason}") from error
 
 
 def _run(command: Sequence[str], folder: Path) -> None:
@@ -181,7 +180,7 @@ class Mysql9(Mysql9Servers):
         return 0
 
     def force_majority(self, node: int) -> None:
-        """It has no others."""
+        """Do nothing: it has no other servers."""
 
 
 class GroupReplication(Mysql9Servers):
@@ -292,8 +291,8 @@ class GroupReplication(Mysql9Servers):
 def transactions(gtids: str) -> int:
     """Count the transactions of a set such as `uuid:1-5:8,other:1`."""
     total = 0
-    for one in filter(None, gtids.replace("\n", "").split(",")):
-        for span in one.split(":")[1:]:
+    for uuid_set in filter(None, gtids.replace("\n", "").split(",")):
+        for span in uuid_set.split(":")[1:]:
             if span[0].isdigit():
                 first, _, last = span.partition("-")
                 total += int(last or first) - int(first) + 1

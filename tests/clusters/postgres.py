@@ -11,14 +11,13 @@ import asyncpg
 from tests.clusters.cluster import NODES, Cluster
 from tests.clusters.servers import free_ports
 
-__all__ = ["PostgresCluster"]
-
 _PACKAGES: Final = Path("/usr/lib/postgresql")
 _SETTINGS: Final = """
 port = {port}
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 shared_buffers = 64MB
+dynamic_shared_memory_type = mmap
 max_connections = 200
 wal_keep_size = 64MB
 wal_log_hints = on
@@ -30,14 +29,14 @@ primary_conninfo = '{primary}'
 
 def _programs() -> Path | None:
     """Return the folder of the newest installed version's programs."""
-    found = [path for path in _PACKAGES.glob("*/bin") if (path / "postgres").exists()]
-    return max(found, key=lambda path: float(path.parent.name), default=None)
+    folders = [path for path in _PACKAGES.glob("*/bin") if (path / "postgres").exists()]
+    return max(folders, key=lambda path: float(path.parent.name), default=None)
 
 
 class PostgresCluster(Cluster):
     """One node takes writes, and COMMIT waits for one of the others, which follow it.
 
-    Who promotes is the operator's program (Patroni, repmgr); here it is the test.
+    The operator's program (Patroni, repmgr) promotes it; here the test does.
     """
 
     kind = "postgres"
@@ -86,7 +85,7 @@ class PostgresCluster(Cluster):
         if self.process(node).is_running:
             self.process(node).stop()
         (self._data[node] / "postmaster.pid").unlink(missing_ok=True)
-        # Until the primary's checkpoint it does not tell that a new history has begun.
+        # Until the primary's checkpoint it does not show that a new history has started.
         self.ask("CHECKPOINT", self._primary)
         source = f"--source-server={self._source(self._primary, node)}"
         if not (self._data[node] / "standby.signal").exists():
@@ -124,8 +123,8 @@ class PostgresCluster(Cluster):
         )
         try:
             rows: list[Any] = []
-            for one in sql.split(";"):
-                rows = await connection.fetch(one)
+            for statement in sql.split(";"):
+                rows = await connection.fetch(statement)
             return rows
         finally:
             connection.terminate()

@@ -1,7 +1,8 @@
-"""Database servers as processes of the test's own, which end with it, whatever ends it."""
+"""Database servers as the test's own processes, which end with it, whatever ends it."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import pwd
 import random
@@ -13,38 +14,65 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Final, Self
-
-__all__ = ["ServerError", "ServerFolder", "ServerProcess", "free_ports"]
 
 #: Below the ports that the system gives to clients, so that none of these is taken meanwhile.
 _PORTS: Final = range(20_000, 32_000)
 #: Seconds that a server gets to start, to join or to stop.
 PATIENCE: Final = 60.0
-#: Seconds between two looks whether a server is ready.
+#: Seconds between two checks of whether a server is ready.
 _LOOK: Final = 0.1
 
 
 class ServerError(RuntimeError):
-    """A server did not do what it was told; the text ends with the end of its log."""
+    """A server did not do what was asked; the text ends with the end of its log."""
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 on which nothing listens."""
-    found: list[int] = []
+def free_ports(count: int, among: Sequence[int] = _PORTS) -> list[int]:
+    """Claim ports of 127.0.0.1 on which nothing listens, until this process ends.
+
+    No other process that asks here gets them meanwhile, although a server of a test binds its
+    ports later than they are chosen, and leaves them while it is stopped.
+    """
+    ports: list[int] = []
     with ExitStack() as stack:
-        for port in random.sample(_PORTS, len(_PORTS)):
+        for port in random.sample(among, len(among)):
             probe = stack.enter_context(socket.socket())
+            claim = socket.socket(socket.AF_UNIX)
             try:
+                claim.bind(f"\0kling-tests-port-{port}")  # a name without a file
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                claim.close()
                 continue
-            found.append(port)
-            if len(found) == count:
+            atexit.register(claim.close)  # it is held until then
+            ports.append(port)
+            if len(ports) == count:
                 break
-    return found
+    return ports
+
+
+def listens(port: int) -> bool:
+    """Return whether something takes connections at a port of 127.0.0.1."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _apart() -> Sequence[str]:
+    """Return what begins a server's command so that its System V memory ends with it.
+
+    PostgreSQL leaves a segment behind when it is killed.
+    """
+    apart = ("unshare", "--ipc")
+    done = subprocess.run([*apart, "true"], check=False, capture_output=True)
+    return apart if done.returncode == 0 else ()
 
 
 class ServerFolder:
@@ -52,14 +80,15 @@ class ServerFolder:
 
     Args:
         name: Begins the folder's name.
-        user: Who the servers run as, if the tests run as root; a server refuses to be root.
+        user: The user that the servers run as, if the tests run as root, which a server refuses.
+        parent: Where the folder is; by default with other temporary files.
 
     Attributes:
         path: The folder.
     """
 
-    def __init__(self, name: str, user: str) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=f"kling-{name}-"))
+    def __init__(self, name: str, user: str, parent: Path | None = None) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix=f"kling-{name}-", dir=parent))
         self._user = user if os.geteuid() == 0 else None
         self.own(self.path)
         # A server is told to end when the thread that started it ends: so it is one thread that
@@ -115,7 +144,7 @@ class ServerFolder:
         def popen() -> subprocess.Popen[bytes]:
             with log.open("ab") as output:
                 return subprocess.Popen(
-                    self.words(command, "--pdeathsig=KILL"),
+                    [*_apart(), *self.words(command, "--pdeathsig=KILL")],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -136,7 +165,7 @@ class ServerProcess:
     """One server of a cluster.
 
     Args:
-        folder: Where its files are, and who runs it.
+        folder: Where its files are, and which user runs it.
         log: What it prints.
         name: What messages call it.
     """

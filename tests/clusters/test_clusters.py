@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import select
 import subprocess
@@ -52,7 +53,7 @@ def test_rows_survive_a_node_that_is_killed_and_all_of_them(cluster: Cluster) ->
 
 @pytest.mark.slow
 def test_servers_end_with_the_process_that_started_them() -> None:
-    """Also when it is killed, so that a test that hangs leaves nothing behind."""
+    """This holds also when it is killed, so that a test that hangs leaves nothing behind."""
     words = (
         "from tests.clusters.postgres import PostgresCluster\n"
         "cluster = PostgresCluster()\n"
@@ -60,16 +61,22 @@ def test_servers_end_with_the_process_that_started_them() -> None:
         "print(*[cluster.process(node).pid for node in cluster.nodes], flush=True)\n"
         "input()\n"
     )
-    given = {**os.environ, "PYTHONPATH": str(ROOT)}
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", words]
     pipe = subprocess.PIPE
     with (
-        subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=given) as starter,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=variables) as starter,
         ExitStack() as stack,
     ):
         assert starter.stdout is not None
         pids = [int(word) for word in starter.stdout.readline().split()]
         assert len(pids) == 3
+        # What they share is theirs, so that none of it stays.
+        maps = "".join(Path(f"/proc/{pid}/maps").read_text("utf-8") for pid in pids)
+        assert "PostgreSQL." not in maps  # a file in /dev/shm
+        if os.geteuid() == 0:
+            spaces = {Path(f"/proc/{pid}/ns/ipc").readlink() for pid in pids}
+            assert Path("/proc/self/ns/ipc").readlink() not in spaces
         ends = [os.pidfd_open(pid) for pid in pids]
         for end in ends:
             stack.callback(os.close, end)
@@ -79,10 +86,36 @@ def test_servers_end_with_the_process_that_started_them() -> None:
             assert has_ended
 
 
-def test_ports_are_all_different() -> None:
-    """They are looked for together."""
-    ports = free_ports(12)
-    assert len(set(ports)) == 12
+def test_a_port_is_given_once() -> None:
+    """Neither this process nor another gets a port whose server has not started yet."""
+    among = range(19_000, 19_012)
+    first, second = free_ports(6, among), free_ports(4, among)
+    assert len({*first, *second}) == 10
+    ask = f"from tests.clusters.servers import free_ports; print(free_ports(12, {among}))"
+    other = subprocess.run(
+        [sys.executable, "-c", ask], check=True, stdout=subprocess.PIPE, cwd=ROOT
+    )
+    third = json.loads(other.stdout)
+    assert len(third) == 2
+    assert not {*first, *second} & {*third}
+
+
+@pytest.mark.slow
+def test_tests_of_one_group_run_in_one_worker(pytester: pytest.Pytester) -> None:
+    """So that one worker starts a cluster, for all tests that need it."""
+    pytester.makepyfile("""
+        from pathlib import Path
+
+        import pytest
+
+        @pytest.mark.xdist_group("cluster")
+        @pytest.mark.parametrize("number", range(8))
+        def test_it(number, worker_id):
+            Path(f"worker-{worker_id}").touch()
+    """)
+    result = pytester.runpytest_subprocess("-n", "2", "--dist", "loadgroup")
+    result.assert_outcomes(passed=8)
+    assert len([*pytester.path.glob("worker-*")]) == 1
 
 
 @pytest.mark.parametrize(

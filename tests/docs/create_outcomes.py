@@ -19,24 +19,25 @@ from kling_sdk.auth import Keyring
 from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.flows import Send
 from kling_sdk.flows.create import create
-from kling_sdk.wire import RelayWire, Reply
+from kling_sdk.wire import Reply
+from kling_sdk.wire.relay import RelayWire
 from tests.sdk.fake_kling import HonestKling, answer
 from tests.sdk.fake_relay import IN_PROGRESS, FakeRelay
-from tests.sdk.scripted import FakeClock, asked, context, play, reply
+from tests.sdk.scripted import FakeClock, context, play, reply, reply_of
 
 REQUEST: Final = TextToVideo(prompt="a kitten", external_task_id="order-1")
 
 Server = HonestKling | FakeRelay
-#: What becomes of one request, given a function that carries it out and returns the reply.
+#: The fate of one request, given a function that carries it out and returns the reply.
 Act = Callable[[Callable[[], Reply]], Reply | Exception]
 
 
 @attrs.frozen
 class Ended:
-    """How a create ended.
+    """The outcome of a create.
 
     Attributes:
-        task: What the caller got, or None.
+        task: The task that the caller got, or None.
         error: What was raised, or None.
         bought: Tasks that this create has made.
     """
@@ -109,14 +110,14 @@ def run(
     keys: Keyring | None = None,
     **options: Any,
 ) -> Ended:
-    """Create with *posts* in turn, then *then* for ever; *looks* is what becomes of look-ups."""
+    """Create with *posts* in turn, then *then* forever; *looks* are the outcomes of look-ups."""
     clock, left, before = FakeClock(), iter(posts), len(server.tasks)
 
     def respond(effect: Send) -> Reply | Exception:
         act = looks if effect.call.method == "GET" else next(left, then)
         if isinstance(server, FakeRelay):
             return act(lambda: server.reply_to(effect))
-        return act(lambda: asked(server, effect))
+        return act(lambda: reply_of(server, effect))
 
     ctx = context(clock, keys=keys, **options)
     if isinstance(server, FakeRelay):
@@ -140,9 +141,9 @@ def used_before(endpoint: str = "text2video", **options: Any) -> Callable[[], En
         server = HonestKling()
         body = {"external_task_id": "order-1"}
         server.answer("POST", f"/v1/videos/{endpoint}", {}, {}, body)
-        found = run(server, **options)
-        assert found.task is None or found.task.reused
-        return found
+        outcome = run(server, **options)
+        assert outcome.task is None or outcome.task.reused
+        return outcome
 
     return ended
 
@@ -158,17 +159,17 @@ def in_progress() -> Ended:
     """Create while a relay is still sending the same create: the task is there all the time."""
     server = FakeRelay()
     run(server)
-    found = run(server, then=says(IN_PROGRESS))
-    return attrs.evolve(found, bought=found.bought + 1)  # by the first create
+    outcome = run(server, then=says(IN_PROGRESS))
+    return attrs.evolve(outcome, bought=outcome.bought + 1)  # by the first create
 
 
 def accepted_late(*posts: Act) -> Ended:
     """Create; then the server carries out a request whose reply was given up."""
     server = HonestKling()
-    found = run(server, *posts)
+    outcome = run(server, *posts)
     body = {"external_task_id": "order-1"}
     server.answer("POST", "/v1/videos/text2video", {}, {}, body)
-    return attrs.evolve(found, bought=len(server.tasks))
+    return attrs.evolve(outcome, bought=len(server.tasks))
 
 
 def interrupted(*, accepted: bool) -> Callable[[], Ended]:
@@ -178,7 +179,7 @@ def interrupted(*, accepted: bool) -> Callable[[], Ended]:
         effect = flow.send(None)
         assert isinstance(effect, Send)
         if accepted:
-            asked(server, effect)
+            reply_of(server, effect)
         with pytest.raises(KeyboardInterrupt) as caught:
             flow.throw(KeyboardInterrupt())
         assert "order-1" in caught.value.__notes__[0]

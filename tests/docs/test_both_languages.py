@@ -76,7 +76,7 @@ def test_the_headings_are_those_of_the_english_page(page: str) -> None:
 
 @pytest.mark.parametrize("page", TRANSLATED)
 def test_the_code_is_that_of_the_english_page(page: str) -> None:
-    """Who reads the Chinese page runs the same programs and commands, in the same order."""
+    """A reader of the Chinese page runs the same programs and commands, in the same order."""
     assert code(page) == code(english(page))
 
 
@@ -84,7 +84,7 @@ def test_the_code_is_that_of_the_english_page(page: str) -> None:
 def test_the_names_are_those_of_the_english_page(page: str) -> None:
     """What is written as code, such as an option or an error, is on both pages."""
     chinese, original = (
-        set(re.findall(r"`[^`\n]+`", CODE.sub("", text_of(one)))) for one in (page, english(page))
+        set(re.findall(r"`[^`\n]+`", CODE.sub("", text_of(name)))) for name in (page, english(page))
     )
     assert chinese ^ original == set()
 
@@ -97,5 +97,5 @@ def test_the_tables_have_the_numbers_of_the_english_page(page: str) -> None:
 
 @pytest.mark.parametrize("page", TRANSLATED)
 def test_the_english_page_names_the_chinese_one(page: str) -> None:
-    """At its top, so that nobody reads on in the wrong language."""
+    """The link is at its top, before a reader has started on the wrong language."""
     assert f"]({page})" in text_of(english(page))[:300]

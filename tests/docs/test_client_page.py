@@ -43,7 +43,7 @@ def test_the_page_lists_the_commands_exit_statuses() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_on_the_page_are_understood(page: str) -> None:
-    """Each line of the shell example names a command and options that there are."""
+    """Each line of the shell example names an existing command with existing options."""
     (block,) = re.findall(r"```sh\n(.*?)```", PAGES[page], re.DOTALL)
     parser = make_parser()
     for line in block.splitlines():

@@ -39,19 +39,19 @@ STARTS = {".mp4": b"ftyp", ".png": b"PNG"}
 def test_a_recipe_runs(
     source: str, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a picture and a song in the folder, and a Kling on this computer."""
+    """It runs with a picture and a song in the folder, and a Kling on this computer."""
     monkeypatch.chdir(tmp_path)
     Path("me.png").write_bytes(PNG)
     Path("song.mp3").write_bytes(mp3(10))
-    given = {*Path().iterdir()}
+    before = {*Path().iterdir()}
     with KlingMock() as mock:
         # The page's client is the real service's; here it is wired to the mock.
         wired = source.replace("Kling()", "mock.client()")
         assert wired != source
         exec(wired, {"mock": mock})  # noqa: S102 - our own page
-    made = {*Path().iterdir()} - given
-    assert sorted(file.name for file in made) == files
-    assert all(STARTS[file.suffix] in file.read_bytes()[:8] for file in made)
+    written = {*Path().iterdir()} - before
+    assert sorted(file.name for file in written) == files
+    assert all(STARTS[file.suffix] in file.read_bytes()[:8] for file in written)
 
 
 @pytest.mark.parametrize("page", PAGES)

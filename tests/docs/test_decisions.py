@@ -15,27 +15,27 @@ STATUS = re.compile(r"accepted|superseded by \[\d+\]\([\w-]+\.md\)")
 def mistakes(name: str, text: str) -> list[str]:
     """Return what is wrong with a record."""
     number = int(name.partition("-")[0])
-    found = []
+    problems = []
     if not text.startswith(f"# {number}. "):
-        found.append("its heading does not begin with its number")
+        problems.append("its heading does not begin with its number")
     dates = re.findall(r"^Date: (.*)$", text, re.MULTILINE)
     try:
         dt.date.fromisoformat(*dates)
     except (TypeError, ValueError):
-        found.append("it has not one date")
+        problems.append("it has not one date")
     states = re.findall(r"^Status: (.*)$", text, re.MULTILINE)
     if len(states) != 1 or not STATUS.fullmatch(states[0]):
-        found.append("it has not one status")
+        problems.append("it has not one status")
     if re.findall(r"^## (.*)$", text, re.MULTILINE) != ["Context", "Decision", "Consequences"]:
-        found.append("its parts are not context, decision, consequences")
-    return found
+        problems.append("its parts are not context, decision, consequences")
+    return problems
 
 
 def test_every_record_has_its_date_status_and_parts() -> None:
-    """Who reads one knows when it was decided, whether it holds, and why."""
+    """A record says when the decision was made, whether it holds, and why it was made."""
     assert len(RECORDS) >= 9
-    wrong = {one.name: mistakes(one.name, one.read_text("utf-8")) for one in RECORDS}
-    assert not {name: found for name, found in wrong.items() if found}
+    wrong = {record.name: mistakes(record.name, record.read_text("utf-8")) for record in RECORDS}
+    assert not {name: problems for name, problems in wrong.items() if problems}
 
 
 def test_a_record_without_them_is_noticed() -> None:
@@ -58,13 +58,13 @@ def test_the_index_lists_every_record_as_it_is() -> None:
     row = re.compile(r"^\| \[(\d+)\]\(([\w-]+\.md)\) \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
     rows = row.findall((FOLDER / "README.md").read_text("utf-8"))
     expected = []
-    for one in RECORDS:
-        text = one.read_text("utf-8")
+    for record in RECORDS:
+        text = record.read_text("utf-8")
         heading = re.search(r"^# (\d+)\. (.*)$", text, re.MULTILINE)
         about = re.search(r"^Date: (.*)\n\nStatus: (.*)$", text, re.MULTILINE)
-        assert heading is not None, one.name
-        assert about is not None, one.name
-        expected.append((heading[1], one.name, heading[2], *about.groups()))
+        assert heading is not None, record.name
+        assert about is not None, record.name
+        expected.append((heading[1], record.name, heading[2], *about.groups()))
     assert rows == expected
 
 

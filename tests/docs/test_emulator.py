@@ -100,7 +100,7 @@ def test_the_commands_run(source: str, receiver: Receiver) -> None:
 @pytest.mark.parametrize("source", marked("run: sh", "sh"))
 @pytest.mark.slow
 def test_a_server_is_steered_from_a_shell(source: str, tmp_path: Path) -> None:
-    """With both commands, as they are installed."""
+    """It is steered with both commands, as they are installed."""
     for name, module in (("kling", "kling_sdk.cli"), ("kling-mock", "kling_mock.cli.main")):
         program = tmp_path / name
         code = f"import sys; sys.argv[0] = '{name}'; from {module} import main; sys.exit(main())"

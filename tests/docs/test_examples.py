@@ -35,7 +35,7 @@ def test_it_leaves_four_files_and_says_where(tmp_path: Path) -> None:
     """A newcomer's first command ends with four videos."""
     answer = run("--out", str(tmp_path))
 
-    assert (answer.returncode, answer.stderr) == (0, "")  # nor a warning
+    assert (answer.returncode, answer.stderr) == (0, "")  # no warning either
     files = sorted(tmp_path.iterdir())
     assert [file.stem for file in files] == [
         "image2video",
@@ -69,21 +69,21 @@ def test_the_real_service_is_asked_for_a_key_first(tmp_path: Path) -> None:
 def test_one_program_runs_on_both_interfaces(
     tmp_path: Path, models: list[str], interfaces: dict[str, str]
 ) -> None:
-    """Unchanged but for the model's name, which the command line may give."""
+    """It is unchanged except for the model's name, which the command line may give."""
     answer = run(*models, "--out", str(tmp_path), example="both_interfaces.py")
 
     assert (answer.returncode, answer.stderr) == (0, "")
-    shown = re.findall(r"^(\S+): (\S+), task (\d+), succeed", answer.stdout, re.MULTILINE)
-    assert {model: interface for model, interface, _ in shown} == interfaces
+    printed = re.findall(r"^(\S+): (\S+), task (\d+), succeed", answer.stdout, re.MULTILINE)
+    assert {model: interface for model, interface, _ in printed} == interfaces
     again = re.findall(r"repeated: task (\d+), reused True", answer.stdout)
-    assert again == [task for *_, task in shown]
+    assert again == [task for *_, task in printed]
     for model in interfaces:
         assert (tmp_path / f"{model}.mp4").read_bytes()[4:8] == b"ftyp"
 
 
 @pytest.mark.slow
 def test_an_unknown_model_is_named(tmp_path: Path) -> None:
-    """As Kling says it."""
+    """The message is Kling's own."""
     answer = run("kling-v9", "--out", str(tmp_path), example="both_interfaces.py")
 
     assert answer.returncode == 1
@@ -94,7 +94,7 @@ def test_an_unknown_model_is_named(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("app", ["batch_from_csv", "picture_bot", "video_backend"])
 def test_an_app_passes_its_own_tests(app: str) -> None:
-    """As its reader runs them."""
+    """They run as a reader of the example runs them."""
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"examples/{app}"]
     answer = subprocess.run(
         words, cwd=ROOT, env=without_keys(), capture_output=True, text=True, check=False
@@ -104,7 +104,7 @@ def test_an_app_passes_its_own_tests(app: str) -> None:
 
 @pytest.mark.slow
 def test_the_batch_makes_a_page(tmp_path: Path) -> None:
-    """With the file that is beside it."""
+    """The batch reads the file beside it."""
     file = ROOT / "examples" / "batch_from_csv" / "prompts.csv"
     answer = run(str(file), "--out", str(tmp_path), example="batch_from_csv/batch.py")
 
@@ -115,7 +115,7 @@ def test_the_batch_makes_a_page(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_bot_edits_a_picture(tmp_path: Path) -> None:
-    """And says so."""
+    """Its message says so."""
     inbox, outbox = tmp_path / "inbox", tmp_path / "outbox"
     inbox.mkdir()
     Image.new("RGB", (512, 512), "orange").save(inbox / "cat.png")
@@ -128,9 +128,9 @@ def test_the_bot_edits_a_picture(tmp_path: Path) -> None:
 
 
 def test_each_example_is_in_the_list() -> None:
-    """In both languages."""
+    """The list in each language has it."""
     folder = ROOT / "examples"
-    names = {one.name for one in folder.iterdir() if not one.name.startswith(("_", "README"))}
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(("_", "README"))}
     for page in ("README.md", "README.zh-CN.md"):
         listed = re.findall(r"\]\(([^)/]+)/?[^)]*\)", (folder / page).read_text("utf-8"))
         assert set(listed) - {"README.md", "README.zh-CN.md"} == names
@@ -149,7 +149,7 @@ def test_each_example_is_in_the_list() -> None:
 def test_a_recipe_leaves_its_files(
     tmp_path: Path, example: str, arguments: list[str], files: list[str]
 ) -> None:
-    """And says how long they are and where."""
+    """It prints their length and path."""
     answer = run(*arguments, "--out", str(tmp_path), example=example)
 
     assert (answer.returncode, answer.stderr) == (0, "")
@@ -171,7 +171,7 @@ def test_a_recipe_leaves_its_files(
 def test_a_recipe_says_what_is_wrong(
     tmp_path: Path, example: str, arguments: list[str], words: str
 ) -> None:
-    """In one line."""
+    """It does so in one line."""
     answer = run(*arguments, "--out", str(tmp_path), example=example)
 
     assert answer.returncode == 1
@@ -190,17 +190,17 @@ def test_one_element_is_in_three_videos(tmp_path: Path) -> None:
         "pier.mp4",
         "train.mp4",
     ]
-    (made, gone) = re.findall(r"^element (\d+): (\w+)$", answer.stdout, re.MULTILINE)
-    assert (made[1], gone) == ("Mara", (made[0], "deleted"))
+    (created, gone) = re.findall(r"^element (\d+): (\w+)$", answer.stdout, re.MULTILINE)
+    assert (created[1], gone) == ("Mara", (created[0], "deleted"))
 
 
 @pytest.mark.slow
 def test_an_element_may_stay_in_the_library(tmp_path: Path) -> None:
-    """For the videos of another day."""
-    kept = run("--out", str(tmp_path), "--keep", example="element_in_three_videos.py")
+    """The element can be used in later videos."""
+    answer = run("--out", str(tmp_path), "--keep", example="element_in_three_videos.py")
 
-    assert kept.returncode == 0
-    assert "deleted" not in kept.stdout
+    assert answer.returncode == 0
+    assert "deleted" not in answer.stdout
 
 
 def size_of(picture: Path) -> tuple[int, int]:
@@ -228,7 +228,7 @@ def test_a_product_shot_is_made_in_three_shapes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_series_is_as_long_as_asked_for(tmp_path: Path) -> None:
-    """Of a picture of your own; no two of its pictures are the same."""
+    """The pictures are made from a picture of your own, and no two of them are the same."""
     answer = run("--out", str(tmp_path), "--count", "6", example="image_series.py")
 
     assert (answer.returncode, answer.stderr) == (0, "")
@@ -252,7 +252,7 @@ def test_a_series_is_as_long_as_asked_for(tmp_path: Path) -> None:
 def test_what_the_picture_examples_cannot_do_is_said_in_a_line(
     tmp_path: Path, example: str, arguments: list[str], message: str
 ) -> None:
-    """Without a traceback."""
+    """The message has no traceback."""
     answer = run(*arguments, "--out", str(tmp_path), example=example)
 
     assert answer.returncode == 1

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from kling_mock import KlingMock
-from tests.first_minutes.__main__ import check_installed
 from tests.first_minutes.browser import PROMPT, dashboard
 from tests.first_minutes.page import DOCS, DRAWN, NAMES, PICTURES, generated
 from tests.first_minutes.steps import Record, comparable, environment, follow
-from tests.first_minutes.terminal import plain, running, shown
+from tests.first_minutes.terminal import plain, running, screen_lines
 from tests.mock.dashboard.chromium import Chromium, chromium
 
 __all__ = ["chromium"]
@@ -42,10 +40,10 @@ def programs(tmp_path: Path) -> Path:
 
 
 def test_pages_and_drawings_are_made_of_the_record() -> None:
-    """In both languages; nobody has changed them by hand, nor a text without writing them again."""
-    made = generated(Record.load())
-    assert len(made) == len(NAMES) + len(DRAWN)
-    for file, text in made.items():
+    """Pages and drawings match the record in both languages, so none was edited by hand."""
+    texts = generated(Record.load())
+    assert len(texts) == len(NAMES) + len(DRAWN)
+    for file, text in texts.items():
         assert file.read_text("utf-8") == text, f"{file.name}; write it: {WRITE}"
 
 
@@ -53,7 +51,7 @@ def test_pages_and_drawings_are_made_of_the_record() -> None:
 @pytest.mark.timeout(600)  # a dozen processes, 10 s on a machine that is not busy
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are those of a shell")
 def test_the_steps_print_what_the_page_shows(programs: Path, tmp_path: Path) -> None:
-    """But for ids, keys, ports and times."""
+    """The output is the same, apart from ids, keys, ports and times."""
     recorded = Record.load()
     folder = tmp_path / "work"
     folder.mkdir()
@@ -66,13 +64,17 @@ def test_the_steps_print_what_the_page_shows(programs: Path, tmp_path: Path) -> 
     )
     now = follow(folder, variables)
 
-    wanted = {name: one for name, one in recorded.done.items() if name not in NOT_DONE_AGAIN}
-    done = {name: one for name, one in now.done.items() if name not in NOT_DONE_AGAIN}
-    assert {name: one.step for name, one in done.items()} == {
-        name: one.step for name, one in wanted.items()
+    expected = {
+        name: outcome for name, outcome in recorded.done.items() if name not in NOT_DONE_AGAIN
     }
-    for name, one in done.items():
-        assert comparable(one.text) == comparable(wanted[name].text), f"{name}; write it: {WRITE}"
+    done = {name: outcome for name, outcome in now.done.items() if name not in NOT_DONE_AGAIN}
+    assert {name: outcome.step for name, outcome in done.items()} == {
+        name: outcome.step for name, outcome in expected.items()
+    }
+    for name, outcome in done.items():
+        assert comparable(outcome.text) == comparable(expected[name].text), (
+            f"{name}; write it: {WRITE}"
+        )
     assert list(map(comparable, now.exports)) == list(map(comparable, recorded.exports))
     assert (folder / "kitten.mp4").read_bytes()[4:8] == b"ftyp"
 
@@ -93,7 +95,7 @@ def test_the_dashboard_shows_what_the_picture_is_said_to_show(
 
 
 def test_another_output_is_noticed() -> None:
-    """Control: ids, keys and times are no difference; a word, a limit or a line is one."""
+    """Control: ids, keys and times do not count as differences; a word, a limit or a line does."""
     recorded = Record.load().done["value"].text
     assert comparable(recorded) != comparable(recorded.replace("5, 10 s", "5, 15 s"))
     assert comparable(recorded) != comparable(f"{recorded}\nand more")
@@ -122,17 +124,17 @@ def test_no_page_has_a_whole_key() -> None:
     ],
 )
 def test_a_terminal_shows_what_was_not_written_over(written: str, lines: list[str]) -> None:
-    """Of a progress line nothing is left; colours stay."""
-    assert shown(written) == lines
+    """A progress line that was overwritten leaves no text; colours stay."""
+    assert screen_lines(written) == lines
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="it is a shell's")
 def test_a_command_runs_on_a_terminal_of_100_columns(tmp_path: Path) -> None:
-    """And one that does not end is stopped as by Ctrl-C."""
+    """A command that does not end is stopped as by Ctrl-C."""
     variables = environment(tmp_path)
     with running("test -t 1 && stty size", tmp_path, variables) as command:
-        assert shown(command.read(patience=60)) == ["50 100"]
+        assert screen_lines(command.read(patience=60)) == ["50 100"]
         assert command.end() == 0
     with running(
         "trap 'exit 3' INT; echo ready; while :; do sleep 0.1; done", tmp_path, variables
@@ -142,21 +144,8 @@ def test_a_command_runs_on_a_terminal_of_100_columns(tmp_path: Path) -> None:
 
 
 def test_colours_are_no_text() -> None:
-    """What is compared and copied has none."""
+    """Text that is compared and copied has no colours."""
     assert plain("\x1b[31;1mF\x1b[0m.") == "F."
-
-
-def test_a_package_that_is_not_the_wheel_is_refused(tmp_path: Path) -> None:
-    """Control: one of the same version from PyPI."""
-    site = tmp_path / "lib" / "python3.11" / "site-packages"
-    site.mkdir(parents=True)
-    with zipfile.ZipFile(tmp_path / "a.whl", "w") as wheel:
-        wheel.writestr("a.py", "x = 1")
-    (site / "a.py").write_text("x = 1")
-    check_installed(tmp_path / "a.whl", tmp_path)
-    (site / "a.py").write_text("x = 2")
-    with pytest.raises(RuntimeError, match=r"another kling-sdk: a\.py"):
-        check_installed(tmp_path / "a.whl", tmp_path)
 
 
 def test_the_pictures_are_there() -> None:

@@ -29,7 +29,7 @@ EXAMPLES = [
 def client() -> Iterator[Callable[..., Kling]]:
     with FaultyKling() as server:
         server.kling.file_url = f"{server.url}/clip.mp4"
-        yield lambda **given: Kling(base_url=server.url, clock=FakeClock(), **given)
+        yield lambda **options: Kling(base_url=server.url, clock=FakeClock(), **options)
 
 
 @pytest.mark.parametrize("source", EXAMPLES)
@@ -51,9 +51,9 @@ def units(model: str, use: str) -> dict[str, str]:
 
 def cell(model: str, use: str) -> str:
     """Return the prices of a use, in the order of the resolutions."""
-    found = units(model, use)
-    listed = ", ".join(found[mode] for mode in ("std", "pro", "4k") if mode in found)
-    return f"{listed} (1080p)" if list(found) == ["pro"] else listed
+    prices = units(model, use)
+    listed = ", ".join(prices[mode] for mode in ("std", "pro", "4k") if mode in prices)
+    return f"{listed} (1080p)" if list(prices) == ["pro"] else listed
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -65,7 +65,7 @@ def test_the_prices_are_those_of_the_list(page: str) -> None:
         expected = [cell(new, use) for use in ("silent", "sound", "voice", "video")]
         if new == "kling-3.0-turbo":  # every video of it has sound, which is in the price
             expected[:2] = ["", expected[0]]
-        assert [one.strip() for one in cells.split("|")] == expected
+        assert [price.strip() for price in cells.split("|")] == expected
         other = v1_name_of(new)
         assert old == ("`" + other + "`" if other else old)
         assert other is None or all(

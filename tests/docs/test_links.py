@@ -28,18 +28,18 @@ def local_links(page: Path) -> set[tuple[str, str]]:
 
 def missing_anchors(page: Path) -> list[str]:
     """Return the links of a page to headings that are not there."""
-    found = []
+    missing = []
     for name, anchor in sorted(local_links(page)):
         there = page.parent / name if name else page
         if anchor and anchor not in anchors(there.read_text("utf-8")):
-            found.append(f"{name}#{anchor}")
-    return found
+            missing.append(f"{name}#{anchor}")
+    return missing
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_to_a_file(page: Path) -> None:
     """A file that is moved takes its links along."""
-    assert [str(one) for one in targets(page) if not one.exists()] == []
+    assert [str(target) for target in targets(page) if not target.exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -52,12 +52,16 @@ def test_every_anchor_is_a_heading_of_its_page(page: Path) -> None:
     "page", [page for page in PAGES if page.name.endswith(SUFFIX)], ids=lambda page: page.name
 )
 def test_a_chinese_page_leads_to_chinese_pages(page: Path) -> None:
-    """Where there are some; the English page that it was made from is the exception."""
+    """This applies where such pages exist, except for the English page that it was made from."""
     english = {
-        one for one in targets(page) if one.suffix == ".md" and not one.name.endswith(SUFFIX)
+        target
+        for target in targets(page)
+        if target.suffix == ".md" and not target.name.endswith(SUFFIX)
     }
     assert [
-        str(one) for one in english if translation_of(one).is_file() and translation_of(one) != page
+        str(target)
+        for target in english
+        if translation_of(target).is_file() and translation_of(target) != page
     ] == []
 
 
@@ -71,12 +75,14 @@ def test_a_link_to_a_heading_that_is_gone_is_found(tmp_path: Path) -> None:
 
 def test_the_design_page_says_where_the_things_are_that_people_look_for() -> None:
     """Its table links to the code: prices, callbacks, faults, columns, limits."""
-    linked = {str(one.resolve().relative_to(ROOT)) for one in targets(ROOT / "docs" / "design.md")}
+    linked = {
+        str(target.resolve().relative_to(ROOT)) for target in targets(ROOT / "docs" / "design.md")
+    }
     assert {
         "kling_mock/kling/endpoints/prices.py",
         "kling_mock/relay/domain/pricing.py",
         "kling_sdk/callbacks.py",
         "kling_mock/kling/faults/kinds.py",
-        "kling_mock/storage/schema/tables.py",
+        "kling_mock/relay/storage/schema/tables.py",
         "kling_sdk/endpoints",
     } <= linked

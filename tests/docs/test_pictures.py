@@ -10,7 +10,7 @@ import pytest
 
 from kling_mock.relay.domain.pricing import QUOTA_PER_UNIT
 from kling_mock.relay.domain.states import TaskState
-from kling_mock.storage.values.records import LedgerKind
+from kling_mock.relay.storage.values.records import LedgerKind
 
 DOCS = Path(__file__).parents[2] / "docs"
 PICTURES = sorted((DOCS / "pictures").glob("*"))
@@ -65,10 +65,10 @@ def test_the_states_are_those_of_the_relay() -> None:
 
 def test_the_money_adds_up() -> None:
     """Kinds of entries and amounts are the relay's: the hold, its release, and the charge."""
-    said = texts("money.svg")
+    labels = texts("money.svg")
     amounts = {
-        (kind, int(said[at + 1].replace(",", "").replace("\N{MINUS SIGN}", "-")))
-        for at, kind in enumerate(said)
+        (kind, int(labels[at + 1].replace(",", "").replace("\N{MINUS SIGN}", "-")))
+        for at, kind in enumerate(labels)
         if kind in set(LedgerKind)
     }
     held, charged = 2 * QUOTA_PER_UNIT, 3 * QUOTA_PER_UNIT // 2
@@ -78,4 +78,4 @@ def test_the_money_adds_up() -> None:
         ("release", -held),
         ("charge", -charged),
     }
-    assert {f"{1_000_000 - charged:,}", f"= {1_000_000 - held:,}"} <= set(said)
+    assert {f"{1_000_000 - charged:,}", f"= {1_000_000 - held:,}"} <= set(labels)

@@ -12,8 +12,12 @@ from kling_mock import KlingMock
 ROOT = Path(__file__).parents[2]
 
 
+def read(page: str) -> str:
+    return (ROOT / page).read_text("utf-8")
+
+
 def examples(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    return re.findall(r"```python\n(.*?)```", read(page), re.DOTALL)
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
@@ -43,8 +47,39 @@ def test_the_test_example_passes(page: str, pytester: pytest.Pytester) -> None:
 
 def test_both_readmes_give_the_same_commands() -> None:
     """A reader of either language installs and tests in the same way."""
-    pages = [(ROOT / page).read_text("utf-8") for page in ("README.md", "README.zh-CN.md")]
+    pages = [read(page) for page in ("README.md", "README.zh-CN.md")]
     commands = [re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for page in pages]
 
     assert len(commands[0]) == 2
     assert commands[0] == commands[1]
+
+
+def test_every_page_installs_from_a_clone() -> None:
+    """All pages have the same wording and the way to the clone, since pip finds no release."""
+    pages = [*ROOT.glob("README*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "examples/README.md"]
+    installing = set()
+    for page in pages:
+        text = page.read_text("utf-8")
+        for words in re.findall(r"pip install ([^\n`]*kling[-_]sdk[^\n`]*)", text):
+            assert re.search(r"(?<!\S)'\./kling-sdk\[[a-z,]+\]'", words), f"{page.name}: {words}"
+            installing.add(page)
+        if page in installing and not page.name.startswith("README"):
+            assert re.search(r"\]\(\.\./README(?:\.zh-CN)?\.md#(?:install|安装)\)", text), page.name
+    assert len(installing) == 12  # six pages in two languages
+
+
+def test_powershell_has_the_same_commands() -> None:
+    """Each command line of README also has a PowerShell form, in both languages."""
+    commands = re.findall(r"<!-- command: (\w+) -->\n```sh\n(.*?)```", read("README.md"), re.DOTALL)
+    assert len(commands) == 2
+    for page in ("docs/platforms.md", "docs/platforms.zh-CN.md"):
+        powershell = re.findall(
+            r"<!-- command: (\w+) -->\n```powershell\n(.*?)```", read(page), re.DOTALL
+        )
+        assert powershell == [(name, in_powershell(line)) for name, line in commands]
+
+
+def in_powershell(line: str) -> str:
+    """Return the lines of PowerShell, whose version 5 has no `&&`."""
+    line = line.replace("python3 ", "py ").replace(".venv/bin/", ".\\.venv\\Scripts\\")
+    return line.replace("examples/", "examples\\").replace(" && ", "\n")

@@ -62,9 +62,9 @@ def test_the_example_passes_with_a_session_of_its_program(
 
 def test_the_shown_lines_are_a_session(page: str) -> None:
     """The example of a file can be read."""
-    found = re.search(r"```json\n(.*?)```", page, re.DOTALL)
-    assert found
-    session = parse_session(found[1].replace("6f0c...", "6f0c" * 8).encode(), "the page")
+    match = re.search(r"```json\n(.*?)```", page, re.DOTALL)
+    assert match
+    session = parse_session(match[1].replace("6f0c...", "6f0c" * 8).encode(), "the page")
     assert (session.creates, session.spent) == (1, Decimal("1.5"))
     assert json.dumps(session.exchanges[0].body)
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from kling_mock.cli.main import _parser, main
+from kling_mock.cli.main import main, make_parser
 from kling_mock.cli.relay import _RELAY_LIMITS, _TIMEOUTS
 from kling_mock.relay.domain.breaker import FAILURES
 from kling_mock.relay.domain.json_body import LONGEST_NAME as LONGEST_FIELD
@@ -40,8 +40,8 @@ from kling_mock.relay.service.channel_registry import FRESH
 from kling_mock.relay.service.open_tasks import RECOUNT_AFTER
 from kling_mock.relay.service.webhook_sender import _TIMEOUT
 from kling_mock.relay.settings import CREATE_LEASE, RelaySettings
-from kling_mock.storage.text import MAX_ID, TEXT_BYTES
-from kling_mock.storage.values import (
+from kling_mock.relay.storage.text import MAX_ID, TEXT_BYTES
+from kling_mock.relay.storage.values import (
     REPEATS,
     Backlog,
     ReceiverCounts,
@@ -49,9 +49,9 @@ from kling_mock.storage.values import (
     StoreStatistics,
     StoreSummary,
 )
-from kling_mock.web.damping import FREE
-from kling_mock.web.decimals import MAX_DIGITS
+from kling_mock.web.access import FREE
 from kling_mock.web.limits import _MOST, _RESERVE, Limits
+from kling_mock.web.values import MAX_DIGITS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")
 
@@ -92,7 +92,7 @@ def test_the_page_tells_how_long_a_repeat_waits() -> None:
 
 
 def test_the_page_says_how_late_a_process_learns_of_others() -> None:
-    """Of a changed channel, and of the tasks that other processes have created."""
+    """The page states it for a changed channel, and for tasks that other processes created."""
     assert f"within {FRESH:g} seconds in other processes" in PAGE
     assert f"counted at least every {RECOUNT_AFTER:g} seconds" in PAGE
 
@@ -106,7 +106,9 @@ def test_every_metric_is_in_the_table() -> None:
     )
     store_counts = Backlog(), StoreSummary(0, 0, 0, 0, 0), ReceiverCounts(0, 0)
     for family in text_string_to_metric_families(
-        exposition(metrics, {}, ClockStatus(None), statistics, store_counts, "")[0].decode()
+        exposition(metrics, {}, (True, {}), ClockStatus(None), statistics, store_counts, "")[
+            0
+        ].decode()
     ):
         name = family.name.removeprefix("kling_relay_")
         assert f"`{name}{'_total' if family.type == 'counter' else ''}`" in PAGE
@@ -123,7 +125,7 @@ LIMITS = [
 ]
 RELAY_OPTIONS: dict[str, argparse.Action] = {
     name.removeprefix("--"): action
-    for group in _parser("relay")._actions
+    for group in make_parser(["relay"])._actions
     if isinstance(group.choices, dict)
     for action in group.choices["relay"]._actions
     for name in action.option_strings
@@ -141,14 +143,9 @@ def mebibytes(endpoint: str) -> int:
 
 #: The fixed limits, by a word of their row: what the page says, from the code.
 FIXED: dict[str, str] = {
-    "bytes of a body": f"text2video {mebibytes('text2video')} MiB, image2video "
-    f"{mebibytes('image2video')}, multi-image2video {mebibytes('multi-image2video')}, omni-video "
-    f"{mebibytes('omni-video')}, image-generation, image-expand and virtual-try-on "
-    f"{mebibytes('virtual-try-on')}, multi-image2image and omni-image {mebibytes('omni-image')}, "
-    f"motion-control {mebibytes('motion-control')}, effects and avatar {mebibytes('avatar')}, "
-    f"lip-sync and advanced-lip-sync {mebibytes('lip-sync')}, "
-    f"ai-multi-shot and multi-elements {mebibytes('multi-elements')}; all other calls "
-    f"{mebibytes('')} MiB",
+    "bytes of a body": f"{mebibytes('')} MiB; of a create {mebibytes('motion-control')} MiB for "
+    "each picture or sound that its endpoint takes, "
+    f"{mebibytes('omni-video')} where it takes a list of them",
     "levels and values": f"{MAX_DEPTH}, {MAX_VALUES}, {LONGEST_FIELD}",
     "digits of a number": f"{MAX_DIGITS}",
     "`duration`": f"above 0 and up to {MOST_SECONDS} seconds, 20 characters written out",
@@ -177,18 +174,18 @@ def test_every_limit_is_as_the_table_says(row: list[str]) -> None:
         assert plain(default) == plain(fixed)
         return
     option = setting.strip("`").removeprefix("--")
-    shown = RELAY_OPTIONS[option]
-    assert shown.help is not None
+    action = RELAY_OPTIONS[option]
+    assert action.help is not None
     if option == "max-connections":
-        assert shown.default is None
+        assert action.default is None
         assert f"less {_RESERVE}, at most {_MOST}" in plain(default)
-        assert f"less {_RESERVE}, at most {_MOST}" in shown.help
+        assert f"less {_RESERVE}, at most {_MOST}" in action.help
     elif option.endswith("-timeout"):
         name = option.removesuffix("-timeout")
         assert float(default) == getattr(Limits(), f"{name}_seconds")
-        assert f"(default {default})" in shown.help
+        assert f"(default {default})" in action.help
     else:
-        assert float(default) == shown.default
+        assert float(default) == action.default
         assert hasattr(RelaySettings(), option.replace("-", "_"))
 
 
@@ -204,7 +201,7 @@ def test_every_limit_that_can_be_set_is_in_the_table() -> None:
 
 
 def test_a_relay_has_the_limits_of_its_command() -> None:
-    """But for those of tokens, which a relay for tests has none of."""
+    """The limits are the same, except those of tokens, which a relay for tests does not have."""
     settings = RelaySettings()
     off = {name for name in _RELAY_LIMITS if not getattr(settings, name.replace("-", "_"))}
     assert off == {"token-rate", "open-tasks-per-token"}

@@ -337,28 +337,32 @@ def test_the_chinese_page_has_the_same_rows() -> None:
 @pytest.mark.parametrize("case", CASES, ids=[case.happened for case in CASES])
 def test_a_row_is_true(case: Case) -> None:
     """What the page says happens: the caller gets that, and so many videos are bought."""
-    ended = [(expected, one()) for expected, one in case.plays]
+    ended = [(expected, play()) for expected, play in case.plays]
 
-    for expected, one in ended:
-        assert type(one.task if one.error is None else one.error) is expected
-        if isinstance(one.error, KlingError) and one.error.external_task_id is not None:
-            assert one.error.external_task_id in {"order-1", ""}
-        if one.task is not None:
-            assert one.task.external_task_id == "order-1"
-    assert {one.bought for _, one in ended} == BOUGHT[case.bought]
+    for expected, outcome in ended:
+        assert type(outcome.task if outcome.error is None else outcome.error) is expected
+        if isinstance(outcome.error, KlingError) and outcome.error.external_task_id is not None:
+            assert outcome.error.external_task_id in {"order-1", ""}
+        if outcome.task is not None:
+            assert outcome.task.external_task_id == "order-1"
+    assert {outcome.bought for _, outcome in ended} == BOUGHT[case.bought]
     named = set(re.findall(r"`(\w+Error)`", case.gets))
-    errors = {one.__name__ for one, _ in case.plays if issubclass(one, KlingError)}
+    errors = {
+        outcome_type.__name__
+        for outcome_type, _ in case.plays
+        if issubclass(outcome_type, KlingError)
+    }
     assert named == errors
-    assert ("task" in case.gets) == any(one is Task for one, _ in case.plays)
+    assert ("task" in case.gets) == any(outcome_type is Task for outcome_type, _ in case.plays)
 
 
 def test_a_wrong_row_is_noticed() -> None:
-    """The check is no formality: another error, or another number, does not pass."""
-    one = next(case for case in CASES if case.happened == "the reply is the task")
+    """The check can fail: a row with another error, or another number, does not pass."""
+    right = next(case for case in CASES if case.happened == "the reply is the task")
     for wrong in (
-        attrs.evolve(one, bought="0"),
-        attrs.evolve(one, gets="`AccountError`"),
-        attrs.evolve(one, plays=[(OutcomeUnknownError, kling())]),
+        attrs.evolve(right, bought="0"),
+        attrs.evolve(right, gets="`AccountError`"),
+        attrs.evolve(right, plays=[(OutcomeUnknownError, kling())]),
     ):
         with pytest.raises(AssertionError):
             test_a_row_is_true(wrong)
@@ -368,14 +372,14 @@ def test_the_recipe_for_restarts_buys_each_job_once(capsys: pytest.CaptureFixtur
     """Run again, as after a crash, it finds its tasks; an edited job is a new one."""
     (recipe,) = re.findall(r"### After a restart\n.*?```python\n(.*?)```", PAGE, re.DOTALL)
     edited = recipe.replace("a dog in the snow", "a dog in the rain")
-    shown: list[str] = []
+    outputs: list[str] = []
     with KlingMock() as mock:
         for source, bought in ((recipe, 2), (recipe, 2), (edited, 3)):
             exec(source.replace("Kling()", "mock.client()"), {"mock": mock})  # noqa: S102 - our own page
-            shown.append(capsys.readouterr().out)
+            outputs.append(capsys.readouterr().out)
             assert mock._proxy.call(lambda world: len(world.tasks)) == bought
 
-    first, again, after = (set(text.splitlines()) for text in shown)
+    first, again, after = (set(text.splitlines()) for text in outputs)
     assert first == again
     assert len(first) == 2
     assert len(first & after) == 1

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from kling_mock.relay.domain.schedule import READ_INTERVAL
 from kling_mock.relay.service.channel_registry import FRESH
-from kling_mock.storage.adapters.meanings import MYSQL, Meaning
-from kling_mock.storage.adapters.server import LIMITS
-from kling_mock.storage.schema import TABLES
+from kling_mock.relay.storage.adapters.meanings import MYSQL, Meaning
+from kling_mock.relay.storage.adapters.server import LIMITS
+from kling_mock.relay.storage.schema import TABLES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "scaling.md").read_text("utf-8")

@@ -43,7 +43,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    """Whoever adds a page to docs/ says in `zensical.toml` where readers find it."""
+    """Each page in docs/ has an entry in `zensical.toml`, where readers find it."""
     assert pages.orphans() == set()
 
 
@@ -56,12 +56,12 @@ def test_a_page_that_no_section_has_is_found(repository: Path) -> None:
 
 
 def test_a_page_that_is_not_there_yet_is_left_out() -> None:
-    """The navigation may name pages that somebody still writes; an empty section is no section."""
+    """The navigation may name pages that are not written yet; an empty section is left out."""
     plan = ["README.md", {"Start": ["docs/tutorial.md", "docs/relay.md"]}, {"Later": ["docs/x.md"]}]
 
-    made = pages.navigation(plan, ["README.md", "docs/relay.md"], {"Start": "开始"})
+    navigation = pages.navigation(plan, ["README.md", "docs/relay.md"], {"Start": "开始"})
 
-    assert made == ["index.md", {"开始": ["relay.md"]}]
+    assert navigation == ["index.md", {"开始": ["relay.md"]}]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_links_lead_to_pages_of_the_same_language(
 
 
 def test_links_lead_to_the_english_site_where_it_alone_has_the_page(repository: Path) -> None:
-    """From a Chinese page; from an English one the way is as ever."""
+    """This applies to links from a Chinese page; those from an English one are unchanged."""
     text = "see [it](decisions/0001-a.md)"
     shared = {"docs/decisions/0001-a.md"}
 
@@ -143,7 +143,7 @@ def test_what_both_sites_have_alike_is_there_once(tmp_path: Path) -> None:
     ],
 )
 def test_the_first_sentence_says_what_a_page_is_about(text: str, sentence: str) -> None:
-    """In llms.txt, behind its title."""
+    """It stands in llms.txt, behind the page's title."""
     assert pages.summary(text) == sentence
 
 
@@ -203,7 +203,7 @@ def test_a_dead_link_and_an_outside_request_are_found(tmp_path: Path) -> None:
 
 
 def test_every_command_has_its_section(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its real help, also those that are added when they are used; whoever builds the site."""
+    """The section has the real help, also of commands that are added on use, on any machine."""
     monkeypatch.setenv("KLING_MOCK_PORT", "4321")
     monkeypatch.setenv("COLUMNS", "40")
     text = "\n".join(text for _, text in command_pages.pages())
@@ -226,23 +226,23 @@ def test_every_operation_has_its_section() -> None:
     for document, page in (("openapi.json", "http-kling"), ("relay-openapi.json", "http-relay")):
         paths = json.loads((ROOT / "docs" / document).read_text("utf-8"))["paths"]
         operations = [f"## {method.upper()} {path}" for path in paths for method in paths[path]]
-        shown = texts[f"reference/{page}.md"].splitlines()
+        lines = texts[f"reference/{page}.md"].splitlines()
         assert len(operations) > 40
-        assert [one for one in operations if one not in shown] == []
+        assert [operation for operation in operations if operation not in lines] == []
     assert "| `prompt`" in texts["reference/http-kling.md"]
     assert "### 402 Payment Required { #402 }" in texts["reference/http-relay.md"]
 
 
 def untwinned(site: Path) -> list[str]:
     """Return the pages whose language picker leads elsewhere than to the same page."""
-    found = checks.documents(site)
-    english = tuple(pages.address_of(pages.path_of(one)) for one in pages.shared())
+    documents = checks.documents(site)
+    english = tuple(pages.address_of(pages.path_of(source)) for source in pages.shared())
     wrong = []
-    for address, page in found.items():
+    for address, page in documents.items():
         is_chinese = address.startswith("zh/")
         twin = address.removeprefix("zh/") if is_chinese else f"zh/{address}"
         is_shared = address.startswith("reference/") or address in {"404.html", *english}
-        if page.pickers != ["zh/" if is_shared else twin] or page.pickers[0] not in found:
+        if page.pickers != ["zh/" if is_shared else twin] or page.pickers[0] not in documents:
             wrong.append(f"{address}: {page.pickers}")
     return wrong
 
@@ -263,18 +263,26 @@ def search(site: Path, *queries: str) -> list[list[str]]:
     """Return the addresses that the site's own search finds."""
     command = ["node", str(ROOT / "tests" / "site" / "search.js"), str(site), *queries]
     done = subprocess.run(command, capture_output=True, check=True, text=True)
-    found: list[list[str]] = json.loads(done.stdout)
-    return found
+    addresses: list[list[str]] = json.loads(done.stdout)
+    return addresses
+
+
+@pytest.fixture(scope="session")
+def built_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a site that was built just now, without a warning."""
+    if importlib.util.find_spec("zensical") is None or not importlib.util.find_spec("mkdocstrings"):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(NEEDS_EXTRA)
+    folder = tmp_path_factory.mktemp("site")
+    build(folder / "site", folder / "work")
+    return folder / "site"
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("site")  # one worker builds it
 @pytest.mark.timeout(300)  # two builders, of 5 s each on a machine that is not busy
-def test_the_site(tmp_path: Path, subtests: pytest.Subtests) -> None:
+def test_the_site(built_site: Path, subtests: pytest.Subtests) -> None:
     """It is built without a warning, whole, without other hosts, and found by its search."""
-    if importlib.util.find_spec("zensical") is None or not importlib.util.find_spec("mkdocstrings"):
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(NEEDS_EXTRA)
-    site = tmp_path / "site"
-    build(site, tmp_path / "work")
+    site = built_site
 
     with subtests.test("every link leads to a page and a place in it"):
         base = urlsplit(home() or "/").path
@@ -304,17 +312,23 @@ def test_the_site(tmp_path: Path, subtests: pytest.Subtests) -> None:
         text = (site / "llms.txt").read_text("utf-8")
         listed = re.findall(r"^- \[.*?\]\(([^)]*)\)", text, re.MULTILINE)
         assert len(listed) > 40
-        paths = [one.removeprefix(home() or "./") for one in listed]
-        assert [one for one in paths if not (site / one / "index.html").is_file()] == []
+        paths = [link.removeprefix(home() or "./") for link in listed]
+        assert [path for path in paths if not (site / path / "index.html").is_file()] == []
     with subtests.test("it is small"):
         sizes = checks.sizes_of(site)
         assert sum(sizes.values()) < LARGEST, sizes
+    with subtests.test("code that has no mark looks as it would with one"):
+        (styles,) = (file.read_text("utf-8") for file in site.rglob("main.*.css"))
+        assert ".highlight .s2" in styles
+        assert not re.search(r"\.highlight \.(?:w|nx|sa)\b", styles)
+        colours = set(re.findall(r"--md-code-hl-name-color:([^;}]*)", styles))
+        assert colours == {"var(--md-code-fg-color)"}
     with subtests.test("the search finds names, and words inside of Chinese sentences"):
         if shutil.which("node") is None:
             pytest.skip("node is not on PATH")
         (name,) = search(site, "AccountError")
-        assert any(one.endswith("#kling_sdk.AccountError") for one in name)
+        assert any(address.endswith("#kling_sdk.AccountError") for address in name)
         (disk, balancer, nothing) = search(site / "zh", "磁盘", "负载均衡", "量子纠缠")
-        assert any(one.startswith("capacity/") for one in disk)
-        assert any(one.startswith("scaling/") for one in balancer)
+        assert any(address.startswith("capacity/") for address in disk)
+        assert any(address.startswith("scaling/") for address in balancer)
         assert nothing == []

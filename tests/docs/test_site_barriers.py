@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs.test_site import NEEDS_EXTRA
+from tests.docs.test_site import built_site
 from tests.mock.dashboard.chromium import Chromium, Page, chromium
 from tests.site.barriers import ACCEPTED, barriers, served, unexpected
-from tests.site.build import build
 
-__all__ = ["chromium"]
+__all__ = ["built_site", "chromium"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # 36 states of 9 pages, and two builders
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),  # 36 states of 9 pages, and two builders
+    pytest.mark.xdist_group("site"),
+]
 
 PAGES = ("", "tutorial/", "client/", "first-five-minutes/", "reference/kling_sdk-3-errors/")
 #: The reference is English; both sites share it.
@@ -26,13 +27,9 @@ SCHEMES = {"light": "default", "dark": "slate"}
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site(built_site: Path) -> Iterator[str]:
     """Return the address of a site that was built just now."""
-    if importlib.util.find_spec("zensical") is None or not importlib.util.find_spec("mkdocstrings"):
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(NEEDS_EXTRA)
-    folder: Path = tmp_path_factory.mktemp("site")
-    build(folder / "site", folder / "work")
-    with served(folder / "site") as address:
+    with served(built_site) as address:
         yield address
 
 
@@ -48,16 +45,16 @@ def found_in(page: Page) -> Iterator[tuple[str, list[str]]]:
             page.wait(f"document.body.dataset.mdColorScheme === '{scheme}'")
             # Colours that are still on their way are those of neither scheme.
             page.wait("document.getAnimations().every((one) => one.playState !== 'running')")
-            found = barriers(page, of_colours=colours == "dark")
-            yield f"{width} px, {colours}", unexpected(found)
+            violations = barriers(page, of_colours=colours == "dark")
+            yield f"{width} px, {colours}", unexpected(violations)
 
 
 @pytest.mark.parametrize("path", PLACES)
 def test_a_page_has_no_barriers(site: str, chromium: Chromium, path: str) -> None:
-    """In both languages and colours, on a telephone and on a desk."""
+    """This holds in both languages and colours, on a phone and on a desktop."""
     with chromium.page(f"{site}{path}", still=True) as page:
-        for state, found in found_in(page):
-            assert found == [], state
+        for state, violations in found_in(page):
+            assert violations == [], state
 
 
 @pytest.mark.parametrize(
@@ -66,11 +63,11 @@ def test_a_page_has_no_barriers(site: str, chromium: Chromium, path: str) -> Non
 def test_the_opened_search_has_no_barriers(
     site: str, chromium: Chromium, language: str, query: str
 ) -> None:
-    """With its results, in both colours and widths."""
+    """This holds with its results, in both colours and widths."""
     with chromium.page(f"{site}{language}", still=True) as page:
         search(page, query)
-        for state, found in found_in(page):
-            assert found == [], state
+        for state, violations in found_in(page):
+            assert violations == [], state
 
 
 def test_content_and_search_are_reached_by_keyboard(site: str, chromium: Chromium) -> None:
@@ -109,21 +106,22 @@ def test_a_page_with_barriers_is_noticed(chromium: Chromium, tmp_path: Path) -> 
         "utf-8",
     )
     with chromium.page(file.as_uri()) as page:
-        found = barriers(page)
-    assert {one.rule for one in found} >= {"image-alt", "color-contrast"}
-    assert len(unexpected(found)) == len(found)
+        violations = barriers(page)
+    assert {violation.rule for violation in violations} >= {"image-alt", "color-contrast"}
+    assert len(unexpected(violations)) == len(violations)
 
 
 def test_what_is_accepted_has_a_reason() -> None:
-    """Each with its rule and the part of the page that it is about."""
+    """Each exception names its rule and the part of the page that it is about."""
     assert all(len(reason) > 40 for _, _, reason in ACCEPTED)
 
 
 def search(page: Page, query: str) -> None:
     """Open the search by keyboard, and wait for what it finds."""
+    root = "[...document.querySelectorAll('body > div')].find((one) => one.shadowRoot)?.shadowRoot"
+    page.wait(f"{root} != null")  # the theme's script is there, and listens
     page.run("document.activeElement.blur()")
     page.press("/")
-    root = "[...document.querySelectorAll('body > div')].find((one) => one.shadowRoot)?.shadowRoot"
     page.wait(f"{root}?.activeElement?.matches('input')")
     page.type(query)
     page.wait(f"{root}.querySelectorAll('a[href]').length > 0")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import kling_mock.server.mock  # noqa: F401 - loaded here, or each inner run would load and unload it
 from _kling_mock_pytest import pytest_addoption
 
 ROOT = Path(__file__).parents[2]
@@ -51,9 +50,9 @@ def test_the_tests_pass(
 
 def test_the_ini_file_is_accepted(pytester: pytest.Pytester) -> None:
     """The example has every option, and pytest knows them all."""
-    found = re.search(r"<!-- ini -->\n```ini\n(.*?)```", PAGE, re.DOTALL)
-    assert found
-    pytester.makeini(found[1])
+    match = re.search(r"<!-- ini -->\n```ini\n(.*?)```", PAGE, re.DOTALL)
+    assert match
+    pytester.makeini(match[1])
     pytester.makepyfile("def test_it(kling_mock): assert kling_mock.clock.now() == 1_767_225_600")
     pytester.runpytest_inprocess("--strict-config", *OPTIONS).assert_outcomes(passed=1)
 
@@ -61,7 +60,7 @@ def test_the_ini_file_is_accepted(pytester: pytest.Pytester) -> None:
     parser = pytest.Parser(_ispytest=True)
     parser.addini = lambda name, *_, **__: declared.append(name)  # type: ignore[method-assign]
     pytest_addoption(parser)
-    assert re.findall(r"^(kling_mock_\w+) =", found[1], re.MULTILINE) == declared
+    assert re.findall(r"^(kling_mock_\w+) =", match[1], re.MULTILINE) == declared
     assert all(f"| `{name}` |" in PAGE for name in declared)
 
 
@@ -81,8 +80,8 @@ def test_the_shown_reports_are_the_real_ones(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(failed=2)
     printed = without_numbers(result.stdout.str())
     for start in ("1 call unexpected:", "kling_mock: journal of 13 calls"):
-        shown = PAGE[PAGE.index(start) :].partition("```")[0]
-        assert without_numbers(shown) in printed
+        report = PAGE[PAGE.index(start) :].partition("```")[0]
+        assert without_numbers(report) in printed
 
 
 def without_numbers(text: str) -> str:
@@ -126,7 +125,7 @@ def test_the_examples_in_other_languages_run(language: str, source: str, tmp_pat
 
 
 def test_the_example_app_passes_its_tests(pytester: pytest.Pytester) -> None:
-    """In a folder of its own, with nothing of this repository's settings."""
+    """They run in a separate folder, without this repository's settings."""
     folder = pytester.mkdir("examples")
     for name in ("my_app.py", "test_my_app.py"):
         shutil.copy(ROOT / "examples" / name, folder)

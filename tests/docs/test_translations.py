@@ -8,27 +8,30 @@ import pytest
 
 from tests.translations import ROOT, Translation, confirm, digest, half_width, translations
 
-PAGES = [pytest.param(one, id=str(one.page.relative_to(ROOT))) for one in translations()]
+PAGES = [
+    pytest.param(translation, id=str(translation.page.relative_to(ROOT)))
+    for translation in translations()
+]
 
 
-@pytest.mark.parametrize("one", PAGES)
-def test_each_page_is_as_new_as_the_english_one(one: Translation) -> None:
+@pytest.mark.parametrize("translation", PAGES)
+def test_each_page_is_as_new_as_the_english_one(translation: Translation) -> None:
     """A page that tells an operator less about money than the English one is worse than none.
 
-    So every page fails here, and not README alone. To read one and to confirm it is a minute.
+    So every page is checked here, not README alone. To read one and confirm it takes a minute.
     """
-    assert one.english.is_file(), f"{one.page.name} is a translation of no page"
-    name = one.english.relative_to(ROOT)
-    assert one.is_current, (
-        f"{name} has changed: bring {one.page.name} up to date, then run "
+    assert translation.english.is_file(), f"{translation.page.name} translates a missing page"
+    name = translation.english.relative_to(ROOT)
+    assert translation.is_current, (
+        f"{name} has changed: bring {translation.page.name} up to date, then run "
         f"python -m tests.translations --confirm {name}"
     )
 
 
-@pytest.mark.parametrize("one", PAGES)
-def test_punctuation_beside_chinese_characters_is_chinese(one: Translation) -> None:
+@pytest.mark.parametrize("translation", PAGES)
+def test_punctuation_beside_chinese_characters_is_chinese(translation: Translation) -> None:
     """Full-width commas, colons, stops and brackets, outside of code."""
-    assert list(half_width(one.page.read_text("utf-8"))) == []
+    assert list(half_width(translation.page.read_text("utf-8"))) == []
 
 
 @pytest.mark.parametrize(
@@ -57,20 +60,27 @@ def pages(tmp_path: Path) -> Path:
 
 
 def test_a_page_is_current_until_the_english_text_changes(pages: Path) -> None:
-    """Without a mark it is not; confirming twice leaves one mark; white space is no change."""
+    """A page without a mark is outdated; confirming twice leaves one mark; spaces are ignored."""
     english = pages / "docs" / "a.md"
-    assert [one.is_current for one in translations(pages)] == [False]
+    assert [translation.is_current for translation in translations(pages)] == [False]
 
     confirm(english)
     page = confirm(english)
     assert page.read_text("utf-8").count(digest(english.read_text("utf-8"))) == 1
-    assert [one.is_current for one in translations(pages)] == [True]
+    assert [translation.is_current for translation in translations(pages)] == [True]
 
     english.write_text("# A\n\nOne.  \n\n", "utf-8")
-    assert [one.is_current for one in translations(pages)] == [True]
+    assert [translation.is_current for translation in translations(pages)] == [True]
 
     english.write_text("# A\n\nTwo.\n", "utf-8")
-    assert [one.is_current for one in translations(pages)] == [False]
+    assert [translation.is_current for translation in translations(pages)] == [False]
+
+
+def test_a_table_that_is_generated_in_both_languages_is_no_change() -> None:
+    """What stands around it is."""
+    text = "# A\n<!-- models: generated -->\none\n<!-- models: end -->\nOne.\n"
+    assert digest(text) == digest(text.replace("one\n", "two\n"))
+    assert digest(text) != digest(text.replace("One", "Two"))
 
 
 def test_the_mark_of_another_page_counts_for_nothing(pages: Path) -> None:
@@ -79,4 +89,4 @@ def test_the_mark_of_another_page_counts_for_nothing(pages: Path) -> None:
     page.rename(page.with_name("b.zh-CN.md"))
     (pages / "docs" / "a.md").rename(pages / "docs" / "b.md")
 
-    assert [one.is_current for one in translations(pages)] == [False]
+    assert [translation.is_current for translation in translations(pages)] == [False]

@@ -27,9 +27,9 @@ REPEAT = {"no": False, "yes": True, "否": False, "是": True}
 def marked(mark: str) -> list[Any]:
     """Return what each block of Python with this mark says after it, and its source."""
     return [
-        pytest.param(*found, id=f"{name}-{found[0] or number}")
+        pytest.param(*block, id=f"{name}-{block[0] or number}")
         for name, page in PAGES.items()
-        for number, found in enumerate(
+        for number, block in enumerate(
             re.findall(rf"<!-- {mark}:? ?(\w*) -->\n```python\n(.*?)```", page, re.DOTALL)
         )
     ]

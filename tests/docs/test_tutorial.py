@@ -52,24 +52,24 @@ def test_each_program_is_named_above_it() -> None:
 
 
 def test_the_chinese_page_has_the_same_blocks() -> None:
-    """To the letter, so that what is run below is run for both."""
+    """The blocks are identical, so the run below covers both pages."""
     assert blocks(CHINESE) == blocks(PAGE)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are those of a shell")
 def test_the_page_works_from_top_to_bottom(folder: Path) -> None:
-    """Who follows it sees what it shows, but for numbers."""
+    """A reader who follows it sees the output that it shows, apart from numbers."""
     script = ["trap 'kill $(jobs -p) 2> /dev/null || true' EXIT"]
-    shown: list[str] = []
+    expected: list[str] = []
     for mark, name, _, text in blocks(PAGE):
         if mark == "example":
             (folder / name).write_text(text, encoding="utf-8")
         elif mark == "run":
             script += [text, f"echo '{END}'"]
-            shown.append("")
+            expected.append("")
         else:
-            shown[-1] = text
+            expected[-1] = text
 
     inherited = {
         name: value
@@ -94,7 +94,7 @@ def test_the_page_works_from_top_to_bottom(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     printed = done.stdout.split(f"{END}\n")
     assert printed.pop() == ""
-    assert list(map(comparable, printed)) == list(map(comparable, shown))
+    assert list(map(comparable, printed)) == list(map(comparable, expected))
 
 
 def comparable(text: str) -> str:

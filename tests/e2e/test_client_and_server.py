@@ -87,9 +87,9 @@ def test_the_plainest_request_of_each_endpoint_is_made(mock: KlingMock, name: st
     """The SDK's class and the emulator's record of an endpoint agree on a request."""
     request = request_class(name)(**with_sources(mock, body(name)))
     with mock.client() as kling:
-        made = resource(kling, request).submit(request)
-        mock.complete(made)
-        task = resource(kling, request).wait(made)
+        submitted = resource(kling, request).submit(request)
+        mock.complete(submitted)
+        task = resource(kling, request).wait(submitted)
 
     assert task.outputs
     assert task.units > 0 or name == "elements"  # which was seen to cost nothing
@@ -99,29 +99,32 @@ def test_the_plainest_request_of_each_endpoint_is_made(mock: KlingMock, name: st
 def test_the_plainest_call_of_each_endpoint_without_a_task_is_answered(
     mock: KlingMock, name: str
 ) -> None:
-    """At once, with a result of the type that the record says; and it is charged."""
+    """The call returns at once, with a result of the record's type, and is charged."""
     request = request_class(name)(**with_sources(mock, body(name)))
     mock.account.add_pack(units=10)
     with mock.client() as kling:
         result = resource(kling, request).submit(request)
-        with pytest.raises(TypeError, match="makes no task"):
+        with pytest.raises(TypeError, match="does not make a task"):
             kling.submit(request)
         (outcome,) = kling.run_many([request])
 
         (pack,) = kling.account.costs(0, 10**13)
         assert pack.remaining == 10 - (kling.estimate(request).units or 0)
     assert isinstance(result, request.record.result_type)
-    with pytest.raises(RequestValidationError, match="makes no task"):
+    with pytest.raises(RequestValidationError, match="does not make a task"):
         outcome.result()
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_whose_answer_is_lost_is_not_repeated(mock: KlingMock, name: str) -> None:
-    """It may have been charged, and nobody can be asked what became of it."""
+    """It may have been charged, and Kling cannot be asked whether it was."""
     request = request_class(name)(**with_sources(mock, body(name)))
     mock.faults.add("response-lost", match=f"POST {request.record.path}")
     before = len(mock.journal.where(path=request.record.path))
-    with mock.client() as kling, pytest.raises(OutcomeUnknownError, match="nothing can be asked"):
+    with (
+        mock.client() as kling,
+        pytest.raises(OutcomeUnknownError, match="its outcome cannot be looked up"),
+    ):
         resource(kling, request).submit(request)
     assert len(mock.journal.where(path=request.record.path)) == before + 1
 
@@ -129,19 +132,19 @@ def test_a_call_whose_answer_is_lost_is_not_repeated(mock: KlingMock, name: str)
 def test_a_task_is_found_by_its_own_and_by_your_id(mock: KlingMock) -> None:
     """Either id reads the task, and the reply knows both."""
     with mock.client() as kling:
-        made = kling.text2video.create(prompt="a kitten", external_task_id="order-17")
+        task = kling.text2video.create(prompt="a kitten", external_task_id="order-17")
 
-        assert made.external_task_id == "order-17"
-        assert kling.text2video.get(made.task_id) == kling.text2video.get("order-17")
+        assert task.external_task_id == "order-17"
+        assert kling.text2video.get(task.task_id) == kling.text2video.get("order-17")
         with pytest.raises(NotFoundError, match="no-such-id"):
             kling.text2video.get("no-such-id")
         # With an API key, /tasks shows the tasks of all products.
-        assert kling.image2video.get(made.task_id).task_id == made.task_id
+        assert kling.image2video.get(task.task_id).task_id == task.task_id
     with (
         mock.client(access_key=mock.access_key, secret_key=mock.secret_key) as pair,
         pytest.raises(NotFoundError),
     ):
-        pair.image2video.get(made.task_id)
+        pair.image2video.get(task.task_id)
 
 
 def test_a_repeat_under_your_id_returns_the_first_task(mock: KlingMock) -> None:
@@ -157,11 +160,11 @@ def test_a_repeat_under_your_id_returns_the_first_task(mock: KlingMock) -> None:
 def test_all_tasks_are_listed_page_by_page(mock: KlingMock) -> None:
     """`iter` reads every page; `list` reads one."""
     with mock.client() as kling:
-        made = {kling.text2video.create(prompt=f"kitten {n}").task_id for n in range(7)}
+        task_ids = {kling.text2video.create(prompt=f"kitten {n}").task_id for n in range(7)}
         page = kling.text2video.list(page=2, page_size=3)
 
         assert (len(page), page.page, page.has_next) == (3, 2, True)
-        assert {task.task_id for task in kling.text2video.iter(page_size=3)} == made
+        assert {task.task_id for task in kling.text2video.iter(page_size=3)} == task_ids
         assert len(list(kling.image2video.iter())) == 0
 
 
@@ -338,7 +341,12 @@ def test_a_closed_client_says_so(mock: KlingMock) -> None:
 
 def test_two_servers_share_nothing() -> None:
     """A task of one server is unknown to the other."""
-    with KlingMock() as one, KlingMock() as two, one.client() as first, two.client() as second:
+    with (
+        KlingMock() as server,
+        KlingMock() as other,
+        server.client() as first,
+        other.client() as second,
+    ):
         task = first.text2video.create(prompt="a kitten")
         with pytest.raises(NotFoundError):
             second.text2video.get(task.task_id)
@@ -347,6 +355,6 @@ def test_two_servers_share_nothing() -> None:
 async def test_the_twins_meet_the_same_task(mock: KlingMock) -> None:
     """A task made by one client is read by the other."""
     async with AsyncKling(api_key=mock.api_key, base_url=mock.kling_url) as other:
-        made: Task = await other.text2video.create(prompt="a kitten")
+        task: Task = await other.text2video.create(prompt="a kitten")
     with mock.client() as kling:
-        assert kling.text2video.get(made.task_id).task_id == made.task_id
+        assert kling.text2video.get(task.task_id).task_id == task.task_id

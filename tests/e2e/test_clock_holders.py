@@ -1,4 +1,4 @@
-"""What holds the emulated Kling's clock, with the SDK's own clients on it."""
+"""Holders of the emulated Kling's clock, with the SDK's own clients."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_client_that_hangs_does_not_hold_up_the_others(
 
 
 def test_an_abandoned_call_holds_nothing_after_a_reset(mock: KlingMock) -> None:
-    """A thread that blocks in its `on_update` for ever belongs to the test before."""
+    """A thread that blocks in its `on_update` forever belongs to the test before."""
     let_go, blocks = threading.Event(), threading.Event()
 
     def on_update(_: Task) -> None:

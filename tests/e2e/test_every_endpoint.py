@@ -1,4 +1,4 @@
-"""What holds on every endpoint that makes tasks: through the client, against the emulator."""
+"""The properties of every endpoint that makes tasks: through the client, against the emulator."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAGIC = {
 
 pytestmark = [
     pytest.mark.parametrize("endpoint", MAKERS),
-    pytest.mark.filterwarnings("ignore::kling_sdk.CapabilityWarning"),  # of what may be gone
+    pytest.mark.filterwarnings("ignore::kling_sdk.CapabilityWarning"),  # of models that may be gone
 ]
 
 
@@ -47,12 +47,12 @@ def resource(kling: Kling, endpoint: str) -> Any:
 
 
 def test_a_task_is_got_and_listed(mock: KlingMock, endpoint: str) -> None:
-    """By its own id, by yours, and on the endpoint's list."""
+    """It is found by its own id, by yours, and on the endpoint's list."""
     with mock.client() as kling:
         tasks = resource(kling, endpoint)
-        made = tasks.submit(request(mock, endpoint, external_task_id="order-17"))
-        mock.complete(made)
-        by_id, by_name = tasks.get(made.task_id), tasks.get("order-17")
+        submitted = tasks.submit(request(mock, endpoint, external_task_id="order-17"))
+        mock.complete(submitted)
+        by_id, by_name = tasks.get(submitted.task_id), tasks.get("order-17")
 
         assert by_id == by_name
         assert by_id.is_succeed
@@ -66,8 +66,8 @@ def test_a_repeat_under_your_id_returns_the_first_task(mock: KlingMock, endpoint
     """A job that runs twice pays once."""
     with mock.client() as kling:
         tasks = resource(kling, endpoint)
-        asked = request(mock, endpoint, external_task_id="order-17")
-        first, again = tasks.submit(asked), tasks.submit(asked)
+        create = request(mock, endpoint, external_task_id="order-17")
+        first, again = tasks.submit(create), tasks.submit(create)
 
     assert (again.task_id, first.reused, again.reused) == (first.task_id, False, True)
 
@@ -75,13 +75,13 @@ def test_a_repeat_under_your_id_returns_the_first_task(mock: KlingMock, endpoint
 def test_a_create_whose_answer_is_lost_makes_one_task(mock: KlingMock, endpoint: str) -> None:
     """It is repeated under its id, and finds the task that the first attempt has made."""
     with mock.client() as kling:
-        asked = request(mock, endpoint)
+        create = request(mock, endpoint)
         mock.faults.add("response-lost", match=f"POST {ENDPOINTS[endpoint].path}", times=1)
         before = mock.account.open_tasks
-        made = resource(kling, endpoint).submit(asked)
+        task = resource(kling, endpoint).submit(create)
 
     assert mock.account.open_tasks == before + 1
-    assert not made.reused
+    assert not task.reused
     mock.faults.assert_used()
 
 
@@ -89,22 +89,26 @@ def test_a_callback_has_the_task(mock: KlingMock, endpoint: str, receiver: Recei
     """The results in a report are those that a query shows."""
     with mock.client() as kling:
         tasks = resource(kling, endpoint)
-        made = tasks.submit(request(mock, endpoint, callback_url=receiver.url))
-        mock.complete(made)
-        shown = tasks.get(made.task_id)
-    told = parse_callback(receiver.received[-1].body, verify=False).task
+        submitted = tasks.submit(request(mock, endpoint, callback_url=receiver.url))
+        mock.complete(submitted)
+        task = tasks.get(submitted.task_id)
+    reported = parse_callback(receiver.received[-1].body, verify=False).task
 
-    assert (told.task_id, told.status, told.units) == (shown.task_id, "succeed", shown.units)
-    assert told.outputs == shown.outputs
+    assert (reported.task_id, reported.status, reported.units) == (
+        task.task_id,
+        "succeed",
+        task.units,
+    )
+    assert reported.outputs == task.outputs
 
 
 def test_every_result_is_a_file(mock: KlingMock, endpoint: str, tmp_path: Path) -> None:
     """Each has a name of its own, is what its name says, and differs from the rest."""
     with mock.client() as kling:
         tasks = resource(kling, endpoint)
-        made = tasks.submit(request(mock, endpoint))
-        mock.complete(made)
-        done = tasks.get(made.task_id)
+        submitted = tasks.submit(request(mock, endpoint))
+        mock.complete(submitted)
+        done = tasks.get(submitted.task_id)
         files = [kling.download(output, tmp_path) for output in done.files]
 
     assert bool(files) is (ENDPOINTS[endpoint].library is None)

@@ -48,14 +48,14 @@ def test_an_element_that_speaks_is_named_in_a_video(mock: KlingMock) -> None:
     """A voice, an element with it, and a video of that: each takes the one before as it is."""
     with mock.client() as kling:
         voice = kling.voices.run(voice_name="Mara", voice_url="https://example.com/a.mp3").voices[0]
-        made = kling.elements.run(
+        task = kling.elements.run(
             element_name="Mara",
             element_description="a woman in a red coat",
             element_image_list={"frontal_image": URL, "refer_images": [URL]},
             element_voice_id=voice,
         )
-        (element,) = made.elements
-        video = kling.omni_video.run(prompt="<<<element_1>>> waves", element_list=made.elements)
+        (element,) = task.elements
+        video = kling.omni_video.run(prompt="<<<element_1>>> waves", element_list=task.elements)
         speaking = kling.image2video.run(
             image=URL,
             prompt="<<<voice_1>>> says hello",
@@ -66,8 +66,8 @@ def test_an_element_that_speaks_is_named_in_a_video(mock: KlingMock) -> None:
 
     assert (element.voice, element.status) == (voice, "succeed")
     assert (voice.name, element.name) == ("Mara", "Mara")
-    assert made.outputs == (element,)
-    assert (made.files, made.expires_at) == ((), None)
+    assert task.outputs == (element,)
+    assert (task.files, task.expires_at) == ((), None)
     assert video.videos
     assert speaking.videos
     assert not [entry.notes for entry in mock.journal if entry.notes]
@@ -100,7 +100,7 @@ def test_a_page_of_voices_may_be_larger_than_one_of_videos(mock: KlingMock) -> N
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_delete_whose_answer_is_lost_is_one_delete(mock: KlingMock, name: str) -> None:
-    """Its repeat is refused as deleted already, which is no error: nobody else has deleted it."""
+    """The repeat is refused as already deleted, which is not an error: this client deleted it."""
     with mock.client() as kling:
         library = getattr(kling, ENDPOINTS[name].attribute)
         (item,) = library.wait(library.submit(request_class(name)(**body(name)))).outputs
@@ -127,7 +127,7 @@ def test_a_deleted_element_cannot_be_named(mock: KlingMock) -> None:
 
 @pytest.mark.parametrize("wrong", ["", " ", None, 1.5, b"7", True])
 def test_what_is_no_item_is_refused_before_it_is_sent(mock: KlingMock, wrong: object) -> None:
-    """A delete of nothing would be sent in vain."""
+    """A delete without an item would have no effect."""
     with mock.client() as kling:
         with pytest.raises(RequestValidationError) as refused:
             kling.voices.delete(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -136,7 +136,7 @@ def test_what_is_no_item_is_refused_before_it_is_sent(mock: KlingMock, wrong: ob
 
 
 def test_an_unreachable_server_is_no_success(mock: KlingMock) -> None:
-    """Nobody has said that the item is gone."""
+    """The server has not confirmed that the item is gone."""
     element = mara(mock)
     mock.faults.add("reset", match=f"POST {delete_path('elements')}")
     with mock.client(retries=1) as kling, pytest.raises(TransportError):

@@ -25,7 +25,7 @@ EXAMPLES = [
 @pytest.mark.parametrize(("endpoint", "example"), EXAMPLES)
 @pytest.mark.filterwarnings("ignore::kling_sdk.CapabilityWarning")  # of models that may be gone
 def test_every_example_is_sent_without_a_note(endpoint: str, example: dict[str, Any]) -> None:
-    """With the client's own types, which may differ from those of the wire."""
+    """The requests use the client's own types, which may differ from those of the wire."""
     with KlingMock(seed=1) as mock, mock.client() as kling:
         example = with_sources(mock, example)
         fields = {name: value for name, value in example.items() if value != ""}
@@ -36,7 +36,7 @@ def test_every_example_is_sent_without_a_note(endpoint: str, example: dict[str, 
 
 
 def test_what_would_have_no_effect_is_refused_before_it_is_sent() -> None:
-    """The other way round: a parameter that the service ignores buys a video in vain."""
+    """A parameter that the service ignores would otherwise buy a useless video."""
     with KlingMock(seed=1) as mock, mock.client() as kling:
         with pytest.raises(RequestValidationError, match="cfg_scale"):
             kling.text2video.create(prompt="x", model_name="kling-v2-6", cfg_scale=0.5)

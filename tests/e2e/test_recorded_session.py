@@ -19,7 +19,7 @@ import pytest
 
 from kling_mock import KlingMock, RecordedKling
 from kling_mock.recording.comparison import compare
-from kling_mock.recording.placeholders import placeholder
+from kling_mock.recording.media import placeholder
 from kling_mock.recording.recorder import Recorder
 from kling_mock.recording.session import read_session
 from kling_sdk import (
@@ -55,16 +55,20 @@ def program(kling: Kling, folder: Path) -> list[Any]:
     seen += [failed.value.task.status]
     with pytest.raises(NotFoundError):
         kling.text2video.get("nothing-of-this-name")
-    seen.append([one.status for one in kling.text2video.list(page_size=5)])
-    seen.append(sorted(one.task.status for one in kling.run_many(REQUESTS) if one.task))
+    seen.append([listed.status for listed in kling.text2video.list(page_size=5)])
+    seen.append(sorted(outcome.task.status for outcome in kling.run_many(REQUESTS) if outcome.task))
     seen.append(kling.download(task.videos[0], folder / "kitten.mp4").size > 1000)
     return seen
 
 
 async def async_program(kling: AsyncKling) -> list[Any]:
     task = await kling.text2video.run(prompt="a kitten swims", duration=5)
-    outcomes = [one async for one in kling.run_many(REQUESTS[:3])]
-    return [task.status, len(task.videos), sorted(one.task.status for one in outcomes if one.task)]
+    outcomes = [outcome async for outcome in kling.run_many(REQUESTS[:3])]
+    return [
+        task.status,
+        len(task.videos),
+        sorted(outcome.task.status for outcome in outcomes if outcome.task),
+    ]
 
 
 @pytest.fixture
@@ -117,10 +121,10 @@ def test_the_emulator_does_not_differ_from_what_it_said_to_the_sdk(
             mock.client(base_url=recorder.url) as kling,
         ):
             program(kling, tmp_path)
-    found = compare(read_session(path))
-    assert found.differences == ()
-    assert found.skipped == ()
-    assert found.compared > 20
+    comparison = compare(read_session(path))
+    assert comparison.differences == ()
+    assert comparison.skipped == ()
+    assert comparison.compared > 20
 
 
 def sounds(kling: Kling, folder: Path) -> list[Any]:
@@ -129,8 +133,8 @@ def sounds(kling: Kling, folder: Path) -> list[Any]:
     steps = kling.video_to_audio.run(video_url="https://example.com/a.mp4", bgm_prompt="a piano")
     speech = kling.tts.call(text="Hello there", voice_id="oversea_male1", voice_language="en")
     files = [
-        kling.download(one, folder / name)
-        for one, name in (
+        kling.download(output, folder / name)
+        for output, name in (
             (rain, "a.mp3"),
             (rain, "a.wav"),
             (speech.audio, "b.mp3"),
@@ -155,29 +159,29 @@ def test_sounds_are_played_back_as_they_were(path: Path, tmp_path: Path) -> None
 
 
 def test_an_app_in_another_process_finds_the_session(path: Path) -> None:
-    """By the environment that `Kling()` reads; any key is taken, at any time."""
+    """It is found by the environment that `Kling()` reads; any key is accepted, at any time."""
     with KlingMock(relay=False) as mock, Recorder(mock.kling_url, path, Decimal(9)) as recorder:
         headers = {"Authorization": f"Bearer {mock.api_key}"}
         url = f"{recorder.url}/v1/videos/text2video"
-        made = httpx.post(url, json={"prompt": "a"}, headers=headers, trust_env=False).json()
+        reply = httpx.post(url, json={"prompt": "a"}, headers=headers, trust_env=False).json()
     with RecordedKling(path) as recorded:
         url = f"{recorded.environment['KLING_BASE_URL']}/v1/videos/text2video"
         played = httpx.post(url, json={"prompt": "a"}, trust_env=False)
-    assert played.json()["data"]["task_status"] == made["data"]["task_status"]
+    assert played.json()["data"]["task_status"] == reply["data"]["task_status"]
     assert "task_id" in json.dumps(played.json())
 
 
 def ended_by_callback(kling: Kling, receiver: Receiver, model: str) -> list[Any]:
     """Create two tasks with a callback URL and ask for both; return their last callbacks."""
-    found = list[Any]()
+    callbacks = list[Any]()
     for prompt in ("a kitten on the grass", "it explodes"):
         task = kling.text2video.create(
             prompt=prompt, model_name=model, external_task_id=prompt[:4], callback_url=receiver.url
         )
         with contextlib.suppress(TaskFailedError):
             kling.text2video.wait(task)
-        found.append(last_callback(receiver, task))
-    return found
+        callbacks.append(last_callback(receiver, task))
+    return callbacks
 
 
 def last_callback(receiver: Receiver, task: Task) -> Any:
@@ -185,8 +189,8 @@ def last_callback(receiver: Receiver, task: Task) -> Any:
     waiting = threading.Event()
     for _ in range(1000):
         for received in receiver.received:
-            told = parse_callback(received.body, received.headers, verify=False)
-            if told.task.task_id == task.task_id and told.task.is_done:
+            event = parse_callback(received.body, received.headers, verify=False)
+            if event.task.task_id == task.task_id and event.task.is_done:
                 return received.task
         waiting.wait(0.005)
     raise AssertionError(f"no callback about {task.task_id}")
@@ -195,17 +199,18 @@ def last_callback(receiver: Receiver, task: Task) -> Any:
 def shape(value: Any) -> Any:
     """Return which members there are."""
     if isinstance(value, dict):
-        return {name: shape(one) for name, one in value.items()}
-    return [shape(one) for one in value] if isinstance(value, list) else type(value)
+        return {name: shape(member) for name, member in value.items()}
+    return [shape(element) for element in value] if isinstance(value, list) else type(value)
 
 
 @pytest.mark.parametrize("model", ["kling-v3", "kling-3.0"])
 def test_the_callbacks_of_a_replay_are_those_of_the_service(
     path: Path, receiver: Receiver, model: str
 ) -> None:
-    """Of a success and a failure on either interface: the same members, at the new address.
+    """The callbacks of a success and a failure have the same members on either interface, and go to
+    the new address.
 
-    The recorder has seen none of them.
+    The recorder has not seen these callbacks.
     """
     with KlingMock(relay=False) as mock:
         mock.account.clear_webhook_secrets()
@@ -219,7 +224,7 @@ def test_the_callbacks_of_a_replay_are_those_of_the_service(
     with RecordedKling(path) as recorded, recorded.client() as kling:
         played = ended_by_callback(kling, receiver, model)
         assert recorded.unrecorded == ()
-    assert [shape(one) for one in played] == [shape(one) for one in real]
+    assert [shape(callback) for callback in played] == [shape(callback) for callback in real]
     assert len(receiver.received) == 2
     external = "task_info" if model == "kling-v3" else "external_id"
-    assert [one[external] for one in played] == [one[external] for one in real]
+    assert [callback[external] for callback in played] == [callback[external] for callback in real]

@@ -47,8 +47,8 @@ def kling(mock: KlingMock) -> Iterator[Kling]:
 
 
 def create(kling: Kling, name: str, **more: Any) -> Task:
-    made: Task = attrgetter(ENDPOINTS[name].attribute)(kling).create(**BODIES[name], **more)
-    return made
+    task: Task = attrgetter(ENDPOINTS[name].attribute)(kling).create(**BODIES[name], **more)
+    return task
 
 
 def test_a_mixed_batch_is_watched_in_one_query(mock: KlingMock, kling: Kling) -> None:
@@ -57,7 +57,7 @@ def test_a_mixed_batch_is_watched_in_one_query(mock: KlingMock, kling: Kling) ->
     requests.append(TextToVideo(prompt="a cat"))
     mock.progress.add("after", seconds=60)
     outcomes = [*kling.run_many(requests)]
-    assert {one.result().endpoint for one in outcomes} == {*NAMES, "text2video"}
+    assert {outcome.result().endpoint for outcome in outcomes} == {*NAMES, "text2video"}
     queries = [
         entry for entry in mock.journal if (entry.method, entry.path) == ("GET", "/solutions")
     ]
@@ -66,33 +66,33 @@ def test_a_mixed_batch_is_watched_in_one_query(mock: KlingMock, kling: Kling) ->
 
 
 def test_the_list_and_a_query_do_not_say_which_product_it_is(mock: KlingMock, kling: Kling) -> None:
-    """Each resource finds the tasks of all, so `endpoint` is empty; `wait` keeps what is known."""
-    made = [create(kling, name) for name in NAMES]
+    """Each resource finds all products' tasks, so `endpoint` is empty; `wait` keeps its own."""
+    tasks = [create(kling, name) for name in NAMES]
     listed = [*kling.solutions.goods_studio.iter(page_size=2)]
-    assert [task.task_id for task in listed] == [task.task_id for task in made[::-1]]
+    assert [task.task_id for task in listed] == [task.task_id for task in tasks[::-1]]
     assert {task.endpoint for task in listed} == {""}
-    for task in made:
+    for task in tasks:
         mock.complete(task)
-    other = kling.solutions.drama_subtitle.get(made[0].task_id)
-    assert (other.task_id, other.endpoint, other.interface) == (made[0].task_id, "", "solutions")
-    assert kling.solutions.drama_subtitle.wait(made[1]).endpoint == made[1].endpoint
-    found = kling.tasks.get_many([made[2].task_id, "nobody"])
-    assert [*found] == [made[2].task_id]
-    assert kling.tasks.wait(made[3].task_id).interface == "solutions"
-    assert [one.result().task_id for one in kling.wait_all([made[4].task_id, made[4]])] == [
-        made[4].task_id
-    ] * 2
+    other = kling.solutions.drama_subtitle.get(tasks[0].task_id)
+    assert (other.task_id, other.endpoint, other.interface) == (tasks[0].task_id, "", "solutions")
+    assert kling.solutions.drama_subtitle.wait(tasks[1]).endpoint == tasks[1].endpoint
+    by_id = kling.tasks.get_many([tasks[2].task_id, "nobody"])
+    assert [*by_id] == [tasks[2].task_id]
+    assert kling.tasks.wait(tasks[3].task_id).interface == "solutions"
+    assert [
+        outcome.result().task_id for outcome in kling.wait_all([tasks[4].task_id, tasks[4]])
+    ] == [tasks[4].task_id] * 2
 
 
 def test_a_task_of_a_callback_is_waited_for_by_its_resource(
     mock: KlingMock, kling: Kling, receiver: Receiver
 ) -> None:
     """The report does not say that it is of /solutions; the resource does."""
-    made = create(kling, "solutions-talking-agent", callback_url=receiver.url)
+    task = create(kling, "solutions-talking-agent", callback_url=receiver.url)
     mock.clock.advance(1)
     reported = parse_callback(receiver.received[0].body, verify=False).task
-    assert (reported.task_id, reported.interface) == (made.task_id, "model-path")
-    mock.complete(made)
+    assert (reported.task_id, reported.interface) == (task.task_id, "model-path")
+    mock.complete(task)
     assert kling.solutions.talking_agent.wait(reported).is_succeed
 
 
@@ -123,13 +123,13 @@ def test_an_answer_that_stays_lost_names_the_id_to_ask_with(mock: KlingMock, kli
 
 
 async def test_the_async_twin_does_the_same(mock: KlingMock) -> None:
-    """With `await`."""
+    """Its methods are awaited."""
     async with mock.async_client() as kling:
-        made = await kling.solutions.talking_agent.create(**BODIES["solutions-talking-agent"])
-        mock.complete(made)
-        done = await kling.solutions.talking_agent.wait(made)
+        submitted = await kling.solutions.talking_agent.create(**BODIES["solutions-talking-agent"])
+        mock.complete(submitted)
+        done = await kling.solutions.talking_agent.wait(submitted)
         assert [task.task_id async for task in kling.solutions.goods_studio.iter()] == [
-            made.task_id
+            submitted.task_id
         ]
     assert done.videos[0].duration is not None
     assert repr(kling.solutions) == "<AsyncSolutions>"
@@ -146,20 +146,20 @@ def test_the_command_line_has_them(
     monkeypatch.setenv("KLING_API_KEY", mock.api_key)
     mock.progress.add("instant")
     name, video = "solutions-drama-subtitle", "https://example.com/a.mp4"
-    made = ["create", name, "--source-video", video, "--target-cps", "15"]
+    arguments = ["create", name, "--source-video", video, "--target-cps", "15"]
     term = json.dumps({"source": "a", "target": "b"})
     place = tmp_path / "drama.mp4"
-    assert main([*made, "--glossary", term, "--download", str(place), "--json"]) == 0
-    shown = json.loads(capsys.readouterr().out)
-    assert [one["format"] for one in shown["subtitles"]] == ["srt", "ass"]
-    assert {one.name for one in tmp_path.iterdir()} == {
+    assert main([*arguments, "--glossary", term, "--download", str(place), "--json"]) == 0
+    task = json.loads(capsys.readouterr().out)
+    assert [subtitle["format"] for subtitle in task["subtitles"]] == ["srt", "ass"]
+    assert {path.name for path in tmp_path.iterdir()} == {
         *("drama.mp4", "drama-1.srt", "drama-2.ass"),
     }
     for command in ("get", "wait", "download"):
         folder = [str(tmp_path)] if command == "download" else []
-        assert main([command, name, shown["task_id"], *folder]) == 0
+        assert main([command, name, task["task_id"], *folder]) == 0
     assert main(["list", name]) == 0
-    assert shown["task_id"] in capsys.readouterr().out
+    assert task["task_id"] in capsys.readouterr().out
     agent = ["create", "solutions-talking-agent", "--speech-script", "Hello."]
     assert main([*agent, "--avatar-id", "avatar_mia_female", "--estimate"]) == 0
     assert main([*agent, "--avatar-id", "avatar_mia_female", "--max-units", "5"]) != 0
@@ -172,14 +172,14 @@ def test_decoders_that_are_not_ours_take_each_file(
     mock: KlingMock, kling: Kling, name: str
 ) -> None:
     """ffprobe takes videos and subtitles, and Pillow pictures."""
-    made = create(kling, name)
-    mock.complete(made)
-    done = attrgetter(ENDPOINTS[name].attribute)(kling).get(made.task_id)
+    submitted = create(kling, name)
+    mock.complete(submitted)
+    done = attrgetter(ENDPOINTS[name].attribute)(kling).get(submitted.task_id)
     for video in done.videos:
-        found = probe(kling.download(video))
-        assert {one["codec_type"] for one in found["streams"]} == {"video", "audio"}
+        media = probe(kling.download(video))
+        assert {stream["codec_type"] for stream in media["streams"]} == {"video", "audio"}
         if video.duration is not None:
-            assert float(found["format"]["duration"]) == pytest.approx(
+            assert float(media["format"]["duration"]) == pytest.approx(
                 float(video.duration), abs=0.1
             )
     for image in done.images:

@@ -1,4 +1,4 @@
-"""One program for both of the vendor's interfaces, unchanged but for the model's name.
+"""One program for both of the vendor's interfaces, unchanged except for the model's name.
 
 Against the emulated Kling with either client, and through the relay.
 """
@@ -54,7 +54,7 @@ def sync_program(kling: Kling) -> Program:
 
 def async_program(kling: AsyncKling, loop: asyncio.AbstractEventLoop) -> Program:
     def run(call: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
-        return lambda *given, **named: loop.run_until_complete(call(*given, **named))
+        return lambda *args, **kwargs: loop.run_until_complete(call(*args, **kwargs))
 
     resource = kling.text2video
     return Program(run(resource.create), run(resource.wait), run(kling.download))
@@ -69,9 +69,9 @@ def program(request: pytest.FixtureRequest, mock: KlingMock) -> Iterator[Program
         return
     with asyncio.Runner() as runner:
         client = mock.async_relay_client if kind.endswith("relay") else mock.async_client
-        made = client()
-        yield async_program(made, runner.get_loop())
-        runner.run(made.close())
+        async_kling = client()
+        yield async_program(async_kling, runner.get_loop())
+        runner.run(async_kling.close())
 
 
 def creates(mock: KlingMock) -> list[str]:
@@ -84,14 +84,14 @@ def creates(mock: KlingMock) -> list[str]:
 
 
 def request(model: str, **more: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "prompt": "a kitten on the grass",
         "model_name": model,
         "resolution": "1080p",
         "audio": "native",
         "duration": 5,
     }
-    return given | more
+    return parameters | more
 
 
 def test_a_video_is_created_waited_for_and_downloaded(
@@ -132,7 +132,7 @@ def test_a_repeated_id_returns_the_first_task(
 def test_a_failed_task_raises_with_kling_s_reason(
     mock: KlingMock, program: Program, model: str
 ) -> None:
-    """And costs nothing."""
+    """A failed task is not charged."""
     mock.content.add("gore", "fail", message="the result was withheld")
     task = program.create(**request(model, prompt="gore"))
 
@@ -149,13 +149,13 @@ def test_callbacks_of_either_form_are_read_alike(
     """Signed, with the same task in it."""
     secret = mock.account.add_webhook_secret()
     with mock.client() as kling:
-        made = kling.text2video.create(**request(model, callback_url=receiver.url))
-        mock.complete(made)
+        task = kling.text2video.create(**request(model, callback_url=receiver.url))
+        mock.complete(task)
 
     last = receiver.received[-1]
     event = parse_callback(last.body, last.headers, secrets=secret, now=mock.clock.now())
     assert event.verified
-    assert event.task.task_id == made.task_id
+    assert event.task.task_id == task.task_id
     assert event.task.is_succeed
     assert event.task.videos[0].url.startswith(mock.kling_url)
     assert event.task.units is not None
@@ -163,7 +163,7 @@ def test_callbacks_of_either_form_are_read_alike(
 
 
 def test_the_relay_charges_what_kling_deducts(mock: KlingMock) -> None:
-    """By a callback, a reading or a query: once, the same units for both names of the model."""
+    """A callback, a poll or a query charges once, the same units for both names of the model."""
     charged: list[int] = []
     with mock.relay_client() as relay:
         for name in MODELS.values():
@@ -177,15 +177,15 @@ def test_the_relay_charges_what_kling_deducts(mock: KlingMock) -> None:
 
 def test_what_the_interface_has_no_place_for_is_refused_by_both(mock: KlingMock) -> None:
     """The relay names the parameter, holds nothing in the end, and Kling is not called."""
-    given = request("kling-3.0", negative_prompt="dogs")
+    parameters = request("kling-3.0", negative_prompt="dogs")
     with mock.client() as kling, pytest.raises(RequestValidationError, match="negative_prompt"):
-        kling.text2video.create(**given)
+        kling.text2video.create(**parameters)
     quota = mock.ledger.user().quota
     with (
         mock.relay_client() as relay,
         pytest.raises(InvalidRequestError, match="negative_prompt") as caught,
     ):
-        relay.text2video.submit(TextToVideo(**given, check=False))
+        relay.text2video.submit(TextToVideo(**parameters, check=False))
 
     assert caught.value.http_status == 400
     assert creates(mock) == []
@@ -199,4 +199,4 @@ def test_tasks_of_both_interfaces_are_waited_for_together(mock: KlingMock) -> No
         tasks = [kling.text2video.create(**request(name)) for name in list(MODELS.values()) * 3]
         done = kling.wait_all(tasks)
 
-    assert [one.result().is_succeed for one in done] == [True] * 6
+    assert [outcome.result().is_succeed for outcome in done] == [True] * 6

@@ -80,13 +80,13 @@ def test_a_create_makes_one_task_whatever_happens_to_it(
     with mock.client() as kling:
         task = kling.text2video.create(prompt="a kitten", external_task_id="order-1")
         mock.clock.advance(1000)
-        assert [made.task_id for made in kling.text2video.iter()] == [task.task_id]
+        assert [listed.task_id for listed in kling.text2video.iter()] == [task.task_id]
         assert kling.text2video.get("order-1").is_succeed
     assert fault.acted == 1
 
 
 def test_a_lost_answer_is_looked_up(mock: KlingMock) -> None:
-    """The repeat of a create is told that its id is taken, and reads the task that it made."""
+    """The repeat of a create is refused since its id is taken, and reads the task that it made."""
     mock.faults.add("response-lost", CREATE, times=1)
     with mock.client() as kling:
         task = kling.text2video.create(prompt="a kitten")
@@ -113,14 +113,14 @@ def test_an_outcome_that_stays_unknown_is_found_out_later(mock: KlingMock) -> No
 
 @pytest.mark.slow
 async def test_a_hundred_creates_over_a_bad_network_make_a_hundred_tasks(mock: KlingMock) -> None:
-    """Three requests in ten are lost before, during or after: no task twice, none missing."""
+    """Three requests in ten are lost before, during or after: no task is made twice or missing."""
     for kind in ("reset", "response-lost", "truncated-body", "status"):
         mock.faults.add(kind, CREATE, probability=0.1)
     prompts = [f"intent {number}" for number in range(100)]
     async with mock.async_client() as kling:
-        made = await asyncio.gather(*(kling.text2video.create(prompt=text) for text in prompts))
+        tasks = await asyncio.gather(*(kling.text2video.create(prompt=text) for text in prompts))
         listed = [task async for task in kling.text2video.iter(page_size=500)]
-    assert Counter(task.task_id for task in listed) == Counter(task.task_id for task in made)
+    assert Counter(task.task_id for task in listed) == Counter(task.task_id for task in tasks)
     assert mock.account.open_tasks == 100
     assert sum(1 for entry in creates(mock) if entry.fault) > 20
 
@@ -174,7 +174,7 @@ def test_a_rate_limit_is_waited_out(mock: KlingMock, *, retry_after: bool) -> No
 def test_what_waiting_does_not_help_is_not_repeated(
     mock: KlingMock, setting: str, value: Any, code: int
 ) -> None:
-    """An account that cannot pay is told at once, after one request, though its status is 429."""
+    """An account that cannot pay gets its error after one request, though its status is 429."""
     setattr(mock.account, setting, value)
     with mock.client() as kling, pytest.raises(AccountError) as caught:
         kling.text2video.create(prompt="a kitten")
@@ -325,7 +325,7 @@ def test_a_signed_callback_is_verified_and_an_old_one_is_not(
 
 
 def test_a_contradicting_callback_is_told_by_asking(mock: KlingMock, receiver: Receiver) -> None:
-    """A signed report may be wrong: who asks again with a key of his own sees the truth."""
+    """A signed report may be wrong: a query with the caller's own key shows the truth."""
     mock.faults.add("callback-contradicting", times=1)
     with mock.client() as kling:
         task = kling.text2video.run(prompt="a kitten", callback_url=receiver.url)

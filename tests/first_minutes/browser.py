@@ -10,8 +10,6 @@ from tests.first_minutes.page import PICTURES
 from tests.mock.dashboard.chromium import Chromium, Page
 from tests.mock.dashboard.pictures import take
 
-__all__ = ["dashboard", "pictures"]
-
 PROMPT = "a kitten on the grass"
 
 

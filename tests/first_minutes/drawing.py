@@ -14,8 +14,6 @@ from rich.text import Text
 
 from tests.first_minutes.terminal import COLUMNS
 
-__all__ = ["drawing"]
-
 #: Background, text, then the eight colours and their bright forms: in light mode, in dark mode.
 #: Each has a contrast of 4.5 or more with the background.
 _LIGHT: Final = (
@@ -73,13 +71,13 @@ def drawing(command: str, lines: Sequence[str], title: str, description: str) ->
     for row in rows:
         console.print(row, no_wrap=True, overflow="ignore", crop=False)
     svg = console.export_svg(theme=theme, code_format=_TEMPLATE, unique_id="t")
-    svg = re.sub(r"#0000([0-9a-f]{2})", lambda found: f"var(--c{int(found[1], 16)})", svg)
+    svg = re.sub(r"#0000([0-9a-f]{2})", lambda match: f"var(--c{int(match[1], 16)})", svg)
     svg = re.sub(r' clip-path="[^"]*"', "", svg).replace("t-r", "r").replace("&#160;", "\xa0")
-    svg = re.sub(r"(?<=\d)\.\d+(?=[\" ])", lambda found: found[0][:2].rstrip(".0"), svg)
+    svg = re.sub(r"(?<=\d)\.\d+(?=[\" ])", lambda match: match[0][:2].rstrip(".0"), svg)
     svg = re.sub(r'<text class="\w+" [^>]*>\s*</text>', "", svg)
     used = sorted({int(number) for number in re.findall(r"var\(--c(\d+)\)", svg)})
     for mark, colours in (("LIGHT", _LIGHT), ("DARK", _DARK)):
-        svg = svg.replace(mark, " ".join(f"--c{one}: #{colours[one]};" for one in used), 1)
+        svg = svg.replace(mark, " ".join(f"--c{number}: #{colours[number]};" for number in used), 1)
     size = {"WIDTH": COLUMNS * _COLUMN, "HEIGHT": len(rows) * _ROW}
     for name, pixels in size.items():
         svg = svg.replace(name, f"{pixels + 2 * _MARGIN:.0f}")

@@ -11,8 +11,6 @@ from tests.first_minutes.steps import Record
 from tests.site.links import anchors
 from tests.translations import marked
 
-__all__ = ["DOCS", "DRAWN", "NAMES", "PICTURES", "TIMES", "generated"]
-
 DOCS: Final = Path(__file__).parents[2] / "docs"
 NAMES: Final = {"en": "first-five-minutes.md", "zh-CN": "first-five-minutes.zh-CN.md"}
 #: The picture of the dashboard on each page, and its colours.
@@ -67,7 +65,7 @@ def _page(record: Record, language: str) -> str:
         values[f"command {name}"] = _block("sh", done.step.command)
         values[f"output {name}"] = _block("text", done.text)
         values[f"file {name}"] = _block("python", done.step.text.rstrip())
-    return _PLACE.sub(lambda found: values[found[1]], text)
+    return _PLACE.sub(lambda match: values[match[1]], text)
 
 
 def _block(language: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""The steps of a newcomer, and what came of them."""
+"""The steps of a newcomer, and their results."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.first_minutes.terminal import plain, running, shown
-
-__all__ = ["INSTALL", "RECORD", "Done", "Record", "comparable", "environment", "follow", "install"]
+from tests.first_minutes.terminal import plain, running, screen_lines
 
 RECORD: Final = Path(__file__).with_name("record.json")
 _PATIENCE: Final = 240.0  # seconds for any step, on a computer that is busy or far from PyPI
 
 
 class Step(NamedTuple):
-    """What a newcomer does.
+    """A step of a newcomer.
 
     Attributes:
         name: What the page calls it by.
@@ -39,7 +37,7 @@ INSTALL: Final = Step(
     """\
 python3 -m venv .venv
 . .venv/bin/activate
-pip install -q 'kling-sdk[mock,cli]' pytest""",
+pip install -q './kling-sdk[mock,cli]' pytest""",
 )
 _SERVE: Final = Step("serve", "kling-mock serve --speed 60")
 #: What follows in a second terminal, with the two lines that the first one shows.
@@ -124,7 +122,7 @@ class Record(NamedTuple):
         whole = {
             "facts": self.facts,
             "exports": self.exports,
-            "done": [one._asdict() | {"step": one.step._asdict()} for one in self.done.values()],
+            "done": [done._asdict() | {"step": done.step._asdict()} for done in self.done.values()],
         }
         RECORD.write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
 
@@ -145,14 +143,14 @@ def environment(programs: Path, **more: str) -> dict[str, str]:
     """
     ours = re.compile(r"KLING|PYTEST|COV|PYTHON|NO_COLOR|FORCE_COLOR|PY_COLORS|VIRTUAL_ENV")
     theirs = {"CI", "COLUMNS", "LINES", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"}
-    kept = {
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if name not in theirs and not ours.match(name)
     }
-    path = f"{programs}{os.pathsep}{kept.get('PATH', '')}"
+    path = f"{programs}{os.pathsep}{inherited.get('PATH', '')}"
     return {
-        **kept,
+        **inherited,
         "PATH": path,
         "TERM": "xterm-256color",
         "LANG": "C.UTF-8",
@@ -161,7 +159,7 @@ def environment(programs: Path, **more: str) -> dict[str, str]:
 
 
 def install(folder: Path, variables: Mapping[str, str]) -> Done:
-    """Make the environment of a newcomer; *variables* say where pip finds this tree's wheel.
+    """Make the environment of a newcomer; the folder has a clone of this repository.
 
     Raises:
         RuntimeError: It could not be made; the text is what was printed.
@@ -192,7 +190,7 @@ def follow(
         seconds = time.perf_counter() - began
         done["serve"] = Done(_SERVE, _shortened(written), seconds)
         exports = re.findall(r"export (KLING_(?:BASE_URL|API_KEY)=\S+)", written)
-        second = {**variables, **dict(one.split("=", 1) for one in exports)}
+        second = {**variables, **dict(export.split("=", 1) for export in exports)}
         for step in _FOLLOWING:
             if step.file:
                 (folder / step.file).write_text(step.text, "utf-8")
@@ -201,7 +199,7 @@ def follow(
                 (url,) = re.findall(r"http\S+#token=\S+", written)
                 done["dashboard"] = Done(Step("dashboard", ""), [], look(url))
         server.end()
-    lines = [_short(f"export {one}") for one in exports]
+    lines = [_short(f"export {export}") for export in exports]
     return Record(done, lines, {})
 
 
@@ -230,7 +228,7 @@ def _do(step: Step, folder: Path, variables: Mapping[str, str]) -> Done:
 
 
 def _shortened(written: str) -> list[str]:
-    return [_short(line) for line in shown(written)]
+    return [_short(line) for line in screen_lines(written)]
 
 
 def _short(text: str) -> str:

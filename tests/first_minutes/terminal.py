@@ -17,8 +17,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-__all__ = ["COLUMNS", "Running", "plain", "running", "shown"]
-
 COLUMNS: Final = 100
 _ROWS: Final = 50
 _SEQUENCE: Final = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|(.|\n)")
@@ -49,7 +47,7 @@ class Running:
                 raise TimeoutError(self.written)
             try:
                 more = os.read(self._terminal, 1 << 16)
-            except OSError:  # as Linux says that the other end is closed
+            except OSError:  # Linux's way to say that the other end is closed
                 break
             if not more:
                 break
@@ -96,7 +94,7 @@ def running(command: str, folder: Path, environment: Mapping[str, str]) -> Itera
         os.close(ours)
 
 
-def shown(written: str) -> list[str]:
+def screen_lines(written: str) -> list[str]:
     """Return the lines that are on the screen in the end, with their colours.
 
     Knows what our commands and pytest use: a line that is written over, moved up to, or erased.
@@ -149,9 +147,11 @@ def _joined(style: str, more: str) -> str:
 
 def _line(row: list[tuple[str, str]]) -> str:
     text, style = "", ""
-    for character, wanted in row:
-        if wanted != style:
-            text += ("\x1b[0m" if style else "") + (f"\x1b[{wanted}m" if wanted else "")
-            style = wanted
+    for character, character_style in row:
+        if character_style != style:
+            text += ("\x1b[0m" if style else "") + (
+                f"\x1b[{character_style}m" if character_style else ""
+            )
+            style = character_style
         text += character
     return (text + ("\x1b[0m" if style else "")).rstrip()

@@ -7,17 +7,18 @@ from typing import Any, Self
 import httpx
 
 from kling_mock import KlingMock
-
-__all__ = ["Admin"]
+from tests.plain_http import NO_TLS
 
 
 class Admin:
     """Calls of the admin API of one server."""
 
     def __init__(self, mock: KlingMock, token: str | None = None) -> None:
-        given = mock.admin_token if token is None else token
-        headers = {"Authorization": f"Bearer {given}"} if given else {}
-        self.http = httpx.Client(base_url=mock.kling_url, headers=headers, trust_env=False)
+        bearer = mock.admin_token if token is None else token
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        self.http = httpx.Client(
+            base_url=mock.kling_url, headers=headers, trust_env=False, verify=NO_TLS
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -17,14 +17,15 @@ from kling_mock import KlingMock
 from kling_mock.clock import ManualClock, MockClock
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from tests.mock.receiver import receiver
+from tests.plain_http import NO_TLS
 
 __all__ = ["receiver"]
 
-CLOCK_START = 1_700_000_000.0  # of the clocks that are tested alone
+CLOCK_START = 1_700_000_000.0  # start of the clocks that are tested alone
 
 
 def path_of(endpoint: str) -> str:
-    """Return the path of an endpoint of the emulator; one that it has not is a video's."""
+    """Return the path of an endpoint of the emulator; a video's path for an unknown one."""
     record = ENDPOINTS.get(endpoint)
     return f"/v1/videos/{endpoint}" if record is None else record.path
 
@@ -34,21 +35,21 @@ class Api:
 
     def __init__(self, mock: KlingMock) -> None:
         self.mock = mock
-        self.http = httpx.Client(base_url=mock.kling_url, trust_env=False)
+        self.http = httpx.Client(base_url=mock.kling_url, trust_env=False, verify=NO_TLS)
 
     def token(self, *, secret: str | None = None, **claims: Any) -> str:
         """Return a token by the computer's own time; *claims* replace the usual ones."""
         now = int(time.time())
         usual = {"iss": self.mock.access_key, "exp": now + 1800, "nbf": now - 5}
         usual.update(claims)
-        said = {name: value for name, value in usual.items() if value is not None}
-        return jwt.encode(said, self.mock.secret_key if secret is None else secret, "HS256")
+        payload = {name: value for name, value in usual.items() if value is not None}
+        return jwt.encode(payload, self.mock.secret_key if secret is None else secret, "HS256")
 
     def headers(self, token: str | None = None) -> dict[str, str]:
         return {"Authorization": f"Bearer {token or self.mock.api_key}"}
 
     def create(self, endpoint: str = "text2video", **body: Any) -> httpx.Response:
-        """Send a create request; text2video gets a prompt and a model unless told otherwise."""
+        """Send a create request; text2video gets a default prompt and model."""
         if endpoint == "text2video":
             body = {"model_name": "kling-v2-6", "prompt": "a kitten on the grass"} | body
         return self.http.post(path_of(endpoint), json=body, headers=self.headers())

@@ -1,4 +1,4 @@
-"""What only a garbage collection frees."""
+"""Objects that only a garbage collection frees."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["garbage"]
-
 
 @contextmanager
 def garbage() -> Iterator[list[Any]]:
-    """Collect nothing meanwhile; then fill the list with what is unreachable by then."""
-    found: list[Any] = []
+    """Disable garbage collection meanwhile; then fill the list with the unreachable objects."""
+    unreachable: list[Any] = []
     was_enabled = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
-        yield found
+        yield unreachable
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
-        found += gc.garbage
+        unreachable += gc.garbage
     finally:
         gc.set_debug(0)
         gc.garbage.clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import socket
 import threading
@@ -12,11 +14,18 @@ from typing import Any, NamedTuple
 import pytest
 
 
+@functools.cache
+def _bound() -> socket.socket:
+    """Return a socket that never listens and stays open, so that its port is not reused."""
+    bound = socket.socket()
+    atexit.register(bound.close)
+    bound.bind(("127.0.0.1", 0))
+    return bound
+
+
 def closed_url() -> str:
-    """Return a URL on which nobody listens."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{unused.getsockname()[1]}/"
+    """Return a URL without a listener, as long as this process lives."""
+    return f"http://127.0.0.1:{_bound().getsockname()[1]}/"
 
 
 class Received(NamedTuple):
@@ -25,12 +34,12 @@ class Received(NamedTuple):
 
     @property
     def task(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.body)
-        return found
+        task: dict[str, Any] = json.loads(self.body)
+        return task
 
 
 class Receiver:
-    """Keeps what comes, and answers with the next of `answers`, then with 200.
+    """Keeps requests, and responds with the next of `answers`, then with 200.
 
     Before an answer it calls `before_answer`, as an app does its work.
     """

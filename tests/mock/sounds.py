@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["mp3", "wav"]
-
 
 def wav(seconds: float, rate: int = 8000, *, chunk: bytes = b"") -> bytes:
     """Return a WAV with 8-bit samples; *chunk* stands before its data."""
@@ -20,7 +18,7 @@ def mp3(seconds: float, *, tag: int = -1, version: int = 3) -> bytes:
 
     Args:
         seconds: Its length.
-        tag: Bytes of the tag; below 0 is none.
+        tag: Bytes of the tag; below 0 means without a tag.
         version: 3 is MPEG 1 (44.1 kHz, 128 kbit/s), 2 is MPEG 2 (22.05 kHz, 64 kbit/s).
     """
     rate, samples, head = (44_100, 1152, 0x90) if version == 3 else (22_050, 576, 0x80)

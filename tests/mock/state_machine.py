@@ -1,4 +1,4 @@
-"""A story that is told to a server: steps that Hypothesis draws, and all that can be seen of it."""
+"""A story for a server: steps that Hypothesis draws, and everything visible of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from kling_mock import KlingMock
 from kling_mock.kling.model.lifecycle import IllegalTransitionError
-from kling_mock.storage.memory import MemoryStorage
+from kling_mock.relay.storage.adapters.engine import TransactionMode
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.steps import Transaction, read
 from tests.mock.conftest import Api
 from tests.mock.receiver import Receiver
 
@@ -88,8 +90,13 @@ BOOKS = (
 )
 
 
+def _task_ids() -> Transaction[list[str]]:
+    rows = yield read("SELECT task_id FROM videos ORDER BY id"), ()
+    return [task_id for (task_id,) in rows]
+
+
 class Story:
-    """Does steps to a server, and tells all that can be seen of them."""
+    """Applies steps to a server, and returns everything visible of them."""
 
     def __init__(self, mock: KlingMock, receiver: Receiver) -> None:
         self.mock = mock
@@ -105,15 +112,17 @@ class Story:
         self.relay.close()
 
     def tell(self, steps: list[Step]) -> list[Any]:
-        """Do *steps*; return every answer, everything received, and what the server knows."""
+        """Apply *steps*; return every response, everything received, and the server's state."""
         del self.receiver.received[:]
         del self.receiver.answers[:]
         answers: list[Any] = []
         for name, value in steps:
             answers.append(getattr(self, name)(value))
-            self.mock.clock.advance(0)  # callbacks under way are no part of a snapshot
+            self.mock.clock.advance(0)  # callbacks under way are not part of a snapshot
         # Reports of several tasks are on the way side by side.
-        heard = sorted((one.body, sorted(one.headers.items())) for one in self.receiver.received)
+        heard = sorted(
+            (callback.body, sorted(callback.headers.items())) for callback in self.receiver.received
+        )
         return [answers, heard, *self.known()]
 
     def known(self) -> Iterator[Any]:
@@ -131,7 +140,7 @@ class Story:
             yield [self.operate("GET", path) for path in BOOKS]
             mock.ledger.assert_balanced()
 
-    def _said(self, reply: Any) -> Any:
+    def _reply_parts(self, reply: Any) -> Any:
         return reply.status_code, reply.content, sorted(reply.headers.items())
 
     def _task(self, number: int) -> str:
@@ -140,13 +149,13 @@ class Story:
 
     def create(self, body: dict[str, Any]) -> Any:
         url = self.receiver.url if body["callback_url"] else ""
-        return self._said(self.api.create(**(body | {"callback_url": url})))
+        return self._reply_parts(self.api.create(**(body | {"callback_url": url})))
 
     def look(self, number: int) -> Any:
-        return self._said(self.api.get(f"{LIST}/{self._task(number)}"))
+        return self._reply_parts(self.api.get(f"{LIST}/{self._task(number)}"))
 
     def list(self, _: None) -> Any:
-        return self._said(self.api.get(LIST))
+        return self._reply_parts(self.api.get(LIST))
 
     def advance(self, seconds: float) -> None:
         self.mock.clock.advance(seconds)
@@ -193,25 +202,25 @@ class Story:
     def user(self, method: str, path: str, **options: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.mock.relay_token}"}
         url = f"{self.mock.relay_url}/kling/v1/videos{path}"
-        return self._said(self.relay.request(method, url, headers=headers, **options))
+        return self._reply_parts(self.relay.request(method, url, headers=headers, **options))
 
     def operate(self, method: str, path: str, **options: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.mock.admin_token}"}
         url = f"{self.mock.relay_url}/__kling/relay/{path}"
-        return self._said(self.relay.request(method, url, headers=headers, **options))
+        return self._reply_parts(self.relay.request(method, url, headers=headers, **options))
 
     def _row(self, number: int) -> str:
         rows: list[str] = []
-        if (kept := self.mock._existing_relay()._state) is not None:
-            assert isinstance(kept.storage, MemoryStorage)
-            rows = list(kept.storage.tables.videos)
+        if (state := self.mock._existing_relay()._state) is not None:
+            assert isinstance(state.storage, MemoryStorage)
+            rows = state.storage._memory.run_now(_task_ids, TransactionMode.READ)
         return rows[number] if number < len(rows) else "kling_1"
 
     def relay_create(self, body: dict[str, Any]) -> Any:
         url = self.receiver.url if body["callback_url"] else None
-        said = {"model": "kling-v1-6", "duration": 5, **body, "callback_url": url}
-        given = {name: value for name, value in said.items() if value is not None}
-        return self.user("POST", "/text2video", json=given)
+        fields = {"model": "kling-v1-6", "duration": 5, **body, "callback_url": url}
+        payload = {name: value for name, value in fields.items() if value is not None}
+        return self.user("POST", "/text2video", json=payload)
 
     def relay_look(self, number: int) -> Any:
         return self.user("GET", f"/{self._row(number)}")
@@ -223,7 +232,7 @@ class Story:
         name = self._row(number)
         report = {"task_id": "1", "task_status": "succeed", "task_result": {"videos": []}}
         url = f"{self.mock.relay_url}/kling/callback/{name}"
-        return self._said(self.relay.post(url, json=report))
+        return self._reply_parts(self.relay.post(url, json=report))
 
     def relay_channel(self, _: None) -> Any:
         """Add a channel with two keys, so that chance and turns decide who gets a task."""

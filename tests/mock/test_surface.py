@@ -1,4 +1,4 @@
-"""What `kling_mock` exports: everything that its public calls take or return."""
+"""The exports of `kling_mock`: everything that its public calls take or return."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def unexported(kind: type) -> Iterator[str]:
     """Yield what a public class takes or returns and cannot be imported from `kling_mock`."""
     for name, function in public_members(kind):
         names = vars(sys.modules[function.__module__]) | NAMESPACE | SDK_NAMES
-        for found in typing.get_type_hints(function, names | {"TYPE_CHECKING": True}).values():
-            for one in classes_in(found):
-                if one not in NAMESPACE.values() and not getattr(one, "_is_protocol", False):
-                    yield f"{kind.__name__}.{name}: {one.__module__}.{one.__name__}"
+        for annotation in typing.get_type_hints(function, names | {"TYPE_CHECKING": True}).values():
+            for cls in classes_in(annotation):
+                if cls not in NAMESPACE.values() and not getattr(cls, "_is_protocol", False):
+                    yield f"{kind.__name__}.{name}: {cls.__module__}.{cls.__name__}"
 
 
 def test_names_are_sorted_and_load() -> None:
@@ -60,7 +60,7 @@ def test_names_are_sorted_and_load() -> None:
 
 
 def test_what_public_calls_take_and_return_is_exported() -> None:
-    """Whoever annotates a fixture or a helper needs no private module."""
+    """A fixture or a helper can be annotated without a private module."""
     used = [
         kling_mock.KlingMock,
         kling_mock.AccountHandle,
@@ -73,8 +73,8 @@ def test_what_public_calls_take_and_return_is_exported() -> None:
         kling_mock.LedgerHandle,
         kling_mock.ProgressHandle,
     ]
-    found = "\n".join(sorted({text for kind in used for text in unexported(kind)}))
-    assert found == ""
+    missing = "\n".join(sorted({text for kind in used for text in unexported(kind)}))
+    assert missing == ""
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_what_public_calls_take_and_return_is_exported() -> None:
 def test_the_parts_of_what_they_return_are_exported(kind: type) -> None:
     """What a test reads of an entry, a fault or a delivery has a public type as well."""
     names = vars(sys.modules[kind.__module__]) | NAMESPACE | {"TYPE_CHECKING": True}
-    found = typing.get_type_hints(kind, names)
-    classes = {one for annotation in found.values() for one in classes_in(annotation)}
+    hints = typing.get_type_hints(kind, names)
+    classes = {cls for annotation in hints.values() for cls in classes_in(annotation)}
     assert classes - set(NAMESPACE.values()) == set()
 
 

@@ -24,45 +24,47 @@ HEADER: Final = ("set", "seed", "count", "code")
 
 def main() -> int:
     """Print every survivor and the score; 1 when one survives or mutants are left."""
-    given = _arguments()
-    project = Project(ROOT, SETS[given.set], given.prefix, thorough=given.thorough)
-    if given.again:
-        rows: list[Row] = json.loads(given.again.read_text("utf-8"))["mutants"]
+    options = _arguments()
+    project = Project(
+        ROOT, SETS[options.set], options.prefix, thorough=options.thorough, limit=options.limit
+    )
+    if options.again:
+        rows: list[Row] = json.loads(options.again.read_text("utf-8"))["mutants"]
         left = [row for row in rows if row["verdict"] == "survived"]
         drawn = [Mutant(*(row[field] for field in Mutant._fields)) for row in left]
-        _print(f"{len(drawn)} survivors of {given.again}")
+        _print(f"{len(drawn)} survivors of {options.again}")
     else:
         mutants = project.mutants()
-        drawn = draw(mutants, given.seed, given.count)
-        lines = len({(one.file, one.line) for one in mutants})
-        _print(f"seed {given.seed}: {len(drawn)} of {lines} lines with {len(mutants)} mutants")
-    report: Row = {"set": given.set, "seed": given.seed, "count": len(drawn)}
+        drawn = draw(mutants, options.seed, options.count)
+        lines = len({(mutant.file, mutant.line) for mutant in mutants})
+        _print(f"seed {options.seed}: {len(drawn)} of {lines} lines with {len(mutants)} mutants")
+    report: Row = {"set": options.set, "seed": options.seed, "count": len(drawn)}
     report |= {"code": project.digest(), "mutants": []}
-    if given.report and given.report.exists():
-        earlier = json.loads(given.report.read_text("utf-8"))
+    if options.report and options.report.exists():
+        earlier = json.loads(options.report.read_text("utf-8"))
         if any(earlier.get(field) != report[field] for field in HEADER):
-            sys.exit(f"{given.report} is of another set, seed, count or code: give another name")
+            sys.exit(f"{options.report} is of another set, seed, count or code: give another name")
         report = earlier
     results: list[Row] = report["mutants"]
     sources = project.sources()
-    record = given.report.with_suffix(".tests.json") if given.report else None
+    record = options.report.with_suffix(".tests.json") if options.report else None
     known = {tuple(row[field] for field in Mutant._fields) for row in results}
     rest, reasons = list[Mutant](), list[Result]()
     for mutant in drawn:
         if mutant not in known:
-            why = why_equivalent(mutant.file, *mutant.shown(sources[mutant.file]))
+            why = why_equivalent(mutant.file, *mutant.before_and_after(sources[mutant.file]))
             if why:
                 reasons.append(Result(mutant, "equivalent", why))
             else:
                 rest.append(mutant)
-    judged = judge(project, rest, given.jobs, record=record, seconds=given.seconds)
+    judged = judge(project, rest, options.jobs, record=record, seconds=options.seconds)
     for mutant, verdict, by in chain(reasons, judged):
-        before, after = mutant.shown(sources[mutant.file])
+        before, after = mutant.before_and_after(sources[mutant.file])
         row = {"verdict": verdict, "by": by, "before": before, "after": after}
         results.append({**mutant._asdict(), **row})
         _print("{verdict:10} {file}:{line} ({kind}) {by}".format(**results[-1]))
-        if given.report:
-            given.report.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        if options.report:
+            options.report.write_text(json.dumps(report, indent=1), encoding="utf-8")
     return _summary(results, len(drawn))
 
 
@@ -85,23 +87,32 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=inf, help="begin with no mutant after so many"
     )
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=inf,
+        metavar="SECONDS",
+        help="count a mutant that no test has noticed for so long as a survivor",
+    )
     parser.add_argument("--prefix", type=shlex.split, default=(), help="runs each test command")
     return parser.parse_args()
 
 
 def _summary(results: list[Row], drawn: int) -> int:
-    verdicts = Counter(one["verdict"] for one in results)
-    for one in results:
-        if one["verdict"] in {"survived", "equivalent"}:
-            _print("\n{verdict} {file}:{line} ({kind})\n  - {before}\n  + {after}".format(**one))
-            if one["by"]:
-                _print(f"  {one['by']}")
+    verdicts = Counter(row["verdict"] for row in results)
+    for row in results:
+        if row["verdict"] in {"survived", "copied", "equivalent"}:
+            _print("\n{verdict} {file}:{line} ({kind})\n  - {before}\n  + {after}".format(**row))
+            if row["by"]:
+                _print(f"  {row['by']}")
     equivalent = verdicts["equivalent"]
     counted = len(results) - equivalent
     killed, late = verdicts["killed"] + verdicts["timeout"], verdicts["timeout"]
+    copied = verdicts["copied"]
     _print(
         f"\nkilled {killed} of {counted} ({killed / max(counted, 1):.1%}), {late} of them by "
-        f"timeout; {equivalent} equivalent; {drawn - len(results)} left to judge"
+        f"timeout; {copied} more only by a committed copy; {equivalent} equivalent; "
+        f"{drawn - len(results)} left to judge"
     )
     too_many = equivalent > LIMIT * len(results)
     if too_many:

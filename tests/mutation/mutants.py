@@ -61,7 +61,7 @@ class Mutant(NamedTuple):
         """Return the source of the whole file with the change."""
         return source[: self.start] + self.new.encode() + source[self.end :]
 
-    def shown(self, source: bytes) -> tuple[str, str]:
+    def before_and_after(self, source: bytes) -> tuple[str, str]:
         """Return the lines of the place, before and after the change."""
         first = source.rfind(b"\n", 0, self.start) + 1
         last = source.find(b"\n", self.end)
@@ -102,14 +102,14 @@ def list_mutants(
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    found = set[Mutant]()
+    mutants = set[Mutant]()
     for node, is_message in _walk(ast.parse(source), errors):
         for place, kind, new in _changes(node, is_message=is_message):
             start = starts[place.lineno - 1] + place.col_offset
             end = starts[place.end_lineno - 1] + place.end_col_offset
             text = new if isinstance(new, str) else f"({ast.unparse(new)})"
-            found.add(Mutant(file, place.lineno, kind, start, end, text))
-    yield from sorted(found, key=lambda one: (one.start, one.end, one.new))
+            mutants.add(Mutant(file, place.lineno, kind, start, end, text))
+    yield from sorted(mutants, key=lambda mutant: (mutant.start, mutant.end, mutant.new))
 
 
 def statement_lines(source: bytes, line: int) -> range:
@@ -117,12 +117,12 @@ def statement_lines(source: bytes, line: int) -> range:
 
     Only some of them are known to be executed when the statement is.
     """
-    found = range(line, line + 1)
+    lines = range(line, line + 1)
     for node in ast.walk(ast.parse(source)):  # the outer ones come first
         if isinstance(node, ast.stmt | ast.match_case):
             first, last = _extent(node)
-            found = range(first, last + 1) if first <= line <= last else found
-    return found
+            lines = range(first, last + 1) if first <= line <= last else lines
+    return lines
 
 
 def _extent(node: ast.stmt | ast.match_case) -> tuple[int, int]:
@@ -183,7 +183,7 @@ def _parts(node: ast.AST) -> list[ast.AST]:
 
 def _arguments(call: ast.Call, errors: frozenset[str]) -> tuple[list[ast.AST], list[ast.AST]]:
     """Return the arguments of a call, those that are data and those that are messages."""
-    name, values = _name(call.func), [*call.args, *(one.value for one in call.keywords)]
+    name, values = _name(call.func), [*call.args, *(keyword.value for keyword in call.keywords)]
     if name in TYPING:
         return ([*call.args[1:]] if name == "cast" else []), []
     if name.endswith("Error") or name in errors:
@@ -199,14 +199,14 @@ def _changes(node: ast.AST, *, is_message: bool) -> Iterator[tuple[Any, str, ast
     yield from _operators(node)
     yield from _statements(node)
     for test, kind in _conditions(node):
-        if not isinstance(test, ast.Constant):  # it is evaluated, whatever comes of it
+        if not isinstance(test, ast.Constant):  # it is evaluated, whatever the result
             always, never = ast.Constant(value=True), ast.Constant(value=False)
             yield test, f"{kind} always", ast.BoolOp(ast.Or(), [test, always])
             yield test, f"{kind} never", ast.BoolOp(ast.And(), [test, never])
     if isinstance(node, ast.Constant):
         yield from _constants(node, node.value, is_message=is_message)
     if isinstance(node, ast.JoinedStr) and not is_message:
-        words = [str(one.value) for one in node.values if isinstance(one, ast.Constant)]
+        words = [str(part.value) for part in node.values if isinstance(part, ast.Constant)]
         if not SENTENCE.match("".join(words)):
             yield node, "text", ast.BinOp(ast.Constant("XX"), ast.Add(), node)
 

@@ -18,6 +18,7 @@ from typing import Final
 import pytest
 
 COLLECTION_LIMIT: Final = 120.0  # seconds
+COPY: Final = "committed_copy"  # the marker of tests that compare a committed file
 TIMES: Final = 5.0  # a test may take so many times its time without a mutant, and the margin
 
 
@@ -30,13 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Recorder:
-    """Writes `{"seconds": {test: seconds}, "lines": {file: {line: [test]}}}`."""
+    """Writes `{"seconds": {test: seconds}, "copies": [test], "lines": {file: {line: [test]}}}`."""
 
     def __init__(self, target: Path) -> None:
         import coverage  # only this run needs it
 
         self._target = target
         self._seconds: dict[str, float] = {}
+        self._copies: list[str] = []
         self._coverage = coverage.Coverage(
             data_file=None, config_file=False, include=[f"{Path.cwd()}/*"]
         )
@@ -45,6 +47,8 @@ class Recorder:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._coverage.switch_context(item.nodeid)
+        if item.get_closest_marker(COPY):
+            self._copies.append(item.nodeid)
         began = time.perf_counter()
         try:
             return (yield)
@@ -60,7 +64,7 @@ class Recorder:
             lines[str(Path(file).relative_to(Path.cwd()))] = {
                 line: [test for test in tests if test] for line, tests in contexts.items()
             }
-        report = {"seconds": self._seconds, "lines": lines}
+        report = {"seconds": self._seconds, "copies": self._copies, "lines": lines}
         self._target.write_text(json.dumps(report), encoding="utf-8")
 
 

@@ -1,11 +1,9 @@
-"""What is mutated together, and the tests that must notice."""
+"""The modules that are mutated together, and the tests that must notice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
-
-__all__ = ["SETS", "MutationSet"]
 
 
 class MutationSet(NamedTuple):
@@ -24,13 +22,22 @@ class MutationSet(NamedTuple):
 
 
 SETS: Final[Mapping[str, MutationSet]] = {
+    # Both packages, and all that looks at what they do. Tests of the repository look at its texts.
+    "all": MutationSet(
+        targets=("kling_sdk", "kling_mock"),
+        tests=(
+            *(f"tests/{name}" for name in ("sdk", "mock", "e2e", "proof", "docs", "acceptance")),
+            "tests/repository/test_endpoints.py",
+            "tests/repository/test_public_surface.py",
+        ),
+    ),
     # What decides what is bought, and what a reply means.
     "sdk": MutationSet(
         targets=tuple(
             f"kling_sdk/{name}"
-            for name in ("flows", "wire", "endpoints", "auth.py", "callbacks.py")
+            for name in ("facts", "flows", "wire", "endpoints", "auth.py", "callbacks.py")
         ),
-        # The second compares the SDK's table of models with the emulator's.
+        # The second compares what the SDK and the emulator make of the facts.
         tests=("tests/sdk", "tests/mock/kling/endpoints/test_two_tables.py"),
     ),
     # What decides who pays how much, and that each task ends. The relay's prices are made from
@@ -39,17 +46,17 @@ SETS: Final[Mapping[str, MutationSet]] = {
         targets=(
             "kling_mock/relay/domain",
             "kling_mock/relay/service",
-            "kling_mock/storage/transactions",
+            "kling_mock/relay/storage/transactions",
+            "kling_sdk/facts/prices.py",
             "kling_sdk/prices.py",
         ),
         tests=(
             "tests/mock/relay",
-            "tests/mock/storage",
             "tests/sdk/test_prices.py",
             "tests/mock/kling/endpoints/test_two_tables.py",
             "tests/docs/test_relay.py",  # compares limits with the page that states them
         ),
         # Concurrent writers; receivers and channels that hang.
-        slow=("tests/mock/relay/service", "tests/mock/storage/test_races.py"),
+        slow=("tests/mock/relay/service", "tests/mock/relay/storage/test_races.py"),
     ),
 }

@@ -21,8 +21,8 @@ from tests.mutation.sets import SETS, MutationSet
 
 def changes(source: str) -> set[str]:
     """Return what a program may become, each without the blanks around it."""
-    found = list_mutants("module.py", source.encode())
-    return {one.apply(source.encode()).decode().strip() for one in found}
+    mutants = list_mutants("module.py", source.encode())
+    return {mutant.apply(source.encode()).decode().strip() for mutant in mutants}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def changes(source: str) -> set[str]:
     ],
 )  # fmt: skip
 def test_a_place_is_changed_in_each_way(source: str, expected: set[str]) -> None:
-    """Each kind of change, and no other in the same place."""
+    """Each kind of change is made once, without others in the same place."""
     assert changes(source) == expected
 
 
@@ -87,12 +87,12 @@ def test_what_a_function_that_returns_an_error_is_told_is_a_message() -> None:
     source = b"def wrong(a: str, b: str) -> LimitError: ...\nx = wrong('age', 'much')\n"
     errors = makers_of_errors([source])
     assert errors == {"wrong"}
-    assert [one.new for one in list_mutants("a.py", source, errors)] == ["'XXage'"]
-    assert [one.new for one in list_mutants("a.py", source)] == ["'XXage'", "'XXmuch'"]
+    assert [mutant.new for mutant in list_mutants("a.py", source, errors)] == ["'XXage'"]
+    assert [mutant.new for mutant in list_mutants("a.py", source)] == ["'XXage'", "'XXmuch'"]
 
 
 def test_every_change_of_a_module_can_be_compiled() -> None:
-    """A mutant that is no program would count as killed, whatever the tests."""
+    """A mutant that is not a valid program would count as killed, whatever the tests."""
     source = (ROOT / "kling_sdk" / "auth.py").read_bytes()
     mutants = list(list_mutants("auth.py", source))
     for mutant in mutants:
@@ -106,8 +106,8 @@ def test_a_seed_draws_the_same_mutants_each_time() -> None:
     mutants = list(list_mutants("auth.py", source))
     drawn = draw(mutants, 1, 20)
     assert draw(mutants, 1, 20) == drawn != draw(mutants, 2, 20)
-    assert len({one.line for one in drawn}) == len(drawn) == 20
-    assert len(draw(mutants, 1, 10_000)) == len({one.line for one in mutants})
+    assert len({mutant.line for mutant in drawn}) == len(drawn) == 20
+    assert len(draw(mutants, 1, 10_000)) == len({mutant.line for mutant in mutants})
 
 
 def test_generators_and_generated_files_are_left_out() -> None:
@@ -115,6 +115,9 @@ def test_generators_and_generated_files_are_left_out() -> None:
     sources = Project(ROOT, SETS["sdk"]).sources()
     assert "kling_sdk/flows/create.py" in sources
     assert "kling_sdk/auth.py" in sources
+    every = Project(ROOT, SETS["all"]).sources()
+    assert {name.partition("/")[0] for name in every} == {"kling_sdk", "kling_mock"}
+    assert sources.keys() < every.keys()
     assert not {name for name in sources if name.endswith(("__main__.py", "_index.py"))}
 
 
@@ -123,7 +126,7 @@ def test_generators_and_generated_files_are_left_out() -> None:
     [(1, [1]), (2, [2, 3]), (3, [2, 3]), (4, [4]), (6, [5, 6]), (8, [8]), (9, [9])],
 )
 def test_a_line_belongs_to_the_innermost_statement(line: int, expected: list[int]) -> None:
-    """Which line of a statement is noted when it runs depends on the Python; a body is no part."""
+    """Which line of a statement is noted depends on the Python version; its body does not count."""
     source = b"""\
 def f(a):
     b = (a,
@@ -146,11 +149,11 @@ def test_what_a_set_names_is_there(name: str) -> None:
 
 
 def test_what_is_called_equivalent_is_in_the_code() -> None:
-    """A line that has changed needs its reason looked at again."""
+    """If the line has changed, its reason needs another review."""
     for (file, before, after), why in EQUIVALENT.items():
         source = (ROOT / file).read_bytes()
-        shown = {one.shown(source) for one in list_mutants(file, source)}
-        assert (before, after) in shown, (file, before, after)
+        pairs = {mutant.before_and_after(source) for mutant in list_mutants(file, source)}
+        assert (before, after) in pairs, (file, before, after)
         assert why.endswith(".")
 
 
@@ -171,23 +174,49 @@ def test_price():
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """A module with a price that its tests hardly look at."""
+    """A module with a price that its tests hardly check."""
     tmp_path.joinpath("code_under_test.py").write_text(CODE)
     tmp_path.joinpath("checks").mkdir()
     tmp_path.joinpath("checks", "test_price.py").write_text(CHECKS)
-    tmp_path.joinpath("pytest.ini").write_text("[pytest]\nmarkers = slow\n")
+    tmp_path.joinpath("pytest.ini").write_text("[pytest]\nmarkers = slow\n  committed_copy\n")
     return Project(tmp_path, MutationSet(["code_under_test.py"], ["checks"]), margin=1)
 
 
 @pytest.mark.slow
 def test_a_change_is_noticed_or_survives(project: Project) -> None:
-    """Tests that do not look at the price let it change; one that never ends is stopped."""
-    mutants = {one.new: one for one in project.mutants()}
+    """Tests that do not check the price let it change; one that never ends is stopped."""
+    mutants = {mutant.new: mutant for mutant in project.mutants()}
     chosen: list[Mutant] = [mutants["(3)"], mutants["return None"], mutants["seconds -= 1"]]
     results = list(judge(project, chosen, 2))
-    assert [one.verdict for one in results] == ["survived", "killed", "timeout"]
+    assert [result.verdict for result in results] == ["survived", "killed", "timeout"]
     assert results[1].by == "checks/test_price.py::test_price"
     assert (project.root / "code_under_test.py").read_text() == CODE
+
+
+@pytest.mark.slow
+def test_what_only_a_committed_copy_shows_counts_apart(project: Project) -> None:
+    """A code change rewrites the committed copy: it is compared last, and does not kill mutants."""
+    compared = """
+import pytest
+from code_under_test import price
+
+@pytest.mark.committed_copy
+def test_copy():
+    assert [price(seconds) for seconds in (0, 1, 3)] == [0, 2, 6]
+"""
+    (project.root / "checks" / "test_copy.py").write_text(compared)
+    mutants = {mutant.new: mutant for mutant in project.mutants()}
+    results = list(judge(project, [mutants["(3)"], mutants["return None"]], 2))
+    assert [result.verdict for result in results] == ["copied", "killed"]
+    assert [result.by.rpartition("::")[2] for result in results] == ["test_copy", "test_price"]
+
+
+@pytest.mark.slow
+def test_a_mutant_gets_so_many_seconds(project: Project) -> None:
+    """What no test has noticed by then survives, so that a run has an end."""
+    (mutant,) = (candidate for candidate in project.mutants() if candidate.new == "return None")
+    (result,) = judge(project._replace(limit=0.0), [mutant], 1)
+    assert (result.verdict, result.by) == ("survived", "no test noticed in 0 s")
 
 
 @pytest.mark.slow
@@ -195,18 +224,18 @@ def test_slow_tests_are_run_last(project: Project) -> None:
     """What the fast ones let pass, a slow one may notice."""
     slow = "import pytest\npytestmark = pytest.mark.slow\n" + CHECKS + "    assert price(1) == 2\n"
     (project.root / "checks" / "test_slow.py").write_text(slow)
-    (mutant,) = (one for one in project.mutants() if one.new == "(3)")
+    (mutant,) = (candidate for candidate in project.mutants() if candidate.new == "(3)")
     with_slow = project._replace(thorough=True, parts=project.parts._replace(slow=["checks"]))
-    assert [one.verdict for one in judge(project, [mutant], 1)] == ["survived"]
+    assert [judged.verdict for judged in judge(project, [mutant], 1)] == ["survived"]
     (result,) = judge(with_slow, [mutant], 1)
     assert result.by == "checks/test_slow.py::test_price"
 
 
 @pytest.mark.slow
 def test_a_record_is_used_again_for_the_same_code(project: Project, tmp_path: Path) -> None:
-    """Which test runs which line is found out once; no mutant is begun after the time."""
+    """Which test runs which line is found out once; no mutant is started after the time."""
     record = tmp_path / "record.json"
-    (mutant,) = (one for one in project.mutants() if one.new == "(3)")
+    (mutant,) = (candidate for candidate in project.mutants() if candidate.new == "(3)")
     assert [*judge(project, [mutant], 1, record=record, seconds=0)] == []
     before = record.stat().st_mtime_ns
     assert len([*judge(project, [mutant], 1, record=record)]) == 1

@@ -39,7 +39,7 @@ proof/test_p2_many_processes.py
     P2 proof    test_creates_and_settlements_never_show_a_deadlock
     P2 negative test_the_checker_catches_a_naive_relay
     P4 proof    test_a_balance_for_k_videos_buys_k
-mock/storage/test_broken_steps.py
+mock/relay/storage/test_broken_steps.py
     P2 proof    test_a_connection_that_is_cut_at_any_packet_moves_the_money_once
     P2 proof    test_an_error_of_mysql_at_any_packet_moves_the_money_once
     P2 proof    test_an_error_of_sqlite_at_any_call_moves_the_money_once
@@ -76,7 +76,7 @@ proof/test_p4_reconcile.py
     P4 proof    test_nothing_is_noticed_in_a_healthy_history
     P4 control  test_every_rule_and_every_column_is_on_the_page
     P4 control  test_every_exception_is_on_the_page
-    P4 control  test_the_storage_in_memory_finds_the_same
+    P4 control  test_loops_over_the_rows_find_the_same
     P4 negative test_the_check_catches_a_reconcile_that_only_adds_up
 proof/test_p5_killed_anywhere.py
     P5 proof    test_a_relay_that_is_killed_anywhere_loses_and_doubles_nothing
@@ -100,6 +100,8 @@ proof/test_p5_wrong_clocks.py
     P5 proof    test_a_wall_clock_that_jumps_harms_nobody
     P5 proof    test_a_wall_clock_that_jumps_on_sqlite_harms_nobody
     P5 proof    test_while_the_clocks_disagree_nothing_ends_for_its_age
+    P5 proof    test_a_second_process_of_a_sqlite_file_says_that_it_lives_in_another_time
+    P5 proof    test_a_relay_on_sqlite_that_started_a_day_ahead_leaves_nothing_that_lasts
     P5 negative test_the_checker_catches_a_clock_that_is_not_corrected
     P5 negative test_the_checker_catches_leases_that_are_far_away
     P5 negative test_the_checker_catches_a_jump_that_is_believed
@@ -111,11 +113,26 @@ proof/test_p5_broken_creates.py
 proof/test_p5_stopped_under_load.py
     P5 control  test_sigterm_under_load_loses_no_accepted_request
     P5 control  test_the_server_with_its_own_kling_stops_as_well
+proof/test_p5_replicas_of_a_migration.py
+    P5   proof     test_a_replica_stays_like_its_primary
+    P5   proof     test_the_nodes_of_galera_stay_alike
+    P5   negative  test_the_proof_catches_the_guides_own_alter
 proof/test_p5_online_upgrade_on_a_cluster.py
     P5 proof    test_with_several_nodes_that_take_writes_it_is_refused
     P5 proof    test_with_all_writers_on_its_node_it_loses_no_update
+    P5 proof    test_triggers_that_are_made_beside_writers_are_there_once
     P5 proof    test_an_update_during_the_copy_is_not_lost_on_the_same_node
     P5 negative test_the_check_catches_a_writer_on_another_node
+proof/test_p5_migration_killed_at_every_statement.py
+    P5 proof    test_the_same_command_finishes_what_was_ended_before_any_statement
+    P5 negative test_the_check_catches_the_guides_own_sql
+proof/test_p5_online_upgrade_under_writers.py
+    P5 proof    test_no_write_is_lost_stale_or_cut
+    P5 proof    test_transactions_over_all_rows_do_not_make_it_endless
+    P5 proof    test_one_update_that_is_held_does_not_make_it_endless
+    P5 proof    test_ddl_in_the_middle_stops_it_by_name
+    P5 negative test_the_judge_catches_a_copy_without_triggers
+    P5 negative test_the_judge_names_what_is_lost_extra_stale_and_cut
 proof/test_p6_forged_callbacks.py
     P6 proof    test_no_forgery_moves_money
     P6 proof    test_ids_that_are_guessed_find_nothing
@@ -140,6 +157,33 @@ proof/test_p10_outside_numbers.py
     P10 negative test_the_checker_catches_a_number_without_bounds
     P10 negative test_the_checker_catches_a_sum_without_bounds
     P10 negative test_the_checker_catches_a_body_without_bounds
+proof/test_p10_a_stopped_neighbour.py
+    P10 proof    test_a_neighbour_that_stops_anywhere_keeps_nobody_waiting
+    P10 proof    test_one_that_goes_on_after_minutes_sends_nothing_twice
+    P10 proof    test_on_sqlite_health_tells_of_a_neighbour_that_has_stopped_in_a_write
+    P10 control  test_an_order_that_never_reached_kling_is_made_again
+    P10 negative test_without_the_limits_of_sessions_a_user_waits
+proof/test_p10_health_tells_of_writes.py
+    P10 proof    test_a_full_disk
+    P10 proof    test_a_process_that_has_stopped_in_a_transaction_of_sqlite
+    P10 proof    test_locked_tables
+    P10 proof    test_a_global_read_lock
+    P10 proof    test_a_longer_limit_for_a_backup
+    P10 proof    test_a_server_that_is_read_only
+    P10 proof    test_a_server_that_is_gone
+    P10 proof    test_a_server_that_is_frozen
+    P10 proof    test_one_users_locked_row_is_nobody_elses_trouble
+    P10 proof    test_connections_that_are_used_up
+    P10 proof    test_a_busy_relay_is_well
+    P10 negative test_the_check_catches_a_health_that_only_reads
+proof/test_p10_operators_traps.py
+    P10 proof    test_a_token_that_can_be_guessed
+    P10 proof    test_a_speed_in_front_of_something_that_is_no_emulator
+    P10 proof    test_serve_on_the_database_of_a_relay
+    P10 proof    test_no_secret_for_callbacks_and_guesses_behind_the_same_proxy
+    P10 proof    test_open_tasks_that_were_deleted
+    P10 proof    test_another_process_of_the_file_whose_clock_is_a_day_ahead
+    P10 negative test_the_check_catches_a_serve_that_changes_a_channel
 proof/test_p10_attacks.py
     P10 proof    test_an_attack_leaves_the_others_their_service
     P10 proof    test_the_sweeper_reads_the_tasks_of_a_channel_that_works

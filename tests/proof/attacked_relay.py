@@ -1,4 +1,4 @@
-"""A relay process that is attacked, and what everybody else notices of it.
+"""A relay process that is attacked, and the effects on other users.
 
 `python -m tests.proof.attacked_relay [SECONDS] [ATTACK ...]` prints the figures of each attack.
 """
@@ -29,8 +29,6 @@ from tests.mock.receiver import Receiver
 from tests.proof.attackers import ATTACKS, HANGING_MODEL, Target
 from tests.started import ROOT, SERVE, started
 
-__all__ = ["COLUMNS", "FILES", "AttackedRelay", "Seen", "attacked_relay"]
-
 #: Limit of open files of the relay, as most systems have it.
 FILES: Final = 1024
 _QUOTA: Final = 10**14
@@ -42,15 +40,15 @@ _VIDEO: Final = {"model": "kling-v1-6", "prompt": "a kitten", "duration": 5}
 
 @attrs.frozen
 class Seen:
-    """What others noticed for some time. Times are in seconds; NaN is that there was none.
+    """The times that others saw, in seconds; NaN means that there was none.
 
     Attributes:
         health: The times of all calls of `/health`; one that fails counts as `_LIMIT`.
         creates: The times of another user's creates.
         callbacks: From the end of that user's tasks at Kling to the callback, of each.
         failed: What failed for that user and for `/health`.
-        memory: The most resident memory, MiB.
-        descriptors: The most open files and sockets.
+        memory: The maximum resident memory, MiB.
+        descriptors: The maximum number of open files and sockets.
         did: What the attacker did, and how often.
     """
 
@@ -73,7 +71,7 @@ class Seen:
             *map(_times, self.times),
             f"{self.memory:.0f} MiB",
             f"{self.descriptors}",
-            ", ".join(f"{one}: {count}" for one, count in self.failed.items()) or "-",
+            ", ".join(f"{error}: {count}" for error, count in self.failed.items()) or "-",
         ]
 
 
@@ -158,16 +156,16 @@ class AttackedRelay:
             health.append(self._timed(self.health, "/health", failed))
 
         def use() -> None:
-            begun = time.perf_counter()
-            took = self._timed(lambda: made.append(self.create()), "create", failed)
+            start = time.perf_counter()
+            took = self._timed(lambda: tasks.append(self.create()), "create", failed)
             creates.append(took)
-            if not made:
+            if not tasks:
                 return
-            task = made.pop()
-            begun = time.perf_counter()
+            task = tasks.pop()
+            start = time.perf_counter()
             self.end(task)
             come = self._come.setdefault(task["task_id"], threading.Event()).wait(_LIMIT)
-            callbacks.append(time.perf_counter() - begun)
+            callbacks.append(time.perf_counter() - start)
             if not come:
                 failed["callback"] += 1
 
@@ -177,9 +175,9 @@ class AttackedRelay:
                 attacker.terminate()
                 full.set()
 
-        made: list[dict[str, Any]] = []
+        tasks: list[dict[str, Any]] = []
         works = ((ask, _PAUSE), (use, 0.2), (count, 0.05))
-        threads = [threading.Thread(target=_repeat, args=(*one, until, full)) for one in works]
+        threads = [threading.Thread(target=_repeat, args=(*work, until, full)) for work in works]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -188,13 +186,13 @@ class AttackedRelay:
         return Seen(health, creates, callbacks, failed, self.peak(), max(descriptors), did)
 
     def _timed(self, call: Callable[[], object], name: str, failed: Counter[str]) -> float:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         try:
             call()
         except (OSError, http.client.HTTPException, AssertionError) as error:
             failed[f"{name}: {type(error).__name__} {error}"] += 1
             return _LIMIT
-        return time.perf_counter() - begun
+        return time.perf_counter() - start
 
     @contextmanager
     def _attacker(self, name: str, seconds: float) -> Iterator[subprocess.Popen[str]]:
@@ -269,8 +267,8 @@ class AttackedRelay:
 
 def _did(attacker: subprocess.Popen[str]) -> Counter[str]:
     """Wait for the end of an attacker, and return what it did."""
-    shown, _ = attacker.communicate()
-    return Counter(json.loads(shown.splitlines()[-1]))
+    output, _ = attacker.communicate()
+    return Counter(json.loads(output.splitlines()[-1]))
 
 
 def _repeat(work: Callable[[], None], pause: float, until: float, ended: threading.Event) -> None:
@@ -286,7 +284,7 @@ def _call(
 
     Raises:
         AssertionError: The reply is a refusal.
-        OSError: There is none.
+        OSError: The relay sent no reply.
     """
     parts = urlsplit(url)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -294,12 +292,12 @@ def _call(
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         reply = connection.getresponse()
-        shown: dict[str, Any] = json.loads(reply.read())
+        payload: dict[str, Any] = json.loads(reply.read())
     finally:
         connection.close()
     if reply.status not in {200, 201}:
-        raise AssertionError(f"{reply.status} {shown.get('error', shown)}")
-    return shown
+        raise AssertionError(f"{reply.status} {payload.get('error', payload)}")
+    return payload
 
 
 # ---------------------------------------------------------------- starting
@@ -312,7 +310,7 @@ def attacked_relay(folder: Path, *options: str, speed: float = 1) -> Iterator[At
     Args:
         folder: Where its database and its log are.
         options: More options of `kling-mock relay`.
-        speed: Of both clocks. Limits of connections are in real time.
+        speed: The speed of both clocks. Limits of connections are in real time.
     """
     with ExitStack() as stack:
         log = stack.enter_context((folder / "relay.log").open("w"))
@@ -330,7 +328,7 @@ def attacked_relay(folder: Path, *options: str, speed: float = 1) -> Iterator[At
                 started(
                     *("relay", *words, *reached, *options),
                     *(() if speed == 1 else ("--speed", f"{speed}")),
-                    given={"KLING_API_KEY": kling["api_key"]},
+                    variables={"KLING_API_KEY": kling["api_key"]},
                     errors=log,
                 )
             )
@@ -369,14 +367,14 @@ def _set_up(url: str, admin_token: str, kling: dict[str, str]) -> tuple[Target, 
         return _call(url, method, f"/__kling/relay/{path}", body or None, admin_token)
 
     def user(name: str, quota: int, tokens: int) -> list[str]:
-        made = operate("POST", "users", username=name, quota=quota)
-        path = f"users/{made['id']}/tokens"
-        return [operate("POST", path, name=f"{one}")["token"] for one in range(tokens)]
+        reply = operate("POST", "users", username=name, quota=quota)
+        path = f"users/{reply['id']}/tokens"
+        return [operate("POST", path, name=f"{number}")["token"] for number in range(tokens)]
 
     secret = set_kling("POST", "accounts/default/webhook-secrets")["secret"]
     set_kling("PATCH", "accounts/default", slots=10_000)
     set_kling("POST", "accounts/default/packs", units=10**9)
-    set_kling("POST", "progress", kind="by-hand")  # a task ends when somebody wants it
+    set_kling("POST", "progress", kind="by-hand")  # a task ends when the test ends it
     (first,) = operate("GET", "channels")["data"]
     operate(
         "PATCH",

@@ -1,7 +1,7 @@
-"""Those who attack a relay, each in a process of its own at the lowest priority.
+"""Attackers of a relay, each in a separate process at the lowest priority.
 
 `python -m tests.proof.attackers NAME SECONDS` reads a `Target` as JSON from its standard input,
-prints a line when it has begun, attacks for so long or until SIGTERM, and prints how often what
+prints a line when it has started, attacks for so long or until SIGTERM, and prints how often what
 happened. The attacks are those of `ATTACKS`.
 """
 
@@ -25,9 +25,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import attrs
 
-__all__ = ["ATTACKS", "HANGING_MODEL", "HANGING_TASKS", "Target"]
-
-#: Taken by the channel that hangs, and by no other.
+#: Taken only by the channel that hangs.
 HANGING_MODEL: Final = "kling-v1-5"
 #: Tasks that the channel accepts before it hangs.
 HANGING_TASKS: Final = 150
@@ -43,13 +41,13 @@ _LOWEST: Final = 19  # nice
 
 @attrs.frozen
 class Target:
-    """What an attacker knows.
+    """The knowledge of an attacker.
 
     Attributes:
         relay: URL of the relay.
         poor: Tokens of a user whose balance is 0.
         rich: Token of a user who can pay.
-        port: Where the upstream of the second channel shall listen.
+        port: The port for the upstream of the second channel.
         kling: URL of the emulated Kling, whose tasks end when the attack wants it.
         kling_admin: Its admin token.
     """
@@ -66,19 +64,19 @@ class Attack:
     """One attack: its target, its connections, and what happened.
 
     Args:
-        target: Who is attacked.
+        target: The server that is attacked.
         http: Connections without a limit of their number.
 
     Attributes:
         done: How often what happened.
-        begun: Set when it is in full swing.
+        started: Set when it is in full swing.
     """
 
     def __init__(self, target: Target, http: aiohttp.ClientSession) -> None:
         self.target = target
         self.http = http
         self.done = Counter[str]()
-        self.begun = asyncio.Event()
+        self.started = asyncio.Event()
 
     async def post(self, path: str, body: bytes, token: str = "") -> dict[str, Any]:
         """POST to the relay; return the reply, {} if there is none."""
@@ -91,15 +89,15 @@ class Attack:
                 self.target.relay + path, data=_sent(body), headers=headers
             ) as reply:
                 self.done[str(reply.status)] += 1
-                shown: dict[str, Any] = await reply.json(content_type=None)
-                return shown
+                payload: dict[str, Any] = await reply.json(content_type=None)
+                return payload
         except (aiohttp.ClientError, OSError, ValueError) as error:
             self.done[type(error).__name__] += 1
             await asyncio.sleep(0.01)
             return {}
 
     async def many(self, workers: int, work: Callable[[], Awaitable[object]]) -> None:
-        """Repeat *work* in so many tasks, for ever."""
+        """Repeat *work* in so many tasks, forever."""
 
         async def repeat() -> None:
             while True:
@@ -116,7 +114,7 @@ def _sent(body: bytes) -> bytes | io.BytesIO:
 
 
 def _hostile_bodies() -> Iterator[tuple[str, bytes]]:
-    """Yield creates and callbacks with numbers that are dear to whoever writes them out."""
+    """Yield creates and callbacks with numbers that are expensive to write out."""
     numbers = (
         "1e-200000000",
         "1e200000000",
@@ -132,10 +130,10 @@ def _hostile_bodies() -> Iterator[tuple[str, bytes]]:
     for number in numbers:
         yield create, f'{{{model},"duration":{number}}}'.encode()
         yield create, f'{{{model},"cfg_scale":{number}}}'.encode()
-        told = f'{{"id":"1","url":"https://cdn.test/1.mp4","duration":{number}}}'
+        video = f'{{"id":"1","url":"https://cdn.test/1.mp4","duration":{number}}}'
         yield (
             callback,
-            f'{{"task_id":"1","task_status":"succeed","task_result":{{"videos":[{told}]}}}}'.encode(),
+            f'{{"task_id":"1","task_status":"succeed","task_result":{{"videos":[{video}]}}}}'.encode(),
         )
     for value in ("1e308", "{}", "[[]]"):  # just below the size that counts as large
         flood = ",".join([value] * ((_MIB - 64) // (len(value) + 1)))
@@ -149,12 +147,12 @@ async def numbers(attack: Attack) -> None:
     bodies = itertools.cycle([*_hostile_bodies()])
     tokens = itertools.cycle(attack.target.poor)
 
-    async def one() -> None:
+    async def send() -> None:
         path, body = next(bodies)
         await attack.post(path, body, next(tokens))
 
-    attack.begun.set()
-    await attack.many(16, one)
+    attack.started.set()
+    await attack.many(16, send)
 
 
 # ---------------------------------------------------------------- receivers
@@ -162,7 +160,7 @@ async def numbers(attack: Attack) -> None:
 
 @asynccontextmanager
 async def _silent(host: str, port: int = 0) -> AsyncIterator[int]:
-    """Accept connections and answer none; yield the port."""
+    """Accept connections without responding; yield the port."""
     open_: set[asyncio.StreamWriter] = set()
 
     def keep(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -181,27 +179,27 @@ async def receivers(attack: Attack) -> None:
     numbers = itertools.count()
     async with _silent("127.0.1.1") as port:
 
-        async def one() -> None:
+        async def end_task() -> None:
             number = next(numbers)
             # The whole of 127.0.0.0/8 is this computer. Half of them listen, and never answer.
             host = f"127.0.1.{1 + number % RECEIVERS}"
             where = f"http://{host}:{port}/{number}"
             body = {"model": "kling-v1-6", "prompt": "x", "duration": 5, "callback_url": where}
-            made = await attack.post(
+            task = await attack.post(
                 f"{_VIDEOS}/text2video", json.dumps(body).encode(), attack.target.rich
             )
-            if not made.get("kling_task_id"):
+            if not task.get("kling_task_id"):
                 await asyncio.sleep(0.1)
                 return
-            path = f"{attack.target.kling}/__kling/tasks/{made['kling_task_id']}/complete"
+            path = f"{attack.target.kling}/__kling/tasks/{task['kling_task_id']}/complete"
             async with attack.http.post(path, headers=admin) as reply:
                 attack.done[f"ended: {reply.status}"] += 1
 
         others = [_silent(f"127.0.1.{number}", port) for number in range(2, RECEIVERS // 2)]
         for other in others:
             await other.__aenter__()
-        attack.begun.set()
-        await attack.many(4, one)
+        attack.started.set()
+        await attack.many(4, end_task)
 
 
 # ---------------------------------------------------------------- channel
@@ -234,10 +232,10 @@ async def channel(attack: Attack) -> None:
     server = await asyncio.start_server(serve, "127.0.0.1", attack.target.port, backlog=1024)
     body = json.dumps({"model": HANGING_MODEL, "prompt": "x", "duration": 5}).encode()
     create, token = f"{_VIDEOS}/text2video", attack.target.rich
-    made = [await attack.post(create, body, token) for _ in range(HANGING_TASKS)]
+    tasks = [await attack.post(create, body, token) for _ in range(HANGING_TASKS)]
     hangs.set()
-    attack.begun.set()
-    names = itertools.cycle([task["task_id"] for task in made if "task_id" in task])
+    attack.started.set()
+    names = itertools.cycle([task["task_id"] for task in tasks if "task_id" in task])
 
     async def send() -> None:
         await attack.post(create, body, token)
@@ -273,7 +271,7 @@ async def slowloris(attack: Attack) -> None:
     parts = urlsplit(attack.target.relay)
     halves = itertools.cycle(_HALVES)
 
-    async def one() -> None:
+    async def hold_open() -> None:
         half = next(halves).replace(b"TOKEN", attack.target.poor[0].encode())
         try:
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
@@ -297,8 +295,8 @@ async def slowloris(attack: Attack) -> None:
         writer.close()
         await asyncio.sleep(1)  # opened as slowly as the rest is sent
 
-    attack.begun.set()
-    await attack.many(HALF_OPEN, one)
+    attack.started.set()
+    await attack.many(HALF_OPEN, hold_open)
 
 
 # ---------------------------------------------------------------- large bodies
@@ -308,7 +306,7 @@ def _large_bodies() -> dict[str, tuple[str, bytes]]:
     """Return bodies near the limits, by name."""
     head = b'{"model":"kling-v3-omni","prompt":"a kitten","image_list":['
     picture = b"A" * (80 * _MIB)
-    escaped = b"\\/" * (15 * _MIB)  # as PHP writes a slash
+    escaped = b"\\/" * (15 * _MIB)  # a slash as PHP writes it
     empty = b"{}," * (28 * _MIB // 3) + b"{}"
     omni, image = f"{_VIDEOS}/omni-video", f"{_VIDEOS}/image2video"
     return {
@@ -326,12 +324,75 @@ async def large_bodies(attack: Attack) -> None:
     bodies = itertools.cycle([*_large_bodies().values()])
     tokens = itertools.cycle([*attack.target.poor[:2], attack.target.rich])
 
-    async def one() -> None:
+    async def send() -> None:
         path, body = next(bodies)
         await attack.post(path, body, next(tokens))
-        attack.begun.set()
+        attack.started.set()
 
-    await attack.many(5, one)
+    await attack.many(5, send)
+
+
+# ---------------------------------------------------------------- fat lists
+
+#: Tasks of a page, and bytes of each one's prompt and of its result.
+_PAGE: Final = 100
+_FAT: Final = 60_000
+
+
+@asynccontextmanager
+async def _generous(port: int) -> AsyncIterator[None]:
+    """Be the upstream of a channel whose tasks succeed at once, with a large result."""
+    video = {"id": "1", "url": "https://cdn.test/1.mp4", "duration": "5", "more": "x" * _FAT}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError, ValueError, asyncio.CancelledError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(
+                    head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0
+                )
+                sent: dict[str, Any] = json.loads(await reader.readexactly(length) or b"{}")
+                name = head.split()[1].rpartition(b"/")[2].decode()
+                is_create = "external_task_id" in sent
+                task = {
+                    "task_id": secrets.token_hex(9) if is_create else name,
+                    "task_status": "submitted" if is_create else "succeed",
+                    "task_info": {"external_task_id": sent.get("external_task_id")},
+                    "task_result": {} if is_create else {"videos": [video]},
+                    "final_unit_deduction": "2",
+                }
+                raw = json.dumps({"code": 0, "request_id": "1", "data": task}).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(raw) + raw)
+
+    async with await asyncio.start_server(serve, "127.0.0.1", port):
+        yield
+
+
+async def fat_lists(attack: Attack) -> None:
+    """Make tasks with large texts, and ask for a page of them as often as a token may."""
+    prompt = "x" * _FAT
+    body = json.dumps({"model": HANGING_MODEL, "prompt": prompt, "duration": 5}).encode()
+    async with _generous(attack.target.port):
+        for _ in range(_PAGE):
+            await attack.post(f"{_VIDEOS}/text2video", body, attack.target.rich)
+        page = f"{attack.target.relay}{_VIDEOS}?limit={_PAGE}"
+        headers = {"Authorization": f"Bearer {attack.target.rich}"}
+
+        async def read_page() -> None:
+            async with attack.http.get(page, headers=headers) as reply:
+                attack.done[f"list {reply.status}"] += 1
+                listing = await reply.json(content_type=None)
+            if reply.status != 200:
+                await asyncio.sleep(0.02)  # the bucket gets fifty a second
+                return
+            for task in listing["data"]:
+                if task["status"] == "submitted":
+                    path = f"/kling/callback/{task['task_id']}"
+                    await attack.post(path, b'{"task_id":"1","task_status":"succeed"}')
+
+        await read_page()  # ends them
+        attack.started.set()
+        await attack.many(16, read_page)
 
 
 ATTACKS: Final[dict[str, Callable[[Attack], Awaitable[None]]]] = {
@@ -340,6 +401,7 @@ ATTACKS: Final[dict[str, Callable[[Attack], Awaitable[None]]]] = {
     "channel": channel,
     "slowloris": slowloris,
     "large bodies": large_bodies,
+    "fat lists": fat_lists,
 }
 
 
@@ -349,8 +411,8 @@ async def _attack(name: str, target: Target, seconds: float) -> Counter[str]:
     async with aiohttp.ClientSession(connector=connections, timeout=no_limit) as http:
         attack = Attack(target, http)
         work = asyncio.ensure_future(ATTACKS[name](attack))
-        begun = asyncio.ensure_future(attack.begun.wait())
-        await asyncio.wait([work, begun], return_when=asyncio.FIRST_COMPLETED)
+        starting = asyncio.ensure_future(attack.started.wait())
+        await asyncio.wait([work, starting], return_when=asyncio.FIRST_COMPLETED)
         sys.stdout.write("begun\n")
         sys.stdout.flush()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)

@@ -1,4 +1,4 @@
-"""The checker: recomputes every balance from what callers were told.
+"""The checker: it recomputes every balance from the responses to callers.
 
 It shares nothing with the relay's own `reconcile`. What it knows is what was created and how
 each task ends over HTTP; with that it compares the rows, which it reads with SQL of its own.
@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 import attrs
 
-from tests.mock.storage.databases import Database
+from tests.mock.relay.storage.databases import Database
 from tests.proof.relay_processes import PRICE, Fleet, User, Video
 
 
 @attrs.frozen
 class Verdict:
-    """What the checker found.
+    """The findings of the checker.
 
     Attributes:
         charged: Tasks that were charged.
@@ -35,8 +35,8 @@ class Verdict:
     wrong: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        shown = f"charged {self.charged}, extra {self.extra}, lost {self.lost}"
-        return f"{shown}, wrong balances {len(self.wrong)}"
+        counts = f"charged {self.charged}, extra {self.extra}, lost {self.lost}"
+        return f"{counts}, wrong balances {len(self.wrong)}"
 
 
 async def charges_in(database: Database) -> Counter[str]:
@@ -66,21 +66,21 @@ async def audit(fleet: Fleet, users: Sequence[User], videos: Sequence[Video]) ->
         users: All that were made for this, with what they began with.
         videos: All their tasks.
     """
-    shown = await asyncio.gather(*(fleet.poll(video) for video in videos))
-    ends = {video.task_id: status for video, status in zip(videos, shown, strict=True)}
+    statuses = await asyncio.gather(*(fleet.poll(video) for video in videos))
+    ends = {video.task_id: status for video, status in zip(videos, statuses, strict=True)}
     bought = Counter(video.user.id for video in videos if ends[video.task_id] == "succeed")
     rows = await fleet.database.query(
         "SELECT id, quota, used_quota, request_count, held_quota FROM users"
     )
-    found = {row[0]: tuple(map(int, row[1:])) for row in rows}
+    balances = {row[0]: tuple(map(int, row[1:])) for row in rows}
     tokens = await fleet.database.query("SELECT user_id, used_quota, held_quota FROM tokens")
     spent = {row[0]: (int(row[1]), int(row[2])) for row in tokens}
     wrong: list[str] = []
     for user in users:
         count = bought[user.id]
         used = count * PRICE
-        if found[user.id] != (user.opening - used, used, count, 0):
-            wrong.append(f"user {user.id}: {count} videos, and {found[user.id]}")
+        if balances[user.id] != (user.opening - used, used, count, 0):
+            wrong.append(f"user {user.id}: {count} videos, and {balances[user.id]}")
         if spent[user.id] != (used, 0):
             wrong.append(f"token of user {user.id}: {count} videos, and {spent[user.id]}")
     return judge(ends, await charges_in(fleet.database), wrong)

@@ -26,7 +26,9 @@ def sync_client(
     url: str, key: str, extra: dict[str, Any]
 ) -> Callable[[list[str]], list[str | None]]:
     kling = Kling(key, base_url=url)
-    return lambda prompts: [kling.text2video.create(prompt=one, **extra).task_id for one in prompts]
+    return lambda prompts: [
+        kling.text2video.create(prompt=prompt, **extra).task_id for prompt in prompts
+    ]
 
 
 def async_client(
@@ -35,7 +37,7 @@ def async_client(
     kling = AsyncKling(key, base_url=url)
 
     async def create(prompts: list[str]) -> list[str | None]:
-        creates = [kling.text2video.create(prompt=one, **extra) for one in prompts]
+        creates = [kling.text2video.create(prompt=prompt, **extra) for prompt in prompts]
         tasks = await asyncio.gather(*creates)
         return [task.task_id for task in tasks]
 
@@ -54,14 +56,14 @@ def naive_client(
         body = json.dumps({"prompt": prompt, "external_task_id": f"id of {prompt}"})
         head = f"POST /v1/videos/text2video HTTP/1.1\r\nhost: {host}\r\ncontent-length: {len(body)}"
         try:
-            # In one piece, so that requests of several processes stay whole.
+            # It is written in one piece, so that requests of several processes stay whole.
             connection.sendall(f"{head}\r\n\r\n{body}".encode())
             reply: Any = json.loads(connection.recv(65536).partition(b"\r\n\r\n")[2])
         except (OSError, ValueError):
             return None
         return str(reply["data"]["task_id"]) if reply.get("data") else None
 
-    return lambda prompts: [create(one) for one in prompts]
+    return lambda prompts: [create(prompt) for prompt in prompts]
 
 
 def work(create: Callable[[list[str]], list[str | None]], name: str, count: int) -> None:

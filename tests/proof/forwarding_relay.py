@@ -16,17 +16,17 @@ from aiohttp import web
 
 async def serve(upstream: str, port: int) -> None:
     async def create(request: web.Request) -> web.Response:
-        given, own = await request.json(), {"external_task_id": secrets.token_hex(16)}
-        path, body = "v1/videos/text2video", given | own
-        if given.get("model_name") == "kling-3.0":  # the vendor has this model in the path
+        fields, own = await request.json(), {"external_task_id": secrets.token_hex(16)}
+        path, body = "v1/videos/text2video", fields | own
+        if fields.get("model_name") == "kling-3.0":  # the vendor has this model in the path
             path = "text-to-video/kling-3.0"
-            body = {"prompt": given["prompt"], "options": own}
+            body = {"prompt": fields["prompt"], "options": own}
         async with http.post(f"{upstream}/{path}", json=body) as reply:
             data = (await reply.json())["data"]
         task_id = data.get("task_id") or data["id"]
-        shown = {"task_id": task_id, "kling_task_id": task_id, "status": "submitted"}
+        task = {"task_id": task_id, "kling_task_id": task_id, "status": "submitted"}
         echo = {"x-request-id": request.headers.get("x-request-id", "-")}
-        return web.json_response(shown, headers=echo)
+        return web.json_response(task, headers=echo)
 
     app = web.Application()
     app.router.add_post("/kling/v1/videos/text2video", create)

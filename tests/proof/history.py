@@ -7,10 +7,10 @@ from typing import Final
 
 import attrs
 
-from kling_mock.storage.errors import StorageError
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import Attempt, NewNotice, NewToken, TaskResult, Token
-from tests.mock.storage.samples import (
+from kling_mock.relay.storage.errors import StorageError
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import Attempt, NewNotice, NewToken, TaskResult, Token
+from tests.mock.relay.storage.samples import (
     LATER,
     NOW,
     PRICE,

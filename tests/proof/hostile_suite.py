@@ -17,10 +17,8 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
-__all__ = ["CAUSES", "INNOCENT", "LEAKS", "Run", "faults_of", "run_suite", "write_suite"]
-
 ROOT: Final = Path(__file__).parents[2]
-#: Warnings are no errors: a client that a test has left behind is collected during another one.
+#: Warnings are not errors: a client that one test leaves behind is collected during another one.
 INI: Final = """
 [pytest]
 addopts = --strict-markers -p no:cacheprovider
@@ -71,7 +69,7 @@ RIGHT = "POST /v1/videos/text2video"
 
 
 def call(url):
-    """Make a call that Kling does not know, and swallow what comes of it."""
+    """Make a call that Kling does not know, and swallow the error."""
     try:
         httpx.post(url + WRONG, json={}, trust_env=False)
     except httpx.TransportError:
@@ -261,7 +259,7 @@ class Report(NamedTuple):
 
 @attrs.frozen
 class Run:
-    """What a run of the suite has shown.
+    """The results of a run of the suite.
 
     Attributes:
         seed: The seed of its order.
@@ -324,36 +322,38 @@ def run_suite(folder: Path, seed: int, limit: float, *options: str) -> Run:
             os.killpg(process.pid, 9)  # its workers, too
             output, _ = process.communicate()
             return Run(seed, hangs=True, output=output, reports={})
-    found: dict[str, list[Report]] = defaultdict(list)
+    by_test: dict[str, list[Report]] = defaultdict(list)
     for line in reports.read_text("utf-8").splitlines() if reports.exists() else ():
         row: dict[str, Any] = json.loads(line)
         name = row.pop("test").partition("::")[2]
-        found[name].append(Report(**row))
-    return Run(seed, hangs=False, output=output, reports=dict(found))
+        by_test[name].append(Report(**row))
+    return Run(seed, hangs=False, output=output, reports=dict(by_test))
 
 
 def faults_of(run: Run) -> list[str]:
-    """Return what is wrong with a run: a hang, a failure that is not its test's own, or none."""
+    """Return what is wrong with a run: a hang, a failure that is not its test's own, or nothing."""
     if run.hangs:
         return [f"seed {run.seed}: it hangs"]
     wrong: list[str] = []
     for name, reports in run.reports.items():
-        failed = [one for one in reports if one.outcome == "failed"]
+        failed = [report for report in reports if report.outcome == "failed"]
         cause = CAUSES.get(name)
         if cause is None and failed:
             wrong.append(f"innocent {name} fails: {failed[0].text[-3000:]}")
-        elif cause is None and not any(one.when == "call" for one in reports):
+        elif cause is None and not any(report.when == "call" for report in reports):
             wrong.append(f"innocent {name} did not run")
         elif cause is not None:
             if len(failed) != 1:
                 wrong.append(f"{name} has {len(failed)} failures")
             wrong += [
-                f"{name} does not name its cause: {one.text[-3000:]}"
-                for one in failed
-                if cause not in one.text
+                f"{name} does not name its cause: {report.text[-3000:]}"
+                for report in failed
+                if cause not in report.text
             ]
     expected = INNOCENT + LEFT_BEHIND + len(CAUSES)
     if len(run.reports) != expected:
         wrong.append(f"{len(run.reports)} tests of {expected} have reports")
-    wrong += [f"a late call names another test: {one}" for one in run.late if LEAKS not in one]
-    return [f"seed {run.seed}: {one}" for one in wrong]
+    # A client that has given up on a busy computer has no known owner.
+    named = [line for line in run.late if "it came from a test that is not known" not in line]
+    wrong += [f"a late call names another test: {line}" for line in named if LEAKS not in line]
+    return [f"seed {run.seed}: {fault}" for fault in wrong]

@@ -1,4 +1,4 @@
-"""Intents to buy, what their callers were told, and the check against the server's books."""
+"""Intents to buy, the outcomes that callers got, and the check against the server's books."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IN_FLIGHT = 32
 
 @attrs.frozen
 class Side:
-    """One of the vendor's interfaces: the key of its client, and what its requests have besides."""
+    """One of the vendor's interfaces: the key of its client, and extra parameters of requests."""
 
     name: str
     key: str
@@ -35,7 +35,7 @@ SIDES = {
 
 @attrs.define
 class Told:
-    """What a caller knows of one intent.
+    """A caller's knowledge of one intent.
 
     Attributes:
         task_id: The task it was given, or None.
@@ -48,7 +48,7 @@ class Told:
 
 @attrs.frozen
 class Verdict:
-    """What the checker found."""
+    """The findings of the checker."""
 
     intents: int
     tasks: int
@@ -67,25 +67,25 @@ class Verdict:
         return ", ".join(f"{value} {name}" for name, value in attrs.asdict(self).items())
 
 
-def judge(told: dict[str, Told], kling: HonestKling) -> Verdict:
+def judge(outcomes: dict[str, Told], kling: HonestKling) -> Verdict:
     """Compare what callers were told with the server's books."""
     bought = Counter(task["prompt"] for task in kling.tasks.values())
     lost = mixed_up = phantoms = 0
-    for prompt, word in told.items():
+    for prompt, word in outcomes.items():
         known = kling.tasks.get(word.task_id or kling.by_external.get(word.unknown or "", ""))
-        # Bought, and neither named to the caller nor to be found with what it was told.
+        # It was bought, and can neither be named nor found by the caller.
         lost += bool(bought[prompt]) and (known is None or known["prompt"] != prompt)
         got = kling.tasks.get(word.task_id or "")
         mixed_up += got is not None and got["prompt"] != prompt
         phantoms += word.task_id is not None and word.task_id not in kling.tasks
     return Verdict(
-        len(told),
+        len(outcomes),
         len(kling.tasks),
         sum(count - 1 for count in bought.values()),
         lost,
         mixed_up,
         phantoms,
-        sum(word.unknown is not None for word in told.values()),
+        sum(word.unknown is not None for word in outcomes.values()),
     )
 
 
@@ -94,14 +94,14 @@ Create = Callable[[str], Awaitable[Told]]
 
 async def everybody(create: Create, prompts: list[str]) -> dict[str, Told]:
     """Create each prompt, with 32 in flight."""
-    waiting, told = iter(prompts), dict[str, Told]()
+    waiting, outcomes = iter(prompts), dict[str, Told]()
 
     async def work() -> None:
         for prompt in waiting:
-            told[prompt] = await create(prompt)
+            outcomes[prompt] = await create(prompt)
 
     await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
-    return told
+    return outcomes
 
 
 def prompts(count: int) -> list[str]:

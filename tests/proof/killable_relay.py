@@ -2,7 +2,7 @@
 
 The points are not picked by hand. Whatever the relay hands to its database's driver is one, and
 so are each request that it sends, the answer to it, and each reply of its own: a statement that
-is added tomorrow is a point tomorrow. The relay's code knows nothing of it; the seams are those
+is added tomorrow is a point tomorrow. The relay's code does not know it; the seams are those
 of the drivers, wrapped in this process only.
 
 Time stands still, and moves when the test says so.
@@ -30,40 +30,42 @@ from kling_mock.relay.bootstrap import start_relay
 from kling_mock.relay.host import RelayHost
 from kling_mock.relay.http.handler import RelayHandler
 from kling_mock.relay.settings import RelaySettings
-from kling_mock.storage import statements
-from kling_mock.storage.adapters.connection import PooledConnection
-from kling_mock.storage.adapters.engine import TransactionMode
-from kling_mock.storage.adapters.server import ServerEngine
-from kling_mock.storage.connect import engine_of
-from kling_mock.storage.sql_storage import SqlStorage
-from kling_mock.storage.steps import Statement, Transaction
-from kling_mock.storage.transactions.lifecycle import video
-from kling_mock.storage.transactions.settlement import settle
-from kling_mock.storage.values import DatabaseNode, NewNotice, Settlement, TaskResult
+from kling_mock.relay.storage import statements
+from kling_mock.relay.storage.adapters.connection import PooledConnection
+from kling_mock.relay.storage.adapters.engine import TransactionMode
+from kling_mock.relay.storage.adapters.server import ServerEngine
+from kling_mock.relay.storage.connect import engine_of
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.steps import Statement, Transaction
+from kling_mock.relay.storage.transactions.lifecycle import video
+from kling_mock.relay.storage.transactions.settlement import settle
+from kling_mock.relay.storage.values import DatabaseNode, NewNotice, Settlement, TaskResult
 from kling_mock.web.access import AccessPolicy
-
-__all__ = ["NAMES", "ProcessOptions", "run_relay"]
 
 #: What a statement is called.
 NAMES: Final = {
-    one.sql: name for name, one in vars(statements).items() if isinstance(one, Statement)
+    statement.sql: name
+    for name, statement in vars(statements).items()
+    if isinstance(statement, Statement)
 }
 
 
 _CHANGES: Final = frozenset(
-    name for name, one in vars(statements).items() if isinstance(one, Statement) and not one.reads
+    name
+    for name, statement in vars(statements).items()
+    if isinstance(statement, Statement) and not statement.reads
 )
 
 
 @attrs.frozen
 class ProcessOptions:
-    """How a process runs a relay.
+    """The options of a process that runs a relay.
 
     Attributes:
         database: URL of its database.
         settings: The settings of its relay.
         start: Unix seconds at which its clock stands.
-        port: Where it listens; 0 is anywhere.
+        port: Where it listens; 0 means any free port.
         kill_at: The point at which it is killed, and which occurrence of it; `None` for none.
         naive: Whether it settles as the negative control does, in two transactions.
     """
@@ -89,7 +91,7 @@ class KillSwitch:
     def point(self, name: str) -> None:
         """Pass a point, or not."""
         if not self.armed:
-            return  # starting: its tables, user and channel are no part of a task's lifecycle
+            return  # starting: its tables, user and channel are not part of a task's lifecycle
         if name in {"COMMIT", "COMMITTED"}:
             name = f"{name} {self._last}"  # distinguished by what it commits
         elif name in _CHANGES:
@@ -102,7 +104,7 @@ class KillSwitch:
 
 
 def called(sql: str) -> str:
-    """Return what a point before a statement is called."""
+    """Return the name of a point before a statement."""
     return NAMES.get(sql) or sql.partition(" ")[0]
 
 
@@ -164,8 +166,8 @@ class InstrumentedSession(PooledConnection):
     async def run_script(self, statements: Sequence[str]) -> None:
         await self._inner.run_script(statements)
 
-    async def check(self) -> DatabaseNode:
-        return await self._inner.check()
+    async def look(self) -> DatabaseNode:
+        return await self._inner.look()
 
     def terminate(self) -> None:
         self._inner.terminate()
@@ -183,13 +185,13 @@ def instrument_network(switch: KillSwitch) -> None:
     response: Any = client_reqrep.ClientResponse
     send, start, answer = request.send, response.start, RelayHandler.__call__
 
-    async def sending(self: Any, *given: Any, **named: Any) -> Any:
+    async def sending(self: Any, *arguments: Any, **named: Any) -> Any:
         switch.point(f"send {self.method}")
-        return await send(self, *given, **named)
+        return await send(self, *arguments, **named)
 
-    async def starting(self: Any, *given: Any) -> Any:
+    async def starting(self: Any, *arguments: Any) -> Any:
         switch.point(f"sent {self.method}")
-        answered = await start(self, *given)
+        answered = await start(self, *arguments)
         switch.point(f"answered {self.method}")
         return answered
 
@@ -206,11 +208,11 @@ def instrument_network(switch: KillSwitch) -> None:
 # ---------------------------------------------------------------- the negative control
 
 
-class NaiveStorage(SqlStorage):
+class NaiveStorage(Storage):
     """Ends the task, commits, and then charges for it."""
 
-    async def settle(  # type: ignore[override]  # a CoroutineType, for pyright, and a Coroutine here
-        self, result: TaskResult, *, now: int, notice: NewNotice | None = None
+    async def settle(
+        self, result: TaskResult, *, now: int, notice: NewNotice | None = None, user_id: int = 0
     ) -> Settlement:
         before = await self.find_task(result.task_id)
         assert before is not None
@@ -259,7 +261,7 @@ async def _run_relay(options: ProcessOptions, pipe: Pipe, switch: KillSwitch) ->
     engine = engine_of(options.database)
     if isinstance(engine, ServerEngine):
         _instrument_server(engine, switch)
-    storage = NaiveStorage(engine) if options.naive else SqlStorage(engine)
+    storage = NaiveStorage(engine) if options.naive else Storage(engine)
 
     async def relay(url: str) -> Any:
         settings = attrs.evolve(options.settings, public_url=url)

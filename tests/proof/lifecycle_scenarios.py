@@ -7,8 +7,6 @@ from typing import Final
 
 from tests.proof.task_lifecycles import LATE, STEP, Scenario
 
-__all__ = ["SCENARIOS"]
-
 _FIVE: Final = ("-1", "-2", "-3", "-4", "-5")  # tasks: so many failures open a breaker
 
 
@@ -40,7 +38,7 @@ def by_failure(scenario: Scenario) -> None:
 
 
 def by_hint(scenario: Scenario) -> None:
-    """A callback that is not signed, twice: the second comes too soon to look."""
+    """An unsigned callback, twice: the second comes too soon for a poll."""
     scenario.kling.faults.add("callback-dropped")
     kling_id = scenario.create()
     (task_id,) = scenario.replied
@@ -81,9 +79,9 @@ def arrived_too_late(scenario: Scenario) -> None:
         scenario.wait(STEP)
     scenario.complete_all()
     scenario.wait(1)
-    for one in scenario.kling.deliveries:
-        if one.task_id not in scenario._before:
-            scenario.kling.deliveries.replay(one)
+    for delivery in scenario.kling.deliveries:
+        if delivery.task_id not in scenario._before:
+            scenario.kling.deliveries.replay(delivery)
             scenario.wait(1)
 
 
@@ -97,7 +95,7 @@ def expired(scenario: Scenario) -> None:
 
 
 def channel_silent(scenario: Scenario) -> None:
-    """Kling answers no reading: the channel is left alone, and what is due is put off."""
+    """Kling answers no poll: the channel is left alone, and what is due is put off."""
     scenario.kling.faults.add("callback-dropped")
     for suffix in _FIVE:
         scenario.create(suffix)
@@ -133,8 +131,8 @@ def receiver_disabled(scenario: Scenario) -> None:
 
 
 SCENARIOS: Final[Mapping[str, Callable[[Scenario], None]]] = {
-    one.__name__: one
-    for one in (
+    scenario.__name__: scenario
+    for scenario in (
         by_callback,
         by_query,
         by_sweeper,

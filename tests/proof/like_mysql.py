@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from kling_mock.cli.main import main
-from kling_mock.storage.adapters import mysql
+from kling_mock.relay.storage.adapters import mysql
 
 LIKE_MYSQL: Final = (
     *mysql.SESSION,

@@ -1,4 +1,4 @@
-"""A relay that settles as many do: it reads the status, charges, and then writes the status.
+"""A naive relay: it reads the status, charges, and then writes the status.
 
 Each is a statement of its own, and commits. It serves the same two addresses as the relay.
 """

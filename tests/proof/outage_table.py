@@ -12,23 +12,21 @@ from typing import Final
 from tests.proof.outages import Found, Outage
 from tests.translations import confirm, translations
 
-__all__ = ["row_of", "with_row", "write_row"]
-
 _DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGES: Final = (_DOCS / "scaling.md", _DOCS / "scaling.zh-CN.md")
 
 
-def row_of(store: str, accident: str, outages: Sequence[Outage], found: Found) -> str:
-    """Return a row: what died, how long nobody was served, what callers saw, and what was lost."""
-    seconds = [one.seconds for one in outages]
-    refused = sum((one.refused for one in outages), Counter[str]())
-    shown = ", ".join(f"{count} x `{why}`" for why, count in sorted(refused.items())) or "none"
+def row_of(store: str, accident: str, outages: Sequence[Outage], tally: Found) -> str:
+    """Return a row: what died, how long no caller was served, what callers saw, what was lost."""
+    seconds = [outage.seconds for outage in outages]
+    refused = sum((outage.refused for outage in outages), Counter[str]())
+    refusals = ", ".join(f"{count} x `{why}`" for why, count in sorted(refused.items())) or "none"
     worst = f"{median(seconds):.1f} (median of {len(seconds)}), {max(seconds):.1f} (worst)"
     longest = worst if len(seconds) > 1 else f"{seconds[0]:.1f}"
-    slowest = max(one.slowest for one in outages)
+    slowest = max(outage.slowest for outage in outages)
     return (
-        f"| {store} | {accident} | {longest} | {slowest:.1f} | {shown} "
-        f"| {found.promised} | {found.failed} | {found.lost} | {found.doubled} |"
+        f"| {store} | {accident} | {longest} | {slowest:.1f} | {refusals} "
+        f"| {tally.promised} | {tally.failed} | {tally.lost} | {tally.doubled} |"
     )
 
 
@@ -41,10 +39,12 @@ def with_row(page: str, row: str) -> str:
     return old.sub(row, page, count=1)
 
 
-def write_row(store: str, accident: str, outages: Sequence[Outage], found: Found) -> None:
+def write_row(store: str, accident: str, outages: Sequence[Outage], tally: Found) -> None:
     """Write a row into the pages; a Chinese page that was up to date still is."""
-    was_current = any(one.page == PAGES[1] and one.is_current for one in translations())
-    row = row_of(store, accident, outages, found)
+    was_current = any(
+        translation.page == PAGES[1] and translation.is_current for translation in translations()
+    )
+    row = row_of(store, accident, outages, tally)
     for page in PAGES:
         page.write_text(with_row(page.read_text("utf-8"), row), "utf-8")
     if was_current:

@@ -24,12 +24,13 @@ from kling_mock.web.webhook_signing import signed_headers
 from tests.clusters.cluster import Cluster, ClusterDatabase
 from tests.clusters.fixtures import STORES as CLUSTERS
 from tests.clusters.fixtures import STORES_OF_THIS_SIZE
-from tests.mock.storage.databases import Database, Mysql, Postgres, SqliteFile, need
+from tests.mock.relay.storage.databases import Database, Mysql, Postgres, SqliteFile, need
 
 PROCESSES: Final = 4
 #: The clocks run so fast that sweepers, which look after five seconds, meet the storm. Processes
 #: that start one after the other must not drift apart by the 300 s that a signature is good for.
 SPEED: Final = 5
+ALL_TASKS: Final = 10**9
 PRICE: Final = 140_000  # kling-v1-6 std, 5 s x 0.4 units
 VIDEO: Final = {"model": "kling-v1-6", "mode": "std", "duration": 5, "prompt": "a kitten"}
 VIDEOS: Final = "/kling/v1/videos"
@@ -67,14 +68,14 @@ class Video:
 
 @contextmanager
 def running(
-    commands: Sequence[Sequence[str]], folder: Path, given: Mapping[str, str]
+    commands: Sequence[Sequence[str]], folder: Path, variables: Mapping[str, str]
 ) -> Iterator[list[str]]:
     """Run commands that print a line of JSON when they serve; yield their URLs.
 
-    The first makes what the others find. Their logs are in *folder*; *given* is put into their
+    The first makes what the others find. Their logs are in *folder*; *variables* is put into their
     environment.
     """
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **given}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **variables}
     with ExitStack() as stack:
         processes: list[subprocess.Popen[str]] = []
         urls: list[str] = []
@@ -109,10 +110,10 @@ def running(
 
 
 class Fleet:
-    """The processes, and who calls them. An async context manager: its connections.
+    """The processes, and their callers. An async context manager: its connections.
 
     Args:
-        urls: Of each process.
+        urls: The URL of each process.
         kling: The upstream.
         database: What is under them.
         folder: Where their logs are.
@@ -120,6 +121,7 @@ class Fleet:
 
     Attributes:
         replies: How often each HTTP status was answered.
+        down: Processes that are not called, by their place.
     """
 
     def __init__(
@@ -134,6 +136,8 @@ class Fleet:
         self.replies = Counter[int]()
         self._http: aiohttp.ClientSession
         self._turn = 0
+        self.down = set[int]()
+        self._under_way: list[set[asyncio.Future[tuple[int, Any]]]] = [set() for _ in urls]
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
@@ -149,18 +153,37 @@ class Fleet:
     ) -> tuple[int, Any]:
         """Call the process whose turn it is, or the one that is named."""
         if process is None:
+            up = [index for index in range(len(self.urls)) if index not in self.down]
             self._turn += 1
-            process = self._turn % len(self.urls)
-        async with self._http.request(method, self.urls[process] + path, **options) as reply:
+            process = up[self._turn % len(up)]
+        request = asyncio.ensure_future(self._reply(method, self.urls[process] + path, options))
+        self._under_way[process].add(request)
+        try:
+            return await request
+        except asyncio.CancelledError:
+            if process not in self.down:
+                raise
+            return 0, {"error": {"code": "stopped"}}
+        finally:
+            self._under_way[process].discard(request)
+
+    async def _reply(self, method: str, url: str, options: Mapping[str, Any]) -> tuple[int, Any]:
+        async with self._http.request(method, url, **options) as reply:
             self.replies[reply.status] += 1
             return reply.status, await reply.json()
 
+    def take_down(self, process: int) -> None:
+        """Stop calling a process until it is taken out of `down`, and give up its open calls."""
+        self.down.add(process)
+        for request in self._under_way[process]:
+            request.cancel()
+
     async def operate(self, method: str, path: str, *, process: int = 0, **body: Any) -> Any:
-        status, shown = await self.call(
+        status, payload = await self.call(
             method, f"/__kling/relay/{path}", process=process, headers=self._admin, json=body
         )
-        assert status == 200, shown
-        return shown
+        assert status == 200, payload
+        return payload
 
     async def set_up_channels(self) -> None:
         """Leave two channels, whose callbacks are signed."""
@@ -172,7 +195,7 @@ class Fleet:
 
     async def add_channel(self, name: str, **settings: Any) -> int:
         """Make a channel to the emulated Kling, whose callbacks are signed; return its id."""
-        made = await self.operate(
+        channel = await self.operate(
             "POST",
             "channels",
             name=name,
@@ -181,7 +204,7 @@ class Fleet:
             webhook_secrets=self._secret,
             **settings,
         )
-        return int(made["id"])
+        return int(channel["id"])
 
     async def add_user(self, videos: int) -> User:
         """Make a user with money for so many videos."""
@@ -196,16 +219,16 @@ class Fleet:
         return await self.call("POST", path, process=process, headers=user.headers, json=body)
 
     async def created(self, user: User, process: int | None = None, **more: Any) -> Video:
-        status, shown = await self.create(user, process, **more)
-        assert status == 200, shown
-        return Video(shown["task_id"], shown["kling_task_id"], user)
+        status, task = await self.create(user, process, **more)
+        assert status == 200, task
+        return Video(task["task_id"], task["kling_task_id"], user)
 
     async def look(self, video: Video) -> Any:
         """Query a task; return the reply."""
         path = f"{VIDEOS}/{video.task_id}"
-        status, shown = await self.call("GET", path, headers=video.user.headers)
-        assert status == 200, shown
-        return shown
+        status, task = await self.call("GET", path, headers=video.user.headers)
+        assert status == 200, task
+        return task
 
     async def poll(self, video: Video) -> str:
         """Query a task; return its status."""
@@ -215,29 +238,29 @@ class Fleet:
         """Query tasks until all have ended, or for a hundred seconds on their clock."""
         until = self.kling.clock.now() + 100
         while self.kling.clock.now() < until:
-            shown = await asyncio.gather(*map(self.poll, videos))
-            if {"submitted", "processing"}.isdisjoint(shown):
+            statuses = await asyncio.gather(*map(self.poll, videos))
+            if {"submitted", "processing"}.isdisjoint(statuses):
                 return
 
     async def hint(self, video: Video, process: int | None = None) -> None:
-        """Post an unsigned callback: the process will look itself."""
+        """Post an unsigned callback: the process will poll by itself."""
         body = {"task_id": video.kling_task_id, "task_status": "succeed"}
         path = f"/kling/callback/{video.task_id}"
-        status, shown = await self.call("POST", path, process=process, json=body)
-        assert status == 200, shown
+        status, payload = await self.call("POST", path, process=process, json=body)
+        assert status == 200, payload
 
-    async def callback(self, video: Video, said: str = "succeed") -> None:
+    async def callback(self, video: Video, task_status: str = "succeed") -> None:
         """Post a callback as Kling signs it, and see it taken."""
-        status, shown = await self.send_callback(video, said)
-        assert status == 200, shown
+        status, payload = await self.send_callback(video, task_status)
+        assert status == 200, payload
 
-    async def send_callback(self, video: Video, said: str = "succeed") -> tuple[int, Any]:
+    async def send_callback(self, video: Video, task_status: str = "succeed") -> tuple[int, Any]:
         """Post a callback as Kling signs it; return the reply."""
-        told: dict[str, Any] = {"task_id": video.kling_task_id, "task_status": said}
-        if said == "succeed":
+        report: dict[str, Any] = {"task_id": video.kling_task_id, "task_status": task_status}
+        if task_status == "succeed":
             clip = {"id": "1", "url": "https://cdn.test/1.mp4", "duration": "5"}
-            told |= {"final_unit_deduction": "2", "task_result": {"videos": [clip]}}
-        raw, now = json.dumps(told).encode(), int(self.kling.clock.now())
+            report |= {"final_unit_deduction": "2", "task_result": {"videos": [clip]}}
+        raw, now = json.dumps(report).encode(), int(self.kling.clock.now())
         headers = dict(signed_headers([self._secret], secrets.token_hex(8), now, raw))
         path = f"/kling/callback/{video.task_id}"
         return await self.call("POST", path, data=raw, headers=headers)
@@ -254,8 +277,8 @@ class Fleet:
         """Count by which way tasks were charged, after the processes' logs."""
         ids = {video.task_id for video in videos}
         charge = re.compile(r"kling task (\S+) \S+ by (\w+): .* charged ")
-        found = charge.findall(self.logged())
-        return Counter(way for task_id, way in found if task_id in ids)
+        charges = charge.findall(self.logged())
+        return Counter(way for task_id, way in charges if task_id in ids)
 
 
 @contextmanager
@@ -263,7 +286,8 @@ def fleet(
     database: Database,
     folder: Path,
     *,
-    like_mysql: bool = False,
+    script: str = "",
+    environment: Mapping[str, str] | None = None,
     options: Sequence[Sequence[str]] = ((),) * PROCESSES,
     urls: Sequence[str] | None = None,
 ) -> Iterator[Fleet]:
@@ -272,32 +296,35 @@ def fleet(
     Args:
         database: What they share.
         folder: Takes their logs.
-        like_mysql: Whether MariaDB behaves as MySQL does.
+        script: A file of this folder that runs the command in its own way.
+        environment: More of it.
         options: More options of the command, of each process.
         urls: The database's address as each process is given it, if they differ.
     """
     admin_token = f"admin-{secrets.token_hex(8)}"
     with KlingMock(clock=SPEED, relay=False) as kling:
+        # A task that the emulator forgets, the 10,000th before the last, would be taken for lost.
+        kling._proxy.call(lambda world: setattr(world.tasks, "_min_ended", ALL_TASKS))
         kling.progress.add("stuck")  # a task ends when the test says so
-        script = [str(Path(__file__).with_name("like_mysql.py"))]
         command = [
-            *(script if like_mysql else ["-m", "kling_mock"]),
+            *([str(Path(__file__).with_name(script))] if script else ["-m", "kling_mock"]),
             *("relay", "--upstream", kling.kling_url),
             *("--port", "0", "--speed", str(SPEED)),
             *("--token-rate", "0", "--open-tasks-per-token", "0"),  # a storm of one user
         ]
-        given = {
+        variables = {
             "KLING_ACCESS_KEY": kling.access_key,
             "KLING_SECRET_KEY": kling.secret_key,
             "KLING_MOCK_RELAY_TOKEN": f"sk-{secrets.token_hex(16)}",
             "KLING_MOCK_ADMIN_TOKEN": admin_token,
             "KLING_MOCK_CALLBACK_SECRET": secrets.token_hex(16),
+            **(environment or {}),
         }
         places = urls or [database.url] * len(options)
         commands = [
             [*command, "--db", url, *more] for url, more in zip(places, options, strict=True)
         ]
-        with running(commands, folder, given) as served:
+        with running(commands, folder, variables) as served:
             yield Fleet(served, kling, database, folder, admin_token)
 
 
@@ -307,6 +334,8 @@ def fleet_over(
     folder: Path,
     options: Sequence[Sequence[str]] = ((),) * PROCESSES,
     cluster: Cluster | None = None,
+    script: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Fleet]:
     """Start the processes over an empty database of one of `STORES`, with two channels.
 
@@ -315,6 +344,8 @@ def fleet_over(
         folder: Takes the processes' logs.
         options: More options of the command, of each process.
         cluster: The store's cluster, if it has one.
+        script: See `fleet`.
+        environment: See `fleet`.
     """
 
     async def set_up(started: Fleet) -> None:
@@ -326,14 +357,22 @@ def fleet_over(
         database: Database
         if cluster is not None:
             database = stack.enter_context(ClusterDatabase(cluster))
-            urls = [database.url_from(node) for node in CLUSTERS[store][1]]
+            urls = [database.url_from(node) for node in CLUSTERS[store][1]][: len(options)]
         elif store == "sqlite":
             database = SqliteFile(folder)
         else:
             database = _served(store, stack)
-        like_mysql = store == "mariadb-like-mysql"
+        if store == "mariadb-like-mysql":
+            script = "like_mysql.py"
         started = stack.enter_context(
-            fleet(database, folder, like_mysql=like_mysql, options=options, urls=urls)
+            fleet(
+                database,
+                folder,
+                script=script,
+                environment=environment,
+                options=options,
+                urls=urls,
+            )
         )
         asyncio.run(set_up(started))
         yield started

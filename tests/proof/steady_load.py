@@ -16,8 +16,6 @@ from aiohttp import web
 
 from tests.started import SERVE, started
 
-__all__ = ["Measure", "Served", "growth", "load", "serve"]
-
 LIST: Final = "/v1/videos/text2video"
 WORKERS: Final = 4
 OPEN: Final = 20  # tasks of a worker that it has not seen the end of
@@ -57,12 +55,12 @@ class Measure(NamedTuple):
     def of(cls, pid: int, at: float) -> Measure:
         """Measure a process now."""
         status = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
-        found = dict(line.split(":", 1) for line in status)
+        fields = dict(line.split(":", 1) for line in status)
         return cls(
             at,
-            int(found["VmRSS"].split()[0]) / 1024,
+            int(fields["VmRSS"].split()[0]) / 1024,
             len([*Path(f"/proc/{pid}/fd").iterdir()]),
-            int(found["Threads"]),
+            int(fields["Threads"]),
         )
 
     def __str__(self) -> str:
@@ -81,7 +79,7 @@ def serve(*options: str) -> Iterator[Served]:
 
 
 class _Load:
-    """What keeps a server busy, and what it did."""
+    """The load on a server, and counts of what it did."""
 
     def __init__(self, http: aiohttp.ClientSession, callback_url: str) -> None:
         self._http = http
@@ -163,7 +161,7 @@ async def load(
             start = time.monotonic()
             measures.append(Measure.of(server.pid, 0))
             work = [asyncio.ensure_future(busy.work(start + seconds)) for _ in range(WORKERS)]
-            while not all(one.done() for one in work):
+            while not all(worker.done() for worker in work):
                 await asyncio.wait(work, timeout=every)
                 measures.append(Measure.of(server.pid, time.monotonic() - start))
             await asyncio.gather(*work)

@@ -16,11 +16,9 @@ import aiohttp
 from tests.benchmarks.relay_sides import IN_FLIGHT, Side, kling, relay, run_task
 from tests.proof.steady_load import Measure
 
-__all__ = ["Span", "busy_relay", "load"]
-
 
 class Span(NamedTuple):
-    """What a relay did in a part of the time.
+    """The figures of a relay in a part of the time.
 
     Attributes:
         size: Its size at the end.
@@ -64,18 +62,18 @@ async def load(side: Side, seconds: float, every: float) -> list[Span]:
 
     async def work(http: aiohttp.ClientSession) -> None:
         while time.monotonic() < start + seconds:
-            begun = time.perf_counter()
+            task_start = time.perf_counter()
             await run_task(http, side.url, next(tokens))
-            took.append(time.perf_counter() - begun)
+            took.append(time.perf_counter() - task_start)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         workers = [asyncio.ensure_future(work(http)) for _ in range(IN_FLIGHT)]
-        while not all(one.done() for one in workers):
-            begun = time.monotonic()
+        while not all(worker.done() for worker in workers):
+            span_start = time.monotonic()
             await asyncio.wait(workers, timeout=every)
             now = time.monotonic()
-            if len(took) > 1 and now - begun > every / 2:
-                spans.append(Span(Measure.of(side.pid, now - start), took[:], now - begun))
+            if len(took) > 1 and now - span_start > every / 2:
+                spans.append(Span(Measure.of(side.pid, now - start), took[:], now - span_start))
                 took.clear()
         await asyncio.gather(*workers)
     return spans

@@ -23,12 +23,10 @@ import httpx
 from kling_mock import KlingMock
 from kling_mock.relay.settings import RelaySettings
 from tests.mock.receiver import Receiver
-from tests.mock.storage.databases import Database
+from tests.mock.relay.storage.databases import Database
 from tests.proof.checker import Verdict, charges_in, judge
 from tests.proof.killable_relay import ProcessOptions, run_relay
 from tests.proof.relay_processes import PRICE, VIDEO, VIDEOS
-
-__all__ = ["LATE", "STEP", "Checked", "Environment", "Scenario", "prepared", "running"]
 
 _OPENING: Final = 5_000_000_000
 STEP: Final = 65  # seconds on the clock: a little more than a "not found" has to wait
@@ -44,12 +42,11 @@ _CLEAN: Final = (
     "DELETE FROM ledger WHERE kind IN ('hold', 'release', 'charge')",
     f"UPDATE users SET quota = {_OPENING}, used_quota = 0, request_count = 0, held_quota = 0",
     "UPDATE tokens SET used_quota = 0, held_quota = 0",
-    "UPDATE channels SET used_quota = 0",
 )
 # Clean processes to fork from, each with the relay loaded.
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["tests.proof.killable_relay", "asyncmy", "kling_mock.storage.connect"]
+    ["tests.proof.killable_relay", "asyncmy", "kling_mock.relay.storage.connect"]
 )
 
 
@@ -59,7 +56,7 @@ class KilledError(Exception):
 
 @attrs.define
 class Environment:
-    """What outlives a relay process: Kling, the database, and the user's own server."""
+    """The parts that outlive a relay process: Kling, the database, and the user's own server."""
 
     kling: KlingMock
     database: Database
@@ -206,11 +203,11 @@ class Scenario:
     def disable_receiver(self) -> None:
         """Disable the receiver that has failed, as an operator does."""
         path, operator = "/__kling/relay/receivers", self.environment.operator
-        (found,) = self.call("GET", path, headers=operator).json()["data"]
-        self.call("POST", f"{path}/{found['id']}/status", json=_DISABLED, headers=operator)
+        (receiver,) = self.call("GET", path, headers=operator).json()["data"]
+        self.call("POST", f"{path}/{receiver['id']}/status", json=_DISABLED, headers=operator)
 
     def age(self, seconds: int) -> None:
-        """Make all tasks older, as if time had passed and nobody had looked."""
+        """Make all tasks older, as if time had passed without a poll."""
         self.environment.query(f"UPDATE videos SET created_at = created_at - {seconds}")
 
     # ------------------------------------------------------------ afterwards
@@ -225,7 +222,7 @@ class Scenario:
             steps(self)
 
     def end(self) -> None:
-        """Go on until everything has ended, also if the process dies on the way."""
+        """Continue until everything has ended, also if the process dies on the way."""
         self.environment.receiver.answers.clear()  # it works again
         with suppress(KilledError):
             self._go_on()
@@ -233,7 +230,7 @@ class Scenario:
         self._go_on()
 
     def _go_on(self) -> None:
-        """Start again if it was killed, and go on until everything has ended."""
+        """Start again if it was killed, and continue until everything has ended."""
         least = 0
         if self.was_killed:
             self._start(None)
@@ -263,7 +260,7 @@ class Scenario:
         sql = "SELECT COUNT(*) FROM {} WHERE {}"
         open_ = sql.format("videos", "status NOT IN ('succeed', 'failed')")
         queued = sql.format("outbox", "state = 'pending'")
-        counts = [self.environment.query(one) for one in (open_, queued)]
+        counts = [self.environment.query(statement) for statement in (open_, queued)]
         return any(int(rows[0][0]) for rows in counts)
 
     def _start(self, kill_at: tuple[str, int] | None) -> None:
@@ -300,16 +297,19 @@ class Scenario:
         query = self.environment.query
         rows = query("SELECT task_id, status, fail_reason, callback_url FROM videos")
         ends = {str(row[0]): str(row[1]) for row in rows}
-        made = [task for task in self._upstream() if task.task_id not in self._before]
-        at_kling = {task.plan.external_task_id: str(task.status) for task in made}
+        tasks = [task for task in self._upstream() if task.task_id not in self._before]
+        at_kling = {task.plan.external_task_id: str(task.status) for task in tasks}
         reported = {str(row[0]) for row in query("SELECT task_id FROM reports")}
         notified = Counter(
-            (one.task["task_id"], one.task["task_status"])
-            for one in self.environment.receiver.received
+            (webhook.task["task_id"], webhook.task["task_status"])
+            for webhook in self.environment.receiver.received
         )
         wrong = [
-            *(f"{one} had a reply and has no row" for one in self.replied.keys() - ends.keys()),
-            *(f"{one} is Kling's alone" for one in at_kling.keys() - ends.keys()),
+            *(
+                f"{task_id} had a reply and has no row"
+                for task_id in self.replied.keys() - ends.keys()
+            ),
+            *(f"{task_id} is Kling's alone" for task_id in at_kling.keys() - ends.keys()),
             *_disagreeing(ends, at_kling, reported),
             *(
                 f"the user got no webhook of {task_id}"
@@ -320,8 +320,8 @@ class Scenario:
         if not int(query("SELECT COUNT(*) FROM receivers WHERE off_at > 0")[0][0]):
             unsent = query("SELECT event_id, state FROM outbox WHERE state <> 'delivered'")
             wrong += [f"the webhook {event_id} is {state}" for event_id, state in unsent]
-        if len(made) != len(at_kling):
-            wrong.append(f"{len(made)} tasks at Kling for {len(at_kling)} rows")
+        if len(tasks) != len(at_kling):
+            wrong.append(f"{len(tasks)} tasks at Kling for {len(at_kling)} rows")
         wrong += self._balances(Counter(ends.values())["succeed"])
         return Checked(judge(ends, self.environment.charges(), wrong), ends)
 
@@ -335,21 +335,20 @@ class Scenario:
                 0,
             ),
             "SELECT used_quota, held_quota FROM tokens": (used, 0),
-            "SELECT used_quota FROM channels": (used,),
             "SELECT COALESCE(SUM(held_quota), 0) FROM videos": (0,),
             "SELECT COALESCE(SUM(amount), 0) FROM ledger": (_OPENING - used,),
         }
-        found = {sql: self.environment.query(sql)[0] for sql in expected}
+        sums = {sql: self.environment.query(sql)[0] for sql in expected}
         return [
-            f"{sql}: {tuple(map(int, found[sql]))}, and {bought} were bought"
-            for sql, wanted in expected.items()
-            if tuple(map(int, found[sql])) != wanted
+            f"{sql}: {tuple(map(int, sums[sql]))}, and {bought} were bought"
+            for sql, amounts in expected.items()
+            if tuple(map(int, sums[sql])) != amounts
         ]
 
 
 @attrs.frozen
 class Checked:
-    """What the checker found, and how each task ended."""
+    """The findings of the checker, and how each task ended."""
 
     verdict: Verdict
     ends: Mapping[str, str]

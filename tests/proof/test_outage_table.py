@@ -16,7 +16,7 @@ RIGHT = Found(9, failed=1, lost=0, doubled=0, rows=0, unexplained=0, verdict=Ver
 
 
 def test_an_outage_is_the_longest_time_in_which_nobody_was_served() -> None:
-    """Replies that refuse are none, and what is outside of the time does not count."""
+    """Refusals do not count as service, and what is outside of the time does not count."""
     replies = [
         Reply(9.0, "", 0.1),
         Reply(10.5, "", 0.1),
@@ -34,8 +34,8 @@ def test_an_outage_that_does_not_end_lasts_to_the_end_of_the_time() -> None:
 
 
 def test_a_row_shows_the_median_and_the_worst_of_several() -> None:
-    """And what callers were told, all together."""
-    outages = [Outage(one, 3.0, Counter({"503 unavailable": 2})) for one in (1.0, 2.0, 6.0)]
+    """It also has what callers were told, all together."""
+    outages = [Outage(seconds, 3.0, Counter({"503 unavailable": 2})) for seconds in (1.0, 2.0, 6.0)]
     assert row_of("galera-one-node", "killed", outages, RIGHT) == (
         "| galera-one-node | killed | 2.0 (median of 3), 6.0 (worst) | 3.0 "
         "| 6 x `503 unavailable` | 9 | 1 | 0 | 0 |"
@@ -55,7 +55,7 @@ def test_the_pages_have_a_row_for_each(page: Path, store: str, accident: str) ->
 
 
 def test_a_page_without_the_row_is_refused() -> None:
-    """So that a figure is not lost in silence."""
+    """Otherwise a figure would be lost silently."""
     row = row_of("no-cluster", "killed", [Outage(1.0, 1.0, Counter())], RIGHT)
     with pytest.raises(ValueError, match="no-cluster"):
         with_row("| galera | killed | 1 |", row)

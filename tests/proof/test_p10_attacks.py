@@ -1,4 +1,4 @@
-"""P10: whoever attacks a relay delays the others a little, and takes it down never.
+"""P10: an attack on a relay delays other users a little, and never takes it down.
 
 A real relay process in front of a real emulated Kling, with the limit of open files that most
 systems have; the attacker is a process of its own, at the lowest priority. How long others wait
@@ -20,16 +20,16 @@ import pytest
 from tests.proof.attacked_relay import COLUMNS, FILES, AttackedRelay, Seen, attacked_relay
 from tests.proof.attackers import ATTACKS, HALF_OPEN
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 @attrs.frozen
 class Size:
-    """How much is done.
+    """The size of a run.
 
     Attributes:
         seconds: How long an attack lasts.
-        speed: Of the clocks, so that a task is polled while an attack lasts.
+        speed: The speed of the clocks, so that a task is polled while an attack lasts.
     """
 
     seconds: float
@@ -57,24 +57,24 @@ def show(name: str, seen: Seen) -> None:
 
 def broken(relay: AttackedRelay, idle: Seen, seen: Seen) -> list[str]:
     """The checker: return what an attack has broken."""
-    found: list[str] = []
+    faults: list[str] = []
     if relay.process.poll() is not None:
         return ["the process has ended"]
     if not seen.did:
-        found.append("the attacker did nothing")
+        faults.append("the attacker did nothing")
     if seen.failed:
-        found.append(f"failed: {dict(seen.failed)}")
+        faults.append(f"failed: {dict(seen.failed)}")
     if not (seen.creates and seen.callbacks and seen.health):
-        found.append("another user did nothing")
+        faults.append("another user did nothing")
     if seen.memory > idle.memory + MEMORY:
-        found.append(f"memory: {idle.memory:.0f} became {seen.memory:.0f} MiB")
+        faults.append(f"memory: {idle.memory:.0f} became {seen.memory:.0f} MiB")
     if seen.descriptors >= FILES:
-        found.append(f"descriptors: {seen.descriptors}")
-    return found
+        faults.append(f"descriptors: {seen.descriptors}")
+    return faults
 
 
 def returns_to_normal(relay: AttackedRelay, idle: Seen) -> None:
-    """Wait until nothing is left of an attack, and use the relay."""
+    """Wait until the effects of an attack are gone, and use the relay."""
     until = time.monotonic() + 60
     while relay.descriptors() > idle.descriptors + LEFT and time.monotonic() < until:
         threading.Event().wait(0.1)
@@ -87,7 +87,7 @@ def returns_to_normal(relay: AttackedRelay, idle: Seen) -> None:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_leaves_the_others_their_service(name: str, tmp_path: Path) -> None:
-    """Another user's creates and callbacks go on, within bounds; then all is as before."""
+    """Another user's creates and callbacks continue, within bounds; then all is as before."""
     with attacked_relay(tmp_path, speed=SIZE.speed) as relay:
         idle = relay.watch(SIZE.seconds / 3)
         seen = relay.watch(SIZE.seconds, name)
@@ -103,12 +103,12 @@ def test_the_sweeper_reads_the_tasks_of_a_channel_that_works(tmp_path: Path) -> 
         task = relay.create()
         relay.end(task)
         ended: list[float] = []
-        begun = time.monotonic()
+        start = time.monotonic()
 
         def look() -> None:
-            while not ended and time.monotonic() < begun + 60:
+            while not ended and time.monotonic() < start + 60:
                 if relay.row(task)["status"] == "succeed":
-                    ended.append(time.monotonic() - begun)
+                    ended.append(time.monotonic() - start)
                 threading.Event().wait(0.05)
 
         looking = threading.Thread(target=look)
@@ -127,36 +127,36 @@ def test_the_sweeper_reads_the_tasks_of_a_channel_that_works(tmp_path: Path) -> 
 def broken_by(tmp_path: Path, attack: str, *options: str) -> list[str]:
     """Return what the check finds of a relay without a limit, whose descriptors an attack takes.
 
-    Attackers have the lowest priority: where they get nothing of a busy machine for a while, what
+    Attackers have the lowest priority: if they get no time on a busy machine for a while, what
     they have opened ends before it is enough. Then the attack is made on a new relay.
     """
-    found: list[str] = []
+    faults: list[str] = []
     for number in range(3):
         folder = tmp_path / str(number)
         folder.mkdir()
         with attacked_relay(folder, *options) as relay:
             idle = relay.watch(0.5)
-            found = broken(relay, idle, relay.watch(FULL_WITHIN, attack, until_full=True))
-        if any("descriptors" in one for one in found):
+            faults = broken(relay, idle, relay.watch(FULL_WITHIN, attack, until_full=True))
+        if any("descriptors" in fault for fault in faults):
             break
-    return found
+    return faults
 
 
 def test_the_check_catches_a_relay_without_a_limit_of_connections(tmp_path: Path) -> None:
     """Negative control: with the limit above that of open files, others find no descriptor."""
     most = ("--max-connections", f"{10 * HALF_OPEN}", "--header-timeout", "900")
-    found = broken_by(tmp_path, "slowloris", *most, "--body-timeout", "900")
-    assert any("descriptors" in one for one in found), found
+    faults = broken_by(tmp_path, "slowloris", *most, "--body-timeout", "900")
+    assert any("descriptors" in fault for fault in faults), faults
 
 
 def test_the_check_catches_a_relay_whose_channels_have_no_limit(tmp_path: Path) -> None:
-    """Negative control: each create that hangs takes two descriptors, until there are none."""
-    found = broken_by(tmp_path, "channel", "--calls-per-channel", "0", "--token-rate", "0")
-    assert any("descriptors" in one for one in found), found
+    """Negative control: each create that hangs takes two descriptors, until all are used up."""
+    faults = broken_by(tmp_path, "channel", "--calls-per-channel", "0", "--token-rate", "0")
+    assert any("descriptors" in fault for fault in faults), faults
 
 
 def test_the_check_catches_a_relay_that_has_ended(tmp_path: Path) -> None:
-    """Negative control: a relay that an attack takes down serves nobody."""
+    """Negative control: a relay that an attack takes down does not serve callers."""
     with attacked_relay(tmp_path) as relay:
         idle = relay.watch(0.5)
         relay.process.kill()

@@ -1,9 +1,9 @@
-"""P10: a number that somebody sends costs what its bytes cost, and nothing that it stands for.
+"""P10: a number from outside costs what its bytes cost, and not what its value would.
 
 Each number is put into each place where one can come from outside: a create's body, Kling's
 answers and callbacks of both generations, the header of a receiver, the operator. The checker
 measures the memory that reading, pricing, charging and showing it takes: a short number such as
-1e-20000000 has twenty million digits once somebody writes it out.
+1e-20000000 has twenty million digits once it is written out.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kling_mock.controls.account_settings import read_units
+from kling_mock.controls.settings import read_units
 from kling_mock.relay.domain import json_body, wire
 from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.pricing import BillableRequest, GuidePricing, UnitPricing
 from kling_mock.relay.domain.user_webhooks import delivery_decision
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import Notice, NoticeState, VideoRow
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.values import Notice, NoticeState, VideoRow
 from kling_sdk import CallbackVerificationError, TextToVideo, parse_callback
 from kling_sdk.errors import KlingError
 from kling_sdk.results import Task
 from kling_sdk.wire import relay
 from kling_sdk.wire import v1 as kling
 from kling_sdk.wire.messages import Reply
-from tests.mock.storage import samples as kit
-from tests.mock.storage.samples import PRICE, Shop
+from tests.mock.relay.storage import samples as kit
+from tests.mock.relay.storage.samples import PRICE, Shop
 from tests.proof.test_p3_any_order import reports_on
 
 MOST_MEMORY: Final = 2 * 1024 * 1024
-#: What each place may answer with, besides taking the number.
+#: How each place may respond if it does not take the number.
 REFUSALS: Final = (RelayError, CallbackVerificationError, KlingError)
 
 EDGES: Final = (
@@ -86,12 +86,14 @@ def literals(number: str) -> list[str]:
 
 
 def create(body: str) -> Callable[[str], object]:
-    """Read a create, price it, and make what is stored and sent of it."""
+    """Read a create, price it, and make its row and its request."""
 
     def place(literal: str) -> object:
         ask = wire.read_create("text2video", body.replace("N", literal).encode())
-        wanted = BillableRequest("text2video", ask.model, ask.model, ask.mode, ask.seconds, ask.use)
-        prices = (UnitPricing().quote(wanted).quota, GuidePricing().quote(wanted).quota)
+        request = BillableRequest(
+            "text2video", ask.model, ask.model, ask.mode, ask.seconds, ask.use
+        )
+        prices = (UnitPricing().quote(request).quota, GuidePricing().quote(request).quota)
         assert all(1 <= price <= 10**15 for price in prices), prices
         sent = wire.upstream_body(ask, ModelTarget(ask.model, ""), "kling_1", None)
         task = kit.new_task(1, price=prices[0], duration=f"{ask.seconds:f}")
@@ -102,7 +104,7 @@ def create(body: str) -> Callable[[str], object]:
 
 
 async def _settled(task: Task) -> VideoRow:
-    """Apply what Kling says of a task, as a reading does."""
+    """Apply what Kling says of a task, as a poll does."""
     store = MemoryStorage()
     shop = await Shop.fill(store, quota=10**9)
     row = await shop.accepted("7")
@@ -130,7 +132,7 @@ def reading(body: str) -> Callable[[str], object]:
 
 
 def callback(body: str) -> Callable[[str], object]:
-    """Take a callback in, and settle what it is about."""
+    """Take a callback in, and settle its task."""
 
     def place(literal: str) -> object:
         return asyncio.run(
@@ -262,7 +264,7 @@ def test_any_number_anywhere_is_taken_or_refused(name: str, number: str, quoted:
 
 
 def _naive(value: object) -> Decimal | None:
-    """Read a number as many do: whatever `Decimal` takes and is finite."""
+    """Read a number naively: every finite value that `Decimal` takes."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -276,9 +278,9 @@ def _naive(value: object) -> Decimal | None:
 MISTAKES: Final = {
     "create: duration": ("kling_mock.relay.domain.wire.bounded_decimal", "1e-20000000"),
     "reading: duration": ("kling_sdk.wire.v1.decimal", "1e-20000000"),
-    "newer callback: duration": ("kling_sdk.wire.model_path.decimal", "1e-20000000"),
+    "newer callback: duration": ("kling_sdk.wire.v1.decimal", "1e-20000000"),
     "operator: units": (
-        "kling_mock.controls.account_settings.bounded_decimal",
+        "kling_mock.controls.settings.bounded_decimal",
         "1e20000000",
     ),
 }
@@ -303,7 +305,7 @@ def test_the_checker_catches_a_sum_without_bounds(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_checker_catches_a_body_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Negative control: a body that is parsed and not looked through sends on what is no JSON."""
+    """Negative control: a body that is parsed without a check sends on what is not JSON."""
     monkeypatch.setattr(wire, "read_object", lambda raw: dict[str, Any](json.loads(raw)))
     with pytest.raises(ValueError, match="not JSON compliant"):
         PLACES["create: cfg_scale"]("1e999")

@@ -33,14 +33,14 @@ import pytest
 
 from kling_sdk import AsyncKling, Event, Kling, KlingError, Task
 from tests.mock.relay.scripted_kling import ReceivedRequest, Reply, ScriptedKling
-from tests.mock.storage.databases import Mysql, SqliteFile, need
-from tests.mock.storage.proxy import Proxy
+from tests.mock.relay.storage.databases import Mysql, SqliteFile, need
+from tests.mock.relay.storage.proxy import Proxy
 from tests.proof.intents import SIDES, Side
 from tests.proof.relay_processes import VIDEOS
 from tests.sdk.fake_kling import HonestKling
 from tests.sdk.faulty_server import Fault, FaultyKling
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 COPIES: Final = 10 if os.environ.get("KLING_PROOF_SIZE") == "full" else 1
 #: How fast the relay's clock is: a repeat waits for one second of real time instead of twenty.
@@ -67,18 +67,18 @@ class HoldingKling:
         self.received = 0
         self.released = threading.Event()
 
-    def __call__(self, asked: ReceivedRequest) -> Reply:
-        if asked.method == "GET":
-            return self._carry_out(asked)
-        accepted = self._carry_out(asked) if "before" in asked.body["prompt"] else None
+    def __call__(self, request: ReceivedRequest) -> Reply:
+        if request.method == "GET":
+            return self._carry_out(request)
+        accepted = self._carry_out(request) if "before" in request.body["prompt"] else None
         self.received += 1
         self.released.wait(60)
-        return accepted or self._carry_out(asked)
+        return accepted or self._carry_out(request)
 
-    def _carry_out(self, asked: ReceivedRequest) -> Reply:
-        url = urlsplit(asked.path)
+    def _carry_out(self, request: ReceivedRequest) -> Reply:
+        url = urlsplit(request.path)
         query = dict(parse_qsl(url.query))
-        answer = self.books.answer(asked.method, url.path, query, asked.headers, asked.body)
+        answer = self.books.answer(request.method, url.path, query, request.headers, request.body)
         return answer.status, answer.body
 
     def bought(self) -> Counter[str]:
@@ -100,7 +100,7 @@ class RelayProcess:
 
     def start(self) -> None:
         port = httpx.URL(self.url).port if self.url else 0
-        given = {
+        variables = {
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "KLING_MOCK_RELAY_TOKEN": TOKEN,
             **self._keys,
@@ -111,7 +111,7 @@ class RelayProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, **given},
+                env={**os.environ, **variables},
             )
         assert self._process.stdout is not None
         self.url = json.loads(self._process.stdout.readline())["relay_url"]
@@ -141,15 +141,15 @@ class Stage:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with httpx.Client(base_url=self.relay.url, headers=headers, timeout=30) as http:
             while time.monotonic() < limit:
-                shown = http.get(f"{VIDEOS}/{external_id}").json()
-                if shown.get("kling_task_id"):
-                    return str(shown["kling_task_id"])
+                task = http.get(f"{VIDEOS}/{external_id}").json()
+                if task.get("kling_task_id"):
+                    return str(task["kling_task_id"])
         return ""
 
 
 #: Where a create arrives, by interface.
 PLACES: Final = {"v1": "/v1/videos/text2video", "model-path": "text-to-video/kling-3.0"}
-#: What a relay's environment has, by interface: with a key pair there is no model in the path.
+#: The environment of a relay, by interface: with a key pair, the path does not contain a model.
 KEYS: Final = {
     "v1": {"KLING_ACCESS_KEY": "AK", "KLING_SECRET_KEY": "SK", "KLING_API_KEY": ""},
     "model-path": {
@@ -202,10 +202,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteF
         yield SqliteFile(tmp_path)
         return
     need("mysql")
-    made = Mysql()
-    asyncio.run(made.make())
-    yield made
-    asyncio.run(made.drop())
+    mysql = Mysql()
+    asyncio.run(mysql.make())
+    yield mysql
+    asyncio.run(mysql.drop())
 
 
 # ---------------------------------------------------------------- clients
@@ -265,18 +265,21 @@ def killed_while_sending(stage: Stage) -> tuple[list[str], dict[str, list[Got]]]
     }
     with ThreadPoolExecutor(2 * len(kinds)) as threads:
         first = {
-            one: threads.submit(create, stage.side, kind, stage.relay.url, one)
-            for one, kind in kinds.items()
+            external_id: threads.submit(create, stage.side, kind, stage.relay.url, external_id)
+            for external_id, kind in kinds.items()
         }
         spin(lambda: stage.kling.received == len(kinds))
         stage.relay.kill()
         stage.relay.start()
         second = {
-            one: threads.submit(create, stage.side, *second_client[kind], one)
-            for one, kind in kinds.items()
+            external_id: threads.submit(create, stage.side, *second_client[kind], external_id)
+            for external_id, kind in kinds.items()
         }
         stage.kling.released.set()
-        return list(kinds), {one: [first[one].result(), second[one].result()] for one in kinds}
+        return list(kinds), {
+            external_id: [first[external_id].result(), second[external_id].result()]
+            for external_id in kinds
+        }
 
 
 def wrong(stage: Stage, ids: Sequence[str], got: dict[str, list[Got]]) -> list[str]:
@@ -285,13 +288,23 @@ def wrong(stage: Stage, ids: Sequence[str], got: dict[str, list[Got]]) -> list[s
     Each has to be of the interface that the proof is about.
     """
     bought = stage.kling.bought()
-    found = [f"{one}: {bought[one]} bought" for one in ids if bought[one] != 1]
-    found += [f"{one}: {tasks}" for one, tasks in got.items() if len(set(tasks)) != 1]
-    found += [f"{one}: {tasks}" for one, tasks in got.items() if tasks[0].endswith("Error")]
+    faults = [
+        f"{external_id}: {bought[external_id]} bought"
+        for external_id in ids
+        if bought[external_id] != 1
+    ]
+    faults += [
+        f"{external_id}: {tasks}" for external_id, tasks in got.items() if len(set(tasks)) != 1
+    ]
+    faults += [
+        f"{external_id}: {tasks}"
+        for external_id, tasks in got.items()
+        if tasks[0].endswith("Error")
+    ]
     places = {task["endpoint"] for task in stage.kling.books.tasks.values()}
     if places != {PLACES[stage.side.name]}:
-        found.append(f"created at {places}")
-    return found
+        faults.append(f"created at {places}")
+    return faults
 
 
 def in_rows(stage: Stage, database: SqliteFile | Mysql, got: dict[str, list[Got]]) -> list[str]:
@@ -300,20 +313,20 @@ def in_rows(stage: Stage, database: SqliteFile | Mysql, got: dict[str, list[Got]
     rows = {str(row[0]): row for row in asyncio.run(database.query(sql))}
     held = asyncio.run(database.query("SELECT held_quota FROM users WHERE held_quota > 0"))
     books = stage.kling.books
-    found = [f"{one} has no row" for one in got if one not in rows]
-    found += [
-        f"{one} is {rows[one][1]}, and {tasks}"
-        for one, tasks in got.items()
-        if rows[one][1] != tasks[0]
+    differences = [f"{external_id} has no row" for external_id in got if external_id not in rows]
+    differences += [
+        f"{external_id} is {rows[external_id][1]}, and {tasks}"
+        for external_id, tasks in got.items()
+        if rows[external_id][1] != tasks[0]
     ]
-    found += [
-        f"{one}: not the task of Kling's"
-        for one in got
-        if stage.task_id_at_kling(one) != books.by_external.get(str(rows[one][1]))
+    differences += [
+        f"{external_id}: not the task of Kling's"
+        for external_id in got
+        if stage.task_id_at_kling(external_id) != books.by_external.get(str(rows[external_id][1]))
     ]
     if [int(row[0]) for row in held] != [sum(int(row[2]) for row in rows.values())]:
-        found.append(f"{held} held for {len(rows)} rows")
-    return found
+        differences.append(f"{held} held for {len(rows)} rows")
+    return differences
 
 
 # ---------------------------------------------------------------- the proofs
@@ -395,8 +408,10 @@ def test_the_same_at_kling_itself(side: Side, kind: str) -> None:
     with FaultyKling(HonestKling(takes=None)) as server, ThreadPoolExecutor(2) as threads:
         server.breaks(Fault("accepted"), Fault("accepted"))
         got = [
-            one.result()
-            for one in [threads.submit(created_at_kling, side, kind, server.url) for _ in range(2)]
+            future.result()
+            for future in [
+                threads.submit(created_at_kling, side, kind, server.url) for _ in range(2)
+            ]
         ]
     assert [task["endpoint"] for task in server.kling.tasks.values()] == [PLACES[side.name]]
     assert got == [next(iter(server.kling.tasks))] * 2

@@ -69,12 +69,12 @@ def side(request: pytest.FixtureRequest) -> Side:
 async def test_two_thousand_creates_make_two_thousand_tasks(
     server: FaultyKling, side: Side
 ) -> None:
-    """With 30 % of requests reset at random bytes, no video is bought twice and none is lost."""
+    """With 30 % of requests reset at random bytes, each video is bought once and none is lost."""
     started = time.monotonic()
     async with AsyncKling(side.key, base_url=server.url, clock=ClockPerTask()) as kling:
-        told = await everybody(with_sdk(kling, **side.extra), prompts(2000))
+        outcomes = await everybody(with_sdk(kling, **side.extra), prompts(2000))
 
-        verdict = judge(told, server.kling)
+        verdict = judge(outcomes, server.kling)
         show(f"httpx, 32 in flight, {side.name}", verdict, server, time.monotonic() - started)
         assert verdict.is_sound
         assert verdict.tasks >= verdict.intents - verdict.unknown
@@ -86,9 +86,9 @@ async def test_creates_over_aiohttp_make_one_task_each(server: FaultyKling, side
     started = time.monotonic()
     async with aiohttp.ClientSession() as session:
         kling = AsyncKling(side.key, base_url=server.url, clock=ClockPerTask(), http_client=session)
-        told = await everybody(with_sdk(kling, **side.extra), prompts(500))
+        outcomes = await everybody(with_sdk(kling, **side.extra), prompts(500))
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show(f"aiohttp, 32 in flight, {side.name}", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
 
@@ -99,33 +99,35 @@ async def test_a_client_that_never_repeats_still_loses_nothing(
     """With retries off, each answer that was lost is an error whose id finds out the truth."""
     started = time.monotonic()
     async with AsyncKling(side.key, base_url=server.url, clock=ClockPerTask(), retries=0) as kling:
-        told = await everybody(with_sdk(kling, **side.extra), prompts(300))
+        outcomes = await everybody(with_sdk(kling, **side.extra), prompts(300))
 
-        verdict = judge(told, server.kling)
+        verdict = judge(outcomes, server.kling)
         show(f"httpx, no repeats, {side.name}", verdict, server, time.monotonic() - started)
         assert verdict.is_sound
         assert verdict.unknown > 20
         server.heal()
-        for word in told.values():
+        for word in outcomes.values():
             if word.unknown is not None:
                 try:
-                    found = (await kling.text2video.get(word.unknown)).task_id
+                    task_id = (await kling.text2video.get(word.unknown)).task_id
                 except NotFoundError:
-                    found = None
-                assert found == server.kling.by_external.get(word.unknown)
+                    task_id = None
+                assert task_id == server.kling.by_external.get(word.unknown)
 
 
 def test_creates_one_after_the_other_make_one_task_each(server: FaultyKling, side: Side) -> None:
     """The sync client keeps the same promise."""
-    started, told = time.monotonic(), dict[str, Told]()
+    started, outcomes = time.monotonic(), dict[str, Told]()
     with Kling(side.key, base_url=server.url, clock=ClockPerTask()) as kling:
         for prompt in prompts(300):
             try:
-                told[prompt] = Told(kling.text2video.create(prompt=prompt, **side.extra).task_id)
+                outcomes[prompt] = Told(
+                    kling.text2video.create(prompt=prompt, **side.extra).task_id
+                )
             except OutcomeUnknownError as error:
-                told[prompt] = Told(unknown=error.external_task_id)
+                outcomes[prompt] = Told(unknown=error.external_task_id)
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show(f"sync httpx, {side.name}", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
 
@@ -139,13 +141,13 @@ def requests_of(side: Side, count: int) -> list[TextToVideo]:
 
 
 def told_by(outcomes: list[Outcome], requests: list[TextToVideo]) -> dict[str, Told]:
-    """Return what the outcomes of a batch tell of each request."""
-    told = dict[str, Told]()
+    """Return the outcomes of a batch for each request."""
+    by_prompt = dict[str, Told]()
     for outcome in outcomes:
         unknown = outcome.error.external_task_id if outcome.error is not None else None
         task_id = outcome.task.task_id if outcome.task is not None else None
-        told[requests[outcome.index].prompt or ""] = Told(task_id, unknown)
-    return told
+        by_prompt[requests[outcome.index].prompt or ""] = Told(task_id, unknown)
+    return by_prompt
 
 
 async def test_a_batch_of_an_async_client_makes_one_task_per_request(
@@ -156,9 +158,9 @@ async def test_a_batch_of_an_async_client_makes_one_task_per_request(
     server.kling.takes = 0.0
     async with AsyncKling(side.key, base_url=server.url, clock=FakeClock(), **PATIENT) as kling:
         batch = kling.run_many(requests, max_concurrent=32)
-        told = told_by([outcome async for outcome in batch], requests)
+        outcomes = told_by([outcome async for outcome in batch], requests)
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show(f"run_many, 32 in flight, {side.name}", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
     assert verdict.tasks == verdict.intents == 500
@@ -171,9 +173,9 @@ def test_a_batch_of_a_sync_client_makes_one_task_per_request(
     started, requests = time.monotonic(), requests_of(side, 300)
     server.kling.takes = 0.0
     with Kling(side.key, base_url=server.url, clock=FakeClock(), **PATIENT) as kling:
-        told = told_by(list(kling.run_many(requests, max_concurrent=16)), requests)
+        outcomes = told_by(list(kling.run_many(requests, max_concurrent=16)), requests)
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show(f"sync run_many, 16 in flight, {side.name}", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
     assert verdict.tasks == verdict.intents == 300
@@ -203,9 +205,9 @@ async def test_the_check_catches_a_naive_client(server: FaultyKling, repeats: in
     """A client that gives up loses tasks, one that sends again as new pays twice: both show."""
     started = time.monotonic()
     async with httpx.AsyncClient() as http:
-        told = await everybody(naive(http, server, repeats), prompts(200))
+        outcomes = await everybody(naive(http, server, repeats), prompts(200))
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show(f"naive, {repeats} repeats", verdict, server, time.monotonic() - started)
     if repeats:
         assert verdict.duplicates > 10

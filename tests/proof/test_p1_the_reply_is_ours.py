@@ -2,7 +2,7 @@
 
 Over both interfaces of the vendor: connections that are one reply behind, replies that do not name
 their task, forks that share sockets, pages of gateways, and callers that are cancelled at every
-await. Each check is held against a naive client, which it must catch.
+await. Each check is tried on a naive client, which it must catch.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def out_of_step(seed: int, *, mixed: bool = True) -> Iterator[Fault | None]:
         yield Fault(dice.choice(kinds)) if dice.random() < RATE else None
 
 
-#: Statuses of gateways and firewalls that are no answer of Kling's; each with two bodies.
+#: Statuses of gateways and firewalls that do not come from Kling; each with two bodies.
 PAGES: Final = [
     (status, body)
     for status in (302, 400, 401, 402, 403, 404, 405, 407, 408, 409, 411, 413, 422, 425, 429, 451)
@@ -125,9 +125,9 @@ async def test_no_create_gets_the_task_of_another(
     server.kling.names = names
     server.plan = out_of_step(seed=1, mixed=names)
     async with over(client, server.url, side.key) as kling:
-        told = await everybody(with_sdk(kling, **side.extra), prompts(200))
+        outcomes = await everybody(with_sdk(kling, **side.extra), prompts(200))
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show(
         f"{client}, {side.name}, out of step, names={names}",
         verdict,
@@ -146,17 +146,19 @@ def test_no_create_of_the_sync_client_gets_the_task_of_another(
     names: bool,  # noqa: FBT001 - as above
 ) -> None:
     """The sync client keeps the same promise."""
-    started, told = time.monotonic(), dict[str, Told]()
+    started, outcomes = time.monotonic(), dict[str, Told]()
     server.kling.names = names
     server.plan = out_of_step(seed=2, mixed=names)
     with Kling(side.key, base_url=server.url, clock=ClockPerTask()) as kling:
         for prompt in prompts(300):
             try:
-                told[prompt] = Told(kling.text2video.create(prompt=prompt, **side.extra).task_id)
+                outcomes[prompt] = Told(
+                    kling.text2video.create(prompt=prompt, **side.extra).task_id
+                )
             except OutcomeUnknownError as error:
-                told[prompt] = Told(unknown=error.external_task_id)
+                outcomes[prompt] = Told(unknown=error.external_task_id)
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show(
         f"sync, {side.name}, out of step, names={names}",
         verdict,
@@ -170,10 +172,10 @@ def test_no_create_of_the_sync_client_gets_the_task_of_another(
 class HalfRefusing(HonestKling):
     """An account that refuses every prompt with an odd number."""
 
-    def _made(self, endpoint: str, external: str, prompt: Any, shown: Any) -> Answer:
+    def _create_task(self, endpoint: str, external: str, prompt: Any, form: Any) -> Answer:
         if int(str(prompt).split()[-1]) % 2:
             return answer(400, 1301, "the prompt is refused")
-        return super()._made(endpoint, external, prompt, shown)
+        return super()._create_task(endpoint, external, prompt, form)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -186,9 +188,9 @@ async def test_no_refusal_of_another_request_hides_a_task(
     server.kling = HalfRefusing(takes=None)
     server.plan = out_of_step(seed=3, mixed=False)
     async with over(client, server.url, side.key) as kling:
-        told = await everybody(with_sdk(kling, **side.extra), prompts(200))
+        outcomes = await everybody(with_sdk(kling, **side.extra), prompts(200))
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show(
         f"{client}, {side.name}, refusals out of step", verdict, server, time.monotonic() - started
     )
@@ -205,9 +207,9 @@ async def test_no_page_of_a_gateway_says_that_nothing_was_created(
     started = time.monotonic()
     server.plan = pages(seed=4)
     async with over(client, server.url, side.key) as kling:
-        told = await everybody(with_sdk(kling, **side.extra), prompts(250))
+        outcomes = await everybody(with_sdk(kling, **side.extra), prompts(250))
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show(f"{client}, {side.name}, pages", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
     assert verdict.tasks >= 250 - verdict.unknown
@@ -226,9 +228,9 @@ def test_a_fork_shares_no_connection(
     server: FaultyKling, side: Side, client: str, how: str
 ) -> None:
     """A client that was used before a fork gives the parent and each child their own tasks."""
-    told = forked(server, client, how, side)
+    outcomes = forked(server, client, how, side)
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show(f"{client}, {side.name}, {how}", verdict, server, 0.0)
     assert verdict.intents == 200
     assert verdict.is_sound
@@ -264,8 +266,8 @@ def forked(server: FaultyKling, client: str, how: str, side: Side) -> dict[str, 
 async def test_a_create_that_is_cancelled_at_any_await_leaves_its_id(
     server: FaultyKling, side: Side, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever is cancelled can find out what was bought: the id is in a warning."""
-    started, told = time.monotonic(), dict[str, Told]()
+    """A caller that is cancelled can find out what was bought: the id is in a warning."""
+    started, outcomes = time.monotonic(), dict[str, Told]()
     dice = random.Random(5)  # noqa: S311 - the same faults each time
     faults = [None, Fault("accepted"), Fault("mixed"), Fault("mangled", reply=Answer(403, b"no"))]
     async with AsyncKling(side.key, base_url=server.url, clock=ClockPerTask()) as kling:
@@ -273,15 +275,15 @@ async def test_a_create_that_is_cancelled_at_any_await_leaves_its_id(
             server.breaks(dice.choice(faults), dice.choice(faults))
             caplog.clear()
             with caplog.at_level(logging.WARNING, "kling_sdk"):
-                told[prompt] = await cancelled_after(
+                outcomes[prompt] = await cancelled_after(
                     with_sdk(kling, **side.extra)(prompt), number % 40
                 )
-            if told[prompt] == Told():
+            if outcomes[prompt] == Told():
                 named = re.findall(r"sdk-[0-9a-f]{32}", caplog.text)
-                told[prompt] = Told(unknown=named[0] if named else None)
+                outcomes[prompt] = Told(unknown=named[0] if named else None)
 
     await settled(server)
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show(f"cancelled at every await, {side.name}", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
     assert verdict.unknown > 100
@@ -295,10 +297,10 @@ async def cancelled_after(create: Any, steps: int) -> Told:
         await asyncio.sleep(0)
     task.cancel()
     try:
-        told: Told = await task
+        outcome: Told = await task
     except asyncio.CancelledError:
         return Told()
-    return told
+    return outcome
 
 
 async def settled(server: FaultyKling) -> None:
@@ -334,11 +336,11 @@ async def test_the_check_catches_a_client_that_believes_every_reply(server: Faul
     """Over a connection that is out of step it returns the tasks of other callers."""
     server.plan = out_of_step(seed=1)
     # One connection: how many faults strike a connection that is in use is then no matter of time.
-    one = httpx.Limits(max_connections=1)
-    async with httpx.AsyncClient(limits=one, timeout=None) as http:  # noqa: S113 - they queue
-        told = await everybody(naive(http, server), prompts(200))
+    limits = httpx.Limits(max_connections=1)
+    async with httpx.AsyncClient(limits=limits, timeout=None) as http:  # noqa: S113 - they queue
+        outcomes = await everybody(naive(http, server), prompts(200))
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show("naive, out of step", verdict, server, 0.0)
     assert verdict.mixed_up > 10
 
@@ -348,9 +350,9 @@ async def test_the_check_catches_a_client_that_believes_every_page(server: Fault
     """It takes a gateway's 403 for a refusal, and loses what was bought."""
     server.plan = pages(seed=4)
     async with httpx.AsyncClient() as http:
-        told = await everybody(naive(http, server), prompts(200))
+        outcomes = await everybody(naive(http, server), prompts(200))
 
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show("naive, pages", verdict, server, 0.0)
     assert verdict.lost > 5
 
@@ -370,13 +372,13 @@ async def test_the_check_catches_a_client_that_is_cancelled_in_silence(
     server: FaultyKling,
 ) -> None:
     """Without the id in a log or a note, what a cancelled call has bought is lost."""
-    told = dict[str, Told]()
+    outcomes = dict[str, Told]()
     async with httpx.AsyncClient() as http:
         for number, prompt in enumerate(prompts(200)):
-            told[prompt] = await cancelled_after(naive(http, server)(prompt), number % 40)
+            outcomes[prompt] = await cancelled_after(naive(http, server)(prompt), number % 40)
 
     await settled(server)
-    verdict = judge(told, server.kling)
+    verdict = judge(outcomes, server.kling)
     show("naive, cancelled", verdict, server, 0.0)
     assert verdict.lost > 10
 

@@ -23,7 +23,7 @@ import attrs
 import pytest
 
 from tests.clusters.fixtures import cluster_of
-from tests.mock.storage.databases import Database, Mysql, Postgres, SqliteFile
+from tests.mock.relay.storage.databases import Database, Mysql, Postgres, SqliteFile
 from tests.proof.checker import Verdict, audit, charges_in, judge
 from tests.proof.naive_relay import SCHEMA
 from tests.proof.relay_processes import PROCESSES, STORES, VIDEOS, Fleet, Video, fleet_over, running
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 @attrs.frozen
 class Size:
-    """How much is done.
+    """The size of a run.
 
     Attributes:
         tasks: Tasks of the storm.
@@ -104,7 +104,7 @@ async def test_a_storm_over_four_processes_charges_every_task_once(
         users = [await relays.add_user(SIZE.tasks) for _ in range(4)]
         makers = [users[number % 4] for number in range(SIZE.tasks)]
         videos = await asyncio.gather(*map(relays.created, makers))
-        # Each process reads at its first callback, and so has to sweep five seconds later.
+        # Each process polls at its first callback, and so has to sweep five seconds later.
         for process in range(PROCESSES):
             await asyncio.gather(*(relays.hint(video, process) for video in videos))
         started = time.monotonic()
@@ -144,8 +144,8 @@ async def test_a_balance_for_k_videos_buys_k(relays: Fleet, store: str) -> None:
         replies = await creating
         bought = relays.kling.account.open_tasks - before
         videos = [
-            Video(shown["task_id"], shown["kling_task_id"], user)
-            for status, shown in replies
+            Video(task["task_id"], task["kling_task_id"], user)
+            for status, task in replies
             if status == 200
         ]
         await asyncio.gather(*(relays.callback(video) for video in videos))
@@ -201,7 +201,7 @@ async def _deadlocks(database: Database) -> int:
 async def _lowest(
     database: Database, user_id: int, creating: asyncio.Future[Any], answered: asyncio.Event
 ) -> int:
-    """Look what a user may still spend after each answer; return the least of it."""
+    """Check what a user may still spend after each response; return the minimum."""
     lowest = 1 << 62
     sql = f"SELECT quota - held_quota FROM users WHERE id = {user_id}"
     is_last = False
@@ -232,10 +232,12 @@ async def test_the_checker_catches_a_naive_relay(tmp_path: Path) -> None:
     """Four processes that read, charge and then write charge more than once in the same storm."""
     database = SqliteFile(tmp_path)
     ids = [f"kling_{number:032x}" for number in range(SIZE.tasks)]
-    with closing(sqlite3.connect(database.path)) as made:
-        made.executescript(SCHEMA)
-        with made:
-            made.executemany("INSERT INTO videos VALUES (?, 'submitted')", [(one,) for one in ids])
+    with closing(sqlite3.connect(database.path)) as connection:
+        connection.executescript(SCHEMA)
+        with connection:
+            connection.executemany(
+                "INSERT INTO videos VALUES (?, 'submitted')", [(task_id,) for task_id in ids]
+            )
     command = [str(Path(__file__).with_name("naive_relay.py")), str(database.path)]
     with running([command] * PROCESSES, tmp_path, {}) as urls:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
@@ -248,8 +250,8 @@ async def test_the_checker_catches_a_naive_relay(tmp_path: Path) -> None:
 
                 return call
 
-            acts = [act("POST", f"/kling/callback/{one}") for one in ids]
-            acts += [act("GET", f"{VIDEOS}/{one}") for one in ids]
+            acts = [act("POST", f"/kling/callback/{task_id}") for task_id in ids]
+            acts += [act("GET", f"{VIDEOS}/{task_id}") for task_id in ids]
             await storm(acts, SIZE.copies)
 
     verdict = judge(dict.fromkeys(ids, "succeed"), await charges_in(database))

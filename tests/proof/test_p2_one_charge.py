@@ -10,13 +10,14 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from kling_mock import KlingMock, RelaySettings
-from kling_mock.storage.values import Attempt, NewTask
+from kling_mock.relay.storage.values import Attempt, NewTask
 from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS
 
 pytestmark = pytest.mark.slow
@@ -28,13 +29,13 @@ Act = Callable[[str], Awaitable[None]]
 
 async def storm(task_ids: list[str], callback: Act, poll: Act) -> None:
     """Bring each callback and each poll several times, all at once and in any order."""
-    work = [act(one) for one in task_ids for act in (callback, poll) for _ in range(COPIES)]
+    work = [act(task_id) for task_id in task_ids for act in (callback, poll) for _ in range(COPIES)]
     random.Random(1).shuffle(work)  # noqa: S311 - an order
     await asyncio.gather(*work)
 
 
 class NaiveRelay:
-    """Looks whether the task is done, charges, and then writes that it is done."""
+    """Checks whether the task is done, charges, and then writes that it is done."""
 
     def __init__(self) -> None:
         self.done: set[str] = set()
@@ -49,10 +50,10 @@ class NaiveRelay:
             self.done.add(task_id)
 
 
-async def test_a_storm_charges_every_task_once() -> None:
+async def test_a_storm_charges_every_task_once(tmp_path: Path) -> None:
     """10 tasks x 10 duplicate callbacks x 10 polls: charged 10, extra 0, lost 0."""
     async with (
-        KlingMock(relay=RelaySettings(database="sqlite://")) as mock,
+        KlingMock(relay=RelaySettings(database=f"sqlite:///{tmp_path}/relay.db")) as mock,
         httpx.AsyncClient(base_url=mock.relay_url, timeout=60) as http,
     ):
         headers = {"Authorization": f"Bearer {mock.relay_token}"}
@@ -61,7 +62,7 @@ async def test_a_storm_charges_every_task_once() -> None:
         for _ in range(TASKS):
             reply = await http.post(f"{VIDEOS}/text2video", json=GUIDE, headers=headers)
             ids.append(reply.json()["task_id"])
-            mock.complete(reply.json()["kling_task_id"])
+            await mock.acomplete(reply.json()["kling_task_id"])
 
         async def callback(task_id: str) -> None:
             body = {"task_id": "1", "task_status": "succeed"}
@@ -76,7 +77,7 @@ async def test_a_storm_charges_every_task_once() -> None:
         await mock.clock.aadvance(6)
         await storm(ids, callback, poll)
         ledger = await asyncio.to_thread(mock.ledger.entries)
-        charges = Counter(one.reference for one in ledger if one.kind == "charge")
+        charges = Counter(entry.reference for entry in ledger if entry.kind == "charge")
         assert charges == Counter(ids)
         user = await asyncio.to_thread(mock.ledger.user)
         assert (user.used_quota, user.held_quota) == (TASKS * PRICE, 0)
@@ -88,12 +89,12 @@ async def test_a_storm_charges_every_task_once() -> None:
 
 
 @pytest.mark.parametrize("sent", [False, True])
-def test_a_crash_around_the_call_to_kling_is_repaired(sent: bool) -> None:  # noqa: FBT001 - a case
-    """A relay that was killed after it wrote the row finds out what became of the task.
+def test_a_crash_around_the_call_to_kling_is_repaired(sent: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a case
+    """A relay that was killed after it wrote the row finds out the task's outcome.
 
     If the call was never made, the hold is released; if it was, the task is found and charged.
     """
-    with KlingMock(relay=RelaySettings(database="sqlite://")) as mock:
+    with KlingMock(relay=RelaySettings(database=f"sqlite:///{tmp_path}/relay.db")) as mock:
         now = int(mock.clock.now())
         user = mock.ledger.user()
         (channel,) = mock._existing_relay().run(lambda storage: storage.list_channels())

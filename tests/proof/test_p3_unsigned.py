@@ -1,4 +1,4 @@
-"""P3: what nobody has signed changes no end either, and is kept and counted like what is signed.
+"""P3: unsigned callbacks do not change an end, and are kept and counted like signed ones.
 
 All orders of up to four unsigned callbacks are posted to tasks that have succeeded, failed, or
 were given up. How each ends, what is kept of them and how much room that takes follows from the
@@ -27,11 +27,11 @@ from kling_mock.relay.service.callbacks import ALREADY, CallbackReceiver
 from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.upstream import Upstream
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import LateReport, TaskResult, VideoRow
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.values import LateReport, TaskResult, VideoRow
 from kling_sdk.results import Task
-from tests.mock.storage import samples as kit
-from tests.mock.storage.samples import Shop
+from tests.mock.relay.storage import samples as kit
+from tests.mock.relay.storage.samples import Shop
 from tests.proof.test_p3_any_order import WORDS, Order
 
 LONGEST: Final = 4
@@ -96,22 +96,23 @@ class Relay:
         raw = json.dumps(body).encode()
         return await self.callbacks.receive(row.task_id, raw, {}, lambda: False)
 
-    def kept(self, row: VideoRow) -> list[LateReport]:
-        return [one for one in self.store.tables.reports.values() if one.task_id == row.task_id]
+    async def reports_of(self, row: VideoRow) -> list[LateReport]:
+        reports = await self.store.list_reports(limit=1_000)
+        return [report for report in reports if report.task_id == row.task_id]
 
 
 async def wrong(end: str, make: type[MemoryStorage] = MemoryStorage) -> list[Order]:
     """The checker: post every order to a task that has ended so; return those that go wrong."""
-    found: list[Order] = []
+    failures: list[Order] = []
     for order in orders():
         relay = await Relay.make(make)
         row = await relay.ended(end)
         money = await relay.shop.me()
         replies = [await relay.post(row, word) for word in order]
         unsigned = {
-            one.status.removeprefix("unverified_"): one.seen
-            for one in relay.kept(row)
-            if one.status.startswith("unverified_")
+            report.status.removeprefix("unverified_"): report.seen
+            for report in await relay.reports_of(row)
+            if report.status.startswith("unverified_")
         }
         expected = Counter(word for word in order if word in CONTRADICTIONS[end])
         if (
@@ -121,8 +122,8 @@ async def wrong(end: str, make: type[MemoryStorage] = MemoryStorage) -> list[Ord
             or await relay.shop.row(row.task_id) != row
             or await relay.shop.me() != money
         ):
-            found.append(order)
-    return found
+            failures.append(order)
+    return failures
 
 
 @pytest.fixture(autouse=True)
@@ -144,10 +145,10 @@ async def room(make: type[MemoryStorage] = MemoryStorage) -> tuple[int, int]:
     for number in range(100):
         for word in WORDS:
             await relay.post(row, word, f'"{number}' + '"' * 50_000)
-    kept = relay.kept(row)
-    for one in kept:
-        json.loads(one.json_data)  # what is cut is still JSON
-    return len(kept), sum(len(one.json_data.encode()) for one in kept)
+    reports = await relay.reports_of(row)
+    for report in reports:
+        json.loads(report.json_data)  # what is cut is still JSON
+    return len(reports), sum(len(report.json_data.encode()) for report in reports)
 
 
 async def test_forged_callbacks_cannot_fill_the_disk() -> None:
@@ -171,11 +172,14 @@ async def test_the_checker_catches_a_relay_that_drops_them(
 
 
 class Believing(MemoryStorage):
-    """Lets what is only kept change the status too."""
+    """Lets reports that are only kept change the status too."""
 
     async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
         await super().keep_report(result, status=status, now=now)
-        self.tables.change(self.tables.video(result.task_id), status=result.status)
+        await kit.change(
+            self,
+            f"UPDATE videos SET status = '{result.status}' WHERE task_id = '{result.task_id}'",
+        )
 
 
 async def test_the_checker_catches_a_relay_that_believes_them() -> None:
@@ -187,7 +191,7 @@ class Hoarding(MemoryStorage):
     """Keeps every report whole, under a status of its own."""
 
     async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
-        kept_status = f"{status}_{len(self.tables.reports)}"
+        kept_status = f"{status}_{len(await self.list_reports(limit=1_000))}"
         await super().keep_report(result, status=kept_status, now=now)
 
 

@@ -21,9 +21,9 @@ import pytest
 
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.service.tasks import RelayService
-from kling_mock.storage import statements
-from kling_mock.storage.steps import Transaction, read, write
-from kling_mock.storage.transactions import lifecycle, settlement
+from kling_mock.relay.storage import statements
+from kling_mock.relay.storage.steps import Transaction, read, write
+from kling_mock.relay.storage.transactions import lifecycle, settlement
 from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS, Caller
 
 FULL: Final = os.environ.get("KLING_PROOF_SIZE") == "full"
@@ -33,7 +33,7 @@ CREATES: Final = 1000 if FULL else 50
 
 @attrs.frozen
 class Sold:
-    """What came of many creates at a time for a balance of `AFFORDABLE` videos."""
+    """The outcome of many creates at a time for a balance of `AFFORDABLE` videos."""
 
     answers: Counter[int]
     left: int
@@ -46,8 +46,8 @@ async def sell(mock: KlingMock) -> Sold:
         body: dict[str, Any] = {"username": "ann", "quota": AFFORDABLE * PRICE}
         path = "/__kling/relay/users"
         user = (await http.post(path, json=body, headers=operator)).json()
-        made = await http.post(f"{path}/{user['id']}/tokens", json={}, headers=operator)
-        headers = {"Authorization": f"Bearer {made.json()['token']}"}
+        token_reply = await http.post(f"{path}/{user['id']}/tokens", json={}, headers=operator)
+        headers = {"Authorization": f"Bearer {token_reply.json()['token']}"}
         replies = await asyncio.gather(
             *(
                 http.post(f"{VIDEOS}/text2video", json=GUIDE, headers=headers)
@@ -65,9 +65,9 @@ def overdrawn(sold: Sold) -> bool:
 
 
 @pytest.mark.slow
-async def test_a_balance_for_ten_videos_sells_ten() -> None:
-    """However many creates come at a time, ten are accepted, and nothing is left or missing."""
-    async with KlingMock(relay=RelaySettings(database="sqlite://")) as mock:
+async def test_a_balance_for_ten_videos_sells_ten(tmp_path: Path) -> None:
+    """However many creates come at a time, ten are accepted, and the balance is exactly used up."""
+    async with KlingMock(relay=RelaySettings(database=f"sqlite:///{tmp_path}/relay.db")) as mock:
         sold = await sell(mock)
         assert sold == Sold(Counter({200: AFFORDABLE, 402: CREATES - AFFORDABLE}), 0)
         assert not overdrawn(sold)
@@ -75,15 +75,17 @@ async def test_a_balance_for_ten_videos_sells_ten() -> None:
 
 
 @pytest.mark.slow
-async def test_the_checker_catches_check_then_write(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_checker_catches_check_then_write(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Negative control: with the guide's plain check, which holds nothing, all are sold."""
     plain: Callable[..., Any] = RelayService._new_task
 
-    def unheld(self: Any, *given: Any) -> Any:
-        return attrs.evolve(plain(self, *given), overdraft=True)
+    def unheld(self: Any, *arguments: Any) -> Any:
+        return attrs.evolve(plain(self, *arguments), overdraft=True)
 
     monkeypatch.setattr(RelayService, "_new_task", unheld)
-    async with KlingMock(relay=RelaySettings(database="sqlite://")) as mock:
+    async with KlingMock(relay=RelaySettings(database=f"sqlite:///{tmp_path}/relay.db")) as mock:
         sold = await sell(mock)
         assert sold.answers[200] == CREATES
         assert sold.left < 0
@@ -160,15 +162,18 @@ def live_with_a_legacy_row(folder: Path) -> Counter[str]:
             columns = [row[1] for row in raw.execute("PRAGMA table_info(videos)")][1:]
             new = {"task_id": f"'{LEGACY}'", "kling_task_id": f"'{old}'", "legacy": "1"}
             new |= {"next_poll_at": "NULL", "held_quota": "0", "external_task_id": "NULL"}
-            shown = ", ".join(new.get(name, name) for name in columns)
-            raw.execute(f"INSERT INTO videos ({', '.join(columns)}) SELECT {shown} FROM videos")
+            expressions = ", ".join(new.get(name, name) for name in columns)
+            raw.execute(
+                f"INSERT INTO videos ({', '.join(columns)}) SELECT {expressions} FROM videos"
+            )
+            raw.execute("UPDATE users SET legacy_id = id")
         mock.complete(old)
         mock.clock.advance(3600)
         assert caller.report(LEGACY).status_code == 200
         caller.query(LEGACY)
         assert caller.query(task_id)["status"] == "succeed"
         charged = Counter(
-            one.reference for one in mock.ledger.entries() if one.kind.value == "charge"
+            entry.reference for entry in mock.ledger.entries() if entry.kind.value == "charge"
         )
         return Counter({"own": charged[task_id], "legacy": charged[LEGACY]})
 
@@ -185,10 +190,11 @@ def test_the_checker_catches_a_sweeper_that_charges_it(
     due = read("""
         SELECT id, task_id, channel_id, created_at, COALESCE(next_poll_at, 0) FROM videos
         WHERE status NOT IN ('succeed', 'failed') AND COALESCE(next_poll_at, 0) <= ?
-            AND lease_until <= ? AND (? + ? + ? >= 0 OR id > 0) LIMIT ?""")
+            AND (lease_until <= ? OR lease_until > ?) AND (? + ? + ? >= 0 OR id > 0) LIMIT ?""")
     claim = write("""
         UPDATE videos SET lease_until = ?
-        WHERE task_id = ? AND COALESCE(next_poll_at, 0) <= ? AND lease_until <= ?""")
+        WHERE task_id = ? AND COALESCE(next_poll_at, 0) <= ?
+            AND (lease_until <= ? OR lease_until > ?)""")
     plain = lifecycle.video
 
     def own(task_id: str) -> Transaction[Any]:

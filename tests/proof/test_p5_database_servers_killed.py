@@ -27,7 +27,7 @@ from tests.proof.outage_table import write_row
 from tests.proof.outages import Load, Outage
 from tests.proof.relay_processes import Fleet, fleet_over
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1200)]
 
 CALLERS: Final = 8
 KILLS: Final = 5 if FULL else 1
@@ -68,13 +68,13 @@ def relays(store: str, cluster: Cluster, tmp_path: Path) -> Iterator[Fleet]:
 
 async def writing_node(relays: Fleet, cluster: Cluster) -> int:
     """Return the node that the first process uses."""
-    _, shown = await relays.call("GET", "/health", process=0)
-    port = int(str(shown["node"]["name"]).rpartition(":")[2])
+    _, health = await relays.call("GET", "/health", process=0)
+    port = int(str(health["node"]["name"]).rpartition(":")[2])
     return cluster.ports.index(port)
 
 
 async def kill(cluster: Cluster, load: Load, node: int) -> float:
-    """Kill the node that is written to; where somebody has to choose another one, do."""
+    """Kill the node that is written to; choose another one where an operator must."""
     cluster.kill(node)
     start = time.monotonic()
     if isinstance(cluster, PostgresCluster):
@@ -143,18 +143,18 @@ async def test_whatever_dies_nothing_is_lost_or_doubled(
                 async with load.paused():
                     await asyncio.to_thread(cluster.restore)
             await load.until(time.monotonic() + QUIET)
-        found = await load.found()
+        tally = await load.tally()
 
-    seconds = [one.seconds for one in outages]
+    seconds = [outage.seconds for outage in outages]
     print(  # noqa: T201 - the figure
-        f"\nP5 {store} {accident}: nobody served for {', '.join(f'{one:.1f}' for one in seconds)} "
-        f"s; slowest answer {max(one.slowest for one in outages):.1f} s; refused "
-        f"{[dict(one.refused) for one in outages]}; {len(load.replies)} calls; {found}"
+        f"\nP5 {store} {accident}: nobody served for {', '.join(f'{gap:.1f}' for gap in seconds)} "
+        f"s; slowest answer {max(outage.slowest for outage in outages):.1f} s; refused "
+        f"{[dict(outage.refused) for outage in outages]}; {len(load.replies)} calls; {tally}"
     )
     if os.environ.get("KLING_PROOF_WRITE"):
-        write_row(store, accident, outages, found)
-    assert found.is_right, found
-    assert {why for one in outages for why in one.refused} <= EXPECTED
+        write_row(store, accident, outages, tally)
+    assert tally.is_right, tally
+    assert {why for outage in outages for why in outage.refused} <= EXPECTED
     if FULL and accident == "killed" and isinstance(cluster, Galera):
         assert median(seconds) <= 4, seconds
         assert max(seconds) <= 8, seconds
@@ -172,17 +172,17 @@ async def test_the_check_catches_what_is_lost_and_what_is_doubled(simple: Fleet)
     async with simple:
         async with Load(simple, 2) as load:
             await load.until(time.monotonic())
-        assert (await load.found()).is_right
+        assert (await load.tally()).is_right
         await simple.created(await simple.add_user(1))
-        found = await load.found()
-        assert (found.lost, found.doubled, found.rows) == (0, 1, 1)
+        tally = await load.tally()
+        assert (tally.lost, tally.doubled, tally.rows) == (0, 1, 1)
         load.promised[0] = attrs.evolve(load.promised[0], kling_task_id="1")
-        assert (await load.found()).lost == 1
+        assert (await load.tally()).lost == 1
         await simple.database.query(
             "UPDATE ledger SET kind = 'no charge' WHERE id = ("
             "SELECT MIN(id) FROM ledger WHERE kind = 'charge')"
         )
-        found = await load.found()
-    assert found.verdict.lost == 1
-    assert found.unexplained > 0
-    assert not found.is_right
+        tally = await load.tally()
+    assert tally.verdict.lost == 1
+    assert tally.unexplained > 0
+    assert not tally.is_right

@@ -22,7 +22,7 @@ LOST: Final = ("callbacks", "polls", "half of each")
 
 
 def ends(lost: str, tasks: int = TASKS) -> Counter[str]:
-    """Create tasks, lose what is to be lost, let time pass; return how they have ended."""
+    """Create tasks, lose *lost*, let time pass; return how they have ended."""
     with (
         KlingMock(relay=RelaySettings(database="sqlite://"), seed=3) as mock,
         mock.relay_client() as relay,
@@ -40,10 +40,10 @@ def ends(lost: str, tasks: int = TASKS) -> Counter[str]:
             relay.text2video.create(prompt="a kitten")
         mock.clock.advance(1800)
         rows = mock._existing_relay().run(lambda storage: storage.list_tasks(1, limit=tasks))
-        found = Counter(row.status for row in rows)
-        assert mock.ledger.user().request_count == found["succeed"]
+        statuses = Counter(row.status for row in rows)
+        assert mock.ledger.user().request_count == statuses["succeed"]
         mock.ledger.assert_balanced()
-        return found
+        return statuses
 
 
 def _sign(mock: KlingMock) -> None:

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import pytest
 
-from kling_mock.storage import statements
-from kling_mock.storage.steps import Statement
-from tests.mock.storage.databases import Mysql, SqliteFile, need
+from kling_mock.relay.storage import statements
+from kling_mock.relay.storage.steps import Statement
+from tests.mock.relay.storage.databases import Mysql, SqliteFile, need
 from tests.proof.lifecycle_scenarios import SCENARIOS
 from tests.proof.task_lifecycles import Checked, Environment, prepared, running
 
@@ -28,12 +28,14 @@ FULL: Final = os.environ.get("KLING_PROOF_SIZE") == "full"
 SEED: Final = 20261125
 Point = tuple[str, int]
 
-#: Changes that are no part of a task's lifecycle: an operator makes them, or a relay that starts.
+#: Changes outside of a task's lifecycle: an operator makes them, or a relay that starts.
 #: `CLOSE_ATTEMPT` is for those who send tasks by the storage's protocol; the relay binds again.
-#: The last three are for rows of relays of an older version, and two of them for an upgrade.
+#: Three are for rows of relays of an older version, and two of them for an upgrade. The last four
+#: are about processes, and for a clock that was wrong.
 BY_OTHERS: Final = {
     "INSERT_USER",
     "SET_USER_STATUS",
+    "BIND_USER",
     "CREDIT_USER",
     "INSERT_TOKEN",
     "SET_TOKEN_STATUS",
@@ -51,6 +53,11 @@ BY_OTHERS: Final = {
     "CLEAR_SERVICE",
     "LABEL_TASKS",
     "RECORD_SERVICE",
+    "BEAT",
+    "INSERT_PROCESS",
+    "DELETE_PROCESS",
+    "DELETE_PROCESSES",
+    "HASTEN_NOTICES",
 }
 #: Changes where a channel or a receiver does not answer.
 IN_TROUBLE: Final = {
@@ -64,8 +71,10 @@ IN_TROUBLE: Final = {
 #: Attempts to reach a point: concurrent work may pass the last points of a scenario in another
 #: order, or with one fewer.
 TRIES: Final = 3
-#: Points at which nothing differs from the point before: a savepoint is as gone as its transaction.
-SAME: Final = {"SAVEPOINT", "RELEASE"}
+#: Points at which nothing differs from the point before: a savepoint is as gone as its transaction,
+#: and a relay that ends says so after all its work.
+LEAVES: Final = "DELETE_PROCESS"
+SAME: Final = {"SAVEPOINT", "RELEASE", LEAVES, f"COMMIT {LEAVES}", f"COMMITTED {LEAVES}"}
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +106,8 @@ def recorded(environment: Environment, name: str) -> list[Point]:
     with running(environment) as scenario:
         SCENARIOS[name](scenario)
         scenario.end()
-        found = scenario.check()
-    assert found.is_good, (name, found)
+        outcome = scenario.check()
+    assert outcome.is_good, (name, outcome)
     return [point for point in scenario.passed if point[0] not in SAME]
 
 
@@ -119,10 +128,10 @@ def kill_at_points(environment: Environment, where: str, drawn: list[tuple[str, 
     reached = charged = 0
     for name, point in drawn:
         for _ in range(TRIES):
-            was_killed, found = killed(environment, name, point)
-            charged += found.verdict.charged
-            if not found.is_good:
-                wrong.append((name, point, found))
+            was_killed, outcome = killed(environment, name, point)
+            charged += outcome.verdict.charged
+            if not outcome.is_good:
+                wrong.append((name, point, outcome))
             if was_killed:
                 reached += 1
                 break
@@ -131,7 +140,9 @@ def kill_at_points(environment: Environment, where: str, drawn: list[tuple[str, 
         f"{len(wrong)} wrong; {time.monotonic() - started:.1f} s"
     )
     assert not wrong, wrong[:3]
-    assert reached >= 0.9 * len(drawn)
+    # A point is passed by in some runs, as the number of readings differs: in a small draw it may
+    # be one, of all points it is fewer than one in ten.
+    assert reached >= min(0.9 * len(drawn), len(drawn) - 1)
 
 
 def test_a_relay_that_is_killed_anywhere_loses_and_doubles_nothing(
@@ -161,19 +172,19 @@ def test_the_same_over_mariadb(on_mariadb: Environment) -> None:
 def in_trouble(points: dict[str, list[Point]]) -> list[tuple[str, Point]]:
     """Return the points at each change that trouble brings: before it, and about its commit.
 
-    Of each the first one: how many follow depends on what goes on beside it.
+    Only the first of each: how many follow depends on what else is going on.
     """
     labels = {
         f"{prefix}{name}": name for name in IN_TROUBLE for prefix in ("", "COMMIT ", "COMMITTED ")
     }
-    found = {
+    by_label = {
         label: (name, (label, nth))
         for name, all_ in points.items()
         for label, nth in all_
         if label in labels and nth == 0
     }
-    assert {labels[label] for label in found} == IN_TROUBLE
-    return [*found.values()]
+    assert {labels[label] for label in by_label} == IN_TROUBLE
+    return [*by_label.values()]
 
 
 def test_a_relay_that_is_killed_while_others_do_not_answer(
@@ -186,16 +197,16 @@ def test_a_relay_that_is_killed_while_others_do_not_answer(
 def test_the_same_trouble_over_mariadb(on_mariadb: Environment) -> None:
     """The promise does not depend on the database."""
     names = ("channel_silent", "receiver_fails_twice", "receiver_silent", "receiver_disabled")
-    found = in_trouble({name: recorded(on_mariadb, name) for name in names})
-    kill_at_points(on_mariadb, "mariadb, in trouble", found)
+    drawn = in_trouble({name: recorded(on_mariadb, name) for name in names})
+    kill_at_points(on_mariadb, "mariadb, in trouble", drawn)
 
 
 def test_every_change_of_a_task_s_life_is_a_point(points: dict[str, list[Point]]) -> None:
     """A new statement that no scenario passes fails here until one does."""
     changes = {
         name
-        for name, one in vars(statements).items()
-        if isinstance(one, Statement) and not one.reads
+        for name, statement in vars(statements).items()
+        if isinstance(statement, Statement) and not statement.reads
     }
     passed = {label for all_ in points.values() for label, _ in all_}
     assert changes - passed == BY_OTHERS
@@ -212,7 +223,7 @@ def test_the_checker_catches_a_relay_that_settles_in_two_steps(on_sqlite: Enviro
         SCENARIOS["by_callback"](scenario)
         scenario.end()
         assert scenario.check().is_good  # as long as nobody kills it
-    was_killed, found = killed(on_sqlite, "by_callback", ("COMMITTED END", 0), naive=True)
+    was_killed, outcome = killed(on_sqlite, "by_callback", ("COMMITTED END", 0), naive=True)
     assert was_killed
-    assert found.verdict.lost == 1
-    assert not found.is_good
+    assert outcome.verdict.lost == 1
+    assert not outcome.is_good

@@ -7,28 +7,31 @@ of the upgrade. The negative control is a writer on another node in spite of tha
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import attrs
 import pytest
 
 from kling_mock.cli.main import main
-from kling_mock.migration.database.introspect import definition
-from kling_mock.migration.database.session import DatabaseError, Session, connect
-from kling_mock.migration.online.progress import Throttle
-from kling_mock.migration.online.upgrade import OnlineUpgrade
-from kling_mock.migration.schema.known_schemas import target_schema
-from kling_mock.migration.upgrade import Upgrade
+from kling_mock.relay.migration.database.introspect import definition
+from kling_mock.relay.migration.database.session import DatabaseError, Session, connect, transaction
+from kling_mock.relay.migration.online.lock_retry import LockRetry
+from kling_mock.relay.migration.online.progress import Throttle
+from kling_mock.relay.migration.online.upgrade import OnlineUpgrade
+from kling_mock.relay.migration.schema.known_schemas import target_schema
+from kling_mock.relay.migration.upgrade import Upgrade
 from tests.clusters.cluster import ClusterDatabase
+from tests.clusters.fixtures import FULL
 from tests.clusters.galera import Galera
-from tests.mock.migration import tables
-from tests.mock.migration.application import Application, many
-from tests.mock.migration.watched_session import Watched
+from tests.mock.relay.migration import tables
+from tests.mock.relay.migration.application import Application, many
+from tests.mock.relay.migration.watched_session import Watched
 
 pytestmark = pytest.mark.slow
 
@@ -55,16 +58,16 @@ def place(galera: Galera) -> Iterator[Place]:
     """A database with an old table of 200 rows."""
     galera.restore()
     with ClusterDatabase(galera) as database:
-        found = Place(database)
-        with connect(found.url(0)) as session:
+        cluster_place = Place(database)
+        with connect(cluster_place.url(0)) as session:
             tables.make(session, "gorm", many(200))
-        yield found
+        yield cluster_place
 
 
 def content(url: str) -> tuple[Any, ...]:
     with connect(url) as session:
-        found = definition(session, "videos"), session.query("SHOW TABLES")
-        return *found, session.query("SHOW TRIGGERS"), tables.rows(session)
+        schema = definition(session, "videos"), session.query("SHOW TABLES")
+        return *schema, session.query("SHOW TRIGGERS"), tables.rows(session)
 
 
 def test_with_several_nodes_that_take_writes_it_is_refused(
@@ -73,10 +76,10 @@ def test_with_several_nodes_that_take_writes_it_is_refused(
     """The refusal says what the cluster is and what to do, and nothing is changed anywhere."""
     before = content(place.url(0))
     assert main(["db", "upgrade", "--online", "--db", place.url(0, 1, 2)]) == 11
-    said = capsys.readouterr().err
-    assert "a Galera cluster with 3 nodes" in said
-    assert "--all-writers-on-this-node" in said
-    assert "nothing was changed" in said
+    message = capsys.readouterr().err
+    assert "a Galera cluster with 3 nodes" in message
+    assert "--all-writers-on-this-node" in message
+    assert "nothing was changed" in message
     assert content(place.url(0)) == content(place.url(1)) == before
     assert main(["db", "check", "--json", "--db", place.url(1, 2)]) == 10
     cluster = json.loads(capsys.readouterr().out)["cluster"]
@@ -128,6 +131,51 @@ def suppress_deadlocks() -> Iterator[None]:
             raise
 
 
+def test_triggers_that_are_made_beside_writers_are_there_once(place: Place) -> None:
+    """Beside three writers; without the lock, some are gone, doubled or broken."""
+    stop = threading.Event()
+
+    def write() -> None:
+        update = "UPDATE videos SET n = n + 1 WHERE task_id = ?"
+        with connect(place.url(0)) as session:
+            session.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            for number in itertools.takewhile(lambda _: not stop.is_set(), itertools.count()):
+                with suppress_deadlocks(), transaction(session):
+                    session.execute(update, f"old-{number % 200:04}")
+
+    writers = [threading.Thread(target=write) for _ in range(3)]
+    named = (
+        "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS "
+        "WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY TRIGGER_NAME"
+    )
+    bodies = {
+        "after_delete": "DELETE FROM copy WHERE copy.task_id = OLD.task_id",
+        "after_insert": "INSERT INTO copy (task_id) VALUES (NEW.task_id)",
+        "after_update": "UPDATE copy SET n = NEW.n WHERE copy.task_id = OLD.task_id",
+    }
+    with connect(place.url(0)) as session:
+        session.execute("CREATE TABLE copy LIKE videos")
+        retry = LockRetry(session, log=lambda _: None, sleep=sleep)
+        for writer in writers:
+            writer.start()
+        try:
+            for _ in range(1500 if FULL else 200):
+                for name, body in bodies.items():
+                    create = (
+                        f"CREATE TRIGGER {name} {name.replace('_', ' ')} ON videos FOR EACH ROW"
+                    )
+                    drop = f"DROP TRIGGER IF EXISTS {name}"
+                    retry.execute_locked(("videos",), drop, f"{create} {body}")
+                assert session.query(named) == [(name,) for name in bodies]
+                for name in bodies:
+                    retry.execute_locked(("videos",), f"DROP TRIGGER IF EXISTS {name}")
+                assert session.query(named) == []
+        finally:
+            stop.set()
+            for writer in writers:
+                writer.join()
+
+
 def test_an_update_during_the_copy_is_not_lost_on_the_same_node(place: Place) -> None:
     """The row is locked, so that the copy passes over it and finds it missing later."""
     application = upgraded_around_an_update(place, node=0)
@@ -141,9 +189,9 @@ def test_the_check_catches_a_writer_on_another_node(place: Place) -> None:
     with connect(place.url(0)) as application.session:
         with pytest.raises(AssertionError):
             application.check()
-        found = application.session.query("SELECT status FROM videos WHERE task_id = ?", OLD)
-        kept = "SELECT status FROM videos_before_migration WHERE task_id = ?"
-        assert application.session.query(kept, OLD) == [("acknowledged",)] != found
+        statuses = application.session.query("SELECT status FROM videos WHERE task_id = ?", OLD)
+        sql = "SELECT status FROM videos_before_migration WHERE task_id = ?"
+        assert application.session.query(sql, OLD) == [("acknowledged",)] != statuses
 
 
 def upgraded_around_an_update(place: Place, *, node: int) -> Application:
@@ -207,7 +255,7 @@ class Online:
             self._update.commit()
 
     def _log(self, line: str) -> None:
-        if "escaped the copy" in line:
+        if "held by other transactions" in line:
             self._update.commit()
         # What compares are queries: the next statement that is executed prepares the swap.
         self._is_compared = self._is_compared or line.startswith("comparing")

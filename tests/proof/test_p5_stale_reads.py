@@ -12,13 +12,13 @@ from contextlib import asynccontextmanager
 import asyncmy
 import pytest
 
-from kling_mock.storage.adapters import mysql_nodes
-from kling_mock.storage.connect import connect
-from kling_mock.storage.values import VideoRow
+from kling_mock.relay.storage.adapters import mysql_nodes
+from kling_mock.relay.storage.connect import connect
+from kling_mock.relay.storage.values import VideoRow
 from tests.clusters.cluster import ClusterDatabase
 from tests.clusters.galera import Galera
-from tests.mock.storage.databases import opened
-from tests.mock.storage.samples import Shop
+from tests.mock.relay.storage.databases import opened
+from tests.mock.relay.storage.samples import Shop
 
 pytestmark = pytest.mark.slow
 
@@ -54,9 +54,9 @@ async def read_at_another_node(cluster: Galera, database: ClusterDatabase) -> Vi
             reading = asyncio.create_task(there.find_task(created.task_id))
             # Only a read that does not wait ends before the node goes on.
             await asyncio.wait({reading}, timeout=1)
-        found = await reading
+        row = await reading
         await there.close()
-        return found
+        return row
 
 
 async def test_a_task_is_found_at_another_node(galera: Galera, database: ClusterDatabase) -> None:

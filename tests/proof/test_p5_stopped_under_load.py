@@ -19,12 +19,12 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from tests.mock.storage.databases import Mysql, SqliteFile, need
+from tests.mock.relay.storage.databases import Mysql, SqliteFile, need
 from tests.proof.relay_processes import VIDEO, VIDEOS
 from tests.proof.task_lifecycles import prepared, running
 from tests.started import SERVE, started
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 IN_FLIGHT: Final = 32
 LIMIT: Final = 10  # seconds from SIGTERM to the end of the process
@@ -37,10 +37,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stored]
         yield SqliteFile(tmp_path)
         return
     need("mysql")
-    made = Mysql()
-    asyncio.run(made.make())
-    yield made
-    asyncio.run(made.drop())
+    mysql = Mysql()
+    asyncio.run(mysql.make())
+    yield mysql
+    asyncio.run(mysql.drop())
 
 
 async def until_stopped(process: Any, url: str, token: str) -> list[str]:
@@ -81,7 +81,7 @@ def test_sigterm_under_load_loses_no_accepted_request(database: Stored) -> None:
         kling, settings = environment.kling, environment.settings
         kling.account.slots = None
         kling.faults.add("latency", "POST /v1/*", seconds=0.05)
-        given = {
+        variables = {
             "KLING_ACCESS_KEY": kling.access_key,
             "KLING_SECRET_KEY": kling.secret_key,
             "KLING_MOCK_RELAY_TOKEN": settings.token,
@@ -89,16 +89,19 @@ def test_sigterm_under_load_loses_no_accepted_request(database: Stored) -> None:
         }
         arguments = ["relay", "--upstream", kling.kling_url, "--db", database.url, "--port", "0"]
         arguments += ["--token-rate", "0"]
-        with started(*arguments, given=given, errors=subprocess.DEVNULL) as (process, ready):
+        with started(*arguments, variables=variables, errors=subprocess.DEVNULL) as (
+            process,
+            ready,
+        ):
             answered = stopped(process, ready, settings.token)
         kling.faults.clear()
         with running(environment) as scenario:
             scenario.replied = dict.fromkeys(answered, "submitted")
             scenario.count_all_tasks()
             scenario.end()
-            found = scenario.check()
-        assert found.is_good, found.verdict
-        assert found.verdict.charged >= len(answered) >= 2 * IN_FLIGHT
+            outcome = scenario.check()
+        assert outcome.is_good, outcome.verdict
+        assert outcome.verdict.charged >= len(answered) >= 2 * IN_FLIGHT
 
 
 def test_the_server_with_its_own_kling_stops_as_well(database: Stored) -> None:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from tests.mock.relay.scripted_kling import (
     task,
 )
 from tests.mock.relay.standalone import standalone
-from tests.mock.storage.databases import Mysql, Postgres, SqliteFile, need
+from tests.mock.relay.storage.databases import Mysql, Postgres, SqliteFile, need
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ SETTINGS: Final[dict[str, Any]] = {
     "upstream_key": "an-api-key",
     "sweep_interval": 0.2,
 }
-#: The longest pause from one reading to the next, and the time that a reading may take.
+#: The longest pause from one poll to the next, and the time that a poll may take.
 FARTHEST: Final = 720 + 120
 
 Database = SqliteFile | Mysql | Postgres
@@ -55,12 +55,14 @@ class Kling:
     status: str = "processing"
     knows_them: bool = True
 
-    def __call__(self, asked: ReceivedRequest) -> Reply:
-        if asked.method == "POST":
-            return accepted(asked, f"at-kling-{asked.external_task_id}")
+    def __call__(self, request: ReceivedRequest) -> Reply:
+        if request.method == "POST":
+            return accepted(request, f"at-kling-{request.external_task_id}")
         if not self.knows_them:
             return refusal(1203, 404)
-        return envelope(task(asked.path.rpartition("/")[2], self.status, final_unit_deduction="2"))
+        return envelope(
+            task(request.path.rpartition("/")[2], self.status, final_unit_deduction="2")
+        )
 
 
 @attrs.frozen
@@ -77,9 +79,9 @@ class Scene:
             yield Caller(caller.http, caller.mock, SETTINGS["token"])
 
     def rows(self) -> list[tuple[str, int, int]]:
-        """Return status, next reading and end of the lease of each task."""
-        found = self.query("SELECT status, next_poll_at, lease_until FROM videos")
-        return [(row[0], row[1] or 0, row[2]) for row in found]
+        """Return status, next poll and end of the lease of each task."""
+        rows = self.query("SELECT status, next_poll_at, lease_until FROM videos")
+        return [(row[0], row[1] or 0, row[2]) for row in rows]
 
     def statuses(self) -> Counter[str]:
         return Counter(row[0] for row in self.rows())
@@ -88,7 +90,7 @@ class Scene:
         return asyncio.run(self.database.query(sql))
 
     def make_due(self) -> None:
-        """Have the sweeper of whoever runs read all tasks."""
+        """Have the sweepers of the running relays read all tasks."""
         self.query("UPDATE videos SET next_poll_at = 1, lease_until = 0")
 
     def wait(self) -> None:
@@ -144,8 +146,8 @@ class MovedClock:
 def health(caller: Caller) -> Mapping[str, Any]:
     reply = caller.http.get("/health")
     assert reply.status_code == 200
-    shown: Mapping[str, Any] = reply.json()
-    return shown
+    payload: Mapping[str, Any] = reply.json()
+    return payload
 
 
 @pytest.mark.parametrize("hours", [25, 49, 2, -2, -25])
@@ -186,7 +188,7 @@ def test_the_checker_catches_a_clock_that_is_not_corrected(scene: Scene) -> None
 
 
 def test_the_checker_catches_leases_that_are_far_away(scene: Scene) -> None:
-    """Negative control: 2 hours ahead the next reading, of whichever process, is as far away."""
+    """Negative control: 2 hours ahead the next poll, of whichever process, is as far away."""
     scene.make_due()
     with scene.relay(RealClock(wall=ahead(2 * HOUR))):
         scene.wait()
@@ -243,3 +245,41 @@ def test_the_checker_catches_a_jump_that_is_believed(sqlite_scene: Scene) -> Non
         sqlite_scene.make_due()
         sqlite_scene.wait()
     assert sqlite_scene.statuses() == Counter(failed=TASKS)
+
+
+@pytest.mark.parametrize("hours", [25, -25])
+def test_a_second_process_of_a_sqlite_file_says_that_it_lives_in_another_time(
+    sqlite_scene: Scene, hours: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file has no clock; the other process has. Until it is seen to live, nothing expires."""
+    caplog.set_level(logging.ERROR, "kling_mock.relay")
+    with sqlite_scene.relay(NodeClock()) as right, ExitStack() as stack:
+        sqlite_scene.make_due()
+        wrong = stack.enter_context(sqlite_scene.relay(NodeClock(wall=ahead(hours * HOUR))))
+        assert health(wrong)["clock"]["fault"] == "unread"
+        sqlite_scene.wait()
+        until = time.monotonic() + 15
+        while (clock := health(wrong)["clock"])["fault"] != "apart":
+            assert time.monotonic() < until, clock
+            health(right)  # which is a sign of life
+            time.sleep(0.1)
+        assert abs(clock["apart_seconds"] - hours * HOUR) < 70
+    assert "what another process writes into the same SQLite file" in caplog.text
+    assert sqlite_scene.statuses() == Counter(processing=TASKS)
+
+
+def test_a_relay_on_sqlite_that_started_a_day_ahead_leaves_nothing_that_lasts(
+    sqlite_scene: Scene,
+) -> None:
+    """As before NTP: the next one, with the right time, reads its tasks at its first sweeps."""
+    sqlite_scene.kling.status = "submitted"
+    sqlite_scene.make_due()
+    with sqlite_scene.relay(NodeClock(wall=ahead(20 * HOUR))):
+        sqlite_scene.wait()
+    assert all(at - time.time() > 19 * HOUR for _, at, _ in sqlite_scene.rows())
+    sqlite_scene.kling.status = "succeed"
+    with sqlite_scene.relay(NodeClock()):
+        until = time.monotonic() + 60
+        while sqlite_scene.statuses() != Counter(succeed=TASKS):
+            assert time.monotonic() < until, sqlite_scene.rows()
+            time.sleep(0.1)

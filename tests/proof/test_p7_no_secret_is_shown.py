@@ -66,7 +66,7 @@ def server() -> Iterator[FaultyKling]:
 class Printed:
     """Everything that one client let a program print."""
 
-    said: list[str] = attrs.field(factory=list)
+    texts: list[str] = attrs.field(factory=list)
     spans: InMemorySpanExporter = attrs.field(factory=InMemorySpanExporter)
     provider: TracerProvider = attrs.field(
         factory=lambda: TracerProvider(shutdown_on_exit=False), init=False
@@ -85,24 +85,24 @@ class Printed:
                 server.url,
                 FakeClock(),
                 key=key,
-                on_event=lambda event: self.said.append(repr(event)),
+                on_event=lambda event: self.texts.append(repr(event)),
                 tracer_provider=self.provider,
                 timeout=timeout,
                 retries=1,
             )
-            self.said += [repr(result), str(result)]
+            self.texts += [repr(result), str(result)]
         except KlingError as error:
-            self.said += told(error)
+            self.texts += printable(error)
 
     def everything(self, log: str) -> str:
-        return "\n".join([*self.said, *(span.to_json() for span in traced(self.spans)), log])
+        return "\n".join([*self.texts, *(span.to_json() for span in traced(self.spans)), log])
 
 
 def traced(spans: InMemorySpanExporter) -> Any:
     return spans.get_finished_spans()
 
 
-def told(error: BaseException) -> list[str]:
+def printable(error: BaseException) -> list[str]:
     """Return everything that a program can print of an error."""
     return [str(error), repr(error), "".join(traceback.format_exception(error))]
 
@@ -146,7 +146,7 @@ def test_nothing_that_is_printed_holds_a_secret(
             printed.attempt(client, server, call, timeout, calls.key)
 
     everything = printed.everything(caplog.text)
-    assert len(printed.said) >= 9
+    assert len(printed.texts) >= 9
     assert len(traced(printed.spans)) >= 6
     assert "order-1" in everything  # what is not secret is there: the search can see
     assert leaks(server, everything) == []
@@ -158,7 +158,7 @@ def test_no_url_of_the_api_holds_a_secret(
     is_new: bool,  # noqa: FBT001 - as above
     tmp_path: Path,
 ) -> None:
-    """Keys travel in a header and prompts in a body; a proxy's log of URLs tells neither."""
+    """Keys travel in a header and prompts in a body; a proxy's log of URLs shows neither."""
     calls = Calls("order-1", tmp_path / "a.mp4", server.kling.file_url, is_new=is_new)
     for call in (calls.create, calls.get, calls.list):
         over("httpx", call, server.url, FakeClock(), key=calls.key)
@@ -188,10 +188,10 @@ def test_what_is_held_in_memory_shows_no_secret() -> None:
     client = Kling(KEY)
     held = [client, AsyncKling(KEY), client.text2video, client._settings, request, effect]
 
-    shown = "\n".join(f"{thing!r} {thing}" for thing in held)
+    text = "\n".join(f"{thing!r} {thing}" for thing in held)
 
     for secret in (KEY.partition("|")[2], PROMPT, SIGNATURES[2], signed, "key-1"):
-        assert secret not in shown
+        assert secret not in text
 
 
 def test_other_users_of_the_http_library_keep_their_log(
@@ -222,7 +222,7 @@ def test_the_search_finds_what_a_naive_download_logs(
 
 
 def test_the_search_finds_what_a_naive_create_raises(server: FaultyKling) -> None:
-    """A client that raises the server's words and its own body tells all it should not."""
+    """A client that raises the server's words and its own body shows everything it must not."""
 
     @attrs.define
     class RefusedError(Exception):
@@ -236,5 +236,5 @@ def test_the_search_finds_what_a_naive_create_raises(server: FaultyKling) -> Non
         reply = http.post(f"{server.url}/v1/videos/text2video", json=body, headers=headers)
     error = RefusedError(body, headers, reply.json()["message"])
 
-    found = leaks(server, "\n".join(told(error)))
-    assert {KEY.partition("|")[2], PROMPT, SIGNATURES[2]} <= set(found)
+    leaked = leaks(server, "\n".join(printable(error)))
+    assert {KEY.partition("|")[2], PROMPT, SIGNATURES[2]} <= set(leaked)

@@ -1,7 +1,7 @@
 """P8: what the vendor adds tomorrow breaks nothing today.
 
 Every reply that the client can read is taken as the vendor sends it, and changed the way a
-vendor changes an API: fields nobody knows at any depth, statuses, codes and models of
+vendor changes an API: unknown fields at any depth, statuses, codes and models of
 tomorrow. The judge takes any reader; strict readers, written the way many are, must fail it.
 """
 
@@ -35,7 +35,8 @@ from kling_sdk import (
 from kling_sdk.bills import packs_from
 from kling_sdk.flows.create import create
 from kling_sdk.flows.wait import wait
-from kling_sdk.wire import RelayWire, Reply, V1Wire
+from kling_sdk.wire import Reply, V1Wire
+from kling_sdk.wire.relay import RelayWire
 from kling_sdk.wire.solutions import SOLUTIONS_WIRE
 from tests.sdk.clients import KEY
 from tests.sdk.fake_kling import answer
@@ -179,9 +180,9 @@ def objects(body: Any) -> list[dict[str, Any]]:
 
 
 def added(body: Any, fields: list[tuple[str, Any]], place: int) -> Any:
-    """Return a copy of *body* with fields that nobody knows in one or all of its objects."""
+    """Return a copy of *body* with unknown fields in one or all of its objects."""
     changed = copy.deepcopy(body)
-    known = {name for found in objects(body) for name in found}
+    known = {name for mapping in objects(body) for name in mapping}
     homes = objects(changed)
     for home in homes if place >= len(homes) else [homes[place]]:
         home.update({f"new_{name}": value for name, value in fields if f"new_{name}" not in known})
@@ -219,7 +220,7 @@ WORDS = st.text(min_size=1).filter(lambda word: word not in {"succeed", "succeed
 
 @given(status=WORDS)
 def test_a_new_status_is_kept_and_not_taken_for_an_end(status: str) -> None:
-    """A word we do not know stays readable, and a wait goes on."""
+    """An unknown word stays readable, and a wait continues."""
     task = KLING.task(reply(envelope(TASK | {"task_status": status})), TextToVideo.record)
     assert (task.status, task.is_done) == (status, False)
 
@@ -230,8 +231,8 @@ def test_a_wait_goes_on_through_new_statuses() -> None:
     seen: list[str] = []
 
     def respond(_: Any) -> Reply:
-        said = answer(200, 0, "SUCCEED", TASK | {"task_status": next(statuses)})
-        return Reply(said.status, said.headers, said.body)
+        response = answer(200, 0, "SUCCEED", TASK | {"task_status": next(statuses)})
+        return Reply(response.status, response.headers, response.body)
 
     ctx = context(clock, on_update=lambda task: seen.append(task.status))
     task = play(wait(ctx, TextToVideo.record, TASK["task_id"]), clock, respond).result
@@ -243,9 +244,9 @@ def test_a_wait_goes_on_through_new_statuses() -> None:
 def test_a_task_that_stays_in_a_new_status_times_out_with_it() -> None:
     """The error of the wait's deadline names the word as it came."""
     clock = FakeClock()
-    said = answer(200, 0, "SUCCEED", TASK | {"task_status": "frozen"})
+    response = answer(200, 0, "SUCCEED", TASK | {"task_status": "frozen"})
     flow = wait(context(clock, wait_timeout=60.0), TextToVideo.record, TASK["task_id"])
-    played = play(flow, clock, lambda _: Reply(said.status, said.headers, said.body))
+    played = play(flow, clock, lambda _: Reply(response.status, response.headers, response.body))
 
     assert isinstance(played.error, WaitTimeoutError)
     assert played.error.task.status == "frozen"
@@ -297,13 +298,13 @@ def sdk_check(endpoint: str, body: dict[str, Any]) -> None:
         warnings.filterwarnings("ignore", "multi-image2video is retired")
         effect = next(create(context(FakeClock()), cls(**body)))
     sent = effect.call.json  # type: ignore[union-attr]  # a create's first effect is a Send
-    given = {name: value for name, value in body.items() if isinstance(value, str | float)}
-    assert {name: sent.get(name) for name in given} == given
+    scalars = {name: value for name, value in body.items() if isinstance(value, str | float)}
+    assert {name: sent.get(name) for name in scalars} == scalars
 
 
 @pytest.mark.parametrize(("cls", "fields"), REQUESTS)
 def test_a_model_of_tomorrow_is_never_blocked(cls: Any, fields: dict[str, Any]) -> None:
-    """Whatever a new model takes is sent as it is given, without a warning."""
+    """All fields of a new model are sent unchanged, without a warning."""
     assert accepts(sdk_check, cls.record.name, fields)
 
 
@@ -317,9 +318,9 @@ def test_the_same_requests_are_refused_for_a_model_of_today() -> None:
 def test_an_endpoint_of_tomorrow_is_one_line_away() -> None:
     """`request` calls what this version does not wrap."""
     with FaultyKling() as server, Kling(KEY, base_url=server.url) as kling:
-        made = kling.request("POST", "/v1/videos/dream", json={"external_task_id": "o"})
+        task = kling.request("POST", "/v1/videos/dream", json={"external_task_id": "o"})
 
-    assert made["task_status"] == "succeed"
+    assert task["task_status"] == "succeed"
     assert server.requests[0].path == "/v1/videos/dream"
 
 
@@ -335,7 +336,7 @@ class Status(enum.Enum):
 
 @attrs.frozen
 class StrictTask:
-    """A task as a generated client declares it: these fields and no other."""
+    """A task as a generated client declares it, with these fields only."""
 
     task_id: str
     task_status: Status = attrs.field(converter=Status)
@@ -375,6 +376,6 @@ def test_the_examples_hold_every_known_field() -> None:
     assert empty == {"status_msg", "kling_task_id", "reused", "subtitles"}
     solution = REPLIES["solution"][1](REPLIES["solution"][0])
     assert isinstance(solution, Task)
-    assert [len(found) for found in (solution.images, solution.videos, solution.subtitles)] == [
+    assert [len(files) for files in (solution.images, solution.videos, solution.subtitles)] == [
         1
     ] * 3

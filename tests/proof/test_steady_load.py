@@ -25,11 +25,11 @@ pytestmark = pytest.mark.slow
 
 @attrs.frozen
 class Size:
-    """How much is done.
+    """The size of a run.
 
     Attributes:
         seconds: How long the load lasts, after the server has been filled.
-        settled: After how many seconds nothing may grow any more.
+        settled: After how many seconds nothing may grow further.
         every: Seconds between two measures.
         tasks: How many tasks are created before that; 10,000 fill what a server keeps.
         journal: How many calls the journal keeps.
@@ -64,15 +64,15 @@ async def test_ten_minutes_of_load_leave_the_server_as_it_was_after_one() -> Non
     """Creates, polls, callbacks, downloads and refusals, with the journal at its limit."""
     with serve("--journal-size", str(SIZE.journal)) as server:
         measures, done = await load(server, SIZE.seconds, SIZE.every, SIZE.tasks)
-    settled = next(one for one in measures if one.at >= SIZE.settled)
-    minutes = [one for at, one in enumerate(measures) if at % 6 == 1]
+    settled = next(measure for measure in measures if measure.at >= SIZE.settled)
+    minutes = [measure for at, measure in enumerate(measures) if at % 6 == 1]
     print(  # noqa: T201 - the figures
         f"\nload: idle {measures[0]}; settled {settled}; at the end {measures[-1]}; allowed "
         f"{SIZE.memory:.0%} more memory, {DESCRIPTORS} descriptors, {THREADS} threads; {dict(done)}"
         f"\nload: MiB in steps of {6 * SIZE.every:g} s: "
-        + ", ".join(f"{one.memory:.1f}" for one in minutes)
+        + ", ".join(f"{measure.memory:.1f}" for measure in minutes)
     )
-    assert min(done[one] for one in ("creates", "polls", "callbacks", "downloads")) > 0
+    assert min(done[kind] for kind in ("creates", "polls", "callbacks", "downloads")) > 0
     assert growth(settled, measures[-1], SIZE.memory, DESCRIPTORS, THREADS) == []
 
 
@@ -93,13 +93,13 @@ async def test_the_check_catches_connections_that_stay_open() -> None:
         before = Measure.of(server.pid, 0)
         address = urlsplit(server.url)
         for _ in range(50):
-            one = left_open.enter_context(
+            connection = left_open.enter_context(
                 socket.create_connection((address.hostname or "", address.port or 0))
             )
-            one.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert await asyncio.to_thread(one.recv, 1) == b"H"
-        found = growth(before, Measure.of(server.pid, 1), 10, DESCRIPTORS, THREADS)
-    assert [one.partition(":")[0] for one in found] == ["descriptors"]
+            connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await asyncio.to_thread(connection.recv, 1) == b"H"
+        leaks = growth(before, Measure.of(server.pid, 1), 10, DESCRIPTORS, THREADS)
+    assert [leak.partition(":")[0] for leak in leaks] == ["descriptors"]
 
 
 def test_the_check_catches_memory_and_threads() -> None:

@@ -41,7 +41,7 @@ def names_in(file: Path) -> set[str]:
     tree = ast.parse(file.read_text("utf-8"))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     return {
-        one.name for one in tree.body if isinstance(one, kinds) and one.name.startswith("test_")
+        node.name for node in tree.body if isinstance(node, kinds) and node.name.startswith("test_")
     }
 
 
@@ -59,10 +59,10 @@ def test_every_file_with_a_proof_has_its_negative_control(promise: str) -> None:
     for row in table():
         if row.promise == promise:
             roles[row.file].add(row.role)
-    assert any({"proof", "negative"} <= found for found in roles.values())
-    for file, found in roles.items():
+    assert any({"proof", "negative"} <= file_roles for file_roles in roles.values())
+    for file, file_roles in roles.items():
         everywhere = {row.role for row in table() if row.file == file}
-        assert "proof" not in found or "negative" in everywhere, file
+        assert "proof" not in file_roles or "negative" in everywhere, file
 
 
 def test_every_proof_of_the_money_stands_in_the_table() -> None:

@@ -1,4 +1,4 @@
-"""Every public name says what it is: the reference on the site is made of docstrings alone."""
+"""Every public name has a docstring: the reference on the site is made only of these."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_public_name_has_a_docstring(package: str) -> None:
 
 
 def test_a_missing_docstring_is_found() -> None:
-    """Control: of a class, a method, a property and a function."""
+    """Control: it may be that of a class, a method, a property or a function."""
 
     class Bare(Exception):  # noqa: N818 - an exception has a docstring to inherit
         def method(self) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from operator import attrgetter
 
@@ -10,7 +11,7 @@ import kling_sdk
 from kling_mock.relay.domain import wire as relay
 from tests.endpoints import BODIES, CALLS
 
-#: Calls of the emulator that are methods of the client, and no endpoints with a request class.
+#: Calls of the emulator that are methods of the client, not endpoints with a request class.
 OF_THE_CLIENT = {"costs", "balance", "packages", "search-solutions"}
 
 
@@ -31,14 +32,14 @@ def missing() -> Iterator[str]:
             yield f"{name}: no record in kling_mock/kling/endpoints/"
         is_listed = any(name in row.endpoints for row in kling_sdk.PRICES)
         if not is_listed and not is_price_unknown(name):
-            yield f"{name}: no price in kling_sdk/prices.py"
+            yield f"{name}: no price in kling_sdk/facts/prices.py"
         record = kling_sdk.ENDPOINTS[name]
         makes_task = record.returns is None
         is_for_relays = makes_task and record.result == "videos" and record.solution is None
         if is_for_relays and name not in relay.ENDPOINTS:
             yield f"{name}: no route of the relay"
         if name not in (BODIES if makes_task else CALLS):
-            yield f"{name}: no request in tests/endpoints.py"
+            yield f"{name}: no plain example in the emulator's record"
 
 
 def is_price_unknown(name: str) -> bool:
@@ -56,15 +57,11 @@ def missing_in_client(name: str) -> Iterator[str]:
             if not callable(attrgetter(record.attribute)(kling)):
                 yield f"{name}: no method {record.attribute}"
         return
-    pairs = (
-        (kling_sdk.Kling, kling_sdk.Solutions),
-        (kling_sdk.AsyncKling, kling_sdk.AsyncSolutions),
-    )
-    for client, solutions in pairs:
-        holder = client if record.solution is None else solutions
-        if record.attribute.rpartition(".")[2] not in vars(holder):
-            module = holder.__module__.rpartition(".")[2]
-            yield f"{name}: no attribute {record.attribute} on {holder.__name__} in {module}.py"
+    holder = kling_sdk.Kling if record.solution is None else kling_sdk.Solutions
+    attribute = record.attribute.rpartition(".")[2]
+    if f"\n    {attribute}: " not in (inspect.getdoc(holder) or ""):
+        module = holder.__module__.rpartition(".")[2]
+        yield f"{name}: no line on {attribute} in the docstring of {holder.__name__} in {module}.py"
     if cls not in kling_sdk.__all__:
         yield f"{name}: {cls} is not exported by kling_sdk/__init__.py"
 

@@ -1,29 +1,67 @@
-"""A public class name means one thing in the whole project."""
+"""A class name means one thing in the whole project; a name inside a function says something."""
 
 from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+#: Names that fit whatever is bound to them: a row, a task, a price or a header.
+EMPTY: Final = frozenset(
+    (
+        *("one", "found", "given", "shown", "made", "said", "meant", "taken", "wanted", "begun"),
+        *("kept", "looked", "asked", "told"),
+    )
+)
+
+
+@cache
+def modules(package: str) -> dict[str, ast.Module]:
+    """Return the syntax tree of each file."""
+    return {
+        str(file.relative_to(ROOT)): ast.parse(file.read_text("utf-8"))
+        for file in sorted((ROOT / package).rglob("*.py"))
+    }
+
+
+def bound(tree: ast.AST) -> Iterator[str]:
+    """Yield the names of variables, parameters, attributes and functions that a tree binds."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+            case ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+
+
+def empty_names(package: str) -> list[str]:
+    return [
+        f"{file}: {name}"
+        for file, tree in modules(package).items()
+        for name in bound(tree)
+        if name.strip("_") in EMPTY
+    ]
 
 
 def classes(*packages: str) -> dict[str, list[str]]:
     """Return the files of each public class at the top of a module."""
-    found = defaultdict[str, list[str]](list)
+    files_by_class = defaultdict[str, list[str]](list)
     for package in packages:
-        for file in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.parse(file.read_text("utf-8")).body:
+        for file, tree in modules(package).items():
+            for node in tree.body:
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                    found[node.name].append(str(file.relative_to(ROOT)))
-    return found
+                    files_by_class[node.name].append(file)
+    return files_by_class
 
 
 def test_no_class_name_is_used_twice() -> None:
-    """Who reads a name in a traceback or a search finds one class."""
+    """A name in a traceback or a search leads to one class."""
     twice = {
         name: files for name, files in classes("kling_sdk", "kling_mock").items() if len(files) > 1
     }
@@ -32,8 +70,28 @@ def test_no_class_name_is_used_twice() -> None:
 
 @pytest.mark.slow
 def test_the_search_finds_what_is_there() -> None:
-    """The check is not empty: it knows the classes that everybody uses."""
-    found = classes("kling_sdk", "kling_mock")
-    assert found["Kling"] == ["kling_sdk/client.py"]
-    assert found["KlingMock"] == ["kling_mock/server/mock.py"]
-    assert len(found) > 250
+    """The check is not empty: it knows the well-known classes."""
+    files_by_class = classes("kling_sdk", "kling_mock")
+    assert files_by_class["Kling"] == ["kling_sdk/client.py"]
+    assert files_by_class["KlingMock"] == ["kling_mock/server/mock.py"]
+    assert len(files_by_class) > 250
+
+
+def test_names_in_the_packages_say_something() -> None:
+    """`Request.given` is public."""
+    public = ["kling_sdk/endpoints/base.py: given", "kling_sdk/endpoints/motion_control.py: given"]
+    assert empty_names("kling_sdk") == public
+    assert empty_names("kling_mock") == []
+
+
+@pytest.mark.slow
+def test_names_in_the_tests_say_something() -> None:
+    """They are read more often than written, too."""
+    assert empty_names("tests") == []
+
+
+def test_the_search_for_names_finds_each_kind() -> None:
+    """Control: a variable, a parameter, an attribute, a function, one of a comprehension."""
+    text = "def made(given): self._found = [one for one in given]; shown = (asked := 1)"
+    names = [name.strip("_") for name in bound(ast.parse(text))]
+    assert sorted(names) == ["asked", "found", "given", "made", "one", "shown"]

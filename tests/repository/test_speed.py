@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kling_mock.storage.schema import Dialect
-from tests.mock.storage.databases import Mysql, SqliteFile, Uses, need
+from kling_mock.relay.storage.schema import Dialect
+from tests.mock.relay.storage.databases import Mysql, SqliteFile, Uses, need
 from tests.speed import uses_server
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def test_marked():
 """
 SERVER = """
 import pytest
-from tests.mock.storage.databases import need
+from tests.mock.relay.storage.databases import need
 
 @pytest.mark.parametrize("database", ["sqlite", "mariadb"])
 def test_by_parameter(database):
@@ -141,3 +141,17 @@ def test_an_unmarked_test_gets_no_server(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Uses, "allowed", False)
     with pytest.raises(pytest.fail.Exception, match=r"@pytest\.mark\.slow"):
         need("mysql")
+
+
+@pytest.mark.slow
+def test_what_each_folder_took_is_shown(pytester: pytest.Pytester) -> None:
+    """Any worker may have run its tests."""
+    for folder in ("first", "second"):
+        file = pytester.path / "tests" / folder / f"test_{folder}.py"
+        file.parent.mkdir(parents=True)
+        file.write_text(TWO, encoding="utf-8")
+    result = run(pytester, TWO, "-m", "", "-n", "2", "--folder-times", "tests")
+    rows = [
+        rf" +{tests} +\d+\.\d +\d+\.\d  {name}" for tests, name in ((2, "first"), (2, "second"))
+    ]
+    result.stdout.re_match_lines_random([*rows, r" +4 +\S+ +\S+  together"])

@@ -1,4 +1,4 @@
-"""What the tests of many requests share: requests, and what is read off a batch."""
+"""Helpers for the tests of many requests: requests, and the results of a batch."""
 
 from __future__ import annotations
 
@@ -10,17 +10,6 @@ from kling_sdk.flows import Send
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import Played, reply
 
-__all__ = [
-    "BROKE",
-    "LOST",
-    "creates",
-    "endless",
-    "errors",
-    "half_a_second",
-    "is_create",
-    "requests",
-]
-
 LOST: Final = TransportError("reset")
 BROKE: Final = reply(answer(429, 1102, "the resource pack is used up"))
 
@@ -29,10 +18,10 @@ def requests(count: int) -> list[VideoRequest]:
     return [TextToVideo(prompt=f"kitten {number}") for number in range(count)]
 
 
-def endless(taken: list[int]) -> Iterator[VideoRequest]:
+def endless(indexes: list[int]) -> Iterator[VideoRequest]:
     while True:
-        taken.append(len(taken))
-        yield TextToVideo(prompt=f"kitten {taken[-1]}")
+        indexes.append(len(indexes))
+        yield TextToVideo(prompt=f"kitten {indexes[-1]}")
 
 
 def is_create(effect: Send) -> bool:
@@ -50,4 +39,4 @@ def creates(played: Played[None]) -> int:
 
 def errors(played: Played[None]) -> list[KlingError | None]:
     """Return the errors in the order of the input."""
-    return [outcome.error for outcome in sorted(played.items, key=lambda one: one.index)]
+    return [outcome.error for outcome in sorted(played.items, key=lambda outcome: outcome.index)]

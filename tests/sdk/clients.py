@@ -1,4 +1,4 @@
-"""One client per transport, so that a test states what it wants once for all of them."""
+"""One client per transport, so that a test states its call once for all of them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ import httpx2
 
 from kling_sdk import AsyncKling, Kling
 from tests.sdk.scripted import FakeClock
-
-__all__ = ["API_KEY", "CLIENTS", "KEY", "PROMPT", "Calls", "over"]
 
 T = TypeVar("T")
 KEY = "AK-canary-access|SK-canary-secret"

@@ -8,8 +8,6 @@ import socket
 import threading
 from typing import Final, Self
 
-__all__ = ["DROPS", "Dripping"]
-
 DROPS: Final = 1000  # after which the server gives up
 PAUSE: Final = 0.005  # s between two
 

@@ -25,7 +25,7 @@ PRODUCTS = frozenset({"text-to-video", "image-to-video", "omni-video"})
 
 @attrs.frozen
 class Answer:
-    """What the server says."""
+    """A reply of the server."""
 
     status: int
     body: bytes
@@ -51,10 +51,10 @@ class HonestKling:
         now: Returns the server's time in seconds.
         takes: Seconds a task takes; None never ends one.
         takes_of: Returns the same for a task with this prompt; None takes `takes` for all.
-        slots: Most open tasks before 1303; None for no limit.
+        slots: Most open tasks before 1303; None means unlimited.
         file_url: Where finished videos are.
         video: The bytes of every video.
-        etag: The validator the file host sends for them; None for none.
+        etag: The validator the file host sends for them; None to send none.
         names: Whether a task is shown with its external id, as some real replies are not.
         fails_of: Returns why a task with this prompt fails; "" for one that does not.
         units: What a task has cost; "" where that is not said.
@@ -106,14 +106,16 @@ class HonestKling:
         return sum(self._status(task) == "submitted" for task in self.tasks.values())
 
     def _create(self, endpoint: str, body: Any) -> Answer:
-        return self._made(endpoint, str(body["external_task_id"]), body.get("prompt"), self.shown)
+        return self._create_task(
+            endpoint, str(body["external_task_id"]), body.get("prompt"), self.shown_at_v1
+        )
 
-    def _made(
+    def _create_task(
         self,
         endpoint: str,
         external: str,
         prompt: Any,
-        shown: Callable[[Mapping[str, Any]], dict[str, Any]],
+        form: Callable[[Mapping[str, Any]], dict[str, Any]],
     ) -> Answer:
         if external in self.by_external:
             return answer(400, 1201, f"External_task_id {external} already exists")
@@ -128,7 +130,7 @@ class HonestKling:
             "prompt": prompt,
         }
         self.by_external[external] = task_id
-        return answer(200, 0, "SUCCEED", shown(self.tasks[task_id]))
+        return answer(200, 0, "SUCCEED", form(self.tasks[task_id]))
 
     def _status(self, task: Mapping[str, Any]) -> str:
         takes = self.takes if self.takes_of is None else self.takes_of(task["prompt"])
@@ -136,10 +138,10 @@ class HonestKling:
             return "submitted"
         return "failed" if self.fails_of(task["prompt"]) else "succeed"
 
-    def shown(self, task: Mapping[str, Any]) -> dict[str, Any]:
+    def shown_at_v1(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """Return a task as replies of /v1 show it."""
         status = self._status(task)
-        shown = {
+        view = {
             "task_id": task["task_id"],
             "task_status": status,
             "task_info": {"external_task_id": task["external"]},
@@ -147,21 +149,21 @@ class HonestKling:
             "updated_at": int(task["created"] * 1000),
         }
         if not self.names:
-            del shown["task_info"]
+            del view["task_info"]
         if status == "failed":
-            shown["task_status_msg"] = self.fails_of(task["prompt"])
+            view["task_status_msg"] = self.fails_of(task["prompt"])
         if status == "succeed":
             if self.units:
-                shown["final_unit_deduction"] = self.units
+                view["final_unit_deduction"] = self.units
             video = {"id": f"v{task['task_id']}", "url": self.file_url, "duration": "5.1"}
-            shown["task_result"] = {"videos": [video]}
-        return shown
+            view["task_result"] = {"videos": [video]}
+        return view
 
     def _get(self, endpoint: str, name: str) -> Answer:
         task = self.tasks.get(self.by_external.get(name, name))
         if task is None or task["endpoint"] != endpoint:
             return answer(400, 1201, f"Task not found by id/external id: {name}")
-        return answer(200, 0, "SUCCEED", self.shown(task))
+        return answer(200, 0, "SUCCEED", self.shown_at_v1(task))
 
     def _list(self, endpoint: str, query: Mapping[str, str]) -> Answer:
         number, size = int(query.get("pageNum", 1)), int(query.get("pageSize", 30))
@@ -169,7 +171,7 @@ class HonestKling:
             task for task in reversed(self.tasks.values()) if task["endpoint"] == endpoint
         ]
         page = newest_first[(number - 1) * size : number * size]
-        return answer(200, 0, "SUCCEED", [self.shown(task) for task in page])
+        return answer(200, 0, "SUCCEED", [self.shown_at_v1(task) for task in page])
 
     # ------------------------------------------------------------ the model in the path
 
@@ -185,10 +187,14 @@ class HonestKling:
         if headers.get("authorization", "").count(".") == 2:  # a token made of a key pair
             return answer(401, 1002, "AK/SK not supported")
         if parts != ["tasks"]:
-            texts = [one["text"] for one in body.get("contents", ()) if one["type"] == "prompt"]
+            texts = [
+                content["text"]
+                for content in body.get("contents", ())
+                if content["type"] == "prompt"
+            ]
             external = str(body["options"]["external_task_id"])
             prompt = body.get("prompt", "".join(texts))
-            return self._made("/".join(parts), external, prompt, self.shown_at_tasks)
+            return self._create_task("/".join(parts), external, prompt, self.shown_at_tasks)
         seen = [
             task
             for task in reversed(self.tasks.values())
@@ -211,22 +217,22 @@ class HonestKling:
 
     def _search(self, seen: list[dict[str, Any]], body: Any) -> Answer:
         words = {"succeeded": "succeed"}
-        for one in body.get("filters", ()):
-            if one["key"] == "status":
-                wanted = {words.get(value, value) for value in one["values"]}
-                seen = [task for task in seen if self._status(task) in wanted]
+        for condition in body.get("filters", ()):
+            if condition["key"] == "status":
+                statuses = {words.get(value, value) for value in condition["values"]}
+                seen = [task for task in seen if self._status(task) in statuses]
         start, limit = int(body.get("cursor", 0)), int(body.get("limit", 100))
         page, more = seen[start : start + limit], len(seen) > start + limit
-        found: dict[str, Any] = {"count": len(page), "has_more": more}
+        data: dict[str, Any] = {"count": len(page), "has_more": more}
         if page:
-            found["result"] = [self.shown_at_tasks(task) for task in page]
-            found["next_cursor"] = str(start + limit)
-        return answer(200, 0, "SUCCEED", found)
+            data["result"] = [self.shown_at_tasks(task) for task in page]
+            data["next_cursor"] = str(start + limit)
+        return answer(200, 0, "SUCCEED", data)
 
     def shown_at_tasks(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """Return a task as replies of the interface with the model in the path show it."""
         status = self._status(task)
-        shown = {
+        view = {
             "id": task["task_id"],
             "status": "succeeded" if status == "succeed" else status,
             "message": self.fails_of(task["prompt"]) if status == "failed" else "",
@@ -235,25 +241,25 @@ class HonestKling:
             "external_id": task["external"],
         }
         if not self.names:
-            del shown["external_id"]
+            del view["external_id"]
         if status == "failed":
-            shown["billing"] = [{"amount": "0"}]
+            view["billing"] = [{"amount": "0"}]
         if status == "succeed":
             video = {"id": f"v{task['task_id']}", "url": self.file_url, "duration": "5.1"}
-            shown["outputs"] = [{"type": "video", **video}]
+            view["outputs"] = [{"type": "video", **video}]
             paid = {"charge_type": "unit", "amount": self.units, "package_type": "video"}
-            shown["billing"] = [paid] if self.units else []
-        return shown
+            view["billing"] = [paid] if self.units else []
+        return view
 
     def file(self, headers: Mapping[str, str]) -> Answer:
         """Answer a request for the video, or for the rest of it (RFC 9110, 14.2)."""
         sent = {"content-type": "video/mp4"}
         if self.etag is not None:
             sent["etag"] = self.etag
-        wanted = headers.get("range", "")
-        if not wanted.startswith("bytes=") or headers.get("if-range", self.etag) != self.etag:
+        byte_range = headers.get("range", "")
+        if not byte_range.startswith("bytes=") or headers.get("if-range", self.etag) != self.etag:
             return Answer(200, self.video, sent)
-        start, total = int(wanted[6:].partition("-")[0]), len(self.video)
+        start, total = int(byte_range[6:].partition("-")[0]), len(self.video)
         if start >= total:
             return Answer(416, b"", {**sent, "content-range": f"bytes */{total}"})
         sent["content-range"] = f"bytes {start}-{total - 1}/{total}"

@@ -10,8 +10,6 @@ import attrs
 from kling_sdk.flows import Send
 from kling_sdk.wire import Reply
 
-__all__ = ["CONFLICT", "IN_PROGRESS", "FakeRelay", "refused"]
-
 
 def refused(http: int, code: str | int, **headers: str) -> Reply:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -34,14 +32,14 @@ class FakeRelay:
         call = effect.call
         if call.method == "GET":
             name = call.path.rpartition("/")[2]
-            return self.shown(name) if name in self.tasks else refused(404, "not_found")
+            return self.task_reply(name) if name in self.tasks else refused(404, "not_found")
         name = call.json["external_task_id"]
         if name not in self.tasks:
             self.tasks[name], self.bodies[name] = f"kling_{len(self.tasks)}", call.json
         elif self.bodies[name] != call.json:
             return CONFLICT
-        return self.shown(name)
+        return self.task_reply(name)
 
-    def shown(self, name: str) -> Reply:
-        shown = {"task_id": self.tasks[name], "kling_task_id": "873", "status": "submitted"}
-        return Reply(200, {}, json.dumps(shown).encode())
+    def task_reply(self, name: str) -> Reply:
+        task = {"task_id": self.tasks[name], "kling_task_id": "873", "status": "submitted"}
+        return Reply(200, {}, json.dumps(task).encode())

@@ -1,6 +1,6 @@
 """Running flows by hand: a clock that obeys, and answers given one by one.
 
-The clock is an argument of every client, so no test patches one and none sleeps.
+The clock is an argument of every client, so tests neither patch it nor sleep.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ START = 1_790_000_000.0
 
 
 class FakeClock:
-    """A clock that moves only when somebody sleeps, and then at once.
+    """A clock that moves only when a caller sleeps, and then at once.
 
     Attributes:
         slept: The pauses that were asked for, in seconds.
@@ -84,7 +84,7 @@ class ClockPerTask(FakeClock):
 
 @attrs.define(eq=False)
 class Played(Generic[T]):
-    """What a flow did: its result or error, and every effect it asked for.
+    """A played flow: its result or error, and every effect it asked for.
 
     Attributes:
         effects: What it asked for, its children included.
@@ -117,7 +117,7 @@ class Played(Generic[T]):
 
     @property
     def items(self) -> list[Any]:
-        """Return what was handed out."""
+        """Return the results that were handed out."""
         return [effect.item for effect in self.effects if isinstance(effect, Emit)]
 
     @property
@@ -133,7 +133,7 @@ class Played(Generic[T]):
         return [time for time, effect in pairs if isinstance(effect, Send)]
 
     def sent_within(self, seconds: float) -> int:
-        """Return the most calls that were made within any time of that length."""
+        """Return the maximum number of calls within any time of that length."""
         times = self.send_times
         return max(
             (bisect_left(times, start + seconds) - at for at, start in enumerate(times)), default=0
@@ -175,7 +175,7 @@ def context(
         Options(**options),
         clock.time,
         clock.monotonic,
-        random.Random(seed),  # noqa: S311 - a test wants the same numbers each time
+        random.Random(seed),  # noqa: S311 - a test needs the same numbers each time
         cancelled,
         api_keys=keys if with_tasks else None,
     )
@@ -194,7 +194,7 @@ def play(
     try:
         while len(played.effects) < most:
             effect = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
-            if isinstance(effect, Work):  # not to be seen from outside
+            if isinstance(effect, Work):  # cannot be seen from outside
                 answer = worked(effect)
                 continue
             played.effects.append(effect)
@@ -218,7 +218,7 @@ def play(
 
 
 def worked(effect: Work) -> Any:
-    """Return what came of *effect*, or its error."""
+    """Return the result of *effect*, or its error."""
     try:
         return effect.run()
     except Exception as error:  # noqa: BLE001 - thrown into the flow, as the loops do
@@ -226,7 +226,7 @@ def worked(effect: Work) -> Any:
 
 
 def received(effect: Send, answer: Reply | Exception) -> Any:
-    """Return what a transport makes of *answer*: what the flow reads of it, or an error."""
+    """Return what a transport makes of *answer*: the flow's reading of it, or an error."""
     if isinstance(answer, Exception):
         return answer
     try:
@@ -246,7 +246,7 @@ def reply(answer: Answer) -> Reply:
     return Reply(answer.status, answer.headers, answer.body)
 
 
-def asked(kling: HonestKling, effect: Send) -> Reply:
+def reply_of(kling: HonestKling, effect: Send) -> Reply:
     """Return what *kling* answers to a call."""
     call = effect.call
     query = {name: str(value) for name, value in (call.params or {}).items()}
@@ -271,14 +271,14 @@ class Scene:
             body = {"options": options} if is_new else options
             path = f"/{endpoint}" if is_new else f"/v1/videos/{endpoint}"
             self.kling.answer("POST", path, {}, {}, body)
-        made = instant(self.clock.now * 1000)
+        created_at = instant(self.clock.now * 1000)
         return [
             Task(
                 task_id,
                 "submitted",
                 endpoint="text2video" if is_new else endpoint,
                 interface="model-path" if is_new else "v1",
-                created_at=made,
+                created_at=created_at,
             )
             for task_id in list(self.kling.tasks)[before:]
         ]

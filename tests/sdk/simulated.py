@@ -15,11 +15,12 @@ from typing import Any
 
 import attrs
 
-from kling_sdk import KlingError, Request, Task
+from kling_sdk import KlingError, Task
 from kling_sdk.flows import NO_ITEM, Emit, Ended, Flow, Next, Send, Sleep, Spawn, Take
+from kling_sdk.flows.batch_input import Requests
 from kling_sdk.flows.many import RunLimits, run_many, wait_many
 from kling_sdk.wire import Reply
-from tests.sdk.scripted import FakeClock, Played, Scene, asked, context, received
+from tests.sdk.scripted import FakeClock, Played, Scene, context, received, reply_of
 
 Respond = Callable[[Send], Reply | Exception]
 
@@ -106,7 +107,7 @@ class Simulation:
         act()
 
     def _move(self, until: float) -> None:
-        assert until < math.inf, "nothing is due, and the flow waits for ever"
+        assert until < math.inf, "nothing is due, and the flow waits forever"
         self.clock.now += max(0.0, until - self.clock.monotonic())
 
     # ------------------------------------------------------------ children
@@ -127,17 +128,17 @@ class Simulation:
             pause = self.takes(effect)
 
         def go_on() -> None:
-            found: Any = None
+            response: Any = None
             if isinstance(effect, Send):
-                found = received(effect, self.respond(effect))
+                response = received(effect, self.respond(effect))
             elif isinstance(effect, Take):
-                found = _taken(effect)
-            self._step(spawn, flow, found)
+                response = _next_item(effect)
+            self._step(spawn, flow, response)
 
         heapq.heappush(self._due, (self.clock.monotonic() + pause, next(self._order), go_on))
 
 
-def _taken(effect: Take) -> Any:
+def _next_item(effect: Take) -> Any:
     """Return the next item of an async iterator that never waits."""
     step = anext(effect.source, NO_ITEM).__await__()
     try:
@@ -156,14 +157,14 @@ def watch(
     on_item: Callable[[Any], object] = lambda _item: None,
     **options: Any,
 ) -> Played[Any]:
-    """Return what came of watching tasks of the scene's account."""
+    """Return the outcomes of watching tasks of the scene's account."""
     flow = wait_many(context(scene.clock, **options), tasks)
     return _simulation(scene, respond, takes, on_item).play(flow)
 
 
 def run(
     scene: Scene,
-    requests: Iterable[Request] | AsyncIterable[Request],
+    requests: Requests | AsyncIterable[Any],
     respond: Respond | None = None,
     limits: RunLimits | None = None,
     *,
@@ -171,7 +172,7 @@ def run(
     on_item: Callable[[Any], object] = lambda _item: None,
     **options: Any,
 ) -> Played[Any]:
-    """Return what came of creating tasks in the scene's account and waiting for them."""
+    """Return the outcomes of creating tasks in the scene's account and waiting for them."""
     flow = run_many(context(scene.clock, **options), requests, limits or RunLimits())
     return _simulation(scene, respond, takes, on_item).play(flow)
 
@@ -183,6 +184,6 @@ def _simulation(
     on_item: Callable[[Any], object],
 ) -> Simulation:
     def answered(effect: Send) -> Reply | Exception:
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     return Simulation(scene.clock, respond or answered, takes, on_item)

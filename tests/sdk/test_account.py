@@ -44,6 +44,6 @@ def test_a_relay_has_no_account(method: str) -> None:
 
 
 def test_it_shows_no_secret() -> None:
-    """In either client."""
+    """This holds for either client."""
     assert repr(Kling("a|b").account) == "<AccountResource>"
     assert repr(AsyncKling("a|b").account) == "<AsyncAccountResource>"

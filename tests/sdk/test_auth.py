@@ -18,10 +18,10 @@ def claims(header: str, secret: str = "secret") -> dict[str, object]:
     scheme, _, token = header.partition(" ")
     assert scheme == "Bearer"
     options: jwt.types.Options = {"verify_exp": False, "verify_nbf": False}
-    found: dict[str, object] = jwt.decode(
+    payload: dict[str, object] = jwt.decode(
         token, secret.ljust(32), algorithms=["HS256"], options=options
     )
-    return found
+    return payload
 
 
 def test_a_token_is_what_the_vendor_documents() -> None:
@@ -51,7 +51,7 @@ def test_a_token_sent_is_always_valid_with_a_margin_and_minted_seldom(steps: lis
 
 
 def test_a_token_is_used_until_it_has_300_seconds_left() -> None:
-    """And not a second longer."""
+    """It is not used a second longer."""
     keys = Keyring([PAIR])
     first = keys.header(NOW)
 
@@ -121,7 +121,7 @@ def test_the_environment_is_read_when_no_key_is_given(
 ) -> None:
     """`Kling()` takes its keys from the environment, a whole pair before an API key."""
     settings = settings_from(environment, None, None, None, None, None, None, {})
-    assert list(settings.keys.keys) == expected
+    assert list(settings.ctx.keys.keys) == expected
     assert settings.base_url == "https://api-singapore.klingai.com"
 
 
@@ -161,13 +161,13 @@ FORMS = "a key is 'AK|SK', an access key with its secret key, or an API key"
         ("|sk", "the key has an empty half; a pair must be 'AK|SK'"),
         ("ak| ", "the key has an empty half; a pair must be 'AK|SK'"),
         ("Bearer x", f"the key begins with 'Bearer'; give the key alone; {FORMS}"),
-        ("https://a", f"the key is a URL; an address is given as base_url; {FORMS}"),
+        ("https://a", f"the key is a URL; pass an address as base_url; {FORMS}"),
         ("'key", f"the key is in quotation marks; leave them out; {FORMS}"),
         ('key"', f"the key is in quotation marks; leave them out; {FORMS}"),
         ("ak\uff5csk", f"the key has a full-width bar; it must be |; {FORMS}"),
         ("a k", f"the key has a space or line break in the middle; {FORMS}"),
-        ("k\xe9y", f"the key has a character that no key has; copy it again; {FORMS}"),
-        ("k\x00y", f"the key has a character that no key has; copy it again; {FORMS}"),
+        ("k\xe9y", f"the key has a character that a key cannot have; copy it again; {FORMS}"),
+        ("k\x00y", f"the key has a character that a key cannot have; copy it again; {FORMS}"),
         ("a k|sk", f"the access key has a space or line break in the middle; {FORMS}"),
         ("ak|s k", f"the secret key has a space or line break in the middle; {FORMS}"),
     ],
@@ -182,7 +182,7 @@ def test_what_cannot_be_a_key_reads(text: str, words: str) -> None:
 
 
 def test_a_key_shows_no_secret() -> None:
-    """Of a pair the beginning of the public half, of a ring neither keys nor tokens."""
+    """A pair shows the beginning of its public half; a ring shows neither keys nor tokens."""
     assert repr(AccessKey("access", "secret")) == "AccessKey(access_key='acce...')"
     assert repr(NEW) == "ApiKey()"
     ring = Keyring([PAIR])
@@ -216,12 +216,12 @@ def test_a_token_belongs_to_its_key() -> None:
 
 
 def test_a_call_that_is_held_uses_one_key_whatever_the_server_says() -> None:
-    """Only that one can find out what became of its create."""
+    """Only that one can find out the outcome of its create."""
     ring = Keyring([OLD, NEW])
     call = CallKeys(ring)
     assert (call.current, list(call.keys)) == (OLD, [OLD, NEW])
     call.hold()
-    assert list(call.keys) == [OLD, NEW]  # none was used yet
+    assert list(call.keys) == [OLD, NEW]  # no key was used yet
     assert call.header(NOW) == "Bearer old"
     assert (call.current, list(call.keys)) == (OLD, [OLD])
     assert not call.turn("Bearer old")

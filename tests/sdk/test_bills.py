@@ -36,7 +36,7 @@ def test_a_pack_has_what_the_vendor_says_of_it() -> None:
 
 @pytest.mark.parametrize("data", [None, 5, [], {"resource_pack_subscribe_infos": 5}])
 def test_no_packs_are_none(data: Any) -> None:
-    """Whatever stands in their place."""
+    """Any other value in their place counts as none."""
     assert packs_from(data) == ()
 
 
@@ -50,13 +50,17 @@ def test_no_packs_are_none(data: Any) -> None:
 def test_a_page_is_read_wherever_its_end_stands(data: dict[str, Any]) -> None:
     """The vendor's page does not say whether beside the result or in it."""
     page = charges_from(data)
-    assert ([one.task_id for one in page], page.next_cursor, page.has_next) == (["7"], "c", True)
+    assert ([charge.task_id for charge in page], page.next_cursor, page.has_next) == (
+        ["7"],
+        "c",
+        True,
+    )
     assert len(page) == 1
 
 
 def test_a_deduction_has_numbers_and_a_time() -> None:
-    """As texts or numbers on the wire; what is unknown stays in `raw`."""
-    shown = {
+    """They are texts or numbers on the wire; what is unknown stays in `raw`."""
+    row = {
         "task_id": 7,
         "deduction_time": "1793534400000",
         "product_function": "Text to video",
@@ -66,7 +70,7 @@ def test_a_deduction_has_numbers_and_a_time() -> None:
         "deduction": "1.5",
         "tomorrow": [1],
     }
-    (charge,) = charges_from({"result": {"detail": [shown, 5]}})
+    (charge,) = charges_from({"result": {"detail": [row, 5]}})
     assert charge == Charge(
         "7",
         NOON,

@@ -1,4 +1,4 @@
-"""When the results of a task are deleted."""
+"""The time at which the results of a task are deleted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DONE = Task("1", "succeed", videos=(Video("v", "https://cdn.example.com/v.mp4"),
 
 
 def test_results_are_kept_for_thirty_days() -> None:
-    """From the end of the task, whatever they are."""
+    """They are kept from the end of the task, whatever they are."""
     assert DONE.expires_at == datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
     picture = Image("https://cdn.example.com/0.png")
     assert attrs.evolve(DONE, videos=(), images=(picture,)).expires_at == DONE.expires_at
@@ -36,7 +36,7 @@ def test_what_cannot_be_said_is_none(task: Task) -> None:
 
 
 def test_the_file_can_be_had_until_then_and_not_after(kling_mock: KlingMock, kling: Kling) -> None:
-    """As the emulated service has it."""
+    """The emulated service does the same."""
     task = kling.text2video.run(prompt="a kitten")
     assert task.expires_at is not None
     left = task.expires_at.timestamp() - kling_mock.clock.now()

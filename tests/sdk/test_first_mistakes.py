@@ -97,7 +97,7 @@ CALLS: list[tuple[str, Callable[[Any], Any], str]] = [
         "duration is 5.5; expected whole seconds, such as 5 or '5'",
     ),
     (
-        "a mode that there is not",
+        "an unknown mode",
         lambda kling: kling.text2video.create(prompt="a kitten", mode="high"),
         "mode is 'high'; expected std, pro, 4k",
     ),
@@ -142,17 +142,17 @@ CALLS: list[tuple[str, Callable[[Any], Any], str]] = [
     (
         "more seconds than the model makes",
         lambda kling: kling.text2video.create(prompt="a kitten", duration=8),
-        "duration: kling-v2-6 makes no 8 s video; expected 5, 10 s",
+        "duration: kling-v2-6 does not make 8 s videos; expected 5, 10 s",
     ),
     (
         "sound in a mode without",
         lambda kling: kling.text2video.create(prompt="a kitten", sound=True),
-        "sound: kling-v2-6 in mode std has no sound on text2video; expected mode pro",
+        "sound: kling-v2-6 in mode std does not support sound on text2video; expected mode pro",
     ),
     (
         "a callback to no URL",
         lambda kling: kling.text2video.create(prompt="a kitten", callback_url="example.com/hook"),
-        "callback_url is no URL; expected an http(s) URL such as https://example.com/kling",
+        "callback_url is not a URL; expected an http(s) URL such as https://example.com/kling",
     ),
     (
         "a body for the method of all requests",
@@ -198,7 +198,7 @@ async def test_the_async_client_answers_in_the_same_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("name", "suggestion"),
     [
         ("promt", "prompt"),
         ("Prompt", "prompt"),
@@ -213,18 +213,18 @@ async def test_the_async_client_answers_in_the_same_words() -> None:
         ("x", None),
     ],
 )
-def test_the_nearest_name_is_the_one_that_was_meant(given: str, meant: str | None) -> None:
-    """No name is suggested where none is near."""
-    parameters: dict[str, Any] = {"prompt": "x", given: 1}
+def test_the_nearest_name_is_the_one_that_was_meant(name: str, suggestion: str | None) -> None:
+    """If none is near, none is suggested."""
+    parameters: dict[str, Any] = {"prompt": "x", name: 1}
     with pytest.raises(RequestValidationError) as caught:
         TextToVideo(**parameters)
-    hint = f"did you mean {meant!r}?" if meant else "TextToVideo takes prompt, "
-    assert str(caught.value).startswith(f"unknown parameter {given!r}; {hint}")
-    assert caught.value.field == given
+    hint = f"did you mean {suggestion!r}?" if suggestion else "TextToVideo takes prompt, "
+    assert str(caught.value).startswith(f"unknown parameter {name!r}; {hint}")
+    assert caught.value.field == name
 
 
 def test_a_model_of_tomorrow_is_answered_by_the_vendor_alone() -> None:
-    """However near its name is to a known one, nothing is refused or warned of."""
+    """However near its name is to a known one, it is neither refused nor warned about."""
     with FaultyKling() as server, Kling(KEY, base_url=server.url) as kling:
         kling.text2video.create(prompt="a kitten", model_name="kling-v26")
         assert server.requests[0].body["model_name"] == "kling-v26"
@@ -235,7 +235,7 @@ def test_a_model_of_tomorrow_is_answered_by_the_vendor_alone() -> None:
 
 def keys() -> Iterator[Any]:
     """Yield what is given as a key, and the text of the error."""
-    one = f"{{}}; {FORMS}"
+    template = f"{{}}; {FORMS}"
     rows = {
         "empty": ("", f"the key is empty; {FORMS}, several of them one per line"),
         "blank lines": (" \n ", f"the key is empty; {FORMS}, several of them one per line"),
@@ -248,7 +248,7 @@ def keys() -> Iterator[Any]:
         "apostrophes": ("'S3CRET'", "the key is in quotation marks; leave them out"),
         "a URL": (
             "https://api-beijing.klingai.com/S3CRET",
-            "the key is a URL; an address is given as base_url",
+            "the key is a URL; pass an address as base_url",
         ),
         "a space": ("AK S3CRET", "the key has a space or line break in the middle"),
         "a tab in a pair": (
@@ -256,7 +256,10 @@ def keys() -> Iterator[Any]:
             "the secret key has a space or line break in the middle",
         ),
         "a full-width bar": ("AK\uff5cS3CRET", "the key has a full-width bar; it must be |"),
-        "an ellipsis": ("S3CRET\u2026", "the key has a character that no key has; copy it again"),
+        "an ellipsis": (
+            "S3CRET\u2026",
+            "the key has a character that a key cannot have; copy it again",
+        ),
         "an access key alone": (
             {"access_key": "S3CRET"},
             "access_key is given without secret_key; a pair needs both",
@@ -286,20 +289,20 @@ def keys() -> Iterator[Any]:
         ),
         "two kinds": (
             {"key": "AK|SK", "api_key": "S3CRET"},
-            "several keys are given; it must be one of key, access_key with secret_key, or api_key",
+            "several keys are given; give one of key, access_key with secret_key, or api_key",
         ),
     }
-    for name, (given, text) in rows.items():
-        arguments = {"key": given} if isinstance(given, str) else given
+    for name, (key, text) in rows.items():
+        arguments = {"key": key} if isinstance(key, str) else key
         is_whole = FORMS in text or text.startswith(("no key", "several")) or "pair" in text
-        yield pytest.param(arguments, text if is_whole else one.format(text), id=name)
+        yield pytest.param(arguments, text if is_whole else template.format(text), id=name)
 
 
 @pytest.mark.parametrize(("arguments", "text"), list(keys()))
 def test_what_cannot_be_a_key_says_what_keys_look_like(
     monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], text: str
 ) -> None:
-    """And never quotes it."""
+    """It is never quoted."""
     for name in ("KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_API_KEY", "KLING_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     for client in (Kling, AsyncKling):
@@ -333,7 +336,7 @@ def test_whatever_may_be_a_key_is_taken(key: str) -> None:
         ({"KLING_API_KEY": "a b"}, f"the key has a space or line break in the middle; {FORMS}"),
         (
             {"KLING_API_KEY": "a", "KLING_BASE_URL": "http://x", "KLING_REGION": "cn"},
-            "KLING_BASE_URL and KLING_REGION are both set; it must be one of them",
+            "KLING_BASE_URL and KLING_REGION are both set; set only one of them",
         ),
         (
             {"KLING_API_KEY": "a", "KLING_REGION": "eu"},
@@ -344,7 +347,7 @@ def test_whatever_may_be_a_key_is_taken(key: str) -> None:
 def test_a_mistake_in_the_environment_names_the_variable(
     environment: dict[str, str], text: str
 ) -> None:
-    """As nobody sees the call that reads it."""
+    """The variable is read by a call that the user does not see."""
     with pytest.raises(ValueError, match=re.escape(text)) as caught:
         settings_from(environment, None, None, None, None, None, None, {})
     assert str(caught.value) == text
@@ -375,12 +378,12 @@ def test_a_region_chooses_the_server() -> None:
     [
         (
             {"base_url": "https://example.com", "region": "cn"},
-            "base_url and region are both given; it must be one of them",
+            "base_url and region are both given; give only one of them",
         ),
         ({"region": "china"}, "region is 'china'; it must be 'global' or 'cn'"),
         (
             {"base_url": "api-beijing.klingai.com"},
-            "base_url is not an http(s) URL of a host, such as https://example.com",
+            "base_url is not an http(s) URL of a host; it must be a URL such as https://example.com",
         ),
         (
             {"base_url": "https://api-beijing.klingai.com/v1"},
@@ -391,7 +394,7 @@ def test_a_region_chooses_the_server() -> None:
         ),
         (
             {"base_url": "https://me:s3cret@example.com"},
-            "base_url holds a password; it must be a URL without user info",
+            "base_url contains a password; it must be a URL without user info",
         ),
     ],
 )

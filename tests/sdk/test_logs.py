@@ -55,7 +55,7 @@ def test_a_level_writes_to_standard_error(
 def test_without_the_variable_nothing_is_written(
     word: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And the program's own logging is untouched."""
+    """The program's own logging is untouched."""
     if word is None:
         monkeypatch.delenv("KLING_LOG", raising=False)
     else:

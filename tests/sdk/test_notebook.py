@@ -1,4 +1,4 @@
-"""What a notebook shows of results: readable, whole, and with nothing secret."""
+"""Results in a notebook: readable, whole, and without secrets."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def cells(html: str) -> list[str]:
 
 
 def test_a_task_is_a_table() -> None:
-    """Of what is known; when its results are deleted is part of it."""
-    shown = cells(TASK._repr_html_())
-    assert dict(zip(shown[::2], shown[1::2], strict=True)) == {
+    """The table has what is known, including when the results are deleted."""
+    texts = cells(TASK._repr_html_())
+    assert dict(zip(texts[::2], texts[1::2], strict=True)) == {
         "task": "809175680223863330",
         "endpoint": "text2video",
         "status": "succeed",
@@ -65,7 +65,7 @@ def test_nothing_secret_and_nothing_of_others_runs(task: Task) -> None:
 
 
 def test_a_repr_is_short() -> None:
-    """A field that says nothing is left out; a price of nothing is something."""
+    """A field without information is left out; a price of 0 is information."""
     assert repr(Task("1", "submitted")) == "Task(task_id='1', status='submitted')"
     assert repr(Task("1", "failed", units=Decimal(0))).endswith("units=0)")
     assert "created_at=2026-11-28 20:31:00+00:00" in repr(TASK)
@@ -83,7 +83,7 @@ def test_a_repr_is_short() -> None:
     ],
 )
 def test_a_file_is_shown_itself(tmp_path: Path, name: str, element: str) -> None:
-    """From its own bytes, so that the notebook shows it wherever it is opened."""
+    """It is embedded, so that the notebook shows it wherever it is opened."""
     path = tmp_path / name
     path.write_bytes(b"bytes")
     html = Download(path, 5, "0" * 64)._repr_html_()
@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_shown_is_named(tmp_path: Path) -> None:
 
 
 def test_a_video_of_the_emulated_kling(tmp_path: Path) -> None:
-    """As the last line of a cell shows it."""
+    """The last line of a cell shows it."""
     with KlingMock(relay=False) as mock, mock.client() as kling:
         task = kling.text2video.run(model_name="kling-v2-6", prompt="a kitten", duration=5)
         saved = kling.download(task.videos[0], tmp_path / "kitten.mp4")

@@ -12,7 +12,7 @@ from kling_sdk import AsyncKling, Kling, Options, TextToVideo, VideoExtend
 from tests.sdk.clients import CLIENTS, KEY, PROMPT, over
 from tests.sdk.fake_kling import HonestKling
 from tests.sdk.faulty_server import FaultyKling
-from tests.sdk.scripted import FakeClock, asked
+from tests.sdk.scripted import FakeClock, reply_of
 
 HEADERS = {"X-Trace": "abc-1", "user-agent": "shop/2"}
 
@@ -47,8 +47,11 @@ def test_a_call_has_headers_of_its_own(server: FaultyKling) -> None:
         task = kling.text2video.run(prompt=PROMPT, extra_headers={"x-order": "9"})
         kling.text2video.get(task.task_id)
 
-    shown = [(one.headers.get("x-order"), one.headers.get("x-shop")) for one in server.requests]
-    assert shown == [("7", None), ("8", None), ("9", None), (None, "1")]
+    headers = [
+        (request.headers.get("x-order"), request.headers.get("x-shop"))
+        for request in server.requests
+    ]
+    assert headers == [("7", None), ("8", None), ("9", None), (None, "1")]
 
 
 def test_no_extra_header_goes_to_the_host_of_a_file(server: FaultyKling, tmp_path: Path) -> None:
@@ -82,7 +85,7 @@ def test_the_client_s_own_headers_are_refused_by_name(name: str) -> None:
 def test_what_http_cannot_carry_is_refused(
     headers: Any, error: type[Exception], words: str
 ) -> None:
-    """No line break smuggles a header in, and no value is quoted."""
+    """A line break cannot add a header, and no value is quoted."""
     with pytest.raises(error, match=words) as caught:
         Options(extra_headers=headers)
     assert "x-b" not in str(caught.value)
@@ -115,10 +118,10 @@ class Timed:
 
     def perform(self, effect: Any) -> Any:
         self.timeouts.append(effect.timeout)
-        return effect.read(asked(self.kling, effect)._replace(fresh=effect.fresh))
+        return effect.read(reply_of(self.kling, effect)._replace(fresh=effect.fresh))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 @pytest.mark.parametrize("call", CALLS, ids=range(len(CALLS)))
@@ -135,7 +138,7 @@ def test_a_call_has_a_timeout_of_its_own(call: Callable[[Any], Any]) -> None:
 
 
 async def test_the_async_calls_take_the_same(server: FaultyKling) -> None:
-    """With a timeout that is no number, each names it before anything is sent."""
+    """Each names the timeout that is not a number before anything is sent."""
     async with AsyncKling(KEY, base_url=server.url) as kling:
         for call in CALLS:
             with pytest.raises(TypeError, match="timeout is a str"):
@@ -179,7 +182,7 @@ def test_retries_are_counted_in_whole_numbers(retries: Any) -> None:
 
 
 def test_a_misspelt_option_is_answered_with_the_nearest() -> None:
-    """As a misspelt parameter is."""
+    """The message is like that for a misspelt parameter."""
     with pytest.raises(TypeError, match=r"unknown option 'timout'; did you mean 'timeout'\?"):
         Kling(KEY, timout=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     with pytest.raises(TypeError, match="unknown option 'colour'; expected timeout, deadline"):

@@ -1,8 +1,8 @@
-"""What a request will cost is known before it is sent; the list agrees with the emulator's."""
+"""The price of a request is known before it is sent, and is what the emulator deducts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -22,7 +22,6 @@ from kling_sdk import (
     MultiImageToVideo,
     OmniImageGeneration,
     OmniVideo,
-    Price,
     Request,
     RequestValidationError,
     TextToVideo,
@@ -31,33 +30,13 @@ from kling_sdk import (
 )
 from kling_sdk.endpoints import request_class
 from kling_sdk.endpoints.interfaces import mode_of
+from tests.endpoints import BODIES
 from tests.sdk.clients import KEY
 
 IMAGE = "https://example.com/a.png"
 FEATURE = {"video_url": "https://example.com/v.mp4", "refer_type": "feature"}
-PLAIN: dict[str, dict[str, Any]] = {
-    "text2video": {"prompt": "a cat"},
-    "image2video": {"image": IMAGE},
-    "omni-video": {"prompt": "a cat"},
-    "multi-image2video": {"prompt": "a cat", "image_list": [IMAGE]},
-    "video-extend": {"video_id": "1"},
-    "image-generation": {"prompt": "a cat"},
-    "omni-image": {"prompt": "a cat"},
-    "multi-image2image": {"subject_image_list": [IMAGE]},
-    "image-expand": {
-        "image": IMAGE,
-        **dict.fromkeys(
-            (f"{side}_expansion_ratio" for side in ("up", "down", "left", "right")), 0.1
-        ),
-    },
-    "virtual-try-on": {"human_image": IMAGE, "cloth_image": IMAGE},
-    "motion-control": {
-        "image_url": IMAGE,
-        "video_url": "https://example.com/v.mp4",
-        "character_orientation": "image",
-    },
-    "multi-elements": {"session_id": "7", "edit_mode": "removal", "prompt": "the boat"},
-}
+#: What `request` says itself, and what makes no difference to a price.
+DECIDED = {"model_name", "mode", "resolution", "duration", "sound", "n", "callback_url"}
 USES: dict[str, dict[str, Any]] = {
     "silent": {},
     "sound": {"sound": "on"},
@@ -70,19 +49,11 @@ USES: dict[str, dict[str, Any]] = {
 
 def request(endpoint: str, model: str, mode: str, use: str, seconds: int) -> Request:
     """Return the plainest request of these."""
-    given: dict[str, Any] = {"model_name": model} if model else {}
-    given |= {"duration": seconds} if seconds else {}
-    given |= {ENDPOINTS[endpoint].size_field: mode} if mode else {}
-    return request_class(endpoint)(**PLAIN[endpoint], **USES[use], **given)
-
-
-def rows(listed: Iterable[Price]) -> dict[tuple[str, str, str, str], Price]:
-    """Return the rows by endpoint, model, mode and use."""
-    return {
-        (endpoint, row.model, row.mode, row.use): row
-        for row in listed
-        for endpoint in row.endpoints
-    }
+    fields: dict[str, Any] = {"model_name": model} if model else {}
+    fields |= {"duration": seconds} if seconds else {}
+    fields |= {ENDPOINTS[endpoint].size_field: mode} if mode else {}
+    plain = {name: value for name, value in BODIES[endpoint].items() if name not in DECIDED}
+    return request_class(endpoint)(**(plain | USES[use] | fields))
 
 
 def emulated() -> Iterator[tuple[str, Any, Capability]]:
@@ -99,45 +70,11 @@ def their_prices() -> Iterator[tuple[tuple[str, str, str, str], UnitPrice, Capab
     for endpoint, record, row in emulated():
         mode = mode_of(row.mode) or row.mode.replace("none", "")
         for use in USES:
-            # An input video is what motion control is.
-            theirs = "motion" if (use, endpoint) == ("video", "motion-control") else use
-            price = record.prices.get((row.model, row.mode, theirs))
+            price = record.prices.get((row.model, row.mode, use))
             if price is not None and price.fact.kind != "assumed":  # no list has that
                 # Where every video has sound, the SDK's list has it as the plain price.
-                shown = "silent" if "always_sound" in row.features else use
-                yield (endpoint, row.model, mode, shown), price, row
-
-
-def differences(listed: Iterable[Price]) -> Iterator[str]:
-    """Yield where a list differs from the emulator's: a row, or the price of a call."""
-    ours = rows(listed)
-    theirs = {key: price for key, price, _ in their_prices()}
-    theirs |= {
-        (name, model, mode_of(mode) or mode.replace("none", ""), use): price
-        for name, record in emulator.ENDPOINTS.items()
-        if name in ENDPOINTS and not ENDPOINTS[name].models  # perhaps priced by a source's model
-        for (model, mode, use), price in record.prices.items()
-        if price.fact.kind != "assumed"  # there is no list that has it
-    }
-    for key in sorted(ours.keys() ^ theirs.keys()):
-        yield f"{key} is in one list only"
-    for key in sorted(ours.keys() & theirs.keys()):
-        row, price = ours[key], theirs[key]
-        if (row.units, row.per) != (price.amount, price.per):
-            yield f"{key}: {row.units} per {row.per} and {price.amount} per {price.per}"
-
-
-def test_the_list_is_the_emulator_s() -> None:
-    """Two lists that were written apart have the same rows, on both of the vendor's interfaces."""
-    assert list(differences(PRICES)) == []
-
-
-@pytest.mark.parametrize("row", PRICES, ids=lambda row: f"{row.model}-{row.mode}-{row.use}")
-def test_a_row_that_is_wrong_or_missing_is_noticed(row: Price) -> None:
-    """Negative control: no row can change, or go, without a difference."""
-    others = [one for one in PRICES if one is not row]
-    assert list(differences(others))
-    assert list(differences([*others, attrs.evolve(row, units=row.units + Decimal("0.1"))]))
+                sdk_use = "silent" if "always_sound" in row.features else use
+                yield (endpoint, row.model, mode, sdk_use), price, row
 
 
 def combinations() -> Iterator[Any]:
@@ -162,7 +99,7 @@ def test_a_request_costs_what_the_emulator_deducts(request_: Request, units: Dec
     ("request_", "units"),
     [
         (TextToVideo(prompt="x"), "1.5"),  # 5 s of kling-v2-6, std, silent
-        (TextToVideo(prompt="x", model_name="kling-v2-master", mode="pro"), "10"),  # has no modes
+        (TextToVideo(prompt="x", model_name="kling-v2-master", mode="pro"), "10"),  # without modes
         (OmniVideo(prompt="x"), "4.0"),  # pro is the default
         (OmniVideo(prompt="x", sound=True, video_list=[FEATURE]), "6.0"),  # the video counts
         (MultiImageToVideo(prompt="x", image_list=[IMAGE], duration="10"), "4.0"),
@@ -207,16 +144,16 @@ def test_what_is_left_out_is_priced_as_the_vendor_understands_it(
 )
 def test_what_cannot_be_priced_says_why(request_: Request, reason: str) -> None:
     """No guess is made: a ceiling must be able to tell what is known."""
-    found = prices.estimate(request_)
-    with pytest.raises(RequestValidationError, match="what this request costs is not known"):
+    estimate = prices.estimate(request_)
+    with pytest.raises(RequestValidationError, match="the price of this request is not known"):
         prices.cost_of(request_)
 
-    assert (found.units, found.confidence, found.source) == (None, None, "")
-    assert reason in found.reason
+    assert (estimate.units, estimate.confidence, estimate.source) == (None, None, "")
+    assert reason in estimate.reason
 
 
 def test_an_endpoint_without_prices_has_none() -> None:
-    """As one that an application has added."""
+    """An endpoint that an application has added has no prices."""
 
     @attrs.frozen(kw_only=True)
     class Dream(TextToVideo):
@@ -230,10 +167,10 @@ def test_an_estimate_names_its_source() -> None:
     for row in PRICES:
         if row.per == "second" and ENDPOINTS[row.endpoints[0]].input_length is None:
             seconds = 10 if row.clips else 7
-            found = prices.estimate(
+            estimate = prices.estimate(
                 request(row.endpoints[0], row.model, row.mode, row.use, seconds)
             )
-            assert found == prices.Estimate(
+            assert estimate == prices.Estimate(
                 row.units * seconds, row.priced_on, row.source, row.confidence
             )
     assert {row.priced_on for row in PRICES if row.confidence != "low"} == {date(2026, 9, 20)}
@@ -244,26 +181,17 @@ def test_both_clients_estimate_without_sending(client: type[Kling | AsyncKling])
     """Nothing is awaited, and no connection is opened."""
     kling = client(KEY, base_url="http://127.0.0.1:1")
 
-    found = kling.estimate(TextToVideo(prompt="x", model_name="kling-v3", mode="4k", duration=15))
+    estimate = kling.estimate(
+        TextToVideo(prompt="x", model_name="kling-v3", mode="4k", duration=15)
+    )
 
-    assert (found.units, found.confidence) == (Decimal(45), "high")
+    assert (estimate.units, estimate.confidence) == (Decimal(45), "high")
     with pytest.raises(TypeError, match="estimate takes a request, such as TextToVideo"):
         kling.estimate({"prompt": "x"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-#: The lists that rows come from: how far to trust each, and its date.
-LISTS = {
-    ("the vendor's price list, two copies", "high", date(2026, 9, 20)),
-    ("the vendor's price list, one copy", "medium", date(2026, 9, 20)),
-    ("a condensed copy of the vendor's price list", "low", date(2026, 1, 1)),
-    ("what one account was charged", "low", date(2026, 9, 22)),
-    ("one reseller's price list", "low", date(2026, 10, 4)),
-}
-
-
-def test_a_row_is_as_sure_as_its_list() -> None:
-    """High with two copies, medium with one, low with one that is not the vendor's."""
-    assert {(row.source, row.confidence, row.priced_on) for row in PRICES} == LISTS
+def test_what_has_no_price_has_the_date_of_the_list() -> None:
+    """So a program can say how old the list is."""
     unknown = prices.estimate(TextToVideo(prompt="x", model_name="kling-v9"))
     assert (unknown.priced_on, unknown.source) == (date(2026, 9, 20), "")
 
@@ -282,17 +210,17 @@ def test_what_has_no_price_is_named_in_the_words_of_the_request() -> None:
         "voice": "with a voice",
         "video": "with an input video",
     }
-    for use, shown in words.items():
+    for use, phrase in words.items():
         endpoint = {"video": "omni-video", "voice": "image2video"}.get(use, "text2video")
-        found = prices.estimate(request(endpoint, "kling-v9", "pro", use, 5))
-        assert found.reason == f"the price list has no {endpoint} by kling-v9, pro, {shown}"
+        estimate = prices.estimate(request(endpoint, "kling-v9", "pro", use, 5))
+        assert estimate.reason == f"the price list has no {endpoint} by kling-v9, pro, {phrase}"
 
 
 @pytest.mark.parametrize(("seconds", "units"), [(1, "0.6"), (0, None), (-1, None), (True, None)])
 def test_a_price_is_for_whole_seconds_from_one_on(seconds: Any, units: str | None) -> None:
     """Whether or not the model makes videos of that length: the vendor may allow it tomorrow."""
-    asked = TextToVideo(prompt="x", model_name="kling-v3", duration=seconds, check=False)
-    assert prices.estimate(asked).units == (units and Decimal(units))
+    video_request = TextToVideo(prompt="x", model_name="kling-v3", duration=seconds, check=False)
+    assert prices.estimate(video_request).units == (units and Decimal(units))
 
 
 def test_a_video_that_is_edited_among_references_decides() -> None:

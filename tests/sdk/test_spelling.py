@@ -1,4 +1,4 @@
-"""Which known name a misspelt one was meant to be."""
+"""The known name that a misspelt one was meant to be."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ NAMES = ("prompt", "model_name", "mode", "aspect_ratio", "duration", "image", "i
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
+    ("name", "suggestion"),
     [
-        ("model", "model_name"),  # and not mode
-        ("ratio", "aspect_ratio"),  # and not duration, which has the same letters in it
-        ("image_url", "image"),  # and not image_tail, which is as near
+        ("model", "model_name"),  # not mode
+        ("ratio", "aspect_ratio"),  # not duration, which has the same letters in it
+        ("image_url", "image"),  # not image_tail, which is as near
         ("image", "image"),
         ("promt", "prompt"),
         ("MODE", "mode"),
@@ -24,13 +24,13 @@ NAMES = ("prompt", "model_name", "mode", "aspect_ratio", "duration", "image", "i
         ("", None),
     ],
 )
-def test_a_part_counts_before_a_likeness(name: str, meant: str | None) -> None:
+def test_a_part_counts_before_a_likeness(name: str, suggestion: str | None) -> None:
     """Whole words first, then letters."""
-    assert nearest(name, NAMES) == meant
+    assert nearest(name, NAMES) == suggestion
 
 
 @given(st.text(max_size=20))
 def test_no_name_is_made_up(name: str) -> None:
-    """What comes back is one of the known names, or none."""
+    """The suggestion is one of the known names, or empty."""
     assert nearest(name, NAMES) in {*NAMES, None}
     assert nearest(name, ()) is None

@@ -129,6 +129,7 @@ def test_the_form_is_plain_json() -> None:
         "kling_task_id": None,
         "reused": False,
         "raw": {"task_id": "800000000000000001", "new_field": [1]},
+        "response": None,
     }
     assert TASK.to_dict().keys() == attrs.fields_dict(Task).keys()
 
@@ -187,7 +188,7 @@ SHOWN = "https://files.test/a.mp4?<hidden>"
     ids=lambda value: type(value).__name__,
 )
 def test_a_url_without_its_signature_is_marked(value: Any) -> None:
-    """Who copies it from a log sees that it is not whole."""
+    """A URL copied from a log shows that it is not whole."""
     assert SHOWN in repr(value)
     assert "s3cret" not in repr(value)
     assert "pass" not in repr(value)

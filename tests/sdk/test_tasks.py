@@ -14,7 +14,8 @@ import pytest
 from kling_sdk import AsyncKling, Kling, NotFoundError, RequestValidationError
 from kling_sdk.flows.any_task import get_several, search, wait_any
 from kling_sdk.flows.get import get_any
-from kling_sdk.wire import RelayWire, Reply
+from kling_sdk.wire import Reply
+from kling_sdk.wire.relay import RelayWire
 from tests.sdk.fake_kling import HonestKling
 from tests.sdk.faulty_server import FaultyKling
 from tests.sdk.scripted import FakeClock, context, in_turn, play
@@ -28,17 +29,19 @@ class Client:
     is_async: bool
 
     def use(self, work: Callable[[Any], Any], key: str = "an-api-key") -> Any:
-        given: Any = {"base_url": self.server.url, "clock": FakeClock()}
+        options: Any = {"base_url": self.server.url, "clock": FakeClock()}
         if not self.is_async:
-            with Kling(key, **given) as kling:
-                found = work(kling.tasks)
-                return list(found) if isinstance(found, Iterator) else found
+            with Kling(key, **options) as kling:
+                returned = work(kling.tasks)
+                return list(returned) if isinstance(returned, Iterator) else returned
 
         async def main() -> Any:
-            async with AsyncKling(key, **given) as kling:
-                found = work(kling.tasks)
+            async with AsyncKling(key, **options) as kling:
+                pending = work(kling.tasks)
                 return (
-                    [task async for task in found] if hasattr(found, "__aiter__") else await found
+                    [task async for task in pending]
+                    if hasattr(pending, "__aiter__")
+                    else await pending
                 )
 
         return asyncio.run(main())
@@ -52,7 +55,7 @@ def waiting(name: Any) -> Callable[[Any], Any]:
     return lambda tasks: tasks.wait(name)
 
 
-def made(kling: HonestKling, path: str, count: int) -> list[str]:
+def make_tasks(kling: HonestKling, path: str, count: int) -> list[str]:
     before = len(kling.tasks)
     for number in range(before, before + count):
         sent = {"external_task_id": f"order-{number}"}
@@ -73,8 +76,8 @@ NEW, OLD = "/text-to-video/kling-3.0", "/v1/videos/image2video"
 @pytest.mark.parametrize("key", ["an-api-key", "AK|SK"])
 def test_a_task_is_got_by_either_id_whatever_made_it(client: Client, key: str) -> None:
     """A key pair reaches the endpoints of /v1 alone."""
-    (old,) = made(client.server.kling, OLD, 1)
-    (new,) = made(client.server.kling, NEW, 1)
+    (old,) = make_tasks(client.server.kling, OLD, 1)
+    (new,) = make_tasks(client.server.kling, NEW, 1)
     for name in (old, "order-0"):
         assert client.use(getting(name), key).task_id == old
     for name in (new, "order-1"):
@@ -86,9 +89,9 @@ def test_a_task_is_got_by_either_id_whatever_made_it(client: Client, key: str) -
 
 
 def test_a_task_is_got_again_by_itself(client: Client) -> None:
-    """As by its id; also by the resource that made it."""
+    """It is found as by its id; also by the resource that made it."""
     for path in (OLD, NEW):
-        (name,) = made(client.server.kling, path, 1)
+        (name,) = make_tasks(client.server.kling, path, 1)
         task = client.use(getting(name))
         assert client.use(getting(task)).task_id == name
         with Kling("an-api-key", base_url=client.server.url) as kling:
@@ -96,9 +99,9 @@ def test_a_task_is_got_again_by_itself(client: Client) -> None:
 
 
 async def test_a_resource_of_the_async_client_takes_a_task_too() -> None:
-    """And says what it takes, if it is given something else."""
+    """Given something else, it says what it takes."""
     with FaultyKling() as server:
-        made(server.kling, OLD, 1)
+        make_tasks(server.kling, OLD, 1)
         async with AsyncKling("AK|SK", base_url=server.url) as kling:
             task = await kling.image2video.get("order-0")
             assert (await kling.image2video.get(task)).task_id == task.task_id
@@ -108,25 +111,25 @@ async def test_a_resource_of_the_async_client_takes_a_task_too() -> None:
 
 def test_many_are_got_in_calls_of_20(client: Client) -> None:
     """Under the ids that were given, in their order; what is not known is left out."""
-    ids = [*made(client.server.kling, NEW, 30), *made(client.server.kling, OLD, 15)]
+    ids = [*make_tasks(client.server.kling, NEW, 30), *make_tasks(client.server.kling, OLD, 15)]
     names = ["order-3", *ids[4:], "nobody-s", "order-0"]
-    found = client.use(lambda tasks: tasks.get_many(names))
-    assert list(found) == [name for name in names if name != "nobody-s"]
-    assert found["order-0"].task_id == ids[0]
-    by_ids = [one for one in client.server.requests if one.path == "/tasks"]
+    by_name = client.use(lambda tasks: tasks.get_many(names))
+    assert list(by_name) == [name for name in names if name != "nobody-s"]
+    assert by_name["order-0"].task_id == ids[0]
+    by_ids = [request for request in client.server.requests if request.path == "/tasks"]
     assert len(by_ids) == 3 + 1 + 1  # 41 task ids, the other names, and the unknown one once more
 
 
-def test_many_are_got_one_by_one_with_a_key_pair(client: Client) -> None:
+def test_many_are_fetched_separately_with_a_key_pair(client: Client) -> None:
     """There the endpoints of /v1 are asked."""
-    ids = made(client.server.kling, OLD, 2)
+    ids = make_tasks(client.server.kling, OLD, 2)
     assert list(client.use(lambda tasks: tasks.get_many(ids), "AK|SK")) == ids
 
 
 def test_a_page_has_what_was_asked_for(client: Client) -> None:
     """The server's filters, and times in milliseconds."""
-    made(client.server.kling, NEW, 3)
-    made(client.server.kling, OLD, 2)
+    make_tasks(client.server.kling, NEW, 3)
+    make_tasks(client.server.kling, OLD, 2)
     page = client.use(
         lambda tasks: tasks.list(
             status="succeed",
@@ -154,18 +157,18 @@ def test_a_page_has_what_was_asked_for(client: Client) -> None:
 
 def test_all_are_iterated_over(client: Client) -> None:
     """Page by page, with the same filters."""
-    made(client.server.kling, NEW, 5)
+    make_tasks(client.server.kling, NEW, 5)
     client.server.kling.takes_of = lambda _prompt: 0.0
     assert len(client.use(lambda tasks: tasks.iter(page_size=2, status="succeed"))) == 5
-    assert [one.body.get("filters") for one in client.server.requests] == [
+    assert [request.body.get("filters") for request in client.server.requests] == [
         [{"key": "status", "values": ["succeeded"]}]
     ] * 3
 
 
 def test_a_task_is_waited_for_by_its_id_alone(client: Client) -> None:
-    """Whatever made it."""
+    """It may be of any endpoint."""
     for path in (OLD, NEW):
-        (task_id,) = made(client.server.kling, path, 1)
+        (task_id,) = make_tasks(client.server.kling, path, 1)
         assert client.use(waiting(task_id)).is_succeed
 
 
@@ -178,7 +181,7 @@ def test_a_list_needs_an_api_key(client: Client) -> None:
 
 @pytest.mark.parametrize("size", [0, 501])
 def test_a_page_has_1_to_500_tasks(client: Client, size: int) -> None:
-    """As the vendor's page says."""
+    """The vendor's page says so."""
     with pytest.raises(RequestValidationError, match="1 to 500"):
         client.use(lambda tasks: tasks.list(page_size=size))
 
@@ -210,7 +213,7 @@ def on_a_relay(flow_of: Callable[[Any], Any], *replies: Any) -> Any:
     clock = FakeClock()
     ctx = attrs.evolve(context(clock), wire=RelayWire())
     return play(
-        flow_of(ctx), clock, in_turn(Reply(200, {}, json.dumps(one).encode()) for one in replies)
+        flow_of(ctx), clock, in_turn(Reply(200, {}, json.dumps(body).encode()) for body in replies)
     )
 
 
@@ -218,7 +221,7 @@ SHOWN = {"task_id": "kling_1", "kling_task_id": "873", "status": "succeed", "vid
 
 
 def test_a_relay_lists_its_own_tasks() -> None:
-    """By its own keys, and only by what it can choose by."""
+    """The filters are the relay's own, under the relay's names."""
     played = on_a_relay(
         lambda ctx: search(ctx, {"status": "succeed", "cursor": "40"}, 1, 30),
         {"data": [SHOWN], "next_before": 7},

@@ -53,7 +53,7 @@ class Traces:
         return self.spans[-1]
 
     @property
-    def said(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, Any]:
         """Return the attributes of the last span."""
         return dict(self.span.attributes or {})
 
@@ -82,7 +82,7 @@ def server() -> Iterator[FaultyKling]:
 def test_each_call_is_one_client_span(
     server: FaultyKling, traces: Traces, client: str, tmp_path: Path
 ) -> None:
-    """A call of any client is one span that says what was called, where, and what came of it."""
+    """A call of any client is one span that says what was called, where, and with which outcome."""
     file = f"{server.url}/files/a.mp4?Signature=s3cret"
     calls = Calls("order-1", tmp_path / "a.mp4", file)
     for call in (calls.create, calls.get, calls.list, calls.download):
@@ -155,7 +155,7 @@ def test_repeats_are_events_of_the_span(
     assert second[1]["error.type"] == "kling_sdk.TransportError"
     assert (first[1]["kling.attempt"], second[1]["kling.attempt"]) == (1, 2)
     assert first[1]["kling.pause"] >= 0
-    assert traces.said["http.request.resend_count"] == 2
+    assert traces.attributes["http.request.resend_count"] == 2
     assert traces.span.status.status_code is StatusCode.UNSET
 
 
@@ -166,13 +166,13 @@ def test_a_resumed_download_says_so(server: FaultyKling, traces: Traces, tmp_pat
     over("httpx", calls.download, server.url, FakeClock(), tracer_provider=traces.provider)
 
     assert [name for name, _ in traces.events] == ["kling.retry"]
-    assert traces.said["http.request.resend_count"] == 1
-    assert traces.said["http.response.status_code"] == 206
+    assert traces.attributes["http.request.resend_count"] == 1
+    assert traces.attributes["http.response.status_code"] == 206
     assert "s3cret" not in traces.span.to_json()
 
 
 def test_a_wait_is_one_span_with_its_looks(traces: Traces) -> None:
-    """A wait of minutes is one span; looks and changes of status are its events."""
+    """A wait of minutes is one span; polls and changes of status are its events."""
     clock = FakeClock()
     with FaultyKling(HonestKling(now=clock.time, takes=60.0)) as server:
         server.breaks(None, Fault.page(500))
@@ -184,10 +184,12 @@ def test_a_wait_is_one_span_with_its_looks(traces: Traces) -> None:
     assert len(traces.spans) == 1
     assert traces.span.name == "run text2video"
     assert names.count("kling.poll") == looks > 2
-    changes = [said["kling.status"] for name, said in traces.events if name == "kling.task"]
+    changes = [
+        attributes["kling.status"] for name, attributes in traces.events if name == "kling.task"
+    ]
     assert changes == ["submitted", "succeed"]
-    assert traces.said["kling.status"] == "succeed"
-    assert traces.said["kling.task_id"] == task.task_id
+    assert traces.attributes["kling.status"] == "succeed"
+    assert traces.attributes["kling.task_id"] == task.task_id
 
 
 @clients
@@ -201,24 +203,24 @@ def test_an_error_is_recorded_without_anybodys_words(
 
     assert traces.span.status.status_code is StatusCode.ERROR
     assert traces.span.status.description == "HTTP 400, code 1301, request_id req-1"
-    assert traces.said["error.type"] == "kling_sdk.ContentPolicyError"
-    assert traces.said["http.response.status_code"] == 400
-    assert traces.said["kling.code"] == 1301
-    assert traces.said["kling.request_id"] == "req-1"
-    assert traces.said["kling.external_task_id"] == "o"
-    shown = traces.span.to_json()
-    assert PROMPT not in shown
-    assert "not allowed" not in shown
+    assert traces.attributes["error.type"] == "kling_sdk.ContentPolicyError"
+    assert traces.attributes["http.response.status_code"] == 400
+    assert traces.attributes["kling.code"] == 1301
+    assert traces.attributes["kling.request_id"] == "req-1"
+    assert traces.attributes["kling.external_task_id"] == "o"
+    text = traces.span.to_json()
+    assert PROMPT not in text
+    assert "not allowed" not in text
 
 
 def test_no_answer_is_no_status(server: FaultyKling, traces: Traces) -> None:
-    """After a reset the span has no status of an earlier attempt's answer."""
+    """After a reset, the span does not have the status of an earlier attempt."""
     server.breaks(Fault.page(500), then=Fault("unread"))
     with pytest.raises(TransportError):
         over("httpx", Calls("o").get, server.url, FakeClock(), tracer_provider=traces.provider)
 
-    assert "http.response.status_code" not in traces.said
-    assert traces.said["error.type"] == "kling_sdk.TransportError"
+    assert "http.response.status_code" not in traces.attributes
+    assert traces.attributes["error.type"] == "kling_sdk.TransportError"
 
 
 async def test_a_cancelled_call_ends_its_span(server: FaultyKling, traces: Traces) -> None:
@@ -232,7 +234,7 @@ async def test_a_cancelled_call_ends_its_span(server: FaultyKling, traces: Trace
         with pytest.raises(asyncio.CancelledError):
             await call
 
-    assert traces.said["error.type"] == "asyncio.exceptions.CancelledError"
+    assert traces.attributes["error.type"] == "asyncio.exceptions.CancelledError"
 
 
 def requests(count: int) -> list[TextToVideo]:
@@ -253,8 +255,11 @@ def test_many_tasks_are_one_span_that_is_not_current_between_outcomes(
 
     assert [span.get_span_context().is_valid for span in between] == [False] * 3
     assert [span.name for span in traces.spans] == ["run_many"]
-    assert traces.said["kling.tasks"] == 3
-    assert (traces.said["kling.tasks.succeeded"], traces.said["kling.tasks.failed"]) == (3, 0)
+    assert traces.attributes["kling.tasks"] == 3
+    assert (
+        traces.attributes["kling.tasks.succeeded"],
+        traces.attributes["kling.tasks.failed"],
+    ) == (3, 0)
 
 
 async def test_the_async_twin_makes_the_same_span(server: FaultyKling, traces: Traces) -> None:
@@ -268,7 +273,7 @@ async def test_the_async_twin_makes_the_same_span(server: FaultyKling, traces: T
             between.append(trace.get_current_span())
 
     assert [span.get_span_context().is_valid for span in between] == [False] * 3
-    assert traces.said["kling.tasks.succeeded"] == 3
+    assert traces.attributes["kling.tasks.succeeded"] == 3
 
 
 def test_a_loop_that_is_left_early_is_no_failure(server: FaultyKling, traces: Traces) -> None:
@@ -281,12 +286,12 @@ def test_a_loop_that_is_left_early_is_no_failure(server: FaultyKling, traces: Tr
         next(outcomes)
         del outcomes
 
-    assert traces.said["kling.tasks.succeeded"] == 1
+    assert traces.attributes["kling.tasks.succeeded"] == 1
     assert traces.span.status.status_code is StatusCode.UNSET
 
 
 def test_each_method_has_its_name(server: FaultyKling, traces: Traces) -> None:
-    """Spans can be told apart by the method that was called."""
+    """Spans can be distinguished by the method that was called."""
     with Kling(
         KEY, base_url=server.url, clock=FakeClock(), tracer_provider=traces.provider
     ) as kling:
@@ -313,7 +318,7 @@ def test_each_method_has_its_name(server: FaultyKling, traces: Traces) -> None:
 
 
 def test_spans_can_be_turned_off(server: FaultyKling, traces: Traces) -> None:
-    """`trace=False` makes none, for a client or for some of its calls."""
+    """`trace=False` turns them off for a client or for some of its calls."""
     with Kling(KEY, base_url=server.url, tracer_provider=traces.provider) as kling:
         quiet = kling.with_options(trace=False)
         quiet.text2video.create(prompt=PROMPT)
@@ -342,7 +347,7 @@ def test_a_span_that_is_not_sampled_costs_no_events(server: FaultyKling) -> None
 def test_traceparent_goes_to_the_api_when_asked_and_never_to_a_file_host(
     server: FaultyKling, traces: Traces, client: str, tmp_path: Path
 ) -> None:
-    """A relay of one's own can continue the trace; the vendor and file hosts are told nothing."""
+    """A user's own relay can continue the trace; the vendor and file hosts do not get it."""
     calls = Calls("o", tmp_path / "a.mp4", f"{server.url}/files/a.mp4")
     for traceparent in (False, True):
         for call in (calls.create, calls.download):
@@ -389,7 +394,7 @@ def test_the_event_hook_and_the_spans_do_not_disturb_each_other(
 
 @pytest.mark.slow
 def test_a_program_without_opentelemetry_is_not_made_to_load_it() -> None:
-    """Calls of a program that does not trace load nothing of OpenTelemetry, nor our own part."""
+    """Calls of a program that does not trace load neither OpenTelemetry nor our own part."""
     code = """
 import sys, httpx
 from kling_sdk import Kling

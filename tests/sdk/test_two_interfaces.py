@@ -1,4 +1,4 @@
-"""One program, unchanged but for `model_name`, over both interfaces, sync and async."""
+"""One program, unchanged except for `model_name`, over both interfaces, sync and async."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class Program:
     is_async: bool
 
     def use(self, work: Callable[[Any], Any], key: str = "an-api-key", **options: Any) -> Any:
-        given: Any = {"base_url": self.server.url, "clock": self.clock, **options}
+        settings: Any = {"base_url": self.server.url, "clock": self.clock, **options}
         if not self.is_async:
-            with Kling(key, **given) as kling:
+            with Kling(key, **settings) as kling:
                 return work(kling)
 
         async def main() -> Any:
-            async with AsyncKling(key, **given) as kling:
+            async with AsyncKling(key, **settings) as kling:
                 return await work(kling)
 
         return asyncio.run(main())
@@ -74,7 +74,7 @@ def creating(model: str, **more: Any) -> Callable[[Any], Any]:
 
 
 def interface_of(model: str) -> str:
-    return next(name for name, one in MODELS.items() if one == model)
+    return next(name for name, candidate in MODELS.items() if candidate == model)
 
 
 def test_a_task_is_created_waited_for_and_downloaded(
@@ -116,7 +116,7 @@ def test_a_lost_answer_buys_once(program: Program, model: str) -> None:
 
 
 def test_an_unknown_outcome_is_found_out_later(program: Program, model: str) -> None:
-    """With the id in the error, by the same `get`."""
+    """The same `get` finds it by the id in the error."""
     program.server.breaks(Fault("accepted"), then=Fault("unread"))
     with pytest.raises(OutcomeUnknownError) as caught:
         program.use(lambda kling: kling.text2video.create(prompt="a cat", model_name=model))
@@ -143,17 +143,17 @@ def test_an_id_that_was_used_returns_the_earlier_task(program: Program, model: s
 
 @pytest.mark.parametrize("first", MODELS.values())
 def test_an_id_that_the_other_interface_has_used_buys_nothing(program: Program, first: str) -> None:
-    """Whoever changes the model's name and starts again gets the earlier task."""
-    other = next(one for one in MODELS.values() if one != first)
-    made, again = (
+    """A caller that changes the model's name and starts again gets the earlier task."""
+    other = next(candidate for candidate in MODELS.values() if candidate != first)
+    task, again = (
         program.use(creating(model, external_task_id="job-7")) for model in (first, other)
     )
-    assert (again.task_id, again.reused) == (made.task_id, True)
+    assert (again.task_id, again.reused) == (task.task_id, True)
     assert len(program.server.kling.tasks) == 1
 
 
 def test_a_failed_task_says_why(program: Program, model: str) -> None:
-    """By the same error, with the vendor's reason."""
+    """The error is the same, with the vendor's reason."""
     program.server.kling.fails_of = lambda _prompt: "Failure to pass the risk control system"
     with pytest.raises(TaskFailedError, match="risk control") as caught:
         program.use(lambda kling: kling.text2video.run(prompt="a cat", model_name=model))
@@ -162,12 +162,12 @@ def test_a_failed_task_says_why(program: Program, model: str) -> None:
 
 
 def callback_of(kling: HonestKling, task_id: str, model: str) -> CallbackEvent:
-    form = kling.shown if interface_of(model) == "v1" else kling.shown_at_tasks
+    form = kling.shown_at_v1 if interface_of(model) == "v1" else kling.shown_at_tasks
     return parse_callback(json.dumps(form(kling.tasks[task_id])).encode(), verify=False)
 
 
 def test_a_callback_is_the_same_task(program: Program, model: str) -> None:
-    """In either form: the bare object of its interface."""
+    """Each form is the bare object of its interface."""
     task = program.use(lambda kling: kling.text2video.create(prompt="a cat", model_name=model))
     event = callback_of(program.server.kling, task.task_id, model)
 
@@ -199,7 +199,7 @@ def test_a_batch_is_run(program: Program, model: str) -> None:
 def test_tasks_of_both_are_waited_for_together(program: Program) -> None:
     """Tasks, task ids and external ids, whatever their interface."""
     tasks = [program.use(creating(model)) for model in MODELS.values()]
-    names = [*tasks, *(task.task_id for task in tasks), *(one.external_task_id for one in tasks)]
+    names = [*tasks, *(task.task_id for task in tasks), *(task.external_task_id for task in tasks)]
     outcomes = program.use(lambda kling: kling.wait_all(names))
     assert [outcome.result().task_id for outcome in outcomes] == [
         task.task_id for task in tasks
@@ -215,7 +215,7 @@ def test_a_call_chooses_for_a_body_and_for_a_request(program: Program) -> None:
     for request in ({"prompt": "a cat", "model_name": "klong"}, TextToVideo(prompt="a cat")):
         task = program.use(submitting(request, "model-path"))
         assert task.interface == "model-path"
-    paths = [one.path for one in program.server.requests]
+    paths = [call.path for call in program.server.requests]
     assert paths == ["/text-to-video/klong", f"/text-to-video/{TextToVideo.record.default_model}"]
 
 
@@ -254,7 +254,7 @@ def test_another_api_key_is_used_when_one_is_refused(program: Program) -> None:
     program.server.breaks(Fault.code(401, 1002))
     key = "first-api-key\nAK|SK\nsecond-api-key"
     program.use(lambda kling: kling.text2video.create(prompt="a", model_name="kling-3.0"), key=key)
-    assert [one.headers["authorization"] for one in program.server.requests] == [
+    assert [request.headers["authorization"] for request in program.server.requests] == [
         "Bearer first-api-key",
         "Bearer second-api-key",
     ]

@@ -1,4 +1,4 @@
-"""What axe-core finds on a page of the built site, in a browser."""
+"""The findings of axe-core on a page of the built site, in a browser."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.mock.dashboard.chromium import AXE, Page
-
-__all__ = ["ACCEPTED", "Barrier", "barriers", "served", "unexpected"]
 
 #: What the theme has and neither its settings nor a style sheet can change: the rule, a part of
 #: the element that it is about, and why it stays.
@@ -51,7 +49,7 @@ class Barrier(NamedTuple):
     """Something that keeps a person out.
 
     Attributes:
-        rule: Of axe-core.
+        rule: Name of axe-core's rule.
         element: Its HTML; begins with `#shadow` inside of a component of the theme's script.
         summary: What is wrong with it.
     """
@@ -87,18 +85,20 @@ def barriers(page: Page, *, of_colours: bool = False) -> list[Barrier]:
 
     Args:
         page: The page.
-        of_colours: Look at nothing but the contrast of colours.
+        of_colours: Check only the contrast of colours.
     """
     if not page.run("typeof axe === 'object'"):
         page.run(f"{AXE.read_text('utf-8')};0")
     rules = 'runOnly: ["color-contrast"]' if of_colours else ""
-    return [Barrier(*one) for one in page.run(_RUN % rules)]
+    return [Barrier(*fields) for fields in page.run(_RUN % rules)]
 
 
-def unexpected(found: list[Barrier]) -> list[str]:
+def unexpected(violations: list[Barrier]) -> list[str]:
     """Return what is not accepted, as text."""
     return [
-        json.dumps(one._asdict(), ensure_ascii=False)[:600]
-        for one in found
-        if not any(one.rule == rule and part in one.element for rule, part, _ in ACCEPTED)
+        json.dumps(violation._asdict(), ensure_ascii=False)[:600]
+        for violation in violations
+        if not any(
+            violation.rule == rule and part in violation.element for rule, part, _ in ACCEPTED
+        )
     ]

@@ -31,12 +31,16 @@ from tests.site.pages import (
 )
 from tests.translations import translation_of
 
-__all__ = ["BuildError", "address_of_files", "build", "home", "share_files"]
-
 _THEME: Final = Path(__file__).parent / "theme"
 _NAMES: Final = {"en": "English", "zh": "中文"}
 #: What the sites of both languages have alike.
 _SHARED_FOLDERS: Final = ("assets", "pictures")
+#: Kinds of code that the theme shows as other code, not in a link: white space, names, prefixes.
+_PLAIN_CODE: Final = re.compile(
+    r'(?:<span class="(?:w|nx|sa)">|(?<!">)<span class="n">)([^<]*)</span>'
+)
+#: What a drawing needs in a file of its own.
+_NAMESPACE: Final = ' xmlns="http://www.w3.org/2000/svg"'
 _PATH_NAMES: Final = {"en": "Breadcrumb", "zh": "当前位置"}
 
 
@@ -48,8 +52,8 @@ def build(target: Path, work: Path) -> None:
     """Build the site in both languages.
 
     Args:
-        target: The folder of the site, which is made anew.
-        work: A folder for what is between, which is made anew.
+        target: The folder of the site, which is made again.
+        work: A folder for intermediate files, which is made again.
 
     Raises:
         BuildError: The builder failed, or warned of something.
@@ -58,8 +62,8 @@ def build(target: Path, work: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     generated = dict(_generated())
     builders = [_start(language, work / language.code, generated) for language in LANGUAGES]
-    said = [(builder, builder.communicate()[0]) for builder in builders]
-    for builder, output in said:
+    outputs = [(builder, builder.communicate()[0]) for builder in builders]
+    for builder, output in outputs:
         if builder.returncode or re.search(r"(?i)\bwarning|\berror", output):
             raise BuildError(output)
     for language in LANGUAGES:
@@ -132,18 +136,21 @@ def _start(language: Language, folder: Path, generated: Mapping[str, str]) -> su
         if language is not ENGLISH and source in english:
             continue
         text = page_of(source, language).read_text("utf-8")
-        shown = rewrite(text, source, language, set(hand_written), files=files, shared=english)
+        markdown = rewrite(text, source, language, set(hand_written), files=files, shared=english)
         if not is_translated(source, language):
-            shown = _with_notice(shown, settings()["site"][language.code]["notice"])
+            markdown = _with_notice(markdown, settings()["site"][language.code]["notice"])
         source_shown = str(page_of(source, language).relative_to(ROOT))
         meta = f"source: {source_shown}\nshared: {str(source in english).lower()}\n"
-        _write(docs / path_of(source), f"---\n{meta}---\n{shown}")
+        _write(docs / path_of(source), f"---\n{meta}---\n{markdown}")
     shutil.copytree(ROOT / "docs" / "pictures", docs / "pictures")
     if language is ENGLISH:
         for path, text in generated.items():
             _write(docs / path, text)
         for file in ROOT.glob("docs/*.json"):
-            _write(docs / file.name, json.dumps(json.loads(file.read_bytes()), ensure_ascii=False))
+            dense = json.dumps(
+                json.loads(file.read_bytes()), ensure_ascii=False, separators=(",", ":")
+            )
+            _write(docs / file.name, dense)
         shutil.copy(ROOT / "docs" / "public-surface.txt", docs)
     shutil.copytree(_THEME, folder / "theme")
     configuration = _configuration(language, hand_written, generated, files)
@@ -164,10 +171,12 @@ def _configuration(
     project: dict[str, Any] = plan["project"]
     other = CHINESE if language is ENGLISH else ENGLISH
     words = plan["site"].get(language.code, {})
-    made = navigation(project["nav"], [*pages, *generated], words.get("titles"))
+    nav = navigation(project["nav"], [*pages, *generated], words.get("titles"))
     # Some pages are English alone, and the Chinese site leads to them.
-    english = {path_of(one): (ROOT / one).read_text("utf-8") for one in shared()} | dict(generated)
-    project["nav"] = made if language is ENGLISH else _shared(made, english, words["english"])
+    english = {path_of(source): (ROOT / source).read_text("utf-8") for source in shared()} | dict(
+        generated
+    )
+    project["nav"] = nav if language is ENGLISH else _shared(nav, english, words["english"])
     project["theme"] |= {"language": language.code, "custom_dir": "theme"}
     project["plugins"]["mkdocstrings"]["handlers"]["python"]["paths"] = [str(ROOT)]
     project["extra"] = {
@@ -180,18 +189,20 @@ def _configuration(
     return {**project, "docs_dir": "docs", "site_dir": "out"}
 
 
-def _shared(made: list[Any], english: Mapping[str, str], called: str) -> list[Any]:
+def _shared(nav: list[Any], english: Mapping[str, str], called: str) -> list[Any]:
     """Return the navigation of the Chinese site, with pages that the English one alone has."""
-    shown: list[Any] = []
-    for entry in made:
+    chinese_nav: list[Any] = []
+    for entry in nav:
         if not isinstance(entry, str):
-            shown.append({title: _shared(inner, english, called) for title, inner in entry.items()})
+            chinese_nav.append(
+                {title: _shared(inner, english, called) for title, inner in entry.items()}
+            )
         elif entry in english:
             title = heading(english[entry]).replace("`", "")
-            shown.append({called.format(title=title): CHINESE.to_other + address_of(entry)})
+            chinese_nav.append({called.format(title=title): CHINESE.to_other + address_of(entry)})
         else:
-            shown.append(entry)
-    return shown
+            chinese_nav.append(entry)
+    return chinese_nav
 
 
 def _with_notice(text: str, notice: str) -> str:
@@ -237,10 +248,10 @@ def _index(generated: Mapping[str, str]) -> str:
 
 
 def _finished(html: str) -> str:
-    """Return a page without its templates' white space and without barriers that they have.
+    """Return a page without its invisible parts and without the barriers of its templates.
 
-    That white space is half of a page. Code can be scrolled by keyboard, no head of a table is
-    empty, and no two landmarks have the same name.
+    The templates' white space is half of a page. Code can be scrolled by keyboard, no head of a
+    table is empty, and no two landmarks have the same name.
     """
     parts = re.split(r"(<pre\b.*?</pre>|<script\b.*?</script>)", html, flags=re.DOTALL)
     parts[::2] = [re.sub(r"\s*\n\s*", "\n", part) for part in parts[::2]]
@@ -248,6 +259,8 @@ def _finished(html: str) -> str:
     # A table of Markdown has a head, and the head of some is empty.
     whole = re.sub(r"<thead>\s*<tr>\s*(?:<th[^>]*></th>\s*)+</tr>\s*</thead>\s*", "", whole)
     whole = re.sub(r"<th\b([^>]*)></th>", r"<td\1></td>", whole)
+    whole = _PLAIN_CODE.sub(r"\1", whole).replace(_NAMESPACE, "")
+    whole = re.sub(r"(?<=>)\s+(?=</?t(?:able|head|body|[rhd])\b)", "", whole)  # never shown
     # The theme gives the way to a page and the list of pages the same name.
     name = _PATH_NAMES["zh" if '<html lang="zh"' in whole[:200] else "en"]
     return re.sub(r'(<nav class="md-path" aria-label=")[^"]*', rf"\g<1>{name}", whole)

@@ -1,4 +1,4 @@
-"""What has to hold of a built site, read from its files."""
+"""The checks of a built site, read from its files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
-
-__all__ = ["Document", "dead_links", "documents", "inventory", "outside_requests", "sizes_of"]
 
 _HOST: Final = "http://site"
 #: Elements whose address the browser fetches by itself, and the attribute that has it.
@@ -44,15 +42,15 @@ class Document(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note what an element names."""
-        given = dict(attrs)
-        self.ids |= {name for name in (given.get("id"), given.get("name")) if name}
-        address = given.get(_FETCHED.get(tag, "href"))
+        attributes = dict(attrs)
+        self.ids |= {name for name in (attributes.get("id"), attributes.get("name")) if name}
+        address = attributes.get(_FETCHED.get(tag, "href"))
         if tag == "img":
-            self.pictures.append(given.get("alt"))
+            self.pictures.append(attributes.get("alt"))
         if address is None:
             return
         self.links.append(address)
-        relation = (given.get("rel") or "").strip()
+        relation = (attributes.get("rel") or "").strip()
         if tag in _FETCHED and relation not in _NOT_FETCHED:
             self.fetched.append(address)
         if tag == "a" and relation == "alternate":
@@ -72,15 +70,15 @@ def documents(site: Path, base: str = "/") -> dict[str, Document]:
         site: Its folder.
         base: The path on its host that it is built for: the page of what does not exist names it.
     """
-    found = {}
+    by_address = {}
     for file in sorted(site.rglob("*.html")):
         address = str(file.relative_to(site)).removesuffix("index.html")
-        found[address] = Document(address, file.read_text("utf-8"), base)
-    return found
+        by_address[address] = Document(address, file.read_text("utf-8"), base)
+    return by_address
 
 
 def dead_links(site: Path, base: str = "/") -> Iterator[str]:
-    """Yield each link within the site that leads to no file or to no place of its page."""
+    """Yield each link of the site that leads to a missing file, or to a missing place of a page."""
     pages = documents(site, base)
     for page in pages.values():
         for link in dict.fromkeys(page.links):
@@ -103,8 +101,8 @@ def outside_requests(site: Path) -> Iterator[str]:
                 yield f"{page.address or 'home'}: {address}"
     for sheet in [*site.rglob("*.css"), *site.rglob("*.svg")]:
         text = sheet.read_text("utf-8")
-        for found in re.findall(r"""(?:url\(|@import|href=)\s*["']?(https?:[^"')]*)""", text):
-            yield f"{sheet.relative_to(site)}: {found}"
+        for url in re.findall(r"""(?:url\(|@import|href=)\s*["']?(https?:[^"')]*)""", text):
+            yield f"{sheet.relative_to(site)}: {url}"
     # The theme's script would fetch what draws such a block.
     for file in site.rglob("*.html"):
         if 'class="mermaid"' in file.read_text("utf-8"):
@@ -128,4 +126,4 @@ def sizes_of(site: Path) -> dict[str, int]:
             kind = "search" if file.name == "search.json" else kind
             kind = "pictures" if file.suffix in {".png", ".svg"} else kind
             sizes[kind] = sizes.get(kind, 0) + file.stat().st_size
-    return dict(sorted(sizes.items(), key=lambda one: -one[1]))
+    return dict(sorted(sizes.items(), key=lambda pair: -pair[1]))

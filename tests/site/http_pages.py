@@ -9,8 +9,6 @@ from typing import Any, Final
 
 from tests.site.pages import ROOT
 
-__all__ = ["pages"]
-
 _DOCUMENTS: Final = (("openapi.json", "http-kling"), ("relay-openapi.json", "http-relay"))
 _LONGEST_LIST: Final = 12  # values of an enumeration that are shown
 
@@ -47,12 +45,21 @@ class _Document:
         yield f"{operation['summary']}."
         if "description" in operation:
             yield f"\n{operation['description']}"
-        parameters = [self._resolve(one) for one in [*shared, *operation.get("parameters", [])]]
+        parameters = [
+            self._resolve(parameter) for parameter in [*shared, *operation.get("parameters", [])]
+        ]
         if parameters:
             yield "\n| parameter | in | type | meaning |\n|---|---|---|---|"
-            for one in parameters:
-                name = f"`{one['name']}`" + (", required" if one.get("required") else "")
-                yield _row(name, one["in"], self._type(one["schema"]), one.get("description", ""))
+            for parameter in parameters:
+                name = f"`{parameter['name']}`" + (
+                    ", required" if parameter.get("required") else ""
+                )
+                yield _row(
+                    name,
+                    parameter["in"],
+                    self._type(parameter["schema"]),
+                    parameter.get("description", ""),
+                )
         for content in self._resolve(operation.get("requestBody", {})).get("content", {}).values():
             yield from self._body(content)
         answers = ", ".join(f"[{status}](#{status})" for status in operation["responses"])
@@ -78,8 +85,8 @@ class _Document:
         if schema.get("properties"):
             yield "\n| field of the body | type | meaning |\n|---|---|---|"
             for name, field in schema["properties"].items():
-                shown = f"`{name}`" + (", required" if name in required else "")
-                yield _row(shown, self._type(field), self._resolve(field).get("description", ""))
+                label = f"`{name}`" + (", required" if name in required else "")
+                yield _row(label, self._type(field), self._resolve(field).get("description", ""))
         for example in content.get("examples", {}).values():
             yield f"\n```json\n{json.dumps(example['value'], indent=2, ensure_ascii=False)}\n```"
             break
@@ -94,7 +101,9 @@ class _Document:
             return ", ".join(values[:_LONGEST_LIST] + more)
         for key in ("anyOf", "oneOf"):
             if key in schema:
-                return " or ".join(dict.fromkeys(self._type(one) for one in schema[key]))
+                return " or ".join(
+                    dict.fromkeys(self._type(alternative) for alternative in schema[key])
+                )
         kind = schema.get("type", "any")
         name = " or ".join(kind) if isinstance(kind, list) else kind
         if "items" in schema and name == "array":
@@ -108,10 +117,10 @@ class _Document:
 
     def _resolve(self, schema: dict[str, Any]) -> dict[str, Any]:
         while "$ref" in schema:
-            found: Any = self.document
+            node: Any = self.document
             for part in schema["$ref"].removeprefix("#/").split("/"):
-                found = found[part.replace("~1", "/").replace("~0", "~")]
-            schema = found
+                node = node[part.replace("~1", "/").replace("~0", "~")]
+            schema = node
         return schema
 
 

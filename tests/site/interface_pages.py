@@ -12,8 +12,6 @@ import inspect
 from collections.abc import Iterator
 from typing import Any, Final
 
-__all__ = ["PACKAGES", "anchors_of", "pages", "public_names"]
-
 PACKAGES: Final = ("kling_sdk", "kling_mock")
 
 #: Pages by package: the file's ending, the title, and the modules whose names it has. A name of
@@ -27,8 +25,12 @@ _GROUPS: Final = {
         ("5-more", "Callbacks, prices, ids", ()),
     ),
     "kling_mock": (
-        ("1-server", "Server and clock", ("server", "clock", "web", "kling.snapshots", "relay")),
-        ("2-journal", "Journal", ("journal",)),
+        (
+            "1-server",
+            "Server and clock",
+            ("server", "clock", "web", "kling.snapshots", "relay.settings"),
+        ),
+        ("2-journal", "Journal", ("kling.journal",)),
         ("3-controls", "Controls", ()),
     ),
 }
@@ -59,7 +61,7 @@ def anchors_of(package: str, name: str) -> Iterator[set[str]]:
     value = getattr(importlib.import_module(package), name)
     if isinstance(value, type):
         for member, owner in _members(package, value):
-            yield {f"{package}.{one}.{member}" for one in {name, owner} - {""}}
+            yield {f"{package}.{class_name}.{member}" for class_name in {name, owner} - {""}}
 
 
 def _directive(package: str, name: str) -> str:
@@ -101,7 +103,7 @@ def _is_documented(value: Any) -> bool:
 
 
 def _place(package: str, name: str, modules: tuple[str, ...]) -> int:
-    """Return which of the modules a name is of; their number if of none."""
+    """Return which of the modules a name is of, or their number if it is of none of them."""
     value = getattr(importlib.import_module(package), name)
     home = getattr(value, "__module__", "").removeprefix(f"{package}.") + "."
     places = (at for at, module in enumerate(modules) if home.startswith(f"{module}."))

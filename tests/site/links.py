@@ -2,7 +2,7 @@
 
 On a code host a link leads to a file. In the site it leads to the page that is made of that file,
 in the reader's language; to the other language where it names that; and to the code host, or
-nowhere if the project has no address yet, where the file is no page.
+nowhere if the project has no address yet, where the file is not a page.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from typing import Final
 
 from tests.site.languages import ENGLISH, Language
 from tests.site.pages import ROOT, address_of, is_translated, page_of, path_of
-
-__all__ = ["anchors", "prose", "rewrite"]
 
 _LINK: Final = re.compile(
     r"(?P<before>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<target>[^)\s]+)\)"
@@ -36,16 +34,16 @@ def prose(text: str) -> Iterator[tuple[str, bool]]:
 
 def anchors(text: str) -> list[str]:
     """Return the anchors of a page's headings, in order, as a code host makes them."""
-    found: list[str] = []
+    slugs: list[str] = []
     for line, is_prose in prose(text):
         if is_prose and (match := re.match(r"^#{1,6} +(.*?)[ #]*$", line)):
             plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", match[1])
             slug = re.sub(r"[^\w\- ]", "", plain.lower()).strip().replace(" ", "-")
             count = sum(
-                re.fullmatch(re.escape(slug) + r"(-\d+)?", one) is not None for one in found
+                re.fullmatch(re.escape(slug) + r"(-\d+)?", earlier) is not None for earlier in slugs
             )
-            found.append(f"{slug}-{count}" if slug in found else slug)
-    return found
+            slugs.append(f"{slug}-{count}" if slug in slugs else slug)
+    return slugs
 
 
 def rewrite(
@@ -64,7 +62,7 @@ def rewrite(
         text: The page.
         source: Which page it is: its English file in the repository.
         language: The site that it is in.
-        sources: The pages that there are.
+        sources: All English files.
         files: The address of the repository's files, ending with a slash; None without one.
         shared: The pages that the English site alone has.
         root: The repository.
@@ -90,7 +88,7 @@ class _Targets:
         self.shared, self.files, self.root = shared, files, root
 
     def replace(self, match: re.Match[str]) -> str:
-        """Return what a link becomes."""
+        """Return the rewritten link."""
         target = match["target"]
         name, _, anchor = target.partition("#")
         if "://" in target or target.startswith("mailto:") or not name:
@@ -124,13 +122,13 @@ class _Targets:
         """Return an anchor of the page in this language; None if it has no such place."""
         if not anchor or not is_translated(english, self.language, self.root):
             return anchor
-        shown = anchors(page_of(english, self.language, self.root).read_text("utf-8"))
-        if anchor in shown or file != english:
+        translated = anchors(page_of(english, self.language, self.root).read_text("utf-8"))
+        if anchor in translated or file != english:
             return anchor
         theirs = anchors((self.root / english).read_text("utf-8"))
-        if anchor not in theirs or len(shown) != len(theirs):
+        if anchor not in theirs or len(translated) != len(theirs):
             return None
-        return shown[theirs.index(anchor)]
+        return translated[theirs.index(anchor)]
 
     def _elsewhere(self, english: str, anchor: str) -> str:
         """Return the way to a page of the other language's site."""

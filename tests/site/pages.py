@@ -1,4 +1,4 @@
-"""Which pages the site has, where they are, and in which order they are listed."""
+"""The pages of the site, their places and their order."""
 
 from __future__ import annotations
 
@@ -10,22 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.site.languages import CHINESE, ENGLISH, Language
-
-__all__ = [
-    "ROOT",
-    "address_of",
-    "flat",
-    "heading",
-    "is_translated",
-    "navigation",
-    "orphans",
-    "page_of",
-    "path_of",
-    "settings",
-    "shared",
-    "sources",
-    "summary",
-]
 
 ROOT: Final = Path(__file__).parents[2]
 #: Pages of the repository's first folder that the site has too.
@@ -39,8 +23,8 @@ def settings(root: Path = ROOT) -> dict[str, Any]:
 
 def sources(root: Path = ROOT) -> list[str]:
     """Return the English pages that are written by hand, as paths in the repository."""
-    found = [*(root / name for name in _TOP), *sorted((root / "docs").rglob("*.md"))]
-    names = [str(file.relative_to(root)) for file in found if file.is_file()]
+    files = [*(root / name for name in _TOP), *sorted((root / "docs").rglob("*.md"))]
+    names = [str(file.relative_to(root)) for file in files if file.is_file()]
     return [name for name in names if not name.endswith(".zh-CN.md")]
 
 
@@ -66,8 +50,8 @@ def page_of(source: str, language: Language, root: Path = ROOT) -> Path:
 
 def heading(text: str) -> str:
     """Return the heading of a page."""
-    found = re.search(r"^# (.+)$", text, re.MULTILINE)
-    return found[1].strip() if found else ""
+    match = re.search(r"^# (.+)$", text, re.MULTILINE)
+    return match[1].strip() if match else ""
 
 
 def summary(text: str) -> str:
@@ -86,31 +70,31 @@ def navigation(
 
     Args:
         plan: `nav` of the settings: names of pages, patterns, and sections.
-        pages: The sources that there are.
+        pages: The sources.
         titles: What sections are called in the language.
     """
     present = list(pages)
-    made: list[Any] = []
+    nav: list[Any] = []
     for entry in plan:
         if isinstance(entry, str):
-            made += [path_of(page) for page in present if fnmatch(page, entry)]
+            nav += [path_of(page) for page in present if fnmatch(page, entry)]
             continue
         for title, inner in entry.items():
             section = navigation(inner, present, titles)
-            made += [{(titles or {}).get(title, title): section}] if section else []
-    return made
+            nav += [{(titles or {}).get(title, title): section}] if section else []
+    return nav
 
 
 def orphans(root: Path = ROOT) -> set[str]:
     """Return the pages that the navigation does not lead to."""
     there = sources(root)
     led_to = set(flat(navigation(settings(root)["project"]["nav"], there)))
-    return {one for one in there if path_of(one) not in led_to}
+    return {source for source in there if path_of(source) not in led_to}
 
 
-def flat(made: Iterable[Any]) -> Iterator[str]:
+def flat(nav: Iterable[Any]) -> Iterator[str]:
     """Yield the pages of a navigation, in order."""
-    for entry in made:
+    for entry in nav:
         if isinstance(entry, str):
             yield entry
         else:

@@ -117,8 +117,8 @@ def sync_client_of_files(kling: Kling) -> None:
     assert_type(kling.account.balance(0, 1), ChargePage)
     assert_type(kling.account.packages(cursor="c", product_types=["image"]), ChargePage)
     assert_type(kling.avatar.create(image=b"...", sound_file=Path("a.mp3")), Task)
-    said = {"mode": "text2video", "video_id": "1", "text": "a"}
-    assert_type(kling.lip_sync.create(input=said), Task)
+    speech = {"mode": "text2video", "video_id": "1", "text": "a"}
+    assert_type(kling.lip_sync.create(input=speech), Task)
     assert_type(kling.effects.create(effect_scene="hug_pro", input={"images": [b""] * 2}), Task)
 
 

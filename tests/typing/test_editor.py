@@ -1,4 +1,4 @@
-"""What an editor shows and completes, as a language server answers it."""
+"""Documentation and completion in an editor, as a language server returns them."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def test_a_create_shows_every_parameter_and_completes_its_models(
     server: LanguageServer, endpoint: str, source: str
 ) -> None:
     record, cls = ENDPOINTS[endpoint], request_class(endpoint)
-    given = body(endpoint) | ({"model_name": ""} if record.models else {})
-    parameters = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    arguments = body(endpoint) | ({"model_name": ""} if record.models else {})
+    parameters = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     text = source.format(attribute=record.attribute, parameters=parameters)
     document = server.open(f"{record.attribute}_{source is ASYNC}.py", text)
 
-    shown = document.hover("create")
-    documented = shown.partition("Args:")[2]
-    taken = {field.name for field in attrs.fields(cls)} - record.not_taken
-    missing = [name for name in sorted(taken) if f"{name}: " not in documented]
-    assert not missing, shown
-    assert "-> Task" in shown or "Task]" in shown
+    hover = document.hover("create")
+    documented = hover.partition("Args:")[2]
+    field_names = {field.name for field in attrs.fields(cls)} - record.not_taken
+    missing = [name for name in sorted(field_names) if f"{name}: " not in documented]
+    assert not missing, hover
+    assert "-> Task" in hover or "Task]" in hover
     assert "(variable) task: Task" in document.hover("task.videos")
     if record.models:
         offered = document.completions(behind="model_name='")

@@ -1,1 +1,1 @@
-"""Which paths of the vendor's API the client and the emulator have, as generated pages."""
+"""The paths of the vendor's API in the client and the emulator, as generated pages."""

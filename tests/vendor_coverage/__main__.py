@@ -14,12 +14,12 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def generated(folder: Path = DOCS) -> dict[Path, str]:
     """Return the generated files with their text."""
-    found = rows(), checks(), endpoints_tested()
-    english = page("en", *found)
+    coverage = rows(), checks(), endpoints_tested()
+    english = page("en", *coverage)
     return {
         folder / "coverage.md": english,
-        folder / "coverage.zh-CN.md": marked(page("zh-CN", *found), "coverage.md", english),
-        folder / "coverage.json": as_json(*found),
+        folder / "coverage.zh-CN.md": marked(page("zh-CN", *coverage), "coverage.md", english),
+        folder / "coverage.json": as_json(*coverage),
     }
 
 

@@ -8,8 +8,6 @@ from typing import Final, NamedTuple
 
 from tests.vendor_coverage.rows import Check, Row
 
-__all__ = ["as_json", "page"]
-
 
 class _Words(NamedTuple):
     """The words of a page in one language."""
@@ -46,8 +44,8 @@ fields of an endpoint are known is in [fidelity.md](fidelity.md).
 """,
     numbers=(
         "{paths} paths: {live} are served by the vendor as far as is known, {retired} was seen "
-        "retired, {missing} do not exist, of {unknown} nobody knows. Of those that are served the "
-        "client has a name for {sdk} and the emulator serves {emulator}.\n"
+        "retired, {missing} do not exist, {unknown} are unknown. The client names {sdk} of the "
+        "served paths, and the emulator serves {emulator}.\n"
     ),
     groups={
         "videos": "Videos",
@@ -136,15 +134,15 @@ def _parts(
     yield words.head
     yield words.numbers.format(**_numbers(rows))
     for group, title in words.groups.items():
-        found = [row for row in rows if row.path.group == group]
+        group_rows = [row for row in rows if row.path.group == group]
         yield f"## {title}\n"
-        yield _table(words.columns, (_cells(words, language, row) for row in found))
+        yield _table(words.columns, (_cells(words, language, row) for row in group_rows))
     yield f"## {words.checks}\n"
     runs = sum(check.runs for check in checks)
     yield words.sum_of_checks.format(checks=len(checks), endpoints=endpoints, runs=runs)
     yield _table(
         words.check_columns,
-        ((f"`{one.name}`", str(one.endpoints), str(one.runs)) for one in checks),
+        ((f"`{check.name}`", str(check.endpoints), str(check.runs)) for check in checks),
     )
 
 
@@ -192,7 +190,7 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def as_json(rows: Sequence[Row], checks: Sequence[Check], endpoints: int) -> str:
     """Return all of it as JSON; see `page`."""
-    shown = {
+    document = {
         "numbers": {
             **_numbers(rows),
             "tests": len(checks),
@@ -217,4 +215,4 @@ def as_json(rows: Sequence[Row], checks: Sequence[Check], endpoints: int) -> str
         ],
         "tests": [check._asdict() for check in checks],
     }
-    return json.dumps(shown, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

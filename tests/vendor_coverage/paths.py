@@ -1,14 +1,12 @@
-"""Every path of the vendor's API that anybody here has read of: the one list of them.
+"""Known paths of the vendor's API beyond those of the records.
 
-What the client and the emulator have is not in it: it is computed from their records. The evidence
-of a row counts where the emulator has no record of its own, with its sources.
+The rows of all others are made of the emulator's records. The evidence of a row counts where there
+is no record, with its sources.
 """
 
 from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
-
-__all__ = ["PATHS", "Evidence", "Group", "State", "VendorPath"]
 
 State = Literal["served", "retired", "missing", "unknown"]
 Evidence = Literal["documented", "observed", "assumed", "unknown"]
@@ -24,7 +22,7 @@ class VendorPath(NamedTuple):
         path: The path; `{model}` and the like stand for what is not known.
         calls: What it takes: methods, each with what follows the path.
         group: The section of the page.
-        state: `served`; `retired`: it was seen refused; `missing`: there is no such path; or
+        state: `served`; `retired`: it was seen refused; `missing`: the path does not exist; or
             `unknown`.
         evidence: How that is known.
         as_of: ISO date of the newest source; "" without one.
@@ -49,18 +47,17 @@ _BOTH: Final = (("POST", ""), ("GET", ""))
 
 
 def _like(first: VendorPath, *others: str) -> tuple[VendorPath, ...]:
-    """Return a path, and others of which the same is known."""
+    """Return a path, and others with the same known facts."""
     return (first, *(first._replace(path=name) for name in others))
 
 
-#: In the order of the pages.
-PATHS: Final = (
+#: Paths with more facts than the emulator's record of them has.
+REMARKS: Final = (
     *_like(
         VendorPath(
             "/v1/videos/text2video",
             _TASK,
             "videos",
-            as_of="2026-04-01",
             note="without a page of its own since 2026-09; still served",
             note_zh="2026-09 起没有单独的页面；仍在服务",
         ),
@@ -85,46 +82,12 @@ PATHS: Final = (
         note="answered on 2026-09-28; no model makes a usable source any more",
         note_zh="2026-09-28 仍有应答；已没有模型能生成可用的源视频",
     ),
-    VendorPath("/v1/videos/motion-control", _TASK, "videos", as_of="2026-04-01"),
-    *_like(
-        VendorPath("/v1/videos/effects", _TASK, "videos"),
-        "/v1/videos/avatar/image2video",
-        "/v1/videos/advanced-lip-sync",
-    ),
-    VendorPath("/v1/videos/lip-sync", _TASK, "videos", "served", "observed", "2026-09-28"),
-    *_like(VendorPath("/v1/videos/identify-face", _POST, "videos"), "/v1/videos/image-recognize"),
-    VendorPath("/v1/videos/multi-elements", _TASK, "videos"),
-    *_like(
-        VendorPath("/v1/videos/multi-elements/init-selection", _POST, "videos"),
-        "/v1/videos/multi-elements/add-selection",
-        "/v1/videos/multi-elements/delete-selection",
-        "/v1/videos/multi-elements/clear-selection",
-        "/v1/videos/multi-elements/preview-selection",
-    ),
-    *_like(
-        VendorPath("/v1/images/generations", _TASK, "images"),
-        "/v1/images/omni-image",
-        "/v1/images/multi-image2image",
-        "/v1/images/editing/expand",
-    ),
     VendorPath(
         "/v1/images/kolors-virtual-try-on",
         _TASK,
         "images",
         note="a partner says that it ended on 2026-09-15; it answered on 2026-09-28",
         note_zh="合作方称 2026-09-15 停用；2026-09-28 仍有应答",
-    ),
-    VendorPath("/v1/general/ai-multi-shot", _TASK, "images"),
-    *_like(VendorPath("/v1/audio/text-to-audio", _TASK, "audio"), "/v1/audio/video-to-audio"),
-    VendorPath("/v1/audio/tts", _POST, "audio"),
-    VendorPath("/v1/general/custom-voices", _TASK, "library"),
-    VendorPath("/v1/general/presets-voices", _GET, "library"),
-    VendorPath("/v1/general/delete-voices", _POST, "library"),
-    VendorPath("/v1/general/advanced-custom-elements", _TASK, "library"),
-    VendorPath("/v1/general/advanced-presets-elements", _GET, "library"),
-    *_like(
-        VendorPath("/v1/general/delete-advanced-elements", _POST, "library"),
-        "/v1/general/delete-elements",
     ),
     VendorPath(
         "/v1/general/custom-elements",
@@ -142,22 +105,6 @@ PATHS: Final = (
         note="of the older library",
         note_zh="旧主体库",
     ),
-    VendorPath("/account/costs", _GET, "account"),
-    *_like(VendorPath("/account/billing/balance", _POST, "account"), "/account/billing/package"),
-    *_like(
-        VendorPath("/text-to-video/kling-3.0-turbo", _POST, "model-path"),
-        "/text-to-video/kling-3.0",
-        "/text-to-video/kling-2.6",
-        "/text-to-video/kling-2.5-turbo",
-        "/image-to-video/kling-3.0-turbo",
-        "/image-to-video/kling-3.0",
-        "/image-to-video/kling-2.6",
-        "/image-to-video/kling-2.5-turbo",
-        "/omni-video/kling-3.0-omni",
-        "/omni-video/kling-o1",
-        "/motion-control/kling-3.0",
-        "/motion-control/kling-2.6",
-    ),
     VendorPath(
         "/omni-video/kling-v3-omni",
         _POST,
@@ -168,7 +115,6 @@ PATHS: Final = (
         "the /v1 name of the model, on one account",
         "模型在 /v1 上的名称；一个账号",
     ),
-    VendorPath("/tasks", _BOTH, "model-path"),
     *_like(
         VendorPath(
             "/solutions/virtual_try_on",

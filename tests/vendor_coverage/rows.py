@@ -1,4 +1,4 @@
-"""What is computed of each path: the names in the client, the routes of the emulator, the tests."""
+"""The computed facts of each path: the client's names, the emulator's routes, the tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import attrs
 
@@ -15,21 +15,11 @@ from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.web.facts import Fact
+from kling_sdk.facts.models import RETIRED_ENDPOINTS
 from kling_sdk.wire.model_path import MODEL_PATH
 from kling_sdk.wire.solutions import SOLUTIONS_WIRE
 from kling_sdk.wire.v1 import V1Wire
-from tests.vendor_coverage.paths import PATHS, VendorPath
-
-__all__ = [
-    "Check",
-    "Emulated",
-    "Row",
-    "checks",
-    "endpoints_tested",
-    "is_known_path",
-    "rows",
-    "sdk_paths",
-]
+from tests.vendor_coverage.paths import REMARKS, Group, VendorPath
 
 Emulated = Literal["yes", "partly", "no"]
 
@@ -84,7 +74,7 @@ class Check(NamedTuple):
 def sdk_paths() -> dict[str, str]:
     """Return what the client calls each path, from its records and the calls that it makes."""
     wire = V1Wire()
-    found = {
+    names = {
         wire.account_costs(0, 0, None).path: "account.costs",
         wire.billing("balance", {}).path: "account.balance",
         wire.billing("package", {}).path: "account.packages",
@@ -94,15 +84,15 @@ def sdk_paths() -> dict[str, str]:
     for record in kling_sdk.ENDPOINTS.values():
         for path in _texts(attrs.asdict(record, recurse=False)):
             if path.startswith("/"):
-                found[path] = record.attribute
+                names[path] = record.attribute
         if record.library is not None:
-            found[record.library.presets] = f"{record.attribute}.presets"
-            found[record.library.delete] = f"{record.attribute}.delete"
+            names[record.library.presets] = f"{record.attribute}.presets"
+            names[record.library.delete] = f"{record.attribute}.delete"
         if record.product:
             for model in record.model_names:
                 if kling_sdk.interface_of(model) == "model-path":
-                    found[f"/{record.product}/{model}"] = record.attribute
-    return found
+                    names[f"/{record.product}/{model}"] = record.attribute
+    return names
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -137,16 +127,55 @@ def _served(path: VendorPath) -> list[EmulatedEndpoint | None]:
     return [_record_of(method, path.path + more) for method, more in path.calls]
 
 
-def is_known_path(path: str) -> bool:
-    """Return whether the list has a path, whose last part may be a parameter."""
-    listed = {one.path + more for one in PATHS for _, more in one.calls}
-    return path in listed or (
-        path.endswith("}") and any(_head(one) == _head(path) for one in listed)
-    )
+#: The group of a path, by how it begins; the first that fits.
+_GROUPS: Final[Mapping[str, Group]] = {
+    "/v1/videos/": "videos",
+    "/v1/images/": "images",
+    "/v1/general/ai-": "images",
+    "/v1/audio/": "audio",
+    "/v1/general/": "library",
+    "/account/": "account",
+    "/solutions": "solutions",
+    "/": "model-path",
+}
 
 
-def _head(path: str) -> str:
-    return path.rpartition("/")[0]
+def _paths(names: Mapping[str, str]) -> list[VendorPath]:
+    """Return each path once: group by group, in the client's order.
+
+    Args:
+        names: What the client calls each path.
+    """
+    calls: dict[str, dict[tuple[str, str], None]] = {}
+    for record in ENDPOINTS.values():
+        for route in record.routes:
+            path, more = (route.path, "") if "{id}" not in route.path else _divided(route.path)
+            for model in record.models if "{model}" in path else ("",):
+                named = path.replace("{model}", model)
+                calls.setdefault(named, {})[route.method, more] = None
+    remarks = {remark.path: remark for remark in REMARKS}
+    served = [
+        remarks.pop(path, VendorPath(path, _in_order(calls[path]), _group(path))) for path in calls
+    ]
+    order, groups = {path: place for place, path in enumerate(names)}, get_args(Group)
+
+    def place(vendor_path: VendorPath) -> tuple[int, int]:
+        return groups.index(vendor_path.group), order.get(vendor_path.path, len(order))
+
+    return sorted((*served, *remarks.values()), key=place)
+
+
+def _in_order(calls: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(calls, key=lambda call: (call[1], call[0] != "POST")))
+
+
+def _divided(path: str) -> tuple[str, str]:
+    head, _, _ = path.partition("/{id}")
+    return head, path.removeprefix(head)
+
+
+def _group(path: str) -> Group:
+    return next(group for start, group in _GROUPS.items() if path.startswith(start))
 
 
 # ---------------------------------------------------------------- the tests
@@ -164,13 +193,13 @@ def _runs(name: str) -> Iterator[tuple[str, str]]:
 
 def _endpoints(marks: Any) -> Iterable[str]:
     """Return the endpoints that a test is parametrised by, as often as it runs for each."""
-    found: list[str] = []
+    endpoints: list[str] = []
     for mark in marks if isinstance(marks, list | tuple) else (marks,):
         if mark.name == "parametrize":
             values = [getattr(value, "values", (value,))[0] for value in mark.args[1]]
             if all(isinstance(value, str) and value in ENDPOINTS for value in values):
-                found += values
-    return found
+                endpoints += values
+    return endpoints
 
 
 def _all_runs() -> list[tuple[str, str]]:
@@ -196,12 +225,12 @@ def endpoints_tested() -> int:
 def rows() -> list[Row]:
     """Return a row for each path."""
     names, runs = sdk_paths(), Counter(endpoint for _, endpoint in _all_runs())
-    return [_row(path, names, runs) for path in PATHS]
+    return [_row(path, names, runs) for path in _paths(names)]
 
 
 def _row(path: VendorPath, names: Mapping[str, str], runs: Mapping[str, int]) -> Row:
     served = _served(path)
-    records = [one for one in served if one is not None]
+    records = [record for record in served if record is not None]
     emulator: Emulated = "no" if not records else "partly" if None in served else "yes"
     own = records[0] if records else None
     # A model may be named in the path by another of its names.
@@ -213,7 +242,7 @@ def _row(path: VendorPath, names: Mapping[str, str], runs: Mapping[str, int]) ->
         path,
         f"kling.{name}" if name else "",
         emulator,
-        own.name if own is not None and own.retired is not None else "",
+        own.name if own is not None and own.name in RETIRED_ENDPOINTS else "",
         path.evidence if fact is None else fact.kind,
         path.as_of if fact is None else fact.as_of,
         0 if own is None else runs.get(own.name, 0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kling_mock.admin.calls import accounts, clock, rules, snapshots, tasks, traffic
+from kling_mock.admin.calls import accounts, clock, rules, snapshots, tasks, traffic, verify
 from kling_mock.admin.context import AdminContext
 from kling_mock.web.operations import ApiTable
 
@@ -18,5 +18,6 @@ CALLS: Final[ApiTable[AdminContext]] = ApiTable(
         *rules.CALLS,
         *accounts.CALLS,
         *traffic.CALLS,
+        *verify.CALLS,
     )
 )

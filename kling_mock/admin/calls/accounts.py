@@ -6,16 +6,15 @@ from typing import Any, get_args
 
 from kling_mock.admin.context import AdminContext
 from kling_mock.admin.views import ACCOUNT, SETTINGS, show_account
-from kling_mock.controls.account_settings import read_denied, read_networks
 from kling_mock.controls.accounts import AccountHandle
+from kling_mock.controls.settings import read_denied, read_networks
 from kling_mock.kling.model.accounts import RateLimit
 from kling_mock.kling.model.plan import PackType
 from kling_mock.web.errors import ApiError
-from kling_mock.web.json_schema import EVERY, array, closed, flag, integer, number, text
+from kling_mock.web.json_schema import EVERY, array, closed, encode, flag, integer, number, text
 from kling_mock.web.operations import ApiCall, Parameters
 
-__all__ = ["CALLS"]
-
+_NEW_ACCOUNT = closed(account=text(), access_key=text(), secret_key=text(), api_key=text())
 _NAME = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"
 
 
@@ -34,13 +33,7 @@ def add_account(context: AdminContext, parameters: Parameters) -> dict[str, Any]
     accounts, name = context.accounts, parameters["account"]
     if name in accounts:
         raise ApiError(409, "account_exists", f"There is an account {name!r} already.")
-    handle = accounts.add(name)
-    return {
-        "account": handle.name,
-        "access_key": handle.access_key,
-        "secret_key": handle.secret_key,
-        "api_key": handle.api_key,
-    }
+    return encode(_NEW_ACCOUNT, accounts.add(name), account=name)
 
 
 def get_account(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
@@ -49,10 +42,10 @@ def get_account(context: AdminContext, parameters: Parameters) -> dict[str, Any]
 
 
 def set_account(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
-    """Change settings of an account, all or none."""
+    """Change settings of an account; if one is invalid, none is changed."""
     handle = context.accounts[parameters["account"]]
     settings = {name: parameters[name] for name in SETTINGS if name in parameters}
-    # These two can still be refused; the rest was judged by its schema.
+    # These two can still be refused; the schema has checked the rest.
     read_denied(settings.get("denied", ()))
     read_networks(settings.get("allowed_ips"))
     limit = settings.get("rate_limit")
@@ -94,7 +87,7 @@ def add_webhook_secret(context: AdminContext, parameters: Parameters) -> dict[st
 
 
 def clear_webhook_secrets(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
-    """Sign no callbacks any more."""
+    """Stop signing callbacks."""
     handle = context.accounts[parameters["account"]]
     handle.clear_webhook_secrets()
     return _show(handle)
@@ -103,11 +96,11 @@ def clear_webhook_secrets(context: AdminContext, parameters: Parameters) -> dict
 _PACK = closed(
     ("name", "slots", "begins_in", "lasts", "type"),
     units=number(0, 10**12, "Units in it."),
-    name=text("Its name; one like the vendor's without it.", most=200),
-    slots=integer(0, 10**9, "Slots that it allows; no limit without it."),
-    begins_in=number(0, 10**9, "Seconds until it counts."),
-    lasts=number(0, 10**9, "Seconds that it then counts for; for ever without it."),
-    type=text("What it pays for; `video` without it.", enum=get_args(PackType)),
+    name=text("Its name; if left out, one in the vendor's form is made.", most=200),
+    slots=integer(0, 10**9, "Slots that it allows; if left out, there is no limit."),
+    begins_in=number(0, 10**9, "Seconds until it is valid."),
+    lasts=number(0, 10**9, "Seconds for which it is then valid; if left out, it does not expire."),
+    type=text("What it pays for; default `video`.", enum=get_args(PackType)),
 )
 _ACCOUNT = "/accounts/{account}"
 
@@ -118,7 +111,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "/accounts",
         add_account,
         "Make an account; no later call shows its secrets",
-        closed(account=text(), access_key=text(), secret_key=text(), api_key=text()),
+        _NEW_ACCOUNT,
         closed(account=text("Its name.", pattern=_NAME)),
         status=201,
         errors={409: "There is an account of this name."},
@@ -129,7 +122,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "PATCH",
         _ACCOUNT,
         set_account,
-        "Change settings of an account, all or none",
+        "Change settings of an account; if one is invalid, none is changed",
         ACCOUNT,
         closed(EVERY, **SETTINGS),
         examples={
@@ -176,11 +169,13 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "POST",
         f"{_ACCOUNT}/webhook-secrets",
         add_webhook_secret,
-        "Sign callbacks with a new secret from now on; an older one goes on signing for 7 days",
+        "Sign callbacks with a new secret from now on; an older one also signs for 7 days",
         closed(secret=text()),
         closed(
             EVERY,
-            secret=text("`whsec_` and base64 of 24 to 64 bytes; made without it.", most=200),
+            secret=text(
+                "`whsec_` and base64 of 24 to 64 bytes; if left out, one is made.", most=200
+            ),
             emergency=flag("Whether the older one ends at once."),
         ),
         status=201,
@@ -189,7 +184,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "DELETE",
         f"{_ACCOUNT}/webhook-secrets",
         clear_webhook_secrets,
-        "Sign no callbacks any more",
+        "Stop signing callbacks",
         ACCOUNT,
     ),
 )

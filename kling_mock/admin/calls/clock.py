@@ -7,17 +7,16 @@ from typing import Any
 
 from kling_mock.admin.context import AdminContext
 from kling_mock.clock import MockClock, Timer
+from kling_mock.controls.loop_proxy import CALLBACKS_TIMEOUT
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.web.errors import ApiError
-from kling_mock.web.json_schema import EVERY, closed, integer, number, optional, text
+from kling_mock.web.json_schema import EVERY, closed, encode, integer, number, optional, text
 from kling_mock.web.operations import ApiCall, Parameters
-
-__all__ = ["CALLS"]
 
 _LONGEST = 10 * 365 * 24 * 3600  # seconds
 
-# What a timer does, by the name of its function.
+# The action of a timer, by the name of its function.
 _DUE: Mapping[str, str] = {
     "_start": "start",
     "end": "end",
@@ -27,7 +26,7 @@ _DUE: Mapping[str, str] = {
 NEXT = closed(
     at=number(about="Unix seconds."),
     what=text(
-        "Of a task: its `start`, its `end`, or a `callback`; else `other`.",
+        "For a task its `start`, its `end` or a `callback`; otherwise `other`.",
         enum=("start", "end", "callback", "other"),
     ),
     task_id=text("The task; empty for `other`."),
@@ -35,13 +34,15 @@ NEXT = closed(
 CLOCK = closed(
     now=number(about="Unix seconds."),
     kind=text(enum=("manual", "scaled", "real")),
-    speed=optional(number(0, about="Seconds on it in one real second; null if it stands still.")),
+    speed=optional(
+        number(0, about="Seconds that pass on it in one real second; null if it stands still.")
+    ),
     next=optional(NEXT),
 )
 
 
 def show_due(timer: Timer) -> dict[str, Any]:
-    """Return what is shown of a timer."""
+    """Return the view of a timer."""
     name, arguments = timer.work
     subject = arguments[0] if arguments else None
     if name not in _DUE or not isinstance(subject, EmulatedTask | Delivery):
@@ -50,14 +51,10 @@ def show_due(timer: Timer) -> dict[str, Any]:
 
 
 def show_clock(clock: MockClock) -> dict[str, Any]:
-    """Return what is shown of the clock."""
+    """Return the view of the clock."""
     due = clock.next_due
-    return {
-        "now": clock.now(),
-        "kind": clock.kind,
-        "speed": clock.speed,
-        "next": None if due is None else show_due(due),
-    }
+    following = None if due is None else show_due(due)
+    return encode(CLOCK, clock, now=clock.now(), next=following)
 
 
 def read_clock(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
@@ -83,8 +80,9 @@ def set_clock_speed(context: AdminContext, parameters: Parameters) -> dict[str, 
     return show_clock(context.clock)
 
 
-def reset(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
+async def reset(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Forget everything."""
+    await context.clock.drain(CALLBACKS_TIMEOUT)
     context.reset(parameters.get("seed"))
     return show_clock(context.clock)
 
@@ -102,7 +100,9 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         CLOCK,
         closed(
             EVERY,
-            seed=integer(0, 2**63 - 1, "Decides ids, times and faults; the last one without it."),
+            seed=integer(
+                0, 2**63 - 1, "Determines ids, times and faults; default: the present one."
+            ),
         ),
         examples={"seeded": {"seed": 7}},
     ),
@@ -111,7 +111,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "POST",
         "/clock/advance",
         advance_clock,
-        "Move a manual clock; answered when all that came due is done, callbacks included",
+        "Move a manual clock; responds when all that came due is done, including callbacks",
         CLOCK,
         closed(seconds=number(0, _LONGEST, "Seconds to move forward; 0 runs what is due now.")),
         errors={409: "The clock runs by itself."},
@@ -123,7 +123,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         set_clock_speed,
         "Let a scaled clock run at another speed",
         CLOCK,
-        closed(speed=number(None, 1e9, "Seconds on it in one real second.", above=0)),
+        closed(speed=number(None, 1e9, "Seconds that pass on it in one real second.", above=0)),
         errors={409: "The clock is not a scaled one."},
         examples={"fast": {"speed": 600}},
     ),

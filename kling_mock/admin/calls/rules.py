@@ -7,40 +7,45 @@ from typing import Any, get_args
 
 from kling_mock.admin.context import AdminContext
 from kling_mock.admin.views import FAULT, TARGET, show_fault, show_target
+from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandle
 from kling_mock.kling.faults.declaring import read_fault
-from kling_mock.kling.faults.kinds import KINDS, Stage
+from kling_mock.kling.faults.kinds import KINDS, FaultSetting, Stage
 from kling_mock.kling.model.content import ContentAction
 from kling_mock.kling.model.progress import LONGEST, MOST_POLLS, ProgressKind
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.errors import ApiError
-from kling_mock.web.json_schema import Schema, array, closed, integer, number, text
+from kling_mock.web.json_schema import Schema, array, closed, encode, integer, number, text
 from kling_mock.web.operations import ApiCall, Parameters
-
-__all__ = ["CALLS"]
 
 REMOVED = closed(removed=integer(0, about="How many there were."))
 
 _COUNT = "How many there are now."
-_TARGET: Mapping[str, Schema] = {  # what a request may say; what is shown may be null
+_TARGET: Mapping[str, Schema] = {  # for requests; in the views these may be null
     name: {**schema, "type": "string"} for name, schema in TARGET.items()
 }
 
+
+def _clear(rules: FaultsHandle | ProgressHandle | ContentHandle) -> dict[str, Any]:
+    count = len(rules)
+    rules.clear()
+    return {"removed": count}
+
+
 # ---------------------------------------------------------------- faults
 
-# Judged by `read_fault`: what is accepted depends on the kind.
+# Checked by `read_fault`, since the accepted members depend on the kind.
 FAULT_WANTED: Schema = {"$ref": "#/components/schemas/FaultWanted"}
+_SETTING = closed(
+    name=text(),
+    type=text(enum=("number", "text")),
+    expected=text("What a value must be."),
+    default={"type": ["number", "string", "null"]},
+)
 _FAULT_KIND = closed(
     kind=text(enum=list(KINDS)),
     stage=text("Where it strikes.", enum=get_args(Stage)),
     summary=text("What happens."),
-    settings=array(
-        closed(
-            name=text(),
-            type=text(enum=("number", "text")),
-            expected=text("What a value must be."),
-            default={"type": ["number", "string", "null"]},
-        )
-    ),
+    settings=array(_SETTING),
 )
 
 
@@ -51,30 +56,23 @@ def list_faults(context: AdminContext, _parameters: Parameters) -> dict[str, Any
 
 def list_fault_kinds(_context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return what can go wrong, and what can be set of it."""
-    rows = [
-        {
-            "kind": kind.name,
-            "stage": kind.stage,
-            "summary": kind.summary,
-            "settings": [
-                {
-                    "name": name,
-                    "type": "text" if setting.schema.get("type") == "string" else "number",
-                    "expected": setting.expected,
-                    "default": setting.default,
-                }
-                for name, setting in kind.settings.items()
-            ],
-        }
-        for kind in KINDS.values()
-    ]
+    rows: list[dict[str, Any]] = []
+    for kind in KINDS.values():
+        settings = [
+            encode(_SETTING, setting, name=name, type=_type_of(setting))
+            for name, setting in kind.settings.items()
+        ]
+        rows.append(encode(_FAULT_KIND, kind, kind=kind.name, settings=settings))
     return {"data": rows}
 
 
+def _type_of(setting: FaultSetting) -> str:
+    return "text" if setting.schema.get("type") == "string" else "number"
+
+
 def add_fault(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
-    """Let something go wrong from now on."""
-    kind, match, options = read_fault(parameters)
-    return show_fault(context.faults.add(kind, match, **options))
+    """Add a fault, from now on."""
+    return show_fault(context.world.faults.add([read_fault(parameters)])[0])
 
 
 def load_faults(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
@@ -84,18 +82,16 @@ def load_faults(context: AdminContext, parameters: Parameters) -> dict[str, Any]
 
 def remove_fault(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """End one fault."""
-    found = [fault for fault in context.faults if fault.fault_id == parameters["fault_id"]]
-    if not found:
+    faults = [fault for fault in context.faults if fault.fault_id == parameters["fault_id"]]
+    if not faults:
         raise ApiError(404, "unknown_fault", "There is no such fault, or it was removed.")
-    context.faults.remove(found[0])
+    context.faults.remove(faults[0])
     return {"removed": 1}
 
 
 def clear_faults(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """End all faults."""
-    count = len(context.faults)
-    context.faults.clear()
-    return {"removed": count}
+    return _clear(context.faults)
 
 
 # ---------------------------------------------------------------- progress
@@ -106,17 +102,14 @@ PACE_WANTED = closed(
     kind=text("`typical`, or another way; see docs/emulator.md.", enum=get_args(ProgressKind)),
     **_TARGET,
     seconds=number(0, LONGEST, "With `after` only: seconds from submitted to the end."),
-    polls=integer(1, MOST_POLLS, "With `polls` only: at which look it ends."),
+    polls=integer(1, MOST_POLLS, "With `polls` only: the number of the poll at which it ends."),
 )
 
 
 def list_progress(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return the progress rules, the oldest first."""
-    rows = [
-        {"kind": pace.kind, **show_target(where), "seconds": pace.seconds, "polls": pace.polls}
-        for where, pace in context.world.progress_rules
-    ]
-    return {"data": rows}
+    rules = context.world.progress_rules
+    return {"data": [encode(PACE, pace, **show_target(where)) for where, pace in rules]}
 
 
 def add_progress(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
@@ -127,9 +120,7 @@ def add_progress(context: AdminContext, parameters: Parameters) -> dict[str, Any
 
 def clear_progress(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Let new tasks take the usual time of their model again."""
-    count = len(context.progress)
-    context.progress.clear()
-    return {"removed": count}
+    return _clear(context.progress)
 
 
 # ---------------------------------------------------------------- content
@@ -137,7 +128,7 @@ def clear_progress(context: AdminContext, _parameters: Parameters) -> dict[str, 
 _REVIEW = {name: schema for name, schema in TARGET.items() if name != "prompt"}
 _REVIEW_WANTED = {name: schema for name, schema in _TARGET.items() if name != "prompt"}
 _KIND = text("`refuse` the create call, or let the task `fail`.", enum=get_args(ContentAction))
-_CODE = {**integer(about="The service code; 1301 without it."), "enum": [c for c in CODES if c]}
+_CODE = {**integer(about="The service code; default 1301."), "enum": [c for c in CODES if c]}
 
 VERDICT = closed(
     prompt=text("Text that the prompt contains, or the pattern it is searched for."),
@@ -148,11 +139,11 @@ VERDICT = closed(
 )
 VERDICT_WANTED = closed(
     ("kind", *_REVIEW_WANTED, "code", "message"),
-    prompt=text("Text that a prompt contains, in any case; empty is every prompt."),
+    prompt=text("Text that a prompt contains, in any case; empty matches every prompt."),
     kind=_KIND,
     **_REVIEW_WANTED,
     code=_CODE,
-    message=text("The text that the user sees; the code's own without it.", most=1000),
+    message=text("The text that the user sees; default: that of the code.", most=1000),
 )
 
 
@@ -160,7 +151,9 @@ def list_content(context: AdminContext, _parameters: Parameters) -> dict[str, An
     """Return the content rules, the oldest first."""
     rows: list[dict[str, Any]] = []
     for pattern, where, verdict in context.world.content:
-        target = {name: one for name, one in show_target(where).items() if name != "prompt"}
+        target = {
+            name: condition for name, condition in show_target(where).items() if name != "prompt"
+        }
         rows.append({"prompt": pattern, **target, **verdict._asdict()})
     return {"data": rows}
 
@@ -173,9 +166,7 @@ def add_content(context: AdminContext, parameters: Parameters) -> dict[str, Any]
 
 def clear_content(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Let every prompt pass again."""
-    count = len(context.content)
-    context.content.clear()
-    return {"removed": count}
+    return _clear(context.content)
 
 
 CALLS: tuple[ApiCall[AdminContext], ...] = (
@@ -184,14 +175,14 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "GET",
         "/faults/kinds",
         list_fault_kinds,
-        "List what can go wrong, and what can be set of it",
+        "List the kinds of faults and their settings",
         closed(data=array(_FAULT_KIND)),
     ),
     ApiCall(
         "POST",
         "/faults",
         add_fault,
-        "Let something go wrong from now on",
+        "Add a fault, from now on",
         FAULT,
         FAULT_WANTED,
         status=201,
@@ -201,7 +192,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "POST",
         "/faults/profile",
         load_faults,
-        "Add several faults, all or none",
+        "Add several faults; if one is invalid, none is added",
         closed(data=array(FAULT)),
         closed(faults=array(FAULT_WANTED, 1000)),
         status=201,
@@ -214,7 +205,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "POST",
         "/progress",
         add_progress,
-        "Add a rule for how new tasks progress; of rules that match the newest counts",
+        "Add a rule for how new tasks progress; if several match, the newest counts",
         closed(rules=integer(1, about=_COUNT)),
         PACE_WANTED,
         status=201,

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kling_mock.admin.context import AdminContext
+from kling_mock.controls.loop_proxy import CALLBACKS_TIMEOUT
 from kling_mock.web.errors import ApiError
-from kling_mock.web.json_schema import EVERY, array, closed, integer, number, text
+from kling_mock.web.json_schema import EVERY, array, closed, encode, integer, number, text
+from kling_mock.web.operations import ApiCall, Parameters
 
 if TYPE_CHECKING:
     from kling_mock.kling.snapshots import Snapshot
-from kling_mock.web.operations import ApiCall, Parameters
-
-__all__ = ["CALLS", "MOST", "MOST_BYTES"]
 
 MOST = 20
-MOST_BYTES = 256 * 1024 * 1024  # of all that are kept
+MOST_BYTES = 256 * 1024 * 1024  # of all kept snapshots together
 
 SNAPSHOT = closed(
     snapshot_id=text(),
@@ -26,19 +25,14 @@ SNAPSHOT = closed(
 
 
 def _show(name: str, snapshot: Snapshot) -> dict[str, Any]:
-    return {
-        "snapshot_id": name,
-        "at": snapshot.at,
-        "tasks": snapshot.tasks,
-        "size": snapshot.size,
-    }
+    return encode(SNAPSHOT, snapshot, snapshot_id=name)
 
 
 def _find(context: AdminContext, parameters: Parameters) -> Snapshot:
-    found = context.snapshots.get(parameters["snapshot_id"])
-    if found is None:
+    snapshot = context.snapshots.get(parameters["snapshot_id"])
+    if snapshot is None:
         raise ApiError(404, "unknown_snapshot", "There is no such snapshot; a reset forgets all.")
-    return found
+    return snapshot
 
 
 def list_snapshots(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
@@ -49,27 +43,30 @@ def list_snapshots(context: AdminContext, _parameters: Parameters) -> dict[str, 
 async def take_snapshot(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Keep the server as it is now."""
     await context.clock.drain()  # callbacks under way cannot be kept
-    kept = context.snapshots
-    number = next(at for at in range(1, MOST + 2) if f"snapshot-{at}" not in kept)
+    snapshots = context.snapshots
+    number = next(at for at in range(1, MOST + 2) if f"snapshot-{at}" not in snapshots)
     name = parameters.get("snapshot_id", f"snapshot-{number}")
-    if name in kept:
-        raise ApiError(409, "snapshot_exists", "There is a snapshot of this name; delete it.")
-    if len(kept) >= MOST:
+    if name in snapshots:
+        raise ApiError(
+            409, "snapshot_exists", "There is already a snapshot of this name; delete it first."
+        )
+    if len(snapshots) >= MOST:
         raise ApiError(409, "too_many_snapshots", f"At most {MOST} snapshots are kept; delete one.")
     try:
         snapshot = context.snapshot()
     except RuntimeError as error:
         raise ApiError(409, "no_snapshot", str(error)) from None
-    if snapshot.size + sum(other.size for other in kept.values()) > MOST_BYTES:
+    if snapshot.size + sum(other.size for other in snapshots.values()) > MOST_BYTES:
         message = f"At most {MOST_BYTES} bytes of snapshots are kept; delete one."
         raise ApiError(409, "too_many_snapshots", message)
-    kept[name] = snapshot
+    snapshots[name] = snapshot
     return _show(name, snapshot)
 
 
-def restore_snapshot(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
+async def restore_snapshot(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Put a snapshot back."""
     snapshot = _find(context, parameters)
+    await context.clock.drain(CALLBACKS_TIMEOUT)
     context.restore(snapshot)
     return _show(parameters["snapshot_id"], snapshot)
 
@@ -95,23 +92,23 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "POST",
         "/snapshots",
         take_snapshot,
-        "Keep all that the server knows now: state, clock, faults, journal, chance",
+        "Take a snapshot of the server: state, clock, faults, journal, random sources",
         SNAPSHOT,
         closed(
             EVERY,
             snapshot_id=text(
-                "Its name; one is made without it.", pattern="^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"
+                "Its name; if left out, one is made.", pattern="^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"
             ),
         ),
         status=201,
-        errors={409: "There is one of this name, or there are too many or too large ones."},
+        errors={409: "The name is taken, or there are too many snapshots, or they are too large."},
         examples={"named": {"snapshot_id": "before"}},
     ),
     ApiCall(
         "POST",
         f"{_PATH}/restore",
         restore_snapshot,
-        "Be again what the server was; the same calls then get the same answers",
+        "Restore the server to a snapshot; the same calls then get the same responses",
         SNAPSHOT,
     ),
     ApiCall("DELETE", _PATH, delete_snapshot, "Forget a snapshot", closed(removed=integer(1, 1))),

@@ -7,36 +7,34 @@ from typing import Any
 
 from kling_mock.admin.context import AdminContext, settled
 from kling_mock.admin.views import PAGING, TASK, TASK_ID, page, page_of
-from kling_mock.journal.matching import STATUSES
 from kling_mock.kling.endpoints.registry import ENDPOINTS
+from kling_mock.kling.journal.matching import STATUSES
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.json_schema import EVERY, closed, integer, text
 from kling_mock.web.operations import ApiCall, Parameters
-
-__all__ = ["CALLS"]
 
 _ENDED = "The task has ended already."
 
 
 def list_tasks(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Return one page of tasks of all accounts, the newest first."""
-    wanted = {name: parameters[name] for name in _FILTERS if name in parameters}
+    filters = {name: parameters[name] for name in _FILTERS if name in parameters}
     text = parameters.get("search", "").casefold()
-    found = [
+    tasks = [
         task
         for task in context.world.tasks
-        if all(_FILTERED[name](task) == one for name, one in wanted.items())
+        if all(_FILTERED[name](task) == expected for name, expected in filters.items())
         and (not text or _contains(task, text))
     ]
     rows = (
-        context.task(task, parameters) for task in reversed(found) if _is_older(task, parameters)
+        context.task(task, parameters) for task in reversed(tasks) if _is_older(task, parameters)
     )
-    return {**page(rows, parameters, "task_id"), "total": len(found)}
+    return {**page(rows, parameters, "task_id"), "total": len(tasks)}
 
 
 def _contains(task: EmulatedTask, text: str) -> bool:
-    """Return whether a task's id or external id begins with *text*, or its prompt has it."""
+    """Return whether *text* starts the id of a task, or is in its external id or prompt."""
     plan = task.plan
     return (
         task.task_id.startswith(text)
@@ -46,7 +44,7 @@ def _contains(task: EmulatedTask, text: str) -> bool:
 
 
 def _is_older(task: EmulatedTask, parameters: Parameters) -> bool:
-    """Return whether a task belongs to this page or a later one: only such are shown at all."""
+    """Return whether a task belongs to this page or a later one, so that its view is needed."""
     return "before" not in parameters or task.task_id < parameters["before"]
 
 
@@ -58,24 +56,22 @@ def get_task(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
 @settled
 def process_task(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Let a task be processed."""
-    world = context.world
-    world.start(world.tasks.any(parameters["task_id"]))
+    context.process(parameters["task_id"])
     return get_task(context, parameters)
 
 
 @settled
 def complete_task(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Let a task succeed."""
-    world = context.world
-    world.complete(world.tasks.any(parameters["task_id"]))
+    context.complete(parameters["task_id"])
     return get_task(context, parameters)
 
 
 @settled
 def fail_task(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Let a task fail."""
-    world, code = context.world, parameters.get("code", 1301)
-    world.fail(world.tasks.any(parameters["task_id"]), code, parameters.get("message"))
+    code, message = parameters.get("code", 1301), parameters.get("message")
+    context.fail(parameters["task_id"], code, message)
     return get_task(context, parameters)
 
 
@@ -104,7 +100,7 @@ _PAGE = closed(
     total=integer(0, about="How many tasks match, on this page and all others."),
 )
 _CODE = {
-    **integer(about="A service code of Kling; 1301 without it."),
+    **integer(about="A service code of Kling; default 1301."),
     "enum": [code for code in CODES if code],
 }
 
@@ -135,15 +131,15 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "POST",
         "/tasks/{task_id}/process",
         process_task,
-        "Let a submitted task be processed now",
+        "Start the processing of a submitted task now",
         TASK,
-        errors={409: "The task is processed already, or has ended."},
+        errors={409: "The task is already being processed, or has ended."},
     ),
     ApiCall(
         "POST",
         "/tasks/{task_id}/complete",
         complete_task,
-        "Let a task succeed now; answered when its callbacks are delivered",
+        "Let a task succeed now; responds when its callbacks are delivered",
         TASK,
         errors={409: _ENDED},
     ),
@@ -151,12 +147,12 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "POST",
         "/tasks/{task_id}/fail",
         fail_task,
-        "Let a task fail now; answered when its callbacks are delivered",
+        "Let a task fail now; responds when its callbacks are delivered",
         TASK,
         closed(
             EVERY,
             code=_CODE,
-            message=text("The reason that queries show; without it the code's own.", most=1000),
+            message=text("The reason that queries show; default: that of the code.", most=1000),
         ),
         errors={409: _ENDED},
         examples={"withheld": {"code": 1301, "message": "withheld"}},

@@ -14,19 +14,17 @@ from kling_mock.admin.views import (
     page_of,
     show_entry,
 )
-from kling_mock.journal.calls import Call
-from kling_mock.web.json_schema import EVERY, array, closed, flag, integer, number, text
+from kling_mock.kling.journal.calls import Call
+from kling_mock.web.json_schema import EVERY, array, closed, encode, flag, integer, number, text
 from kling_mock.web.operations import ApiCall, Parameters
-
-__all__ = ["CALLS"]
 
 # ---------------------------------------------------------------- journal
 
 _FILTERS = {
     "match": text("Only these requests: a method, a path or both; `*` stands for anything."),
     "account": text("Only requests of the account of this name."),
-    "status": integer(0, 599, "Only answers with this HTTP status."),
-    "code": integer(0, 99999, "Only answers with this service code."),
+    "status": integer(0, 599, "Only responses with this HTTP status."),
+    "code": integer(0, 99999, "Only responses with this service code."),
     "task_id": text("Only requests that created this task, or queried it."),
     "external_task_id": text("Only requests with this external id."),
     "fault": text("Only requests that this kind of fault happened to."),
@@ -40,12 +38,20 @@ _FILTERS = {
 def list_journal(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Return one page of requests, the newest first."""
     journal = context.journal
-    given = {name: parameters[name] for name in _FILTERS if name in parameters}
-    filters: Any = {"kind": "*"} | given
+    arguments = {name: parameters[name] for name in _FILTERS if name in parameters}
+    filters: Any = {"kind": "*"} | arguments
     call = Call(filters.pop("match", "*"), **filters)
-    kept = reversed(journal.numbered())  # before the count: nothing may be missing in both
-    found = page((show_entry(at, entry) for at, entry in kept if call.accepts(entry)), parameters)
-    return found | {"forgotten": sum(journal.forgotten_kinds.matching(call).values())}
+    newest_first = reversed(journal.numbered())  # before the count: nothing may be missing in both
+    rows = [(at, entry) for at, entry in newest_first if call.accepts(entry)]
+    forgotten = sum(journal.forgotten_kinds.matching(call).values())
+    if not (rows or forgotten):
+        context.world.possible.check(call)
+    older = (row for row in rows if row[0] < parameters.get("before", row[0] + 1))
+    return {
+        **page((show_entry(at, entry) for at, entry in older), parameters),
+        "total": len(rows),
+        "forgotten": forgotten,
+    }
 
 
 def list_forgotten(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
@@ -73,11 +79,13 @@ def clear_journal(context: AdminContext, _parameters: Parameters) -> dict[str, A
 def list_deliveries(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Return one page of deliveries, the newest first."""
     deliveries = context.deliveries
-    wanted = {name: parameters[name] for name in ("task_id", "state") if name in parameters}
+    filters = {name: parameters[name] for name in ("task_id", "state") if name in parameters}
+    if "task_id" in filters:
+        filters["task_id"] = context.world.tasks.id_of(filters["task_id"])
     rows = (
-        context.delivery(at, one)
-        for at, one in numbered(list(deliveries), deliveries.total)
-        if all(getattr(one, name) == value for name, value in wanted.items())
+        context.delivery(at, delivery)
+        for at, delivery in numbered(list(deliveries), deliveries.total)
+        if all(getattr(delivery, name) == value for name, value in filters.items())
     )
     return page(rows, parameters)
 
@@ -105,19 +113,14 @@ def replay_task(context: AdminContext, parameters: Parameters) -> dict[str, Any]
 
 CALLBACKS = closed(
     retries=array(number(0, 10**9), 100, "Seconds from one attempt to the next."),
-    timeout=number(None, 600, "Seconds of real time that an answer may take.", above=0),
-    timestamps=text("What signatures are dated by.", enum=("clock", "real")),
+    timeout=number(None, 600, "Seconds of real time that a response may take.", above=0),
+    timestamps=text("The clock by which signatures are dated.", enum=("clock", "real")),
 )
 
 
 def get_callbacks(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return how callbacks are sent."""
-    callbacks = context.callbacks
-    return {
-        "retries": list(callbacks.retries),
-        "timeout": callbacks.timeout,
-        "timestamps": callbacks.timestamps,
-    }
+    return encode(CALLBACKS, context.callbacks)
 
 
 def set_callbacks(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
@@ -128,13 +131,16 @@ def set_callbacks(context: AdminContext, parameters: Parameters) -> dict[str, An
 
 
 _RESIGN = closed(
-    EVERY, resign=flag("Whether it gets a new timestamp and signature; else no byte is new.")
+    EVERY,
+    resign=flag(
+        "Whether it gets a new timestamp and signature; otherwise all bytes stay the same."
+    ),
 )
 _REPLAY_OR_CHANGE = closed(
     EVERY,
     **_RESIGN["properties"],
-    body=text("What is sent instead of its body. It is a new delivery then."),
-    url=text("Where it is sent instead. It is a new delivery then."),
+    body=text("The body to send instead of its own; it is then a new delivery."),
+    url=text("The URL to send it to instead of its own; it is then a new delivery."),
 )
 _REPLAYED = closed(replayed=integer(1, about="How many deliveries were sent."))
 _REPLAYED_ONE = closed(
@@ -143,15 +149,16 @@ _REPLAYED_ONE = closed(
 
 _JOURNAL_PAGE = closed(
     **page_of(ENTRY)["properties"],
+    total=integer(0, about="How many requests match, on this page and all others."),
     forgotten=integer(
         0,
-        about="How many of the requests that are no longer kept may be such ones: while it is "
-        "not 0, what is here is not all.",
+        about="How many of the requests that are no longer kept may match: unless it is 0, the "
+        "list may be incomplete.",
     ),
 )
 _FORGOTTEN = closed(
-    method=text("`*` is any, where there were too many kinds; so is it for the other texts."),
-    path=text("With `*` for an id."),
+    method=text("`*` stands for any, if there were too many kinds; also in the other texts."),
+    path=text("Ids are replaced by `*`."),
     status=integer(),
     code=integer(),
     account=text(),
@@ -165,7 +172,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "GET",
         "/journal",
         list_journal,
-        "List requests and their answers, the newest first",
+        "List requests and their responses, the newest first",
         _JOURNAL_PAGE,
         query={**PAGING, **_FILTERS},
     ),
@@ -180,14 +187,14 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "GET",
         "/journal/unexpected",
         list_unexpected,
-        "List the calls that were refused before it was known whose they are, with what is nearest",
-        closed(data=array(text("The call, and what comes nearest to it."))),
+        "List the unexpected calls that belong to no account, each with the nearest known call",
+        closed(data=array(text("The call, and the known call that is nearest to it."))),
     ),
     ApiCall(
         "DELETE",
         "/journal",
         clear_journal,
-        "Forget all requests; their numbers go on",
+        "Forget all requests; the next ones are numbered on from here",
         closed(removed=integer(0)),
     ),
     ApiCall(
@@ -198,7 +205,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         page_of(DELIVERY),
         query={
             **PAGING,
-            "task_id": text("Only those about this task."),
+            "task_id": text("Only those about the task with this task id or external id."),
             "state": DELIVERY["properties"]["state"],
         },
     ),
@@ -206,7 +213,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "POST",
         "/deliveries/{delivery_id}/replay",
         replay_delivery,
-        "Send one callback once more, or changed; answered when that is done",
+        "Send one callback again, as it was or changed; responds when that is done",
         _REPLAYED_ONE,
         _REPLAY_OR_CHANGE,
     ),
@@ -214,7 +221,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "POST",
         "/tasks/{task_id}/replay",
         replay_task,
-        "Send all callbacks of a task once more, in order; answered when that is done",
+        "Send all callbacks of a task again, in order; responds when that is done",
         _REPLAYED,
         _RESIGN,
     ),
@@ -223,7 +230,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "PATCH",
         "/callbacks",
         set_callbacks,
-        "Send callbacks in another way from now on",
+        "Change how callbacks are sent from now on",
         CALLBACKS,
         closed(EVERY, **CALLBACKS["properties"]),
         examples={"once": {"retries": []}},

@@ -1,7 +1,7 @@
 // What is shown stands in the fragment of the address, beside the token: no server sees either.
 const listeners = new Set();
 
-// Where somebody begins who names no view; a page of another server has another.
+// The first view, if the address names none; a page of another server has another.
 export const first = { view: "tasks" };
 
 export function read() {

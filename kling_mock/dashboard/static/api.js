@@ -36,7 +36,7 @@ export const get = (path, parameters = {}) => {
   return ask("GET", kept.length ? `${path}?${new URLSearchParams(kept)}` : path);
 };
 
-// The file at *path* as an address of the page's own memory; the oldest ones make room.
+// The file at *path* as an address in the page's own memory; the oldest ones make room.
 export function file(path) {
   let found = files.get(path);
   if (found === undefined) {

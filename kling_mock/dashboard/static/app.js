@@ -1,4 +1,4 @@
-// The frame of the page: who may see it, the clock, the ways to its parts, and what is shown.
+// The frame of the page: access, the clock, the navigation, and the view.
 import { go, link, onChange, read } from "./address.js";
 import { get } from "./api.js";
 import { Foot, Live, Login, Root, Skip, Ways } from "./frame.js";

@@ -16,7 +16,7 @@ first.view = "overview";
 const VIEWS = { overview: Overview, users: Users, user: User, channels: Channels,
   webhooks: Webhooks, reconcile: Reconcile };
 const WAYS = ["overview", "users", "channels", "webhooks", "reconcile"];
-const EVERY = 2000; // milliseconds between two looks: a relay tells nothing by itself
+const EVERY = 2000; // milliseconds between two polls: a relay sends no events
 
 async function findUsers(text) {
   const { data } = await get("relay/users");
@@ -45,7 +45,7 @@ class App extends Component {
     this.look();
   }
 
-  // Whether the relay is there; the views ask for themselves at each look.
+  // Whether the relay is there; the views ask for themselves at each poll.
   async look() {
     if (read().token && !document.hidden) {
       try {

@@ -1,4 +1,4 @@
-// What the page knows of the server at every moment, and who wants to know of what happens.
+// The page's knowledge of the server at every moment, and the listeners to its changes.
 import { ask, follow, forgetFiles } from "./api.js";
 
 const listeners = new Map();
@@ -55,7 +55,7 @@ export function start() {
   );
 }
 
-// Move a manual clock, and return what became of tasks and callbacks on the way.
+// Move a manual clock, and return what happened to tasks and callbacks on the way.
 export async function advance(seconds) {
   const before = now();
   const clock = await ask("POST", "clock/advance", { seconds });

@@ -115,7 +115,7 @@ export function Empty({ title, children }) {
   return html`<div class="empty"><p>${title}</p>${children}</div>`;
 }
 
-// One place tells a screen reader, and everybody else, what an action came to.
+// One place shows the outcome of an action, also to screen readers.
 let announcer = () => {};
 export const onAnnounce = (listener) => { announcer = listener; };
 export const announce = (text, bad = false) => announcer(text, bad);

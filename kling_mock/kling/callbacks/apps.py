@@ -1,4 +1,4 @@
-"""Reports that are given to an app in this process: what a server would do between it and a socket.
+"""Delivery of reports to an app in this process, in place of a server between it and a socket.
 
 An ASGI app runs in an event loop other than the emulator's, a WSGI app in a thread. So an app that
 blocks, or calls the emulator, does not hold up the server that waits for its reply. Lifespan events
@@ -25,11 +25,9 @@ from yarl import URL
 from kling_mock.kling.callbacks.sender import EXCERPT, USER_AGENT, Receipt
 from kling_mock.web.loop_thread import LoopThread
 
-__all__ = ["AppKind", "AsgiApp", "InProcessApp", "WsgiApp", "app_of"]
-
 _log = logging.getLogger("kling_mock")
 
-_END_LIMIT = 0.5  # seconds of real time that an app's loop may take to end
+_END_LIMIT = 0.5  # seconds of real time that an app's loop has to end
 _CLIENT = "127.0.0.1"
 
 AppKind = Literal["asgi", "wsgi"]
@@ -37,41 +35,50 @@ _Headers = Collection[tuple[str, str]]
 
 
 class InProcessApp(ABC):
-    """An app that reports are given to."""
+    """An app that receives reports in this process."""
 
     @abstractmethod
     async def post(self, url: str, headers: _Headers, body: bytes, seconds: float) -> Receipt:
-        """Call the app; whatever happens is in the receipt.
+        """Call the app; the receipt says what happened.
 
         Args:
-            url: What it is called as.
+            url: The URL of the report.
             headers: As `CallbackSender.send` takes them.
             body: The bytes.
-            seconds: Real time that it may take.
+            seconds: The maximum real time.
         """
 
-    def start(self) -> None:  # noqa: B027 - optional: a WSGI app needs nothing
-        """Start what the app runs in; the first report does so otherwise."""
+    #: The test's event loop in which the app runs; `None` if it has a thread of its own.
+    test_loop: asyncio.AbstractEventLoop | None = None
 
-    def stop(self) -> None:  # noqa: B027 - likewise
+    @property
+    def idle_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The test's event loop in which the app runs, while that loop is idle; else `None`."""
+        loop = self.test_loop
+        return None if loop is None or loop.is_running() else loop
+
+    def start(self) -> None:  # noqa: B027 - optional: a WSGI app needs nothing
+        """Start what the app runs in; otherwise the first report does so."""
+
+    def stop(self) -> None:  # noqa: B027 - the same
         """End what was started for the app; the next report starts it again."""
 
 
 def app_of(app: object, kind: object, loop: asyncio.AbstractEventLoop | None) -> InProcessApp:
-    """Return what calls *app*.
+    """Return the adapter that calls *app*.
 
     Args:
         app: An ASGI or a WSGI app.
-        kind: Which of them; `None` is what its signature says.
-        loop: Where an ASGI app runs; `None` is a thread of its own.
+        kind: Its kind; `None` detects it from the app's signature.
+        loop: The event loop of an ASGI app; `None` is a thread of its own.
 
     Raises:
-        ValueError: It is neither, or *kind* is unknown.
+        ValueError: *app* is neither, or *kind* is unknown.
     """
-    found = _kind_of(app) if kind is None and callable(app) else kind
-    if callable(app) and found == "asgi":
+    app_kind = _kind_of(app) if kind is None and callable(app) else kind
+    if callable(app) and app_kind == "asgi":
         return AsgiApp(app, loop)
-    if callable(app) and found == "wsgi":
+    if callable(app) and app_kind == "wsgi":
         return WsgiApp(app)
     if kind is not None:
         raise ValueError(f"kind: must be 'asgi', 'wsgi' or None, for an app; got {kind!r}")
@@ -83,7 +90,7 @@ def app_of(app: object, kind: object, loop: asyncio.AbstractEventLoop | None) ->
 
 
 def _kind_of(app: Callable[..., Any]) -> AppKind | None:
-    """Return what *app* is, by how it is called; `None` if that does not tell."""
+    """Return the kind of *app* by its signature; `None` if that is ambiguous."""
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__):
         return "asgi"
     try:
@@ -91,7 +98,11 @@ def _kind_of(app: Callable[..., Any]) -> AppKind | None:
     except (TypeError, ValueError):
         return None
     positional = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    needed = [one for one in parameters if one.kind in positional and one.default is one.empty]
+    needed = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in positional and parameter.default is parameter.empty
+    ]
     kinds: dict[int, AppKind] = {2: "wsgi", 3: "asgi"}
     return kinds.get(len(needed))
 
@@ -100,8 +111,8 @@ class _Request:
     """One report, as a server hands it to an app.
 
     Args:
-        url: What the app is called as.
-        headers: Those of the report.
+        url: The URL of the report.
+        headers: The headers of the report.
         body: The bytes.
     """
 
@@ -122,13 +133,13 @@ class _Request:
 
 
 class _Reply:
-    """What an app has replied so far. Its thread writes it, and the emulator's reads it.
+    """The reply of an app so far, written by the app's thread and read by the emulator's.
 
     Attributes:
         status: The HTTP status; 0 until the reply begins.
         body: The first bytes of the body.
         is_whole: Whether the reply has ended.
-        error: What came instead of the rest; "" while nothing did.
+        error: The error that replaced the rest; "" if there is none.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -140,14 +151,14 @@ class _Reply:
         self._ended = asyncio.Event()
 
     def add(self, piece: bytes) -> None:
-        """Take a piece of the body."""
+        """Add a piece of the body."""
         if len(self.body) < EXCERPT:
             self.body = (self.body + piece)[:EXCERPT]
 
     def failed(self, error: BaseException) -> None:
-        """Note that the app has raised: a 500, unless its reply has begun."""
+        """Note that the app has raised: a 500, unless its reply has started."""
         _log.error("The app that a callback was delivered to has raised.", exc_info=error)
-        self.error = f"the app raised {type(error).__name__} in its reply"
+        self.error = f"the app raised {type(error).__name__} in its response"
         if not self.status:
             self.status, self.is_whole = 500, True
 
@@ -157,19 +168,19 @@ class _Reply:
             self._loop.call_soon_threadsafe(self._ended.set)
 
     async def receipt(self, seconds: float) -> Receipt:
-        """Wait until the app has returned; return what is then known.
+        """Wait until the app has returned; return the receipt.
 
-        A reply that is whole counts, also if the app works on after it.
+        A whole reply counts even if the app continues to work after it.
         """
-        error = "the app has ended without a reply"
+        error, timed_out = "the app has returned without a response", False
         try:
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
         except TimeoutError:
-            error = f"no reply within {seconds:g} s"
+            error, timed_out = f"no response within {seconds:g} s", True
         if self.is_whole:
             return Receipt(self.status, body=self.body)
-        return Receipt(0, self.error or error)
+        return Receipt(0, self.error or error, timed_out=timed_out)
 
 
 # ------------------------------------------------------------ ASGI
@@ -179,37 +190,36 @@ class AsgiApp(InProcessApp):
     """An ASGI app, version 3.
 
     Args:
-        app: The app.
-        loop: Where it runs; `None` is an event loop on a thread of its own.
+        loop: Its event loop; `None` is a loop on a thread of its own.
     """
 
     def __init__(
         self, app: Callable[..., Any], loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
         self._app = app
-        self._given = loop
+        self.test_loop = loop
         self._loop: asyncio.AbstractEventLoop | None = loop
         self._thread = LoopThread("kling-mock-app")
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Start the app's own loop, if it was given none."""
+        """Start the app's own loop, unless it runs in a given one."""
         if self._loop is None:
             self._thread.start()
             self._loop = self._thread.call(asyncio.get_running_loop)
 
     def stop(self) -> None:
         """End the app's own loop, and what the app does there."""
-        if self._given is not None or self._loop is None:
+        if self.test_loop is not None or self._loop is None:
             return
         self._loop = None
         try:
             self._thread.stop(_nothing, _END_LIMIT)
         except TimeoutError:
-            _log.warning("An app that callbacks were delivered to blocks its event loop still.")
+            _log.warning("An app that callbacks were delivered to still blocks its event loop.")
 
     async def post(self, url: str, headers: _Headers, body: bytes, seconds: float) -> Receipt:
-        """Call the app in its loop; after the time it is told that its client has gone."""
+        """Call the app in its loop; after the time limit, tell it that its client has gone."""
         self.start()
         loop = self._loop
         assert loop is not None  # noqa: S101 - it was started
@@ -218,7 +228,7 @@ class AsgiApp(InProcessApp):
         request = _Request(url, headers, body)
 
         def begin() -> None:
-            # A context of its own: whoever made the clock move has nothing to do with it.
+            # A context of its own: the caller that made the clock move is not its origin.
             work = self._run(request, reply, gone)
             task = loop.create_task(work, context=Context())
             self._tasks.add(task)
@@ -227,7 +237,8 @@ class AsgiApp(InProcessApp):
         try:
             loop.call_soon_threadsafe(begin, context=Context())
         except RuntimeError:
-            return Receipt(0, "the event loop that the app was given in is closed")
+            text = "the event loop that the app was given in is closed"
+            return Receipt(0, text, unreached=True)
         try:
             return await reply.receipt(seconds)
         finally:
@@ -254,7 +265,7 @@ class AsgiApp(InProcessApp):
 
         try:
             await self._app(_scope(request), receive, send)
-        except Exception as error:  # noqa: BLE001 - whatever it is, a server answers 500
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, a server answers 500
             reply.failed(error)
         finally:
             reply.end()
@@ -289,11 +300,7 @@ def _scope(request: _Request) -> MutableMapping[str, Any]:
 
 
 class WsgiApp(InProcessApp):
-    """A WSGI app. Each report is given to it in a new thread.
-
-    Args:
-        app: The app.
-    """
+    """A WSGI app. Each report is given to it in a new thread."""
 
     def __init__(self, app: Callable[..., Any]) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What was reported, how often it was tried, and what came of it.
+"""The log of deliveries: reports, their attempts and their outcomes.
 
     pending   -- sent -----> delivered       a 2xx reply
     pending   -- refused --> pending         anything else; it is tried again later
@@ -6,7 +6,7 @@
     pending   -- dropped --> dropped         a fault of the test: it is never sent
     pending   -- blocked --> blocked         its target is not allowed
 
-A replay, or a copy, that is delivered makes any of these `delivered`; nothing leads out of that.
+A replay or a copy that is delivered makes any of these `delivered`, which is final.
 """
 
 from __future__ import annotations
@@ -14,18 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from kling_mock.journal.changes import ChangeLog
+from kling_mock.kling.journal.changes import ChangeLog
 from kling_mock.kling.model.lifecycle import Status
-
-__all__ = [
-    "DEFAULT_SIZE",
-    "TRANSITIONS",
-    "Deliveries",
-    "Delivery",
-    "DeliveryAttempt",
-    "Fate",
-    "State",
-]
 
 DEFAULT_SIZE = 2_000  # deliveries
 
@@ -38,7 +28,7 @@ TRANSITIONS: Mapping[tuple[State, Fate], State] = {
     ("pending", "gave-up"): "failed",
     ("pending", "dropped"): "dropped",
     ("pending", "blocked"): "blocked",
-    # What follows is for copies and replays.
+    # The rows below are for copies and replays.
     ("delivered", "sent"): "delivered",
     ("delivered", "refused"): "delivered",
     ("delivered", "blocked"): "delivered",
@@ -55,12 +45,12 @@ TRANSITIONS: Mapping[tuple[State, Fate], State] = {
 
 
 class DeliveryAttempt(NamedTuple):
-    """One try to deliver.
+    """One attempt to deliver.
 
     Attributes:
-        at: When it began, Unix seconds on the mock's clock.
-        status: The HTTP status of the reply; 0 if none came.
-        error: Why none came; "" otherwise.
+        at: When it started, Unix seconds on the mock's clock.
+        status: The HTTP status of the reply; 0 if there was no reply.
+        error: Why there was no reply; "" otherwise.
         response: The first bytes of the reply's body.
         replayed: Whether a test requested it.
     """
@@ -77,16 +67,16 @@ class Delivery(NamedTuple):
 
     Attributes:
         delivery_id: Its id, also the `webhook-id` of a signed one.
-        task_id: Which task it is about.
-        account: The name of the account whose task it is.
-        task_status: Which status it reports.
-        url: Where it goes. It is whole here, and not in reports and in the admin API.
+        task_id: The task that it is about.
+        account: The name of the account that owns the task.
+        task_status: The status that it reports.
+        url: Its target. The URL is complete here, but shortened in reports and in the admin API.
         body: The bytes that are sent, the same in every attempt.
-        at: When it came up, Unix seconds on the mock's clock.
-        truthful: False if it contradicts the task, for a fault of the test.
+        at: When it was created, Unix seconds on the mock's clock.
+        truthful: False if it contradicts the task because of a fault of the test.
         state: See the table in the module `kling_mock.kling.callbacks.log`.
         headers: The headers of the last attempt, in the order in which they were sent.
-        attempts: The tries so far.
+        attempts: The attempts so far.
     """
 
     delivery_id: str
@@ -102,12 +92,12 @@ class Delivery(NamedTuple):
     attempts: tuple[DeliveryAttempt, ...] = ()
 
     def __repr__(self) -> str:
-        # The URL and the headers may have secrets, the body signed URLs.
+        # The URL and the headers may contain secrets, the body signed URLs.
         about = f"{self.task_status} of task {self.task_id}"
         return f"<Delivery of {about}: {self.state} after {len(self.attempts)} attempts>"
 
     def after(self, fate: Fate) -> Delivery:
-        """Return it as *fate* leaves it.
+        """Return the delivery in the state after *fate*.
 
         Raises:
             ValueError: The table has no such row.
@@ -119,11 +109,11 @@ class Delivery(NamedTuple):
 
 
 class Deliveries:
-    """The newest deliveries, in the order in which they came up.
+    """The newest deliveries, in the order of their creation.
 
     Args:
-        changes: Takes those that change.
-        size: How many are kept.
+        changes: Receives the deliveries that change.
+        size: The maximum number of deliveries kept.
     """
 
     def __init__(self, changes: ChangeLog, size: int = DEFAULT_SIZE) -> None:
@@ -131,28 +121,37 @@ class Deliveries:
         self._size = size
         self._by_id: dict[str, Delivery] = {}
         self._total = 0
+        self._newest_forgotten = ""  # task
 
     def add(self, delivery: Delivery) -> None:
-        """Append one; the oldest one makes room."""
+        """Append a delivery; the oldest one makes room."""
         self._by_id[delivery.delivery_id] = delivery
         self._total += 1
         self._changes.note("callback", delivery.delivery_id)
         if len(self._by_id) > self._size:
-            del self._by_id[next(iter(self._by_id))]
+            oldest = self._by_id.pop(next(iter(self._by_id)))
+            self._newest_forgotten = max(self._newest_forgotten, oldest.task_id)
 
     def update(self, delivery: Delivery) -> None:
-        """Replace what is known of one; it may have been forgotten meanwhile."""
+        """Replace a delivery with its new state; it may have been forgotten meanwhile."""
         if delivery.delivery_id in self._by_id:
             self._by_id[delivery.delivery_id] = delivery
             self._changes.note("callback", delivery.delivery_id)
 
     def find(self, delivery_id: str) -> Delivery | None:
-        """Return the newest knowledge of one."""
+        """Return the latest state of a delivery."""
         return self._by_id.get(delivery_id)
+
+    def may_have_forgotten(self, task_id: str) -> bool:
+        """Return whether deliveries about a task may be forgotten; those of newer tasks are kept.
+
+        Task ids increase, and the callbacks of a task, if any, begin with its creation.
+        """
+        return "" < task_id <= self._newest_forgotten
 
     @property
     def total(self) -> int:
-        """How many ever came up, also those that are no longer kept."""
+        """The number of all deliveries ever created, including those no longer kept."""
         return self._total
 
     def __len__(self) -> int:

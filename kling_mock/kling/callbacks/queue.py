@@ -1,6 +1,6 @@
-"""From a change of status to deliveries: what is sent, when, and how often.
+"""The queue of callbacks: what is sent after a change of status, when, and how often.
 
-Reports of one task are delivered one after the other, those of different tasks side by side.
+Reports of one task are delivered one after the other, those of different tasks concurrently.
 """
 
 from __future__ import annotations
@@ -12,32 +12,25 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
+from yarl import URL
+
 from kling_mock.clock import MockClock
-from kling_mock.journal.changes import ChangeLog
 from kling_mock.kling.callbacks.log import Deliveries, Delivery, DeliveryAttempt, Fate
-from kling_mock.kling.callbacks.sender import CallbackSender
+from kling_mock.kling.callbacks.sender import CallbackSender, Receipt
 from kling_mock.kling.endpoints.registry import EndpointRegistry
 from kling_mock.kling.faults.matching import Faults
+from kling_mock.kling.journal.changes import ChangeLog
+from kling_mock.kling.journal.findings import RECEIVERS, Findings, Untaken
 from kling_mock.kling.model.accounts import Accounts
 from kling_mock.kling.model.lifecycle import Status
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES
+from kling_mock.web.addresses import is_loopback, shown_url
 from kling_mock.web.facts import assumed, documented
 from kling_mock.web.webhook_signing import signed_headers
 
 if TYPE_CHECKING:
     from kling_mock.kling.callbacks.apps import InProcessApp
-
-__all__ = [
-    "RETRIES",
-    "RETRY_DELAYS",
-    "SIGNED",
-    "SIGNED_V1",
-    "SUCCESS",
-    "TIMEOUT",
-    "TRIGGERS",
-    "CallbackQueue",
-]
 
 TRIGGERS = documented(
     "pages-2026-09",
@@ -57,11 +50,13 @@ TIMEOUT = assumed("no page states how long a reply may take")
 
 RETRY_DELAYS = (10.0, 30.0, 60.0)  # seconds from one attempt to the next
 _TIMEOUT = 5.0  # seconds of real time
+_OF_SILENT = 0.2  # of the timeout, or a test would wait a minute for a receiver that never answers
+_URL_SHOWN = 150  # characters
 _OPPOSITE: dict[Status, Status] = {"succeed": "failed", "failed": "succeed"}
 
 
 class _Queue:
-    """Reports of one task that have not been tried yet."""
+    """Reports of one task that have not been attempted yet."""
 
     def __init__(self) -> None:
         self.waiting: deque[tuple[Delivery, int]] = deque()
@@ -72,21 +67,22 @@ class CallbackQueue:
     """The reports of one world.
 
     Args:
-        clock: When things happen.
-        random: Where ids and shuffled orders come from.
-        accounts: Whose secrets sign them.
+        clock: The server's clock.
+        random: The source of ids and shuffled orders.
+        accounts: The accounts, whose secrets sign the reports.
         faults: The world's faults.
-        sender: Sends them.
-        endpoints: How they are written.
-        allowed: Hosts that may be called besides this computer.
-        changes: Takes the deliveries that change; `None` is a log of its own.
+        sender: Sends the reports.
+        endpoints: The endpoints, which decide the form of a report.
+        allowed: Hosts that may be called in addition to this computer.
+        changes: Receives the deliveries that change; `None` makes a log.
+        findings: Receives the reports that were not accepted; `None` makes an object for them.
 
     Attributes:
         log: All deliveries.
         retries: Seconds from one attempt to the next; empty for one attempt only.
-        timeout: Seconds of real time that a reply may take.
-        timestamps: What signatures are dated by: the mock's `clock`, or `real` time.
-        early: Tasks whose create calls are replied to only after their first reports.
+        timeout: The maximum time for a reply, in seconds of real time.
+        timestamps: The time that dates signatures: the mock's `clock`, or `real` time.
+        early: Tasks whose create calls are answered only after their first reports.
     """
 
     def __init__(
@@ -99,7 +95,9 @@ class CallbackQueue:
         endpoints: EndpointRegistry,
         allowed: frozenset[str] = frozenset(),
         changes: ChangeLog | None = None,
+        findings: Findings | None = None,
     ) -> None:
+        self._findings = Findings() if findings is None else findings
         self._clock = clock
         self._random = random
         self._accounts = accounts
@@ -114,11 +112,12 @@ class CallbackQueue:
         self.timeout = _TIMEOUT
         self.timestamps: Literal["clock", "real"] = "clock"
         self.early: set[str] = set()
+        self._silent: set[str] = set()  # the URLs whose last attempt timed out
 
-    # ------------------------------------------------------------ what is sent
+    # ------------------------------------------------------------ contents of reports
 
     def report(self, task: EmulatedTask) -> None:
-        """Report the status that *task* has just taken, if such a change is reported."""
+        """Report the new status of *task*, if such a change is reported."""
         if task.is_done or not self._endpoints[task.plan.endpoint].reports_end_only:
             self._report(task)
 
@@ -153,7 +152,7 @@ class CallbackQueue:
             self._end(task)
 
     def _end(self, task: EmulatedTask) -> None:
-        """Send what waited for the end of *task*, and what contradicts it."""
+        """Send the reports that waited for the end of *task*, and those that contradict it."""
         held = self._shuffled.pop(task.task_id, [])
         order = list(range(len(held)))
         while len(held) > 1 and order == sorted(order):
@@ -193,8 +192,8 @@ class CallbackQueue:
 
         Args:
             deliveries: What to send.
-            resign: Whether they get a new date and signature; else not a byte is new, unless one
-                was never sent.
+            resign: Whether they get a new date and signature; otherwise every byte stays the same,
+                except for a delivery that was never sent.
 
         Raises:
             RuntimeError: The server does not run.
@@ -214,11 +213,11 @@ class CallbackQueue:
         """Send *delivery* once with another body, or to another address, as a new delivery.
 
         Args:
-            delivery: What is changed; it stays as it is.
-            body: What is sent; `None` is its own body.
-            url: Where it goes; `None` is its own address.
-            resign: Whether it is signed under its own id; else the headers are those of
-                *delivery*, and a signature among them does not belong to another body.
+            delivery: The original, which is not modified.
+            body: The body to send; `None` is the original's.
+            url: The target; `None` is the original's.
+            resign: Whether the new one is signed under its own id; otherwise the headers are those
+                of *delivery*, and a signature among them does not match another body.
 
         Raises:
             RuntimeError: The server does not run.
@@ -243,19 +242,19 @@ class CallbackQueue:
 
     def _check_running(self) -> None:
         if not self._clock.running:
-            raise RuntimeError("Nothing can be sent while the server does not run: start() first.")
+            raise RuntimeError("Nothing can be sent before the server runs: call start() first.")
 
     def _new_id(self) -> str:
         return f"msg_{self._random.getrandbits(128):032x}"
 
     def deliver_to(self, host: str, app: InProcessApp) -> None:
-        """Give reports whose URL has *host* to *app* from now on."""
+        """Deliver reports whose URL has *host* to *app* from now on."""
         apps = self._sender.apps
         if (before := apps.get(host)) is not None:
             before.stop()
         apps[host] = app
 
-    # ------------------------------------------------------------ when it is sent
+    # ------------------------------------------------------------ order and retries
 
     def _send(self, delivery: Delivery, copies: int = 1) -> None:
         """Deliver after the earlier reports of the same task."""
@@ -271,12 +270,12 @@ class CallbackQueue:
         queue.waiting.append((delivery, copies))
 
     def _send_again(self, waiting: Iterable[tuple[Delivery, int]]) -> None:
-        """Send what was not delivered when the server stopped; one of them may come twice."""
+        """Send what was not delivered when the server stopped; one report may arrive twice."""
         for delivery, copies in waiting:
             self._send(delivery, copies)
 
     async def sent_early(self) -> None:
-        """Wait until the reports so far were tried once, of the tasks that want it so."""
+        """Wait until the reports so far of the tasks in `early` have been attempted once."""
         waiting = [self._queues[task_id] for task_id in self.early if task_id in self._queues]
         self.early.clear()
         for queue in waiting:
@@ -285,7 +284,7 @@ class CallbackQueue:
     async def _work(self, task_id: str, queue: _Queue) -> None:
         try:
             while queue.waiting:
-                delivery, copies = queue.waiting[0]  # it stays there until it has been tried
+                delivery, copies = queue.waiting[0]  # it stays there until it has been attempted
                 more = [self._try(delivery) for _ in range(copies - 1)]
                 await asyncio.gather(self._attempt(delivery, 0), *more)
                 queue.waiting.popleft()
@@ -295,7 +294,7 @@ class CallbackQueue:
             queue.empty.set()
 
     async def _attempt(self, delivery: Delivery, retry: int) -> None:
-        """Try, and see to it that it is tried again if it has to be."""
+        """Attempt a delivery, and schedule the next attempt if one is needed."""
         last = retry >= len(self.retries)
         delivery = await self._try(delivery, failure="gave-up" if last else "refused")
         if delivery.state == "pending":
@@ -317,12 +316,13 @@ class CallbackQueue:
         failure: Fate = "refused",
         replayed: bool = False,
     ) -> Delivery:
-        """Send once; return what is then known of the delivery."""
+        """Send once; return the new state of the delivery."""
         at = self._clock.now()
         headers = headers or self._headers(delivery)
-        receipt = await self._sender.send(
-            delivery.url, headers, delivery.body, self.timeout, self._allowed
-        )
+        url = delivery.url
+        timeout = self.timeout * (_OF_SILENT if url in self._silent else 1)
+        receipt = await self._sender.send(url, headers, delivery.body, timeout, self._allowed)
+        (self._silent.add if receipt.timed_out else self._silent.discard)(url)
         known = self.log.find(delivery.delivery_id) or delivery
         fate: Fate = "sent"
         if receipt.blocked:
@@ -332,7 +332,23 @@ class CallbackQueue:
         attempt = DeliveryAttempt(at, receipt.status, receipt.error, receipt.body, replayed)
         known = known.after(fate)._replace(headers=headers, attempts=(*known.attempts, attempt))
         self.log.update(known)
+        if known.state == "delivered":
+            self._findings.remove_untaken(known.delivery_id)
+        elif not replayed and known.truthful:  # a test's forgery is meant to be refused
+            self._note_untaken(known, receipt)
         return known
+
+    def _note_untaken(self, delivery: Delivery, receipt: Receipt) -> None:
+        """Record that a callback was not accepted, if the test has to account for it."""
+        if any(delivery.url.startswith(url) for url in self._findings.own_urls):
+            return
+        if _is_own_receiver(delivery.url) and not (receipt.status == 400 and receipt.body):
+            return  # the test has told it to reply this way
+        came = str(receipt.status) if receipt.status else receipt.error
+        about = f"{delivery.task_status} of task {delivery.task_id}"
+        reached = not (receipt.blocked or receipt.unreached)
+        text = f"{about} to {shown_url(delivery.url)[:_URL_SHOWN]}: {came}"
+        self._findings.not_taken(delivery.delivery_id, Untaken(text, fails=reached))
 
     def _headers(self, delivery: Delivery) -> tuple[tuple[str, str], ...]:
         account = self._accounts[delivery.account]
@@ -342,3 +358,12 @@ class CallbackQueue:
             account.signing_secrets(now), delivery.delivery_id, dated, delivery.body
         )
         return (("Content-Type", "application/json"), *signed)
+
+
+def _is_own_receiver(url: str) -> bool:
+    """Return whether a `KlingReceiver` of this process listens there."""
+    try:
+        target = URL(url)
+    except ValueError:
+        return False
+    return target.port in RECEIVERS and is_loopback(target.host or "")

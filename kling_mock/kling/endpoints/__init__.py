@@ -1,1 +1,1 @@
-"""One module per endpoint, with its record, and what the records share."""
+"""One module per endpoint with its record, and modules that the records share."""

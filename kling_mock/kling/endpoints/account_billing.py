@@ -1,4 +1,4 @@
-"""`POST /account/billing/...`: what was deducted from the balance, and from resource packs."""
+"""`POST /account/billing/...`: deductions from the balance, and from resource packs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from kling_mock.kling.wire.v1 import V1
 from kling_mock.kling.wire.v1_schemas import closed
 from kling_mock.web.facts import Fact, assumed, documented
 from kling_mock.web.openapi import Schema
-
-__all__ = ["KEY_NAME", "RECORDS"]
 
 _PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree; since 2026-07-06")
 _FORM = assumed(
@@ -74,21 +72,23 @@ _FILTERS: Final[Mapping[str, Callable[[Deduction], str]]] = {
 }
 
 
-def _bill(call: DirectCall, shown: Callable[[Deduction], dict[str, object]], *, packs: bool) -> str:
+def _bill(
+    call: DirectCall, details: Callable[[Deduction], dict[str, object]], *, packs: bool
+) -> str:
     """Return one page, the newest deduction first.
 
     Raises:
-        Refusal: 400/1201, there are neither both times nor a cursor, or the cursor is none.
+        Refusal: 400/1201, neither both times nor a cursor is given, or the cursor is invalid.
     """
     place, limit = _position(call.fields), call.fields.get("limit", _MOST)
-    rows = (one for one in _matching(call, place) if (one.money is None) is packs)
-    found = list(islice(rows, limit + 1))
-    page = found[:limit]
+    rows = (charge for charge in _matching(call, place) if (charge.money is None) is packs)
+    charges = list(islice(rows, limit + 1))
+    page = charges[:limit]
     reply: dict[str, object] = {
-        "result": {"detail": [_text(one) | shown(one) for one in page]},
+        "result": {"detail": [_text(charge) | details(charge) for charge in page]},
         "count": len(page),
         "next_cursor": "",
-        "has_more": len(found) > limit,
+        "has_more": len(charges) > limit,
     }
     if page:
         reply["next_cursor"] = encode(place._replace(before=_id(page[-1])))
@@ -109,17 +109,17 @@ def _id(charge: Deduction) -> str:
 
 
 def _matching(call: DirectCall, place: PagePosition) -> Iterator[Deduction]:
-    wanted: dict[str, set[str]] = {}
+    filters: dict[str, set[str]] = {}
     for row in call.fields.get("filters", ()):
-        wanted.setdefault(row["key"], set()).update(row["values"])
-    if {"package_name", "package_id"} <= wanted.keys():
+        filters.setdefault(row["key"], set()).update(row["values"])
+    if {"package_name", "package_id"} <= filters.keys():
         raise invalid("filters", "must have package_name or package_id, not both")
     for charge in reversed(call.account.charges):
         if not place.start <= charge.at <= place.end:
             continue
         if place.before and _id(charge) >= place.before:
             continue
-        if all(_FILTERS[key](charge) in values for key, values in wanted.items()):
+        if all(_FILTERS[key](charge) in values for key, values in filters.items()):
             yield charge
 
 

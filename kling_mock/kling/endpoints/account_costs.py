@@ -16,8 +16,6 @@ from kling_mock.kling.wire.v1_schemas import closed
 from kling_mock.web.facts import assumed, documented
 from kling_mock.web.openapi import Parameter, Schema
 
-__all__ = ["RECORD"]
-
 _DIGITS = 15  # of a time in milliseconds
 _NEVER = 253_402_300_799_000  # ms: the end of the year 9999, for a pack that does not end
 
@@ -26,21 +24,21 @@ def _costs(call: DirectCall) -> str:
     """Return the reply's `data` as JSON: packs that counted at some instant between two times.
 
     Raises:
-        Refusal: 400/1201, a time is missing or no number; 429/1302, the last call was less than
-            a second ago.
+        Refusal: 400/1201, a time is missing or not a number; 429/1302, the last call was less
+            than a second ago.
     """
-    given = dict(parse_qsl(call.query, keep_blank_values=True))
-    start, end = _time("start_time", given), _time("end_time", given)
+    parameters = dict(parse_qsl(call.query, keep_blank_values=True))
+    start, end = _time("start_time", parameters), _time("end_time", parameters)
     if start > end:
         raise invalid("start_time", "must not be after end_time", start)
     check_costs_rate(call.account, call.now)
-    name = given.get("resource_pack_name")
-    shown = [
+    name = parameters.get("resource_pack_name")
+    packs = [
         _row(pack, call.now)
         for pack in call.account.packs
         if name in {None, "", pack.name} and pack.begins * 1000 <= end and pack.ends * 1000 >= start
     ]
-    inner = {"code": 0, "msg": SUCCEED, "resource_pack_subscribe_infos": shown}
+    inner = {"code": 0, "msg": SUCCEED, "resource_pack_subscribe_infos": packs}
     return json.dumps(inner, separators=(",", ":"))
 
 
@@ -58,8 +56,8 @@ def _row(pack: Pack, now: float) -> dict[str, object]:
     }
 
 
-def _time(name: str, given: dict[str, str]) -> int:
-    value = given.get(name, "")
+def _time(name: str, parameters: dict[str, str]) -> int:
+    value = parameters.get(name, "")
     if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
         raise invalid(name, "required, must be Unix time in milliseconds", value)
     return int(value)
@@ -92,7 +90,7 @@ RECORD = EmulatedEndpoint(
     parameters=(
         Parameter("start_time", "query", _TIME, "Unix time in milliseconds.", required=True),
         Parameter(
-            "end_time", "query", _TIME, "Likewise, and not before `start_time`.", required=True
+            "end_time", "query", _TIME, "The same, and not before `start_time`.", required=True
         ),
         Parameter("resource_pack_name", "query", _TEXT, "Only the packs of this name."),
     ),
@@ -104,7 +102,7 @@ RECORD = EmulatedEndpoint(
     behaviours=(
         ("It takes one call a second; more are 1302.", COSTS_RATE),
         (
-            "The numbers are those of now.",
+            "The numbers are current.",
             assumed("the vendor's numbers are up to 12 hours old", "pages-2026-09"),
         ),
     ),

@@ -1,35 +1,32 @@
-"""`advanced-lip-sync`: a face that identify-face has found speaks."""
+"""`advanced-lip-sync`: makes a face that identify-face has found speak."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import AUDIO_ID, CALLBACK, SESSION_ID, SITE
-from kling_mock.kling.endpoints.fields import COMMON, Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.identify_face import FACES, SESSION_SECONDS
 from kling_mock.kling.endpoints.identify_face import NAME as IDENTIFY
 from kling_mock.kling.endpoints.models import HD30, rows
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import (
     CallContext,
     CreateRequest,
     EmulatedEndpoint,
-    UnitPrice,
 )
-from kling_mock.kling.endpoints.sounds import LENGTHS, SOUND
+from kling_mock.kling.endpoints.sounds import LENGTHS
 from kling_mock.kling.endpoints.source_sound import AUDIO_IDS, sound_seconds
 from kling_mock.kling.endpoints.source_video import SourceVideo
 from kling_mock.kling.model.plan import ParentVideo
 from kling_mock.kling.model.sessions import CallSession
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
-from kling_mock.web.facts import assumed, documented
+from kling_mock.web.facts import assumed
+from kling_sdk.facts.people_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
-_PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
-_LIST = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
+_FACTS: Final = REQUESTS["advanced-lip-sync"]
 _SOUND_SECONDS = (2.0, 60.0)
 _SHORTEST_MS = 2000  # of the part that is played, and beside the face
 _FACE = "face_choose[0]"
@@ -39,7 +36,7 @@ def _session(fields: Mapping[str, Any], context: CallContext) -> CallSession:
     """Return the session of identify-face.
 
     Raises:
-        Refusal: 400/1201, the account has no such session.
+        Refusal: 400/1201, the account does not have such a session.
     """
     session = context.find_session(IDENTIFY, fields["session_id"])
     if session is None:
@@ -80,7 +77,7 @@ def _check_face(fields: Mapping[str, Any], context: CallContext) -> Mapping[str,
 
 def _parent(fields: Mapping[str, Any], context: CallContext) -> ParentVideo:
     session, source = _session(fields, context), _source(fields, context)
-    # The session has an id of its own, and the number after it is no task's.
+    # The session has an id of its own, and the number after it is not used for a task.
     own = str(int(session.session_id) + 1)
     return ParentVideo(source.video_id or own, source.seconds, source.url)
 
@@ -89,40 +86,13 @@ def _shape(request: CreateRequest) -> str:
     return _source(request.fields, request.context).aspect_ratio
 
 
-_TIMES = tuple(
-    Field(f"sound_{name}_time", "integer", required=True, low=0, fact=_PAGE)
-    for name in ("start", "end", "insert")
-)
-_VOLUMES = tuple(
-    Field(f"{name}_volume", "number", low=0, high=2, fact=_PAGE)
-    for name in ("sound", "original_audio")
-)
-
 RECORD = EmulatedEndpoint(
     name="advanced-lip-sync",
     interface=V1,
-    path="/v1/videos/advanced-lip-sync",
-    fact=_PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Let a face speak that identify-face has found",
-    fields=field_shape(
-        Field("session_id", "string", required=True, fact=_PAGE),
-        Field(
-            "face_choose",
-            "array",
-            required=True,
-            low=1,
-            high=1,
-            fact=_PAGE,
-            members=field_shape(
-                Field("face_id", "string", required=True, fact=_PAGE),
-                Field("audio_id", "string", fact=_PAGE),
-                Field("sound_file", "sound", fact=SOUND),
-                *_TIMES,
-                *_VOLUMES,
-            ),
-        ),
-        *COMMON,
-    ),
+    fields=fields_of(_FACTS),
     examples={
         "plain": {
             "session_id": SESSION_ID,
@@ -155,12 +125,12 @@ RECORD = EmulatedEndpoint(
         },
     },
     prepare=_check_face,
-    capabilities=rows((("", "none", "", HD30, _PAGE, (), ""),)),
+    capabilities=rows((("", "none", "", HD30, _FACTS.fact, (), ""),)),
     fixed_seconds=lambda fields, context: _source(fields, context).seconds,
     aspect_ratio=_shape,
     parent_video=_parent,
     sound=lambda _request: True,
-    prices={("", "none", "silent"): UnitPrice(Decimal("0.5"), _LIST, "5 seconds")},
+    prices=listed_prices("advanced-lip-sync"),
     typical_seconds={"": 120.0},
     behaviours=(
         *LENGTHS,

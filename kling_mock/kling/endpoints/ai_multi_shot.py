@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
-from kling_mock.kling.endpoints.fields import COMMON, Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.pictures import (
     BEHAVIOURS,
-    LISTS,
     PAGE,
     check_images,
     no_length,
@@ -19,13 +17,14 @@ from kling_mock.kling.endpoints.pictures import (
     pixels,
     shape_of,
 )
-from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, UnitPrice
+from kling_mock.kling.endpoints.prices import listed_prices
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting, ResultList
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.picture_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
+_FACTS: Final = REQUESTS["ai-multi-shot"]
 _SETS, _VIEWS = 3, 3
 _FRONT = "element_frontal_image"
 _CAPABILITIES = picture_rows((("", "none", "", PAGE),))
@@ -48,13 +47,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="ai-multi-shot",
     interface=V1,
-    path="/v1/general/ai-multi-shot",
-    fact=PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Make further views of an element",
-    fields=field_shape(
-        Field(_FRONT, "image", required=True, fact=PAGE),
-        *(field for field in COMMON if field.name != "watermark_info"),
-    ),
+    fields=fields_of(_FACTS),
     examples=_EXAMPLES,
     rules=(check_images(_FRONT),),
     capabilities=_CAPABILITIES,
@@ -62,18 +58,18 @@ RECORD = EmulatedEndpoint(
     shows_watermark=False,
     result=_result,
     pack="image",
-    prices={("", "none", "silent"): UnitPrice(Decimal(20), LISTS, "call")},
+    prices=listed_prices("ai-multi-shot"),
     typical_seconds=picture_times(_CAPABILITIES),
     behaviours=(
         BEHAVIOURS[0],
         ("There are three sets of three pictures, `url_1` to `url_3`.", PAGE),
         (
-            "The pictures are 1K, in the shape of the element's; behind a URL is a square.",
+            "The pictures are 1K, in the shape of the element's; an image behind a URL is square.",
             assumed("the price list has 1K; images behind URLs are never fetched"),
         ),
         (
             "A task holds one slot of the image pack.",
-            assumed("it has no n, which is what pictures hold by"),
+            assumed("it has no `n`, and other pictures hold as many slots as their `n`"),
         ),
         (
             "A task can be asked for by its external id.",

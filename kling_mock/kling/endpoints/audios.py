@@ -1,24 +1,13 @@
-"""What the endpoints that make sounds share: sources, fields, files, prices."""
+"""Parts shared by the endpoints that make sounds: sources, fields, files, prices."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from kling_mock.kling.endpoints.fields import COMMON, Field
-from kling_mock.kling.endpoints.record import UnitPrice
 from kling_mock.web.facts import Fact, assumed, documented
-
-__all__ = ["BEHAVIOURS", "LISTS", "PAGE", "PAID", "TAIL", "TYPICAL_SECONDS", "UNIT_PRICES"]
 
 PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
 #: The price list.
 LISTS = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
 
-#: What all tasks take: those of sounds have no watermark.
-TAIL: tuple[Field, ...] = tuple(
-    field for field in COMMON if field.name in {"callback_url", "external_task_id"}
-)
-UNIT_PRICES = {("", "none", "silent"): UnitPrice(Decimal("0.25"), LISTS, "call")}
 TYPICAL_SECONDS = {"": 25.0}
 PAID: tuple[str, Fact] = (
     "A video pack pays for it.",
@@ -30,7 +19,7 @@ BEHAVIOURS: tuple[tuple[str, Fact], ...] = (
         assumed("the pages have both files and say nothing of their form"),
     ),
     (
-        "An MP3 is as long as the request asks to the nearest 24 ms; replies say what was asked.",
+        "An MP3 has the requested length to the nearest 24 ms; responses state the requested one.",
         assumed("the pages do not say how exact a length is"),
     ),
     (

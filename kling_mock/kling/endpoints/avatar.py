@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import AUDIO_ID, CALLBACK, IMAGE, SITE
-from kling_mock.kling.endpoints.fields import COMMON, PROMPT, Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import inspect
 from kling_mock.kling.endpoints.models import FHD24, HD24, rows
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import (
     CallContext,
     CreateRequest,
     EmulatedEndpoint,
-    UnitPrice,
 )
-from kling_mock.kling.endpoints.sounds import LENGTHS, SOUND
+from kling_mock.kling.endpoints.sounds import LENGTHS
 from kling_mock.kling.endpoints.source_sound import AUDIO_IDS, sound_seconds
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.wire.v1 import V1
-from kling_mock.web.facts import documented, observed
+from kling_mock.web.facts import observed
+from kling_sdk.facts.people_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
-_PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
-_LIST = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
+_FACTS: Final = REQUESTS["avatar"]
 _LIMITS = (2.0, 300.0)  # s of a sound
 
 _CAPABILITIES = rows(
     (
-        ("", "std", "", HD24, _PAGE, (), ""),
-        ("", "pro", "", FHD24, _PAGE, (), ""),
+        ("", "std", "", HD24, _FACTS.fact, (), ""),
+        ("", "pro", "", FHD24, _FACTS.fact, (), ""),
     )
 )
 
@@ -53,17 +50,10 @@ def _aspect_ratio(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="avatar",
     interface=V1,
-    path="/v1/videos/avatar/image2video",
-    fact=_PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Let a person in a picture speak",
-    fields=field_shape(
-        Field("image", "image", required=True, fact=_PAGE),
-        Field("audio_id", "string", fact=_PAGE),
-        Field("sound_file", "sound", fact=SOUND),
-        PROMPT,
-        Field("mode", "string", enum=("std", "pro"), fact=_PAGE),
-        *COMMON,
-    ),
+    fields=fields_of(_FACTS),
     examples={
         "plain": {"image": IMAGE, "sound_file": f"{SITE}/speech.mp3"},
         "all-fields": {
@@ -81,10 +71,7 @@ RECORD = EmulatedEndpoint(
     fixed_seconds=_seconds,
     aspect_ratio=_aspect_ratio,
     sound=lambda _request: True,
-    prices={
-        ("", "std", "silent"): UnitPrice(Decimal("0.4"), _LIST),
-        ("", "pro", "silent"): UnitPrice(Decimal("0.8"), _LIST),
-    },
+    prices=listed_prices("avatar", _CAPABILITIES),
     # For 5 s; a sound of 11.3 s took 15.7 minutes once.
     typical_seconds={"": 600.0},
     behaviours=(

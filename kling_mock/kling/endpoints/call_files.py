@@ -1,4 +1,4 @@
-"""The files that a call without a task makes."""
+"""Files made by calls without a task."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from kling_mock.kling.media.urls import RETENTION_SECONDS, NamedFile, file_url
 from kling_mock.kling.model.sessions import CallFile
 from kling_mock.kling.service_codes import Refusal
 
-__all__ = ["KeptFile", "keep_file", "refuse_what_would_fail"]
-
 
 class KeptFile(NamedTuple):
     """A file as a reply shows it.
 
     Attributes:
         id: 18 digits.
-        url: Where it is.
+        url: Its URL.
     """
 
     id: str
@@ -32,10 +30,10 @@ def keep_file(call: DirectCall, file: CallFile) -> KeptFile:
 
 
 def refuse_what_would_fail(call: DirectCall) -> None:
-    """Refuse at once what would let a task fail later: there is no task.
+    """Refuse at once what would make a task fail later, since there is no task.
 
     Raises:
-        Refusal: With the code and the text that the task would have.
+        Refusal: Such a reason is known; the code and the text are those that the task would have.
     """
     failure = call.context.reader.noticed.failure
     if failure is not None:

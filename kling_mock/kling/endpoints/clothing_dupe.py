@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final, get_args
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
-from kling_mock.kling.endpoints.fields import Field
+from kling_mock.kling.endpoints.fields import FieldTexts
 from kling_mock.kling.endpoints.model_path_requests import VIDEO_SECONDS
 from kling_mock.kling.endpoints.pictures import pixels
 from kling_mock.kling.endpoints.record import (
@@ -19,59 +19,34 @@ from kling_mock.kling.endpoints.record import (
 from kling_mock.kling.endpoints.solution_parts import (
     BEHAVIOURS,
     UNPRICED,
-    ItemRule,
+    ItemTexts,
+    SolutionBody,
     check_contents,
     flattened,
     resolution_rows,
-    solution_fields,
 )
 from kling_mock.kling.model.plan import Resulting, ResultList, nearest_aspect_ratio
 from kling_mock.kling.wire.solutions import SOLUTIONS
-from kling_mock.kling.wire.solutions_schemas import PAGE_OF
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.solution_requests import PAGE, REQUESTS
+from kling_sdk.facts.voices import DupeVoice
 
-__all__ = ["RECORD"]
-
-_VOICES = (
-    "energetic_sales_girl",
-    "gentle_sales_woman",
-    "crisp_sales_girl",
-    "mature_sales_woman",
-    "calm_sales_woman",
-    "soft_sales_woman",
-    "energetic_sales_boy",
-    "enthusiastic_sales_man",
-    "steady_sales_man",
-    "calm_sales_man",
-)
-_RATIOS = ("9:16", "2:3", "3:4", "1:1", "4:3", "3:2", "16:9", "21:9")
-
-_RULES = (
-    ItemRule("source_video", "url", missing="no_reference_video"),
-    ItemRule("product_image", "image", most=5, missing="no_product_image", wrong="product_image"),
-    ItemRule("product_info", "text", longest=2500, missing="no_product_info"),
-    ItemRule("model_image", "image", most=5, wrong="product_image"),
-    ItemRule("bgm", "url", many="bgm_count", wrong="bgm_url"),
-    ItemRule("voice", "voice", many="voice_count", wrong="dupe_voice", words=_VOICES),
-)
-_SETTINGS = (
-    Field(
-        "resolution",
-        "string",
-        enum=("720p", "1080p"),
-        fact=PAGE_OF,
-        default="720p",
-        wrong_value="dupe_resolution",
-        wrong_type="dupe_resolution",
-    ),
-    Field(
-        "aspect_ratio",
-        "string",
-        enum=_RATIOS,
-        fact=PAGE_OF,
-        wrong_value="dupe_ratio",
-        wrong_type="dupe_ratio",
-    ),
+_FACTS: Final = REQUESTS["solutions-clothing-dupe"]
+_BODY: Final = SolutionBody(
+    _FACTS,
+    {
+        "source_video": ItemTexts(missing="no_reference_video"),
+        "product_image": ItemTexts(missing="no_product_image", wrong="product_image"),
+        "product_info": ItemTexts(missing="no_product_info"),
+        "model_image": ItemTexts(wrong="product_image"),
+        "bgm": ItemTexts(many="bgm_count", wrong="bgm_url"),
+        "voice": ItemTexts(many="voice_count", wrong="dupe_voice"),
+    },
+    {
+        "resolution": FieldTexts("dupe_resolution", "dupe_resolution"),
+        "aspect_ratio": FieldTexts("dupe_ratio", "dupe_ratio"),
+    },
+    words=get_args(DupeVoice),
 )
 
 
@@ -94,10 +69,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="solutions-clothing-dupe",
     interface=SOLUTIONS,
-    path="/solutions/e-commerce/clothing_dupe",
-    fact=PAGE_OF,
+    path=_FACTS.path,
+    fact=PAGE,
     summary="Make a video again, with other clothes",
-    fields=solution_fields(_RULES, _SETTINGS, "watermark_info"),
+    fields=_BODY.fields(),
     examples={
         "plain": {
             "contents": [
@@ -124,8 +99,8 @@ RECORD = EmulatedEndpoint(
             },
         },
     },
-    prepare=flattened(_RULES, "watermark_info"),
-    rules=(check_contents(*_RULES),),
+    prepare=flattened(_BODY),
+    rules=(check_contents(_BODY),),
     capabilities=resolution_rows("720p", "1080p"),
     default_mode="720p",
     sound=lambda _request: True,

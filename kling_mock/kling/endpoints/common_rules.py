@@ -1,22 +1,12 @@
-"""The rules that hold on more than one endpoint: sound, shots, camera."""
+"""Rules for more than one endpoint: sound, shots, camera."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from kling_mock.kling.endpoints.fields import SHOT_TYPES
 from kling_mock.kling.endpoints.record import CreateRequest
 from kling_mock.kling.service_codes import invalid, refusal
-
-__all__ = [
-    "check_camera",
-    "check_cfg_scale",
-    "check_prompt_or_shots",
-    "check_shots",
-    "check_sound",
-    "ignore_without_effect",
-    "require",
-]
+from kling_sdk.facts.fields import SHOT_TYPES
 
 
 def require(
@@ -28,32 +18,31 @@ def require(
     """Check that the row of *request* has *feature* at its duration.
 
     Args:
-        request: The request.
         feature: A feature of `Capability`.
         fields: The fields that use it, for the message.
         situation: The key of `MESSAGES` with Kling's text.
 
     Raises:
-        Refusal: It has not.
+        Refusal: The row does not have the feature.
     """
     row, seconds = request.capability, request.seconds
     if feature in row.features and seconds in row.narrowed.get(feature, (seconds,)):
         return
     note = f"{fields} can be used with {_served(request, feature)}"
-    # A template takes as many names as it has use for.
+    # A template uses as many of the names as it needs.
     raise refusal(situation, *request.names, fields, field=fields.split(maxsplit=1)[0], note=note)
 
 
 def check_sound(request: CreateRequest) -> None:
-    """Refuse sound where the model or mode has none."""
+    """Refuse sound where the model or mode cannot make it."""
     if request.fields.get("sound") == "on":
         require(request, "sound", "sound", "sound")
 
 
 def ignore_without_effect(request: CreateRequest, name: str) -> None:
-    """Take note of a field that the model of *request* takes and does not use.
+    """Note a field that the model of *request* accepts but does not use.
 
-    The pages say that kling-v2.x does not support cfg_scale; three clients send it always, and
+    The pages say that kling-v2.x does not support cfg_scale; three clients always send it, and
     are served.
 
     Raises:
@@ -65,7 +54,7 @@ def ignore_without_effect(request: CreateRequest, name: str) -> None:
 
 
 def check_cfg_scale(request: CreateRequest) -> None:
-    """Take note of `cfg_scale` where the model has none."""
+    """Note `cfg_scale` where the model does not use it."""
     ignore_without_effect(request, "cfg_scale")
 
 
@@ -101,11 +90,10 @@ def check_shots(request: CreateRequest) -> None:
 
 
 def check_camera(request: CreateRequest, situation: str = "unsupported") -> None:
-    """Check `camera_control`: who has it, and when it needs a config.
+    """Check `camera_control`: whether the model supports it, and whether it needs a config.
 
     Args:
-        request: The request.
-        situation: The key of `MESSAGES` with Kling's text for a model that has none.
+        situation: The key of `MESSAGES` with Kling's text for a model that does not support it.
 
     Raises:
         Refusal: It is not possible here.
@@ -123,8 +111,8 @@ def check_camera(request: CreateRequest, situation: str = "unsupported") -> None
         raise invalid("camera_control.config", "required when type is simple")
     moving = sorted(axis for axis, value in config.items() if value)
     if len(moving) != 1:
-        found = ", ".join(moving) or "none"
-        raise invalid("camera_control.config", f"exactly one value must be non-zero, got {found}")
+        axes = ", ".join(moving) or "none"
+        raise invalid("camera_control.config", f"exactly one value must be non-zero, got {axes}")
 
 
 def _check_shot_list(shots: list[dict[str, Any]], seconds: int) -> None:
@@ -145,11 +133,11 @@ def _check_shot_list(shots: list[dict[str, Any]], seconds: int) -> None:
 
 def _served(request: CreateRequest, feature: str) -> str:
     """Name the models, modes and durations of the endpoint that have *feature*."""
-    found: dict[str, list[str]] = {}
+    modes_by_model: dict[str, list[str]] = {}
     for (model, mode), row in request.record.rows.items():
         if feature in row.features:
             only = row.narrowed.get(feature)
             length = f" {'/'.join(map(str, only))} s" if only else ""
-            found.setdefault(model, []).append(f"{mode}{length}".removeprefix("none"))
-    listed = (f"{model} {'/'.join(modes)}".rstrip() for model, modes in found.items())
+            modes_by_model.setdefault(model, []).append(f"{mode}{length}".removeprefix("none"))
+    listed = (f"{model} {'/'.join(modes)}".rstrip() for model, modes in modes_by_model.items())
     return ", ".join(listed) or "no model of this endpoint"

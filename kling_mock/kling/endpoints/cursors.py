@@ -1,4 +1,4 @@
-"""Cursors: where the next page of a list begins, as text that a client sends back."""
+"""Cursors: the position of the next page of a list, as text that a client sends back."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from typing import Final, NamedTuple
 
 from kling_mock.kling.service_codes import refusal, shortened
 
-__all__ = ["PagePosition", "decode", "encode"]
-
 _CURSOR: Final = re.compile(r"([0-9]{1,16})-([0-9]{1,16})-([0-9]{18})")
 
 
 class PagePosition(NamedTuple):
-    """Where a page begins.
+    """The position at which a page begins.
 
     Attributes:
         start: Unix milliseconds of the earliest item.
-        end: The same of the latest one.
-        before: Only items with smaller ids of 18 digits; "" is any.
+        end: Unix milliseconds of the latest item.
+        before: Only items with smaller ids of 18 digits; "" for any.
     """
 
     start: int
@@ -38,15 +36,15 @@ def decode(cursor: str) -> PagePosition:
     """Return the position that a cursor stands for.
 
     Raises:
-        Refusal: 400/1201, it is none.
+        Refusal: 400/1201, it is not a valid cursor.
     """
     try:
         text = base64.urlsafe_b64decode(cursor.encode()).decode("ascii")
     except (binascii.Error, ValueError):
         text = ""
-    found = _CURSOR.fullmatch(text)
-    if found is None:
+    match = _CURSOR.fullmatch(text)
+    if match is None:
         note = "must be the next_cursor of an earlier reply"
         values = {"path": "cursor", "value": shortened(cursor)}
         raise refusal("value", field="cursor", note=note, **values)
-    return PagePosition(int(found[1]), int(found[2]), found[3])
+    return PagePosition(int(match[1]), int(match[2]), match[3])

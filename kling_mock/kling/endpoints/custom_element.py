@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE, VOICE_IDS
-from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import check_reachable, inspect
 from kling_mock.kling.endpoints.library_parts import (
     BEHAVIOURS,
@@ -16,24 +15,20 @@ from kling_mock.kling.endpoints.library_parts import (
     nothing_long,
     result_of,
 )
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import (
     CreateRequest,
     EmulatedEndpoint,
     EmulatedLibrary,
-    UnitPrice,
 )
 from kling_mock.kling.model.library import VENDOR, LibraryEntry, NamedVoice, owner_of
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
-from kling_mock.web.facts import assumed, documented, observed
+from kling_mock.web.facts import assumed, observed
+from kling_sdk.facts.library_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
+_FACTS: Final = REQUESTS["elements"]
 _SEEN = observed("probe-2026-09", as_of="2026-09-22", confidence="low", note="seen once")
-_VOICE = documented(
-    "pages-2026-09", as_of="2026-09-20", note="of elements from pictures since 2026-03-23"
-)
-_TAGS = tuple(f"o_{number}" for number in range(101, 109))
 _LISTS = {"image_refer": "element_image_list", "video_refer": "element_video_list"}
 
 _PICTURES: Mapping[str, Any] = {
@@ -43,27 +38,27 @@ _PICTURES: Mapping[str, Any] = {
 
 
 def _check_reference(request: CreateRequest) -> None:
-    """Check what the element is to look like."""
+    """Check the reference pictures or video of the element."""
     fields, noticed = request.fields, request.context.reader.noticed
-    wanted = _LISTS[fields["reference_type"]]
-    if wanted not in fields:
-        raise invalid(wanted, f"required when reference_type is {fields['reference_type']}")
+    list_name = _LISTS[fields["reference_type"]]
+    if list_name not in fields:
+        raise invalid(list_name, f"required when reference_type is {fields['reference_type']}")
     for other in _LISTS.values():
-        if other != wanted and other in fields:
-            noticed.inapplicable(other, f"the element is made from {wanted}")
-    if wanted == "element_video_list":
-        check_reachable(fields[wanted]["refer_videos"][0]["video_url"], noticed)
+        if other != list_name and other in fields:
+            noticed.inapplicable(other, f"the element is made from {list_name}")
+    if list_name == "element_video_list":
+        check_reachable(fields[list_name]["refer_videos"][0]["video_url"], noticed)
         return
-    pictures = fields[wanted]
-    inspect(pictures["frontal_image"], f"{wanted}.frontal_image", noticed)
+    pictures = fields[list_name]
+    inspect(pictures["frontal_image"], f"{list_name}.frontal_image", noticed)
     for place, row in enumerate(pictures["refer_images"]):
-        inspect(row["image_url"], f"{wanted}.refer_images[{place}].image_url", noticed)
+        inspect(row["image_url"], f"{list_name}.refer_images[{place}].image_url", noticed)
 
 
 def _entry(request: CreateRequest) -> LibraryEntry:
     fields = request.fields
     is_video = fields["reference_type"] == "video_refer"
-    made = LibraryEntry(
+    entry = LibraryEntry(
         "element",
         fields["element_name"],
         description=fields["element_description"],
@@ -71,14 +66,14 @@ def _entry(request: CreateRequest) -> LibraryEntry:
         tags=tuple(row["tag_id"] for row in fields.get("tag_list", ())),
     )
     if is_video:
-        return made._replace(video=fields["element_video_list"]["refer_videos"][0]["video_url"])
+        return entry._replace(video=fields["element_video_list"]["refer_videos"][0]["video_url"])
     pictures = fields["element_image_list"]
     values = pictures["frontal_image"], *(row["image_url"] for row in pictures["refer_images"])
-    return made._replace(images=tuple(map(_shown, values)))
+    return entry._replace(images=tuple(map(_url_or_blank, values)))
 
 
-def _shown(image: str) -> str:
-    """Return the URL of a picture; "" for base64, which no reply repeats."""
+def _url_or_blank(image: str) -> str:
+    """Return the URL of an image; "" for base64, which replies do not repeat."""
     return image if image.startswith(("http://", "https://")) else ""
 
 
@@ -95,56 +90,10 @@ def _voice(request: CreateRequest) -> NamedVoice | None:
 RECORD = EmulatedEndpoint(
     name="elements",
     interface=V1,
-    path="/v1/general/advanced-custom-elements",
-    fact=PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Make an element of pictures or of a video",
-    fields=field_shape(
-        Field("element_name", "string", required=True, high=20, fact=PAGE),
-        Field("element_description", "string", required=True, high=100, fact=PAGE),
-        Field("reference_type", "string", required=True, enum=tuple(_LISTS), fact=PAGE),
-        Field(
-            "element_image_list",
-            "object",
-            fact=PAGE,
-            members=field_shape(
-                Field("frontal_image", "image", required=True, fact=PAGE),
-                Field(
-                    "refer_images",
-                    "array",
-                    required=True,
-                    low=1,
-                    high=3,
-                    fact=PAGE,
-                    members=field_shape(Field("image_url", "image", required=True, fact=PAGE)),
-                ),
-            ),
-        ),
-        Field(
-            "element_video_list",
-            "object",
-            fact=PAGE,
-            members=field_shape(
-                Field(
-                    "refer_videos",
-                    "array",
-                    required=True,
-                    low=1,
-                    high=1,
-                    fact=PAGE,
-                    members=field_shape(Field("video_url", "url", required=True, fact=PAGE)),
-                ),
-            ),
-        ),
-        Field("element_voice_id", "string", fact=_VOICE),
-        Field(
-            "tag_list",
-            "array",
-            fact=PAGE,
-            members=field_shape(Field("tag_id", "string", required=True, enum=_TAGS, fact=PAGE)),
-        ),
-        Field("callback_url", "url", fact=PAGE),
-        Field("external_task_id", "string", fact=PAGE),
-    ),
+    fields=fields_of(_FACTS),
     examples={
         "pictures": {
             "element_name": "Mara",
@@ -174,7 +123,7 @@ RECORD = EmulatedEndpoint(
     shows_watermark=False,
     fixed_seconds=nothing_long,
     result=result_of,
-    prices={("", "none", "silent"): UnitPrice(Decimal(0), _SEEN, "call")},
+    prices=listed_prices("elements"),
     typical_seconds={"": 5.0},
     library=EmulatedLibrary(
         kind="element",
@@ -206,7 +155,7 @@ RECORD = EmulatedEndpoint(
         *BEHAVIOURS,
         ("It takes about 5 s and costs nothing.", _SEEN),
         (
-            "Both paths of a delete delete of one library; the second delete is refused.",
+            "Both delete paths delete from one library; the second delete is refused.",
             observed("probe-2026-09", as_of="2026-09-22", note="seen once"),
         ),
         ("A deleted element has the status `deleted`, and is listed.", PAGE),
@@ -216,7 +165,7 @@ RECORD = EmulatedEndpoint(
         ),
         (
             "An element of a video has no voice unless one is named.",
-            assumed("speech starts voice cloning; nobody listens to it", "pages-2026-09"),
+            assumed("speech starts voice cloning; the sound is not analysed", "pages-2026-09"),
         ),
         ("Tags are shown without names.", assumed("the names of the tags are not known")),
         (

@@ -1,11 +1,11 @@
-"""`voices`: a voice of one's own, for videos that speak."""
+"""`voices`: custom voices, for videos with speech."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from typing import Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, SITE, VIDEO_ID
-from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import check_reachable
 from kling_mock.kling.endpoints.library_parts import (
     BEHAVIOURS,
@@ -14,20 +14,19 @@ from kling_mock.kling.endpoints.library_parts import (
     nothing_long,
     result_of,
 )
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import (
     CreateRequest,
     EmulatedEndpoint,
     EmulatedLibrary,
-    UnitPrice,
 )
 from kling_mock.kling.model.library import VENDOR, LibraryEntry
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
-from kling_mock.web.facts import assumed, documented, observed
+from kling_mock.web.facts import assumed, observed
+from kling_sdk.facts.library_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
-_LIST = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
+_FACTS: Final = REQUESTS["voices"]
 
 
 def _check_source(request: CreateRequest) -> None:
@@ -51,16 +50,10 @@ def _entry(request: CreateRequest) -> LibraryEntry:
 RECORD = EmulatedEndpoint(
     name="voices",
     interface=V1,
-    path="/v1/general/custom-voices",
-    fact=PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Make a voice of a recording",
-    fields=field_shape(
-        Field("voice_name", "string", required=True, high=20, fact=PAGE),
-        Field("voice_url", "url", fact=PAGE),
-        Field("video_id", "string", fact=PAGE),
-        Field("callback_url", "url", fact=PAGE),
-        Field("external_task_id", "string", fact=PAGE),
-    ),
+    fields=fields_of(_FACTS),
     examples={
         "recording": {"voice_name": "Mara", "voice_url": f"{SITE}/mara.wav"},
         "video": {
@@ -75,7 +68,7 @@ RECORD = EmulatedEndpoint(
     shows_watermark=False,
     fixed_seconds=nothing_long,
     result=result_of,
-    prices={("", "none", "silent"): UnitPrice(Decimal("0.05"), _LIST, "call")},
+    prices=listed_prices("voices"),
     typical_seconds={"": 9.0},
     library=EmulatedLibrary(
         kind="voice",
@@ -95,12 +88,12 @@ RECORD = EmulatedEndpoint(
         ("It takes about 9 s.", observed("probe-2026-09", as_of="2026-09-22", note="seen once")),
         (
             "A voice is taken from any video of the account.",
-            assumed("the page wants one that speaks: nobody listens to it", "pages-2026-09"),
+            assumed("the page wants one that speaks: the sound is not analysed", "pages-2026-09"),
         ),
         (
             "A deleted voice is no longer listed.",
             assumed("the page has no status of a voice, as it has of an element", "pages-2026-09"),
         ),
-        ("What one hears at `trial_url` is a tone.", assumed("no speech is made")),
+        ("The sound at `trial_url` is a tone.", assumed("no speech is made")),
     ),
 )

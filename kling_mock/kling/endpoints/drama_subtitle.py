@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, SITE
-from kling_mock.kling.endpoints.fields import Field
+from kling_mock.kling.endpoints.fields import FieldTexts
 from kling_mock.kling.endpoints.model_path_requests import VIDEO_SECONDS
 from kling_mock.kling.endpoints.record import (
     CallContext,
@@ -18,54 +18,43 @@ from kling_mock.kling.endpoints.record import (
 from kling_mock.kling.endpoints.solution_parts import (
     BEHAVIOURS,
     UNPRICED,
-    ItemRule,
+    ItemTexts,
+    SolutionBody,
     check_contents,
     flattened,
     one_row,
-    solution_fields,
 )
 from kling_mock.kling.model.plan import Resulting, ResultList
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.solutions import SOLUTIONS
-from kling_mock.kling.wire.solutions_schemas import PAGE_OF
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.solution_requests import PAGE, REQUESTS
 
-__all__ = ["RECORD"]
-
-_RULES = (
-    ItemRule(
-        "source_video",
-        "url",
-        missing="no_source_video",
-        many="source_video_count",
-        wrong="source_video_url",
-    ),
-    ItemRule(
-        "glossary",
-        "glossary",
-        most=200,
-        longest=100,
-        many="glossary_count",
-        wrong="glossary_entry",
-    ),
-)
-_RANGES = {"target_cps": (10, 20), "margin_v": (1, 4096), "font_size": (1, 512)}
-_SETTINGS = (
-    Field("target_cps", "integer", fact=PAGE_OF, default=17, wrong_type="subtitle_integers"),
-    Field("target_language", "string", enum=("en",), fact=PAGE_OF, default="en"),
-    Field("margin_v", "integer", fact=PAGE_OF, wrong_type="subtitle_integers"),
-    Field("font_size", "integer", fact=PAGE_OF, wrong_type="subtitle_integers"),
+_FACTS: Final = REQUESTS["solutions-drama-subtitle"]
+_BODY: Final = SolutionBody(
+    _FACTS,
+    {
+        "source_video": ItemTexts("no_source_video", "source_video_count", "source_video_url"),
+        "glossary": ItemTexts(many="glossary_count", wrong="glossary_entry"),
+    },
+    {
+        name: FieldTexts(wrong_type="subtitle_integers")
+        for name in ("target_cps", "margin_v", "font_size")
+    },
 )
 
 
 def _settle(settings: dict[str, Any]) -> None:
-    for name, (low, high) in _RANGES.items():
-        given = settings.get(name)
-        field, note = f"settings.{name}", f"must be a whole number from {low} to {high}"
-        if given is not None and given < 1:
+    for row in _FACTS.settings:
+        number = settings.get(row.name)
+        if number is None or row.low is None or row.high is None:
+            continue
+        field, note = f"settings.{row.name}", f"must be a whole number from {row.low} to {row.high}"
+        if number < 1:
             raise refusal("subtitle_integers", field=field, note=note)
-        if given is not None and not low <= given <= high:
-            raise refusal("subtitle_range", field=field, note=note, param=name, low=low, high=high)
+        if not row.low <= number <= row.high:
+            values = {"param": row.name, "low": row.low, "high": row.high}
+            raise refusal("subtitle_range", field=field, note=note, **values)
 
 
 def _seconds(_fields: Mapping[str, Any], _context: CallContext) -> int:
@@ -84,10 +73,10 @@ def _result(_request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="solutions-drama-subtitle",
     interface=SOLUTIONS,
-    path="/solutions/drama_subtitle",
-    fact=PAGE_OF,
+    path=_FACTS.path,
+    fact=PAGE,
     summary="Give a Chinese video English subtitles",
-    fields=solution_fields(_RULES, _SETTINGS, ""),
+    fields=_BODY.fields(),
     examples={
         "plain": {"contents": [{"type": "source_video", "url": f"{SITE}/drama.mp4"}]},
         "all-fields": {
@@ -104,8 +93,8 @@ RECORD = EmulatedEndpoint(
             "options": {"callback_url": CALLBACK, "external_task_id": "drama-1"},
         },
     },
-    prepare=flattened(_RULES, "", "none", _settle),
-    rules=(check_contents(*_RULES),),
+    prepare=flattened(_BODY, "none", _settle),
+    rules=(check_contents(_BODY),),
     capabilities=one_row("720p", 24),
     sound=lambda _request: True,
     shows_watermark=False,
@@ -116,9 +105,9 @@ RECORD = EmulatedEndpoint(
     typical_seconds={"": 300.0},
     behaviours=(
         *BEHAVIOURS,
-        ("A report comes only when a task has ended.", PAGE_OF),
+        ("A report comes only when a task has ended.", PAGE),
         (
-            "The video is 5 seconds long, 16:9 in 720p, and has a subtitle for each of them.",
+            "The video is 5 seconds long, 16:9 in 720p, and has a subtitle for each second.",
             assumed("videos are never fetched, and nothing is heard or translated"),
         ),
     ),

@@ -9,45 +9,29 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = [
-    "AUDIO_ID",
-    "CALLBACK",
-    "ELEMENT_IDS",
-    "IMAGE",
-    "MASK",
-    "SELECTION_ID",
-    "SESSION_ID",
-    "SITE",
-    "VIDEO_ID",
-    "VOICE_IDS",
-    "shots",
-    "trajectory",
-    "zoom",
-]
-
 SITE = "https://example.com"
 IMAGE = f"{SITE}/cat.png"
 MASK = f"{SITE}/mask.png"
 CALLBACK = f"{SITE}/callback"
-#: Stand for the id of a finished video, of a session, and of a sound: a test puts those of its own
-#: there.
+#: Placeholders for the id of a finished video, of a session, and of a sound: a test replaces them
+#: with its own.
 VIDEO_ID = "100000000000000001"
 SESSION_ID = "100000000000000002"
 AUDIO_ID = "100000000000000003"
-#: Those of elements and voices that every account has.
+#: Ids of elements and voices that every account has.
 ELEMENT_IDS = (710_000_000_000_000_001, 710_000_000_000_000_003)
 VOICE_IDS = ("700000000000000001", "700000000000000003")
-#: Stands for the session of a selection, with a point in the middle of its first frame.
+#: Placeholder for the session of a selection, with a point in the middle of its first frame.
 SELECTION_ID = "100000000000000004"
 
 
 def shots(*rows: tuple[str, str]) -> dict[str, Any]:
     """Return the fields of a video in shots, each given by its text and its seconds."""
-    listed = [
+    prompts = [
         {"index": number, "prompt": prompt, "duration": seconds}
         for number, (prompt, seconds) in enumerate(rows, 1)
     ]
-    return {"multi_shot": True, "shot_type": "customize", "prompt": "", "multi_prompt": listed}
+    return {"multi_shot": True, "shot_type": "customize", "prompt": "", "multi_prompt": prompts}
 
 
 def zoom(value: float) -> dict[str, Any]:

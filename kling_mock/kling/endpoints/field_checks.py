@@ -1,8 +1,8 @@
-"""Whether a value is one that its field takes; one field at a time.
+"""Checks of values by their fields, one field at a time.
 
-The real service reads bodies leniently: it ignores keys that it does not know, and takes a number
-for a text and the reverse. So does this, and notes it. What it refuses it refuses in the real
-service's words where these are known; elsewhere the text begins with the path of the field, as in
+The real service reads bodies leniently: it ignores keys that it does not know, and accepts a number
+for a text and vice versa. This module does the same, and notes it. Refusals use the real service's
+words where these are known; elsewhere the text begins with the path of the field, as in
 `multi_prompt[0].duration: ...`, followed by what it must be and what was sent.
 """
 
@@ -14,24 +14,23 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple, cast
 
-from kling_mock.kling.endpoints.fields import Field, FieldShape, FieldType
+from kling_mock.kling.endpoints.fields import Field, FieldShape
 from kling_mock.kling.endpoints.images import MAX_BYTES, check_length
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.sounds import check_size
 from kling_mock.kling.service_codes import Refusal, invalid, refusal, shortened
 from kling_mock.web.addresses import is_http_url
-
-__all__ = ["FieldReader", "check_fields", "check_image"]
+from kling_sdk.facts.fields import FieldType
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
 class FieldReader(NamedTuple):
-    """What fields are read with.
+    """The context in which fields are read.
 
     Attributes:
-        noticed: Takes the notes.
+        noticed: Collects the notes.
         known: The names of the fields of all endpoints: any other is unknown.
     """
 
@@ -42,19 +41,19 @@ class FieldReader(NamedTuple):
 def check_fields(
     shape: FieldShape, body: Mapping[str, object], reader: FieldReader, path: str = ""
 ) -> dict[str, Any]:
-    """Return the known fields of *body*, as their types want them, without those that are absent.
+    """Return the known fields of *body*, converted to their types, without absent ones.
 
     Args:
-        shape: The fields that it may have.
+        shape: The possible fields.
         body: A JSON object.
-        reader: Takes note of what is ignored or coerced.
+        reader: Notes what is ignored or coerced.
         path: What comes before a field's name in a message.
 
     Raises:
         Refusal: 400/1201 for a wrong type, a value out of range, or a required field that is
             missing.
     """
-    found: dict[str, Any] = {}
+    checked: dict[str, Any] = {}
     fields = shape.fields
     for name, value in body.items():
         if value is None or value == "":
@@ -63,11 +62,11 @@ def check_fields(
         if field is None or field.ignored:
             _ignore(field, path, name, shape, reader)
             continue
-        found[name] = _READERS[field.type](field, value, path + name, reader)
+        checked[name] = _READERS[field.type](field, value, path + name, reader)
     for field in shape.required:
-        if field.name not in found:
+        if field.name not in checked:
             raise invalid(path + field.name, f"required, {_expected(field)}")
-    return found
+    return checked
 
 
 def _ignore(
@@ -93,7 +92,7 @@ def _string(field: Field, value: object, path: str, reader: FieldReader) -> str:
     if field.enum and value not in field.enum:
         choices = ", ".join(field.enum)
         values = {"path": path, "value": shortened(value), "choices": choices}
-        raise refusal(field.wrong_value, field=path, note=_expected(field), **values)
+        raise refusal(field.texts.wrong_value, field=path, note=_expected(field), **values)
     if field.high is not None and len(value) > field.high:
         raise invalid(path, f"{_expected(field)}, got {len(value)}")
     return value
@@ -109,11 +108,11 @@ def _text(number: float) -> str:
 def _boolean(field: Field, value: object, path: str, reader: FieldReader) -> bool:
     if isinstance(value, bool):
         return value
-    found = _BOOLEANS.get(value) if isinstance(value, str) else None
-    if found is None:
+    flag = _BOOLEANS.get(value) if isinstance(value, str) else None
+    if flag is None:
         raise _unreadable(field, path, value)
     reader.noticed.coerced(path, "a text was taken for true or false")
-    return found
+    return flag
 
 
 def _number(field: Field, value: object, path: str, reader: FieldReader) -> float:
@@ -128,14 +127,14 @@ def _number(field: Field, value: object, path: str, reader: FieldReader) -> floa
 
 
 def _integer(field: Field, value: object, path: str, reader: FieldReader) -> int:
-    given = value
+    original = value
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = float(value) if "." in value else int(value)
     if isinstance(value, float) and value.is_integer():  # NaN and infinity are none
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise _unreadable(field, path, value)
-    if value is not given:
+    if value is not original:
         reader.noticed.coerced(path, f"it was taken for a whole number; {_expected(field)}")
     _in_range(field, value, value, path)
     return value
@@ -153,13 +152,13 @@ def _array(field: Field, value: object, path: str, reader: FieldReader) -> list[
     items = cast("list[object]", value)
     _in_range(field, len(items), items, path)
     members = _members(field)
-    found: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
     for number, item in enumerate(items):
         at = f"{path}[{number}]"
         if not isinstance(item, dict):
             raise _unreadable(field, at, item, "object")
-        found.append(check_fields(members, cast("dict[str, object]", item), reader, f"{at}."))
-    return found
+        objects.append(check_fields(members, cast("dict[str, object]", item), reader, f"{at}."))
+    return objects
 
 
 def _members(field: Field) -> FieldShape:
@@ -197,7 +196,7 @@ def check_image(value: str, path: str, most: int = MAX_BYTES) -> str:
     Args:
         value: What was sent.
         path: The field, for the message.
-        most: Bytes that an image may have.
+        most: The maximum size of an image in bytes.
 
     Raises:
         Refusal: 400/1201, it is neither, or too large.
@@ -232,11 +231,11 @@ def _texts(field: Field, value: object, path: str, _reader: FieldReader) -> list
 def _unreadable(field: Field, path: str, value: object, expected: str = "") -> Refusal:
     """Return the refusal of a value that cannot be read as the type of its field."""
     values = {"path": path, "value": _plain(value), "expected": expected or field.type}
-    return refusal(field.wrong_type, field=path, note=_expected(field), **values)
+    return refusal(field.texts.wrong_type, field=path, note=_expected(field), **values)
 
 
 def _plain(value: object) -> str:
-    """Show a value of a wrong type, and never look into it."""
+    """Return a value of a wrong type as text, without looking into it."""
     if isinstance(value, str):
         return shortened(value)
     if isinstance(value, bool):
@@ -250,7 +249,7 @@ def _in_range(field: Field, size: float, value: object, path: str) -> None:
     high_enough = field.low is None or size >= field.low
     if not (low_enough and high_enough):
         got = size if field.type == "array" else value
-        if field.validated:
+        if field.texts.validated:
             raise _beyond(field, size, path)
         raise invalid(path, _expected(field), got)
 
@@ -259,10 +258,10 @@ def _beyond(field: Field, size: float, path: str) -> Refusal:
     first, *others = path.rpartition(".")[2].split("_")
     name = first + "".join(map(str.capitalize, others))
     is_above = field.high is not None and size > field.high
-    shown = f"{path.rpartition('.')[0]}.{name}".removeprefix(".")
+    label = f"{path.rpartition('.')[0]}.{name}".removeprefix(".")
     bound = field.high if is_above else field.low
     situation = "above" if is_above else "below"
-    return refusal(situation, field=path, note=_expected(field), shown=shown, bound=bound)
+    return refusal(situation, field=path, note=_expected(field), shown=label, bound=bound)
 
 
 _READERS: dict[FieldType, Callable[[Field, object, str, FieldReader], Any]] = {
@@ -275,6 +274,7 @@ _READERS: dict[FieldType, Callable[[Field, object, str, FieldReader], Any]] = {
     "url": _url,
     "image": _image,
     "sound": _sound,
+    "images": _texts,
     "texts": _texts,
 }
 
@@ -295,6 +295,7 @@ def _expected(field: Field) -> str:
         "url": "must be an http or https URL with a host",
         "image": "must be a URL or raw base64",
         "sound": "must be a URL or raw base64",
+        "images": "must be a list of strings",
         "texts": "must be a list of strings",
     }
     if field.type == "string" and field.high is None:

@@ -3,74 +3,45 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
-from kling_mock.kling.endpoints.fields import Field
+from kling_mock.kling.endpoints.fields import FieldTexts
 from kling_mock.kling.endpoints.record import EmulatedEndpoint, UnitPrice
 from kling_mock.kling.endpoints.solution_parts import (
     BEHAVIOURS,
     UNPRICED,
-    ItemRule,
+    ItemTexts,
+    SolutionBody,
     check_contents,
     flattened,
     resolution_rows,
-    solution_fields,
 )
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.solutions import SOLUTIONS
-from kling_mock.kling.wire.solutions_schemas import PAGE_OF
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.solution_requests import PAGE, REQUESTS
 
-__all__ = ["RECORD"]
-
-_SECONDS = (15, 30, 60)
-
-_RULES = (
-    ItemRule(
-        "ref_image",
-        "image",
-        most=5,
-        missing="no_product_image",
-        many="ref_image_count",
-        wrong="product_image",
-    ),
-    ItemRule(
-        "goods_title",
-        "text",
-        longest=200,
-        missing="no_goods_title",
-        many="goods_title_count",
-        long="goods_title_long",
-    ),
-    ItemRule(
-        "goods_description",
-        "text",
-        longest=2000,
-        many="goods_description_count",
-        long="goods_description_long",
-    ),
+_FACTS: Final = REQUESTS["solutions-goods-studio"]
+_BODY: Final = SolutionBody(
+    _FACTS,
+    {
+        "ref_image": ItemTexts("no_product_image", "ref_image_count", "product_image"),
+        "goods_title": ItemTexts("no_goods_title", "goods_title_count", long="goods_title_long"),
+        "goods_description": ItemTexts(
+            many="goods_description_count", long="goods_description_long"
+        ),
+    },
+    {
+        "resolution": FieldTexts("solution_resolution", "solution_resolution"),
+        "aspect_ratio": FieldTexts("goods_ratio", "goods_ratio"),
+        "duration": FieldTexts(wrong_type="goods_duration"),
+    },
 )
-_SETTINGS = (
-    Field(
-        "resolution",
-        "string",
-        required=True,
-        enum=("720p", "1080p"),
-        fact=PAGE_OF,
-        wrong_value="solution_resolution",
-        wrong_type="solution_resolution",
-    ),
-    Field(
-        "aspect_ratio",
-        "string",
-        required=True,
-        enum=("9:16", "1:1", "16:9"),
-        fact=PAGE_OF,
-        wrong_value="goods_ratio",
-        wrong_type="goods_ratio",
-    ),
-    Field("duration", "integer", required=True, fact=PAGE_OF, wrong_type="goods_duration"),
+
+
+_SECONDS: Final = tuple(
+    int(number) for row in _FACTS.settings if row.name == "duration" for number in row.numbers
 )
 
 
@@ -83,10 +54,10 @@ def _settle(settings: dict[str, Any]) -> None:
 RECORD = EmulatedEndpoint(
     name="solutions-goods-studio",
     interface=SOLUTIONS,
-    path="/solutions/e-commerce/goods_studio",
-    fact=PAGE_OF,
+    path=_FACTS.path,
+    fact=PAGE,
     summary="Make an advertisement from pictures of goods",
-    fields=solution_fields(_RULES, _SETTINGS),
+    fields=_BODY.fields(),
     examples={
         "plain": {
             "contents": [
@@ -110,8 +81,8 @@ RECORD = EmulatedEndpoint(
             },
         },
     },
-    prepare=flattened(_RULES, settle=_settle),
-    rules=(check_contents(*_RULES),),
+    prepare=flattened(_BODY, settle=_settle),
+    rules=(check_contents(_BODY),),
     capabilities=resolution_rows("720p", "1080p", durations=_SECONDS),
     default_mode="720p",
     sound=lambda _request: True,

@@ -1,14 +1,14 @@
-"""`identify-face`: the faces of a video, at once, and a session in which one can speak."""
+"""`identify-face`: returns the faces of a video, and a session in which one of them can speak."""
 
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 
 from kling_mock.kling.endpoints.call_files import keep_file, refuse_what_would_fail
 from kling_mock.kling.endpoints.example_parts import SITE, VIDEO_ID
 from kling_mock.kling.endpoints.fields import Field, field_shape
-from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint, UnitPrice
+from kling_mock.kling.endpoints.prices import listed_prices
+from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint
 from kling_mock.kling.endpoints.source_video import (
     ASSUMED_SECONDS,
     UNKNOWN_LENGTH,
@@ -20,15 +20,12 @@ from kling_mock.kling.wire.v1_schemas import closed
 from kling_mock.web.facts import assumed, documented
 from kling_mock.web.openapi import Schema
 
-__all__ = ["FACES", "NAME", "RECORD", "SESSION_SECONDS"]
-
 NAME = "identify-face"
 FACES = ("0",)  # what every video has; see the behaviours
 SESSION_SECONDS = 24 * 3600
 _LONGEST = 60  # s of a video
 _PICTURE = (256, 256)  # pixels of a face's picture
 _PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
-_LIST = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
 
 
 def _reply(call: DirectCall) -> str:
@@ -41,7 +38,7 @@ def _reply(call: DirectCall) -> str:
     refuse_what_would_fail(call)
     call.charge()
     session = call.sessions.open(call.account, NAME, call.now + SESSION_SECONDS, source)
-    shown = {
+    reply_data = {
         "session_id": session.session_id,
         "final_unit_deduction": f"{RECORD.units_per_call.normalize():f}",
         "face_data": [
@@ -54,7 +51,7 @@ def _reply(call: DirectCall) -> str:
             for face in FACES
         ],
     }
-    return json.dumps(shown, separators=(",", ":"))
+    return json.dumps(reply_data, separators=(",", ":"))
 
 
 _MILLISECONDS: Schema = {"type": "integer", "description": "Milliseconds of the video."}
@@ -72,7 +69,7 @@ RECORD = EmulatedEndpoint(
         "url": {"video_url": f"{SITE}/talk.mp4"},
         "result": {"video_id": VIDEO_ID},
     },
-    prices={("", "none", "silent"): UnitPrice(Decimal("0.05"), _LIST, "call")},
+    prices=listed_prices("identify-face"),
     reply=_reply,
     reply_schema=closed(
         session_id={"type": "string", "pattern": "^[0-9]{18}$"},
@@ -90,12 +87,12 @@ RECORD = EmulatedEndpoint(
     behaviours=(
         (
             "Every video has one face, `0`, from its beginning to its end.",
-            assumed("no picture is looked at; the page says that an id may be 0 or -1"),
+            assumed("pictures are not analysed; the page says that an id may be 0 or -1"),
         ),
         (f"A video that is given by its URL is {ASSUMED_SECONDS} s long.", UNKNOWN_LENGTH),
         (
             "The picture of a face is a pattern of 256x256 pixels.",
-            assumed("no picture is looked at, and the page has no size"),
+            assumed("pictures are not analysed, and the page has no size"),
         ),
         (
             "A session ends 24 hours after it was opened, and may be used any number of times.",
@@ -103,7 +100,7 @@ RECORD = EmulatedEndpoint(
         ),
         (
             "The units are taken at once, and only when the call succeeds.",
-            assumed("the page has the deduction in the reply"),
+            assumed("the page has the deduction in the response"),
         ),
     ),
 )

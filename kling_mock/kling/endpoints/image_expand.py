@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
-from kling_mock.kling.endpoints.fields import COMMON, PROMPT, Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.pictures import (
     BEHAVIOURS,
-    COUNT,
-    LISTS,
     PAGE,
     check_images,
     no_length,
-    per_picture,
     picture_rows,
     picture_times,
     pictures,
     shape_of,
     slots_of_pictures,
 )
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.picture_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
+_FACTS: Final = REQUESTS["image-expand"]
 MOST_AREA = 3  # times that of the image
 _UP, _DOWN, _LEFT, _RIGHT = (f"{side}_expansion_ratio" for side in ("up", "down", "left", "right"))
 _CAPABILITIES = picture_rows((("", "none", "", PAGE),))
@@ -71,19 +69,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="image-expand",
     interface=V1,
-    path="/v1/images/editing/expand",
-    fact=PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Continue a picture beyond its edges",
-    fields=field_shape(
-        Field("image", "image", required=True, fact=PAGE),
-        *(
-            Field(name, "number", required=True, low=0, high=2, fact=PAGE)
-            for name in (_UP, _DOWN, _LEFT, _RIGHT)
-        ),
-        PROMPT,
-        COUNT,
-        *COMMON,
-    ),
+    fields=fields_of(_FACTS),
     examples=_EXAMPLES,
     rules=(_check_area, check_images("image")),
     capabilities=_CAPABILITIES,
@@ -91,12 +80,12 @@ RECORD = EmulatedEndpoint(
     result=_result,
     pack="image",
     slots=slots_of_pictures,
-    prices=per_picture((("", "none", "silent", "8", LISTS),)),
+    prices=listed_prices("image-expand", _CAPABILITIES),
     typical_seconds=picture_times(_CAPABILITIES),
     behaviours=(
         *BEHAVIOURS,
         (
-            "The result is 1K, as wide and high as it becomes; behind a URL is a square.",
+            "The result is 1K, in the ratio that it gets; an image behind a URL is square.",
             assumed("the price list has 1K; images behind URLs are never fetched"),
         ),
     ),

@@ -1,58 +1,35 @@
-"""`image-generation`: pictures from words, or from a picture."""
+"""`image-generation`: images from a prompt, or from an image."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.common_rules import require
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE
-from kling_mock.kling.endpoints.fields import (
-    COMMON,
-    ELEMENTS,
-    MODEL_NAME,
-    NEGATIVE,
-    Field,
-    field_shape,
-)
+from kling_mock.kling.endpoints.fields import fields_of
+from kling_mock.kling.endpoints.models import of_pictures
 from kling_mock.kling.endpoints.pictures import (
     BEHAVIOURS,
-    CONDENSED,
-    COUNT,
-    IMAGE_RATIO,
-    LISTS,
-    PAGE,
-    PAGES,
     check_images,
     no_length,
-    per_picture,
-    picture_rows,
     picture_times,
     pictures,
     shape_of,
     slots_of_pictures,
 )
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.picture_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
+_FACTS: Final = REQUESTS["image-generation"]
 MOST_REFERENCES = 10  # an image and elements
 
-_BASE = "negative_prompt aspect_ratio image"
-_REFERENCE = f"{_BASE} image_reference image_fidelity human_fidelity"
-_CAPABILITIES = picture_rows(
-    (
-        ("kling-v3", "1k 2k", f"{_BASE} element_list", PAGE),
-        ("kling-v2-1", "1k 2k", _REFERENCE, PAGE),
-        ("kling-v2", "1k 2k", _BASE, CONDENSED),
-        ("kling-v1-5", "1k", _REFERENCE, CONDENSED),
-        ("kling-v1", "1k", f"{_BASE} image_fidelity", CONDENSED),
-    )
-)
+_CAPABILITIES = of_pictures("image-generation")
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"prompt": "a brass compass on moss"},
@@ -81,7 +58,7 @@ _EXAMPLES: Mapping[str, Any] = {
 
 
 def _check_references(request: CreateRequest) -> None:
-    """Check what goes with an image, and whether the model uses it."""
+    """Check the fields that belong to an image, and whether the model uses them."""
     fields = request.fields
     for name in ("image_reference", "image_fidelity", "human_fidelity", "element_list"):
         if name in fields:
@@ -110,23 +87,10 @@ def _use(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="image-generation",
     interface=V1,
-    path="/v1/images/generations",
-    fact=PAGES,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Make pictures from words or a picture",
-    fields=field_shape(
-        MODEL_NAME,
-        Field("prompt", "string", required=True, high=2500, fact=PAGES),
-        NEGATIVE,
-        Field("image", "image", fact=PAGES),
-        Field("image_reference", "string", enum=("subject", "face"), fact=PAGES),
-        Field("image_fidelity", "number", low=0, high=1, fact=PAGES),
-        Field("human_fidelity", "number", low=0, high=1, fact=PAGES),
-        ELEMENTS,
-        Field("resolution", "string", enum=("1k", "2k"), fact=PAGES),
-        COUNT,
-        IMAGE_RATIO,
-        *COMMON,
-    ),
+    fields=fields_of(_FACTS),
     examples=_EXAMPLES,
     rules=(_check_references, check_images("image")),
     capabilities=_CAPABILITIES,
@@ -137,18 +101,7 @@ RECORD = EmulatedEndpoint(
     result=_result,
     pack="image",
     slots=slots_of_pictures,
-    prices=per_picture(
-        (
-            ("kling-v3", "1k 2k", "silent image", "8", LISTS),
-            ("kling-v2-1", "1k 2k", "silent", "4", LISTS),
-            ("kling-v2-1", "1k 2k", "image", "8", LISTS),
-            ("kling-v2", "1k 2k", "silent", "4", CONDENSED),
-            ("kling-v2", "1k 2k", "image", "8", CONDENSED),
-            ("kling-v1-5", "1k", "silent", "4", CONDENSED),
-            ("kling-v1-5", "1k", "image", "8", CONDENSED),
-            ("kling-v1", "1k", "silent image", "1", CONDENSED),
-        )
-    ),
+    prices=listed_prices("image-generation", _CAPABILITIES),
     use=_use,
     typical_seconds=picture_times(_CAPABILITIES),
     behaviours=(
@@ -162,7 +115,7 @@ RECORD = EmulatedEndpoint(
         ),
         (
             "A reference, a fidelity or elements are refused where the model has none.",
-            assumed("the page names the models; no reply was published"),
+            assumed("the page names the models; no response was published"),
         ),
     ),
 )

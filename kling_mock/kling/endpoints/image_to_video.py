@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.common_rules import (
     check_camera,
@@ -21,134 +21,27 @@ from kling_mock.kling.endpoints.example_parts import (
     trajectory,
     zoom,
 )
-from kling_mock.kling.endpoints.fields import (
-    CAMERA,
-    CFG_SCALE,
-    COMMON,
-    DURATION,
-    ELEMENTS,
-    MODE,
-    MODEL_NAME,
-    NEGATIVE,
-    PROMPT,
-    SHOTS,
-    SOUND,
-    Field,
-    field_shape,
-)
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import ImageSize, inspect
-from kling_mock.kling.endpoints.models import (
-    CLIPS,
-    FHD24,
-    FHD30,
-    HD24,
-    HD30,
-    OLD,
-    PAGES,
-    SECONDS,
-    UHD24,
-    V3,
-    rows,
-)
+from kling_mock.kling.endpoints.models import of_videos
 from kling_mock.kling.endpoints.noticing import Noticed
-from kling_mock.kling.endpoints.prices import video_prices
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, silent_or_sound
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid, refusal
-from kling_mock.kling.wire.v1 import TASK_CALLS, V1
+from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import documented
+from kling_sdk.facts.video_requests import REQUESTS
 
-__all__ = ["RECORD"]
+_FACTS: Final = REQUESTS["image2video"]
 
-_RULES = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
-
-_MASK_POINTS = (2, 77)  # points of a trajectory in a clip of 5 seconds
 _MAX_ELEMENTS = 3  # of kling-v3
 
-_FIELDS = field_shape(
-    MODEL_NAME,
-    Field("image", "image"),
-    Field("image_tail", "image"),
-    PROMPT,
-    NEGATIVE,
-    *SHOTS,
-    ELEMENTS,
-    Field(
-        "voice_list",
-        "array",
-        low=1,
-        high=2,
-        members=field_shape(Field("voice_id", "string", required=True)),
-    ),
-    SOUND,
-    CFG_SCALE,
-    MODE,
-    Field("static_mask", "image"),
-    Field(
-        "dynamic_masks",
-        "array",
-        low=1,
-        high=6,
-        members=field_shape(
-            Field("mask", "image", required=True),
-            Field(
-                "trajectories",
-                "array",
-                required=True,
-                low=_MASK_POINTS[0],
-                high=_MASK_POINTS[1],
-                members=field_shape(
-                    Field("x", "integer", required=True),
-                    Field("y", "integer", required=True),
-                ),
-            ),
-        ),
-    ),
-    CAMERA,
-    DURATION,
-    *COMMON,
-)
 
-_FEATURES = "negative_prompt"
 # Whether kling-v3 takes cfg_scale is stated nowhere (kling-v2.x: it does not); here it does.
-_FRAMES = f"{_FEATURES} sound multi_shot cfg_scale image_tail element_list"
 
-_CAPABILITIES = rows(
-    (
-        ("kling-v1", "std", f"{_FEATURES} cfg_scale", HD30, OLD, CLIPS, "image_tail motion_brush"),
-        ("kling-v1", "pro", f"{_FEATURES} cfg_scale", HD30, OLD, CLIPS, "image_tail motion_brush"),
-        ("kling-v1-5", "std", f"{_FEATURES} cfg_scale", HD30, OLD, CLIPS, ""),
-        (
-            "kling-v1-5",
-            "pro",
-            f"{_FEATURES} cfg_scale image_tail last_frame_only",
-            FHD30,
-            OLD,
-            CLIPS,
-            "motion_brush camera_control",
-        ),
-        ("kling-v1-6", "std", f"{_FEATURES} cfg_scale", HD30, OLD, CLIPS, ""),
-        (
-            "kling-v1-6",
-            "pro",
-            f"{_FEATURES} cfg_scale image_tail last_frame_only",
-            FHD30,
-            OLD,
-            CLIPS,
-            "",
-        ),
-        ("kling-v2-master", "none", _FEATURES, HD24, OLD, CLIPS, ""),
-        ("kling-v2-1-master", "none", _FEATURES, FHD24, OLD, CLIPS, ""),
-        ("kling-v2-1", "std", _FEATURES, HD24, OLD, CLIPS, ""),
-        ("kling-v2-1", "pro", f"{_FEATURES} image_tail", FHD24, OLD, CLIPS, ""),
-        ("kling-v2-5-turbo", "std", _FEATURES, HD24, PAGES, CLIPS, ""),
-        ("kling-v2-5-turbo", "pro", f"{_FEATURES} image_tail", FHD24, PAGES, CLIPS, ""),
-        ("kling-v2-6", "std", _FEATURES, HD24, OLD, CLIPS, ""),
-        ("kling-v2-6", "pro", f"{_FEATURES} sound image_tail voice_list", FHD24, OLD, CLIPS, ""),
-        ("kling-v3", "std", _FRAMES, HD24, V3, SECONDS, ""),
-        ("kling-v3", "pro", _FRAMES, FHD24, V3, SECONDS, ""),
-        ("kling-v3", "4k", _FRAMES, UHD24, V3, SECONDS, ""),
-    )
+_CAPABILITIES = of_videos(
+    "image2video", {"first_last_frame": "image_tail"}, {"kling-v3": "cfg_scale"}
 )
 
 _EXAMPLES: Mapping[str, Any] = {
@@ -236,12 +129,12 @@ def _aspect_ratio(request: CreateRequest) -> str:
         Refusal: 400/1201, the image is not one that Kling takes.
     """
     fields, noticed = request.fields, request.context.reader.noticed
-    found = [
+    image_sizes = [
         inspect(fields[field], field, noticed)
         for field in ("image", "image_tail")
         if field in fields
     ]
-    sizes = [size for size in found if size is not None]
+    sizes = [size for size in image_sizes if size is not None]
     return nearest_aspect_ratio(sizes[0].width, sizes[0].height) if sizes else "16:9"
 
 
@@ -330,9 +223,9 @@ def _use(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="image2video",
     interface=V1,
-    path="/v1/videos/image2video",
-    fact=TASK_CALLS,
-    fields=_FIELDS,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
+    fields=fields_of(_FACTS),
     examples=_EXAMPLES,
     # The older page makes the prompt optional, the newer one requires it: both clients exist.
     rules=(check_sound, check_cfg_scale, check_shots, _check_inputs, _check_camera),
@@ -340,7 +233,7 @@ RECORD = EmulatedEndpoint(
     default_model="kling-v1",
     default_mode="std",
     aspect_ratio=_aspect_ratio,
-    prices=video_prices(_CAPABILITIES, ("silent", "sound", "voice")),
+    prices=listed_prices("image2video", _CAPABILITIES),
     use=_use,
     behaviours=(
         (
@@ -353,11 +246,11 @@ RECORD = EmulatedEndpoint(
             ),
         ),
         (
-            "Of end frame, masks and camera control a request to image2video has at most one.",
-            _RULES,
+            "A request to image2video has at most one of end frame, masks and camera control.",
+            _FACTS.fact,
         ),
-        ("All masks have one size and the ratio of the image.", _RULES),
-        ("`element_list` and `voice_list` exclude each other.", _RULES),
-        ("`voice_list` needs sound; kling-v2-6 takes an end frame only silent.", _RULES),
+        ("All masks have one size and the ratio of the image.", _FACTS.fact),
+        ("`element_list` and `voice_list` exclude each other.", _FACTS.fact),
+        ("`voice_list` needs sound; kling-v2-6 takes an end frame only silent.", _FACTS.fact),
     ),
 )

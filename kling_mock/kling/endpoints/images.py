@@ -1,4 +1,4 @@
-"""Is a base64 image one that Kling takes? It looks at the first bytes, never decodes a picture."""
+"""Checks of images, by their first bytes: nothing is ever decoded as a picture."""
 
 from __future__ import annotations
 
@@ -9,30 +9,17 @@ from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.service_codes import invalid
 from kling_mock.web.addresses import host_of
 from kling_mock.web.facts import documented
-
-__all__ = [
-    "FACT",
-    "MAX_BYTES",
-    "MAX_RATIO",
-    "MIN_SIDE",
-    "UNREACHABLE",
-    "ImageSize",
-    "check_length",
-    "check_reachable",
-    "inspect",
-]
+from kling_sdk.facts.media import IMAGE_MB, IMAGE_RATIO, IMAGE_SIDE
 
 FACT = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
 
-MAX_BYTES = 10 * 1024 * 1024
-MIN_SIDE = 300  # pixels, each side
-MAX_RATIO = 2.5  # of the longer to the shorter side
+MAX_BYTES = IMAGE_MB * 1024 * 1024
 
-#: No host has such a name (RFC 2606), so what is there cannot be had.
+#: Top-level domains without hosts (RFC 2606), so that nothing can be fetched from them.
 UNREACHABLE = ".invalid"
 
-# Of an image that are decoded to find its size, in base64: 1.5 MiB of it, which is more than any
-# usual header. Decoding all of eight images would hold other requests up.
+# Characters of an image's base64 that are decoded to find its size: 1.5 MiB of it, which is more
+# than any usual header. Decoding eight whole images would hold up other requests.
 _HEAD = 2 * 1024 * 1024
 
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # JPEG, PNG
@@ -47,7 +34,7 @@ class ImageSize(NamedTuple):
 
 
 def check_reachable(url: str, noticed: Noticed) -> None:
-    """Let the task fail later if nobody could fetch *url*: its host is of `UNREACHABLE`."""
+    """Make the task fail later if *url* cannot be fetched, because its host is in `UNREACHABLE`."""
     if f".{host_of(url)}".endswith(UNREACHABLE):
         noticed.fails_later("unreachable_media")
 
@@ -57,21 +44,21 @@ def inspect(
     path: str,
     noticed: Noticed,
     most: int = MAX_BYTES,
-    max_ratio: float = MAX_RATIO,
+    max_ratio: float = IMAGE_RATIO,
     *,
     webp: bool = False,
 ) -> ImageSize | None:
     """Return the size of the image in *value*, or `None` for a URL, which is never fetched.
 
-    One that is too small, or that cannot be had, lets the task fail later.
+    An image that is too small, or that cannot be fetched, makes the task fail later.
 
     Args:
         value: A URL, or valid base64.
         path: The field, for the message.
-        noticed: Takes note of what lets the task fail.
-        most: Bytes that an image may have.
-        max_ratio: What the longer side may be of the shorter one.
-        webp: Whether a WebP is taken too.
+        noticed: Notes reasons for a later failure of the task.
+        most: The maximum size of an image in bytes.
+        max_ratio: The maximum ratio of the longer side to the shorter one.
+        webp: Whether WebP is accepted too.
 
     Raises:
         Refusal: 400/1201 if it is too large, neither JPEG nor PNG, or too narrow.
@@ -88,7 +75,7 @@ def inspect(
         size = _measure(base64.b64decode(value))
     if size is None:
         raise invalid(path, "must be a whole jpg, jpeg or png image, got a damaged one")
-    if min(size.width, size.height) < MIN_SIDE:
+    if min(size.width, size.height) < IMAGE_SIDE:
         noticed.fails_later("small_image")
     if max(size.width, size.height) > max_ratio * min(size.width, size.height):
         raise invalid(
@@ -100,12 +87,12 @@ def inspect(
 
 
 def check_length(value: str, path: str, most: int = MAX_BYTES) -> None:
-    """Check that base64 is no larger than an image may be, without decoding it.
+    """Check that base64 is not larger than an image may be, without decoding it.
 
     Args:
         value: Base64.
         path: The field, for the message.
-        most: Bytes that it may have.
+        most: The maximum size in bytes.
 
     Raises:
         Refusal: 400/1201, it is too large.
@@ -116,7 +103,7 @@ def check_length(value: str, path: str, most: int = MAX_BYTES) -> None:
 
 
 def _measure(content: bytes) -> ImageSize | None:
-    """Return the size that the image states, or `None` if it has none."""
+    """Return the size that the image states, or `None` if it does not state one."""
     from kling_mock.kling.media.picture_size import stated_size  # few servers see base64
 
     size = stated_size(content)

@@ -1,4 +1,4 @@
-"""The voices and elements that a request names: whether the account has them."""
+"""Checks that the account has the voices and elements that a request names."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from kling_mock.kling.endpoints.record import CallContext
 from kling_mock.kling.model.library import ItemKind
 from kling_mock.kling.service_codes import refusal, shortened
 
-__all__ = ["check_library_ids"]
-
-
-#: The fields that name voices or elements; most requests have none of them.
+#: The fields that name voices or elements; most requests do not have any of them.
 _NAMING = frozenset({"element_list", "voice_list", "element_voice_id", "contents"})
 
 
@@ -20,7 +17,7 @@ class _Named(NamedTuple):
     """One id in a request.
 
     Attributes:
-        kind: What it is the id of.
+        kind: Whether it is the id of a voice or of an element.
         item_id: The id.
         path: The field.
     """
@@ -31,13 +28,13 @@ class _Named(NamedTuple):
 
 
 def check_library_ids(fields: Mapping[str, Any], context: CallContext) -> None:
-    """Check the ids of voices and elements in a request of whatever endpoint.
+    """Check the ids of voices and elements in a request of any endpoint.
 
-    An id that no library of this server has is taken, with a note: a test may choose its own. It
-    is refused where ignored fields are.
+    An id in none of this server's libraries is accepted, with a note: a test may choose its own.
+    It is refused where ignored fields are refused.
 
     Raises:
-        Refusal: 400/1201, it is of another account, or was deleted.
+        Refusal: 400/1201, an item belongs to another account, or was deleted.
     """
     find_item = context.find_item
     if find_item is None or _NAMING.isdisjoint(fields):

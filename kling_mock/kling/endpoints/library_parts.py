@@ -1,4 +1,4 @@
-"""What the endpoints with a library share: what every account has, and the body of a delete."""
+"""Parts shared by endpoints with a library: items of every account, and the body of a delete."""
 
 from __future__ import annotations
 
@@ -20,17 +20,6 @@ from kling_mock.kling.model.plan import Plan, Resulting, ResultList
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.web.facts import Fact, assumed, documented
 
-__all__ = [
-    "BEHAVIOURS",
-    "NO_SLOT_FACT",
-    "PAGE",
-    "delete_fields",
-    "no_model",
-    "nothing_long",
-    "preset_tasks",
-    "result_of",
-]
-
 PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
 NO_SLOT_FACT = assumed("whether a task of a library holds a slot, and of which pack")
 #: Ids of tasks with what every account has: below those of all others, which begin with 8.
@@ -46,16 +35,16 @@ BEHAVIOURS: tuple[tuple[str, Fact], ...] = (
         assumed("no copy of the vendor's lists was seen"),
     ),
     (
-        "What an account has of its own is owned by a number, the presets by `kling`.",
+        "An account's own items are owned by a number, the presets by `kling`.",
         assumed("the page has `kling` for the presets only", "pages-2026-09"),
     ),
     ("A task of a library holds one slot of the video pack.", NO_SLOT_FACT),
     (
-        "A delete replies with the id and the status of the task that made the item.",
+        "A delete responds with the id and the status of the task that made the item.",
         assumed("the page has the two keys, and does not say of which task", "pages-2026-09"),
     ),
     (
-        "A preset, and what another account has, cannot be deleted: it is not found.",
+        "A preset or an item of another account cannot be deleted: it is not found.",
         assumed("what a delete of a preset gets"),
     ),
     (
@@ -71,12 +60,12 @@ def delete_fields(library: EmulatedLibrary) -> FieldShape:
 
 
 def no_model() -> tuple[Capability, ...]:
-    """Return the capabilities of an endpoint that has no models and makes no file."""
+    """Return the capabilities of an endpoint without models that does not make files."""
     return (Capability("", "none", (), frozenset(), "none", 0, PAGE),)
 
 
 def nothing_long(_fields: Mapping[str, Any], _context: CallContext) -> int:
-    """Return the length of a result that is no file."""
+    """Return the length of a result that is not a file."""
     return 0
 
 

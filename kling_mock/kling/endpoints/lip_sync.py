@@ -1,66 +1,46 @@
-"""`lip-sync`, the older of two: a mouth moves to a text or a sound."""
+"""`lip-sync`, the older of two such endpoints: moves a mouth to a text or a sound."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, SITE, VIDEO_ID
-from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.fields import FieldTexts, fields_of
 from kling_mock.kling.endpoints.images import check_reachable
 from kling_mock.kling.endpoints.models import HD30, rows
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import (
     CallContext,
     CreateRequest,
     EmulatedEndpoint,
-    UnitPrice,
 )
-from kling_mock.kling.endpoints.sounds import SOUND, read_seconds
+from kling_mock.kling.endpoints.sounds import read_seconds
 from kling_mock.kling.endpoints.source_video import (
     ASSUMED_SECONDS,
     UNKNOWN_LENGTH,
     SourceVideo,
     read_source,
 )
-from kling_mock.kling.endpoints.voices import VOICES
 from kling_mock.kling.model.plan import ParentVideo
 from kling_mock.kling.service_codes import invalid, refusal
 from kling_mock.kling.wire.v1 import V1
-from kling_mock.web.facts import assumed, documented, observed
+from kling_mock.web.facts import assumed, documented
+from kling_sdk.facts.people_requests import REQUESTS
+from kling_sdk.facts.voices import VOICES
 
-__all__ = ["RECORD"]
-
-_PAGE = observed(
-    "clients",
-    "probe-2026-10",
-    as_of="2026-09-28",
-    confidence="medium",
-    note="its page is older; the path was seen alive",
-)
-_LIST = documented("digest-2026-01", as_of="2026-01-01", confidence="low")
+_FACTS: Final = REQUESTS["lip-sync"]
 _LONGEST = 60  # s of a video; 10 in older pages
-_LONGEST_OWN = 10  # s of a video of the account's own
+_LONGEST_OWN = 10  # s of the account's own video
 _SOUND_SECONDS = (2.0, 60.0)
 
-_INPUT = field_shape(
-    Field(
-        "mode",
-        "string",
-        enum=("text2video", "audio2video"),
-        wrong_value="choice",
-        fact=_PAGE,
-    ),
-    Field("video_id", "string", fact=_PAGE),
-    Field("video_url", "url", fact=_PAGE),
-    Field("text", "string", high=120, fact=_PAGE),
-    Field("voice_id", "string", fact=_PAGE),
-    Field("voice_language", "string", enum=("zh", "en"), wrong_value="choice", fact=_PAGE),
-    Field("voice_speed", "number", low=0.8, high=2.0, validated=True, fact=_PAGE),
-    Field("audio_type", "string", enum=("file", "url"), wrong_value="choice", fact=_PAGE),
-    Field("audio_file", "sound", fact=SOUND),
-    Field("audio_url", "url", fact=SOUND),
-)
+_CHOICE: Final = FieldTexts(wrong_value="choice")
+_TEXTS: Final = {
+    "input.mode": _CHOICE,
+    "input.voice_language": _CHOICE,
+    "input.voice_speed": FieldTexts(validated=True),
+    "input.audio_type": _CHOICE,
+}
 
 
 def _video(fields: Mapping[str, Any], context: CallContext) -> SourceVideo:
@@ -70,7 +50,7 @@ def _video(fields: Mapping[str, Any], context: CallContext) -> SourceVideo:
 
 
 def _check_input(fields: Mapping[str, Any], context: CallContext) -> Mapping[str, Any]:
-    """Check what is said, and in which video: the mode first, then the video.
+    """Check the speech and the video: the mode first, then the video.
 
     Raises:
         Refusal: 400/1201, in the words of the service where they are known.
@@ -125,14 +105,10 @@ def _shape(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="lip-sync",
     interface=V1,
-    path="/v1/videos/lip-sync",
-    fact=_PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Let a mouth in a video move to a text or a sound",
-    fields=field_shape(
-        Field("input", "object", required=True, members=_INPUT, fact=_PAGE),
-        Field("callback_url", "url", fact=_PAGE),
-        Field("external_task_id", "string", fact=_PAGE),
-    ),
+    fields=fields_of(_FACTS, _TEXTS),
     examples={
         "text": {
             "input": {
@@ -169,12 +145,12 @@ RECORD = EmulatedEndpoint(
         },
     },
     prepare=_check_input,
-    capabilities=rows((("", "none", "", HD30, _PAGE, (), ""),)),
+    capabilities=rows((("", "none", "", HD30, _FACTS.fact, (), ""),)),
     fixed_seconds=lambda fields, context: _video(fields, context).seconds,
     aspect_ratio=_shape,
     parent_video=_parent,
     sound=lambda _request: True,
-    prices={("", "none", "silent"): UnitPrice(Decimal("0.5"), _LIST, "5 seconds")},
+    prices=listed_prices("lip-sync"),
     typical_seconds={"": 120.0},
     behaviours=(
         (

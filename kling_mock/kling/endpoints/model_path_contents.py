@@ -1,10 +1,10 @@
-"""The items of `contents`: which a product takes, how many, and what each of them needs."""
+"""The items of `contents`: the types that a product takes, their numbers and requirements."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from kling_mock.kling.endpoints.field_checks import check_image
 from kling_mock.kling.endpoints.images import check_reachable, inspect
@@ -14,26 +14,26 @@ from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import refusal, shortened
 from kling_mock.web.addresses import is_http_url
 from kling_mock.web.facts import documented
-
-__all__ = ["LIMITS", "ContentLimit", "Contents", "check_contents", "shape_of_image"]
+from kling_sdk.facts.media import LARGE_IMAGE_MB
 
 LIMITS = documented("pages-2026-09", as_of="2026-09-20", confidence="medium")
-_IMAGES: Final = frozenset({"first_frame", "last_frame", "refer_image", "image"})
-_VIDEOS: Final = frozenset({"feature_video", "base_video", "video"})
-_MOST_BYTES: Final = 50 * 1024 * 1024
+_MOST_BYTES: Final = LARGE_IMAGE_MB * 1024 * 1024
 
 
 class ContentLimit(NamedTuple):
-    """How often a type may be there.
+    """The number of items that a type may have.
 
     Attributes:
-        type: The type. A model can do with it what the feature of the same name says.
-        most: How many items of it there may be.
-        required: Whether there must be one.
-        everywhere: Whether every model takes it.
+        type: The type. The feature of the same name says what a model can do with it.
+        kind: The contents of an item: a text, the URL of an image or video, or the id of an
+            element or voice.
+        most: The maximum number of its items.
+        required: Whether at least one is required.
+        everywhere: Whether every model accepts it.
     """
 
     type: str
+    kind: Literal["text", "image", "video", "element", "voice"]
     most: int = 1
     required: bool = False
     everywhere: bool = False
@@ -84,6 +84,7 @@ def check_contents(
         limits: What the product takes.
         more: Rules of the product, on items that are valid one by one.
     """
+    by_type = {limit.type: limit for limit in limits}
 
     def check(request: CreateRequest) -> None:
         if not request.fields["contents"]:
@@ -93,7 +94,7 @@ def check_contents(
             _check_limit(request, contents, limit)
         for name, places in contents.places.items():
             for place in places:
-                _check_item(request, name, contents.items[place], f"contents[{place}]")
+                _check_item(request, by_type[name], contents.items[place], f"contents[{place}]")
         _check_ids(contents)
         for rule in more:
             rule(request, contents)
@@ -112,52 +113,55 @@ def _check_limit(request: CreateRequest, contents: Contents, limit: ContentLimit
         raise refusal("content_count", f"'{limit.type}'", limit.most, field="contents")
 
 
-def _check_item(request: CreateRequest, name: str, item: Mapping[str, Any], path: str) -> None:
+def _check_item(
+    request: CreateRequest, limit: ContentLimit, item: Mapping[str, Any], path: str
+) -> None:
     noticed = request.context.reader.noticed
-    if name == "prompt":
+    if limit.kind == "text":
         if not item.get("text", "").strip():
-            raise refusal("blank_text", name, field=f"{path}.text", note="must be a text")
-    elif name in _IMAGES or name in _VIDEOS:
+            raise refusal("blank_text", limit.type, field=f"{path}.text", note="must be a text")
+    elif limit.kind in ("image", "video"):
         url, at = item.get("url", "").strip(), f"{path}.url"
         if not url:
-            raise refusal("blank_url", name, field=at, note="must be a URL")
-        if name in _IMAGES:
+            raise refusal("blank_url", limit.type, field=at, note="must be a URL")
+        if limit.kind == "image":
             check_image(url, at, _MOST_BYTES)
         elif not is_http_url(url):
             raise refusal("video_url", field=at, note="must be an http or https URL with a host")
         else:
             check_reachable(url, noticed)
-    elif name == "element":
-        given = item.get("element_id", "")
-        if not (given.isascii() and given.isdigit()):
+    elif limit.kind == "element":
+        element_id = item.get("element_id", "")
+        if not (element_id.isascii() and element_id.isdigit()):
             raise refusal(
-                "element_id", shortened(given), field=f"{path}.element_id", note="must be digits"
+                "element_id",
+                shortened(element_id),
+                field=f"{path}.element_id",
+                note="must be digits",
             )
     elif not item.get("voice_id", "").strip():
-        raise refusal("content_id", name, field=f"{path}.voice_id", note="must be a voice_id")
+        raise refusal("content_id", limit.type, field=f"{path}.voice_id", note="must be a voice_id")
 
 
 def _check_ids(contents: Contents) -> None:
-    """Elements and voices need an id; no two items may have the same one."""
+    """Check that elements and voices have an id, and that no two items have the same one."""
     seen: set[str] = set()
     for name, places in contents.places.items():
         for place in places:
-            given = contents.items[place].get("id", "").strip()
-            missing = name in {"element", "voice"} and not given
-            if missing or given in seen:
+            content_id = contents.items[place].get("id", "").strip()
+            missing = name in {"element", "voice"} and not content_id
+            if missing or content_id in seen:
                 at = f"contents[{place}].id"
-                note = (
-                    "must be there, and no other item's" if missing else "must be no other item's"
-                )
+                note = "must be there, and be unique" if missing else "must be unique"
                 raise refusal("content_id", name, field=at, note=note)
-            if given:
-                seen.add(given)
+            if content_id:
+                seen.add(content_id)
 
 
 def shape_of_image(first: str, *others: str) -> Callable[[CreateRequest], str]:
-    """Return what finds the shape of a result: that of an image, if that is no URL.
+    """Return a function that finds the shape of a result: that of an image, unless it is a URL.
 
-    Otherwise it is the stated one, or 16:9. All images are looked into on the way.
+    Otherwise it is the stated shape, or 16:9. The function also checks all images.
 
     Args:
         first: The type of the item whose shape the result takes.
@@ -166,14 +170,14 @@ def shape_of_image(first: str, *others: str) -> Callable[[CreateRequest], str]:
     types = frozenset({first, *others})
 
     def shape(request: CreateRequest) -> str:
-        found = str(request.fields.get("aspect_ratio", "16:9"))
+        ratio = str(request.fields.get("aspect_ratio", "16:9"))
         noticed = request.context.reader.noticed
         for place, item in enumerate(request.fields["contents"]):
             if item["type"] in types:
                 at = f"contents[{place}].url"
                 size = inspect(item["url"].strip(), at, noticed, _MOST_BYTES)
                 if size is not None and item["type"] == first:
-                    found = nearest_aspect_ratio(*size)
-        return found
+                    ratio = nearest_aspect_ratio(*size)
+        return ratio
 
     return shape

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, VOICE_IDS
-from kling_mock.kling.endpoints.fields import field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.model_path_contents import (
     LIMITS,
     ContentLimit,
@@ -14,18 +14,7 @@ from kling_mock.kling.endpoints.model_path_contents import (
     check_contents,
     shape_of_image,
 )
-from kling_mock.kling.endpoints.model_path_fields import (
-    AUDIO,
-    DURATION,
-    MULTI_SHOT,
-    OPTIONS,
-    PAGES,
-    RESOLUTION,
-    SEED,
-    VOICE_ID,
-    contents,
-    settings,
-)
+from kling_mock.kling.endpoints.model_path_fields import TEXTS
 from kling_mock.kling.endpoints.model_path_requests import (
     audio_use,
     check_audio,
@@ -34,58 +23,34 @@ from kling_mock.kling.endpoints.model_path_requests import (
     flattened,
     seconds_of,
 )
-from kling_mock.kling.endpoints.models import CLIPS, FHD24, HD24, SECONDS, UHD24, rows
-from kling_mock.kling.endpoints.prices import path_prices
+from kling_mock.kling.endpoints.models import of_path
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.service_codes import refusal
-from kling_mock.kling.wire.model_path import CREATES, MODEL_PATH
+from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.model_path_requests import REQUESTS
+from kling_sdk.facts.sources import ONE_COPY
 
-__all__ = ["RECORD"]
-
-_FIELDS = field_shape(
-    contents(VOICE_ID), settings(RESOLUTION, DURATION, AUDIO, MULTI_SHOT, SEED), OPTIONS
-)
+_FACTS: Final = REQUESTS["model-path-image-to-video"]
 _LIMITS = (
-    ContentLimit("prompt", everywhere=True),
-    ContentLimit("first_frame", required=True),
-    ContentLimit("last_frame"),
-    ContentLimit("element", 3),
-    ContentLimit("voice", 2),
+    ContentLimit("prompt", "text", everywhere=True),
+    ContentLimit("first_frame", "image", required=True),
+    ContentLimit("last_frame", "image"),
+    ContentLimit("element", "element", 3),
+    ContentLimit("voice", "voice", 2),
 )
 
-_V3 = "first_frame last_frame element audio_native multi_shot"
-_TURBO = "first_frame always_sound"
 
-_CAPABILITIES = rows(
-    (
-        ("kling-3.0-turbo", "720p", _TURBO, HD24, PAGES, SECONDS, ""),
-        ("kling-3.0-turbo", "1080p", _TURBO, FHD24, PAGES, SECONDS, ""),
-        ("kling-3.0", "720p", _V3, HD24, PAGES, SECONDS, ""),
-        ("kling-3.0", "1080p", _V3, FHD24, PAGES, SECONDS, ""),
-        ("kling-3.0", "4k", _V3, UHD24, PAGES, SECONDS, ""),
-        ("kling-2.6", "720p", "first_frame", HD24, PAGES, CLIPS, ""),
-        (
-            "kling-2.6",
-            "1080p",
-            "first_frame last_frame voice audio_native",
-            FHD24,
-            PAGES,
-            CLIPS,
-            "",
-        ),
-        ("kling-2.5-turbo", "720p", "first_frame", HD24, PAGES, CLIPS, ""),
-        ("kling-2.5-turbo", "1080p", "first_frame last_frame", FHD24, PAGES, CLIPS, ""),
-    )
-)
-
-# Characters of a prompt.
-_PROMPTS: Mapping[str, int] = {
-    "kling-3.0-turbo": 2500,
-    "kling-3.0": 3072,
-    "kling-2.6": 2500,
-    "kling-2.5-turbo": 2500,
+_NAMES = {
+    "sound": "audio_native",
+    "multi_shot": "",
+    "first_last_frame": "last_frame",
+    "element_list": "element",
+    "voice_list": "voice",
 }
+_CAPABILITIES = of_path("image2video", _NAMES, "first_frame")
+
 
 _EXAMPLES: Mapping[str, Any] = {
     "first-frame": {
@@ -127,7 +92,7 @@ _EXAMPLES: Mapping[str, Any] = {
 
 
 def _check_silent_and_spoken(request: CreateRequest, contents: Contents) -> None:
-    """With kling-2.6 a last frame is silent, and a voice needs sound."""
+    """Check that with kling-2.6 a last frame is silent, and a voice has sound."""
     sounds = request.fields["sound"] == "on"
     if request.capability.model != "kling-2.6":
         return
@@ -145,22 +110,22 @@ def _use(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="model-path-image-to-video",
     interface=MODEL_PATH,
-    path="/image-to-video/{model}",
-    fact=CREATES,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Create a video from its first frame",
-    fields=_FIELDS,
+    fields=fields_of(_FACTS, TEXTS),
     examples=_EXAMPLES,
     prepare=flattened(_CAPABILITIES, {}),
     rules=(
         check_contents(_LIMITS, _check_silent_and_spoken),
-        check_prompt(_PROMPTS),
+        check_prompt("image2video"),
         check_audio,
         check_multi_shot,
     ),
     capabilities=_CAPABILITIES,
     fixed_seconds=seconds_of,
     aspect_ratio=shape_of_image("first_frame", "last_frame"),
-    prices=path_prices(_CAPABILITIES, ("silent", "sound", "voice")),
+    prices=listed_prices("image2video", _CAPABILITIES),
     use=_use,
     behaviours=(
         (
@@ -177,7 +142,7 @@ RECORD = EmulatedEndpoint(
         ),
         (
             "A prompt may have 3,072 characters with kling-3.0, else 2,500.",
-            PAGES,
+            ONE_COPY,
         ),
     ),
 )

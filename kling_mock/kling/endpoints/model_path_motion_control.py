@@ -1,62 +1,42 @@
-"""`POST /motion-control/{model}`: a picture that moves as somebody in a video does."""
+"""`POST /motion-control/{model}`: a video of an image that moves like a person in a video."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, SITE
-from kling_mock.kling.endpoints.fields import field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.model_path_contents import (
     LIMITS,
     ContentLimit,
     check_contents,
     shape_of_image,
 )
-from kling_mock.kling.endpoints.model_path_fields import (
-    AUDIO,
-    OPTIONS,
-    ORIENTATION,
-    PAGES,
-    RESOLUTION,
-    SEED,
-    contents,
-    settings,
-)
+from kling_mock.kling.endpoints.model_path_fields import TEXTS
 from kling_mock.kling.endpoints.model_path_requests import (
     check_audio,
     check_prompt,
     flattened,
     seconds_of,
 )
-from kling_mock.kling.endpoints.models import FHD24, HD24, rows
-from kling_mock.kling.endpoints.prices import path_prices
+from kling_mock.kling.endpoints.models import of_path
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
-from kling_mock.kling.wire.model_path import CREATES, MODEL_PATH
+from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.model_path_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
-_FIELDS = field_shape(
-    contents(),
-    settings(ORIENTATION, AUDIO._replace(default="original"), RESOLUTION, SEED),
-    OPTIONS,
-)
+_FACTS: Final = REQUESTS["model-path-motion-control"]
 _LIMITS = (
-    ContentLimit("prompt", everywhere=True),
-    ContentLimit("image", required=True),
-    ContentLimit("video", required=True),
-    ContentLimit("element"),
+    ContentLimit("prompt", "text", everywhere=True),
+    ContentLimit("image", "image", required=True),
+    ContentLimit("video", "video", required=True),
+    ContentLimit("element", "element"),
 )
-_FEATURES = "image video audio_original"
 
-_CAPABILITIES = rows(
-    (
-        ("kling-3.0", "720p", f"{_FEATURES} element", HD24, PAGES, (), ""),
-        ("kling-3.0", "1080p", f"{_FEATURES} element", FHD24, PAGES, (), ""),
-        ("kling-2.6", "720p", _FEATURES, HD24, PAGES, (), ""),
-        ("kling-2.6", "1080p", _FEATURES, FHD24, PAGES, (), ""),
-    )
+_CAPABILITIES = of_path(
+    "motion-control", {"element_list": "element"}, "image", "video", "audio_original"
 )
 
 _EXAMPLES: Mapping[str, Any] = {
@@ -90,27 +70,27 @@ _EXAMPLES: Mapping[str, Any] = {
 
 
 def _use(_request: CreateRequest) -> str:
-    return "motion"
+    return "video"
 
 
 RECORD = EmulatedEndpoint(
     name="model-path-motion-control",
     interface=MODEL_PATH,
-    path="/motion-control/{model}",
-    fact=CREATES,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Let a picture move as a video does",
-    fields=_FIELDS,
+    fields=fields_of(_FACTS, TEXTS),
     examples=_EXAMPLES,
     prepare=flattened(_CAPABILITIES, {}, audio="original"),
     rules=(
         check_contents(_LIMITS),
-        check_prompt(dict.fromkeys(("kling-3.0", "kling-2.6"), 2500)),
+        check_prompt("motion-control"),
         check_audio,
     ),
     capabilities=_CAPABILITIES,
     fixed_seconds=seconds_of,
     aspect_ratio=shape_of_image("image"),
-    prices=path_prices(_CAPABILITIES, ("motion",)),
+    prices=listed_prices("motion-control", _CAPABILITIES),
     use=_use,
     behaviours=(
         (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, SITE
-from kling_mock.kling.endpoints.fields import field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.model_path_contents import (
     LIMITS,
     ContentLimit,
@@ -14,18 +14,7 @@ from kling_mock.kling.endpoints.model_path_contents import (
     check_contents,
     shape_of_image,
 )
-from kling_mock.kling.endpoints.model_path_fields import (
-    ASPECT_RATIO,
-    AUDIO,
-    DURATION,
-    MULTI_SHOT,
-    OPTIONS,
-    PAGES,
-    RESOLUTION,
-    SEED,
-    contents,
-    settings,
-)
+from kling_mock.kling.endpoints.model_path_fields import TEXTS
 from kling_mock.kling.endpoints.model_path_requests import (
     VIDEO_SECONDS,
     audio_use,
@@ -35,52 +24,49 @@ from kling_mock.kling.endpoints.model_path_requests import (
     flattened,
     seconds_of,
 )
-from kling_mock.kling.endpoints.models import FHD24, HD24, SECONDS, UHD24, rows
-from kling_mock.kling.endpoints.prices import path_prices
+from kling_mock.kling.endpoints.models import of_path
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CallContext, CreateRequest, EmulatedEndpoint
 from kling_mock.kling.service_codes import refusal
-from kling_mock.kling.wire.model_path import CREATES, MODEL_PATH
+from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed, observed
+from kling_sdk.facts.media import (
+    OMNI_CHARACTERS,
+    OMNI_ELEMENTS_WITH_FRAMES,
+    OMNI_REFERENCES,
+    OMNI_REFERENCES_WITH_VIDEO,
+)
+from kling_sdk.facts.model_path_requests import REQUESTS
+from kling_sdk.facts.models import TAKEN_FOR
 
-__all__ = ["RECORD"]
-
-_MAX_REFERENCES: Final = 7  # images and multi-image elements
-_MAX_REFERENCES_WITH: Final = 4  # the same, beside a video or a video-character element
-_MAX_CHARACTERS: Final = 3
-_MAX_ELEMENTS_WITH_FRAMES: Final = 3
+_FACTS: Final = REQUESTS["model-path-omni-video"]
 _O1_PLAIN_SECONDS: Final = (5, 10)
 _FRAMES: Final = ("first_frame", "last_frame")
 _VIDEOS: Final = ("feature_video", "base_video")
 
-_FIELDS = field_shape(
-    contents(), settings(RESOLUTION, DURATION, AUDIO, MULTI_SHOT, ASPECT_RATIO, SEED), OPTIONS
-)
 _LIMITS = (
-    ContentLimit("prompt", everywhere=True),
-    ContentLimit("first_frame"),
-    ContentLimit("last_frame"),
-    ContentLimit("refer_image", _MAX_REFERENCES),
-    ContentLimit("feature_video"),
-    ContentLimit("base_video"),
-    ContentLimit("element", _MAX_REFERENCES),
+    ContentLimit("prompt", "text", everywhere=True),
+    ContentLimit("first_frame", "image"),
+    ContentLimit("last_frame", "image"),
+    ContentLimit("refer_image", "image", OMNI_REFERENCES),
+    ContentLimit("feature_video", "video"),
+    ContentLimit("base_video", "video"),
+    ContentLimit("element", "element", OMNI_REFERENCES),
 )
 
-_O1 = (
-    "aspect_ratio first_frame last_frame refer_image feature_video base_video element "
-    "audio_original"
-)
-_V3 = f"{_O1} character_element audio_native multi_shot"
 
-_CAPABILITIES = rows(
-    (
-        ("kling-3.0-omni", "720p", _V3, HD24, PAGES, SECONDS, ""),
-        ("kling-3.0-omni", "1080p", _V3, FHD24, PAGES, SECONDS, ""),
-        ("kling-3.0-omni", "4k", _V3, UHD24, PAGES, SECONDS, ""),
-        ("kling-o1", "720p", _O1, HD24, PAGES, SECONDS[:8], ""),
-        ("kling-o1", "1080p", _O1, FHD24, PAGES, SECONDS[:8], ""),
-    )
-)
-_ALIASES: Mapping[str, str] = {"kling-v3-omni": "kling-3.0-omni"}
+_NAMES = {
+    "sound": "audio_native",
+    "multi_shot": "",
+    "first_last_frame": "last_frame",
+    "image_list": "refer_image",
+    "element_list": "element",
+    "video_feature": "feature_video",
+    "video_base": "base_video",
+    "keep_original_sound": "audio_original",
+}
+_CAPABILITIES = of_path("omni-video", _NAMES, also={"kling-3.0-omni": "character_element"})
+_ALIASES = TAKEN_FOR["omni-video"]
 
 _EXAMPLES: Mapping[str, Any] = {
     "text": {
@@ -140,8 +126,8 @@ def _check_frames(request: CreateRequest, contents: Contents) -> None:
     for name in _FRAMES:
         if name in contents and "base_video" in contents:
             raise refusal("content_conflict", name, "base_video", field="contents")
-    if contents.count("element") > _MAX_ELEMENTS_WITH_FRAMES:
-        raise refusal("content_count", "'element'", _MAX_ELEMENTS_WITH_FRAMES, field="contents")
+    if contents.count("element") > OMNI_ELEMENTS_WITH_FRAMES:
+        raise refusal("content_count", "'element'", OMNI_ELEMENTS_WITH_FRAMES, field="contents")
     if request.capability.model == "kling-o1" and "last_frame" in contents:
         for name in ("refer_image", "element", "feature_video"):
             if name in contents:
@@ -157,8 +143,8 @@ def _check_video(request: CreateRequest, contents: Contents) -> None:
         raise refusal("audio", audio, field="settings.audio", note="it needs a base_video")
     if audio == "native" and contents.count(*_VIDEOS):
         raise refusal("audio", audio, field="settings.audio", note="not beside a video")
-    # True is the default of the setting, and what a base video cannot have: only one that is
-    # given is judged.
+    # True is the default of the setting, and not possible with a base video: so only a value that
+    # is given is judged.
     wrong = {"feature_video": False, "base_video": True}
     for name, value in wrong.items():
         if name in contents and multi_shot is value and "multi_shot" in request.capability.features:
@@ -174,12 +160,12 @@ def _check_counts(request: CreateRequest, contents: Contents) -> None:
     images = contents.count("first_frame", "last_frame", "refer_image")
     if characters and "character_element" not in request.capability.features:
         raise refusal("content_unsupported", "element", field="contents", note="a video character")
-    if characters > (1 if with_video else _MAX_CHARACTERS):
-        most = 1 if with_video else _MAX_CHARACTERS
+    if characters > (1 if with_video else OMNI_CHARACTERS):
+        most = 1 if with_video else OMNI_CHARACTERS
         raise refusal("content_count", "'element'", most, field="contents")
     if characters and with_video and images:
         raise refusal("content_conflict", "element", "refer_image", field="contents")
-    most = _MAX_REFERENCES_WITH if with_video or characters else _MAX_REFERENCES
+    most = OMNI_REFERENCES_WITH_VIDEO if with_video or characters else OMNI_REFERENCES
     if images + len(ids) - characters > most:
         text = "of images and elements"
         raise refusal("content_count", text, most, field="contents")
@@ -192,7 +178,7 @@ def _check_shape(request: CreateRequest, contents: Contents) -> None:
 
 
 def _check_o1_seconds(request: CreateRequest, contents: Contents) -> None:
-    """kling-o1 makes 5 or 10 seconds of a first frame alone; any other length fails later."""
+    """Check that kling-o1 makes 5 or 10 seconds of a first frame alone; others fail later."""
     seconds, is_o1 = request.fields["seconds"], request.capability.model == "kling-o1"
     others = contents.count("last_frame", "refer_image", "element", *_VIDEOS)
     if is_o1 and "first_frame" in contents and not others and seconds not in _O1_PLAIN_SECONDS:
@@ -201,7 +187,7 @@ def _check_o1_seconds(request: CreateRequest, contents: Contents) -> None:
 
 
 def _seconds(fields: Mapping[str, Any], context: CallContext) -> int:
-    """With a base video `duration` is ignored: the result is as long as the video."""
+    """Return the length; with a base video `duration` is ignored, and the video's length counts."""
     is_edited = any(item["type"] == "base_video" for item in fields["contents"])
     return VIDEO_SECONDS if is_edited else seconds_of(fields, context)
 
@@ -214,17 +200,17 @@ def _use(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="model-path-omni-video",
     interface=MODEL_PATH,
-    path="/omni-video/{model}",
-    fact=CREATES,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Create a video from text, pictures, elements and a video",
-    fields=_FIELDS,
+    fields=fields_of(_FACTS, TEXTS),
     examples=_EXAMPLES,
     prepare=flattened(_CAPABILITIES, _ALIASES),
     rules=(
         check_contents(
             _LIMITS, _check_frames, _check_video, _check_counts, _check_shape, _check_o1_seconds
         ),
-        check_prompt({"kling-3.0-omni": 3072, "kling-o1": 2500}),
+        check_prompt("omni-video"),
         check_audio,
         check_multi_shot,
     ),
@@ -232,7 +218,7 @@ RECORD = EmulatedEndpoint(
     aliases=_ALIASES,
     fixed_seconds=_seconds,
     aspect_ratio=shape_of_image("first_frame", "last_frame", "refer_image"),
-    prices=path_prices(_CAPABILITIES, ("silent", "sound", "video")),
+    prices=listed_prices("omni-video", _CAPABILITIES),
     use=_use,
     behaviours=(
         (
@@ -268,7 +254,7 @@ RECORD = EmulatedEndpoint(
             observed(
                 "probe-2026-10",
                 as_of="2026-10-07",
-                note="seen without any video; that a feature video does not do is documented",
+                note="seen without any video; that a feature video does not suffice is documented",
             ),
         ),
         (

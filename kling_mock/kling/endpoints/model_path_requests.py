@@ -1,6 +1,6 @@
-"""From a body of the model-path interface to the vocabulary that every record is checked in.
+"""Translation of model-path bodies into the vocabulary in which every record is checked.
 
-What is found out only later fails the task: the real service takes any duration, and any URL.
+Errors that the real service finds only later fail the task: it accepts any duration, and any URL.
 """
 
 from __future__ import annotations
@@ -10,20 +10,10 @@ from typing import Any, Final
 
 from kling_mock.kling.endpoints.record import CallContext, Capability, CreateRequest
 from kling_mock.kling.service_codes import invalid, refusal, shortened
-
-__all__ = [
-    "VIDEO_SECONDS",
-    "audio_use",
-    "check_audio",
-    "check_multi_shot",
-    "check_prompt",
-    "flattened",
-    "seconds_of",
-    "served",
-]
+from kling_sdk.facts.videos import PATH_MODELS
 
 _DEFAULT_SECONDS: Final = 5
-VIDEO_SECONDS: Final = 5  # assumed of every input video: none is ever fetched
+VIDEO_SECONDS: Final = 5  # assumed for every input video, since none is ever fetched
 
 Prepare = Callable[[Mapping[str, Any], CallContext], Mapping[str, Any]]
 
@@ -31,7 +21,7 @@ Prepare = Callable[[Mapping[str, Any], CallContext], Mapping[str, Any]]
 def flattened(
     capabilities: Iterable[Capability], aliases: Mapping[str, str], audio: str = "off"
 ) -> Prepare:
-    """Return what rewrites the bodies of a product.
+    """Return a function that rewrites the bodies of a product.
 
     Args:
         capabilities: The models and resolutions of the product.
@@ -65,7 +55,7 @@ def flattened(
 
 
 def _prompt(fields: Mapping[str, Any]) -> str:
-    """Return the prompt, wherever it stands; "" if there is none."""
+    """Return the prompt, wherever it is; "" if there is none."""
     texts = (item.get("text", "") for item in fields.get("contents", ()) if _is_prompt(item))
     return str(fields.get("prompt", "")) or next(texts, "")
 
@@ -77,15 +67,15 @@ def _is_prompt(item: Mapping[str, Any]) -> bool:
 
 def _seconds(settings: Mapping[str, Any], row: Capability, context: CallContext) -> int:
     """Return the length of the result; one that the model cannot make fails the task later."""
-    given = int(settings.get("duration", _DEFAULT_SECONDS))
+    seconds = int(settings.get("duration", _DEFAULT_SECONDS))
     if not row.durations:
         return VIDEO_SECONDS
-    if given in row.durations:
-        return given
+    if seconds in row.durations:
+        return seconds
     context.reader.noticed.fails_later(
-        "value", path="settings.duration", value=shortened(str(given))
+        "value", path="settings.duration", value=shortened(str(seconds))
     )
-    return min(row.durations, key=lambda possible: abs(possible - given))
+    return min(row.durations, key=lambda possible: abs(possible - seconds))
 
 
 def seconds_of(fields: Mapping[str, Any], _context: CallContext) -> int:
@@ -96,12 +86,13 @@ def seconds_of(fields: Mapping[str, Any], _context: CallContext) -> int:
 # ---------------------------------------------------------------- settings
 
 
-def check_prompt(limits: Mapping[str, int]) -> Callable[[CreateRequest], None]:
+def check_prompt(product: str) -> Callable[[CreateRequest], None]:
     """Return the rule that a prompt, if there is one, is not too long.
 
     Args:
-        limits: Characters by model.
+        product: The endpoint of /v1 that is the same product.
     """
+    limits = {row.model: row.prompt_max for row in PATH_MODELS[product]}
 
     def check(request: CreateRequest) -> None:
         fields = request.fields
@@ -116,12 +107,12 @@ def check_prompt(limits: Mapping[str, int]) -> Callable[[CreateRequest], None]:
 
 
 def check_audio(request: CreateRequest) -> None:
-    """Refuse an audio mode that the model has not at this resolution."""
+    """Refuse an audio mode that the model does not have at this resolution."""
     audio, row = request.fields.get("audio"), request.capability
     if audio is None:
         return
     if "always_sound" in row.features:
-        text = f"{row.model} has sound always, and no such setting"
+        text = f"{row.model} always has sound, and no such setting"
         request.context.reader.noticed.inapplicable("settings.audio", text)
     elif audio != "off" and f"audio_{audio}" not in row.features:
         note = f"{audio} can be used with {served(request, f'audio_{audio}')}"
@@ -129,7 +120,7 @@ def check_audio(request: CreateRequest) -> None:
 
 
 def check_multi_shot(request: CreateRequest) -> None:
-    """Take note of `multi_shot` where the model has no such setting."""
+    """Note `multi_shot` where the model does not have such a setting."""
     row = request.capability
     if "multi_shot" in request.fields and "multi_shot" not in row.features:
         text = f"{row.model} does not use it; {served(request, 'multi_shot')} do"
@@ -137,15 +128,15 @@ def check_multi_shot(request: CreateRequest) -> None:
 
 
 def audio_use(request: CreateRequest) -> str:
-    """Return what the price depends on where that is only the sound."""
+    """Return the use that decides the price, where it depends only on the sound."""
     return "sound" if request.fields["sound"] == "on" else "silent"
 
 
 def served(request: CreateRequest, feature: str) -> str:
     """Name the models and resolutions of the endpoint that have *feature*."""
-    found: dict[str, list[str]] = {}
+    modes_by_model: dict[str, list[str]] = {}
     for row in request.record.capabilities:
         if feature in row.features:
-            found.setdefault(row.model, []).append(row.mode)
-    listed = (f"{model} {'/'.join(modes)}" for model, modes in found.items())
+            modes_by_model.setdefault(row.model, []).append(row.mode)
+    listed = (f"{model} {'/'.join(modes)}" for model, modes in modes_by_model.items())
     return ", ".join(listed) or "no model of this endpoint"

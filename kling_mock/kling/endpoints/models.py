@@ -1,72 +1,20 @@
-"""What the records of several endpoints share about models."""
+"""Facts about models that the records of several endpoints share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
-from kling_mock.kling.endpoints.record import Capability, Retirement
-from kling_mock.web.facts import Fact, documented, observed
+from kling_mock.kling.endpoints.record import Capability
+from kling_mock.web.facts import Fact
+from kling_sdk.facts import pictures, videos
+from kling_sdk.facts.limits import ModelFacts
 
-__all__ = [
-    "CLIPS",
-    "FHD24",
-    "FHD30",
-    "HD24",
-    "HD30",
-    "OLD",
-    "PAGES",
-    "RETIRED",
-    "SECONDS",
-    "UHD24",
-    "V3",
-    "rows",
-]
-
-_GONE = observed(
-    "probe-2026-10",
-    as_of="2026-09-28",
-    confidence="medium",
-    note="one account; announced since 09-15",
-)
-
-# Video models that the real service was seen to refuse. This emulator serves them, with a note,
-# unless a test decides otherwise: kling-v1 is what a request without model_name means, and was
-# served in 2026-04.
-RETIRED: Mapping[str, Retirement] = {
-    "kling-v1": Retirement(
-        "2026-09-20",
-        observed(
-            "probe-2026-09",
-            "probe-2026-10",
-            as_of="2026-09-28",
-            confidence="medium",
-            note="served on 2026-04-28",
-        ),
-    ),
-    **dict.fromkeys(
-        (
-            "kling-v1-5",
-            "kling-v1-6",
-            "kling-v2-1",
-            "kling-v2-master",
-            "kling-v2-1-master",
-        ),
-        Retirement("2026-09-28", _GONE),
-    ),
-}
-
-CLIPS = (5, 10)
-SECONDS = tuple(range(3, 16))
-
-OLD = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
-PAGES = documented("pages-2026-04", "digest-2026-01", "pages-2026-09", as_of="2026-09-20")
-V3 = documented("pages-2026-04", "pages-2026-09", "pages-2026-05", as_of="2026-09-20")
-
-# Resolution and frames per second: 24 where no page gives a rate (all of kling-v3, omni and
-# multi-image, v2-6 std).
+# Resolution and frames per second: 24 where no page gives a rate.
 HD24, HD30 = ("720p", 24), ("720p", 30)
 FHD24, FHD30 = ("1080p", 24), ("1080p", 30)
-UHD24 = ("4k", 24)
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 Row = tuple[str, str, str, tuple[str, int], Fact, tuple[int, ...], str]
 
@@ -78,9 +26,80 @@ def rows(table: Iterable[Row]) -> tuple[Capability, ...]:
         table: Rows of model, mode, features, resolution and frame rate, fact, durations, and
             the features that only a clip of 5 seconds has.
     """
-    made: list[Capability] = []
+    capabilities: list[Capability] = []
     for model, mode, features, size, fact, seconds, five in table:
         narrowed = dict.fromkeys(five.split(), (5,))
         every = frozenset(features.split()) | narrowed.keys()
-        made.append(Capability(model, mode, seconds, every, *size, fact, narrowed))
-    return tuple(made)
+        capabilities.append(Capability(model, mode, seconds, every, *size, fact, narrowed))
+    return tuple(capabilities)
+
+
+def of_videos(
+    endpoint: str,
+    names: Mapping[str, str] = _NOTHING,
+    also: Mapping[str, str] = _NOTHING,
+) -> tuple[Capability, ...]:
+    """Return the capabilities of the models of a /v1 endpoint.
+
+    Args:
+        names: Features that are named after a field here.
+        also: An additional feature that the emulator grants, by model.
+    """
+    return tuple(
+        _capability(row, mode or "none", size, names, (also.get(row.model, ""),))
+        for row in videos.MODELS[endpoint]
+        for mode, size in zip(row.modes, row.sizes, strict=False)
+    )
+
+
+def of_path(
+    endpoint: str, names: Mapping[str, str], *always: str, also: Mapping[str, str] = _NOTHING
+) -> tuple[Capability, ...]:
+    """Return the capabilities with the model in the path, newest first; a mode is a resolution.
+
+    Args:
+        endpoint: The name of the product on /v1.
+        names: Features that are named after an item or a setting here; "" for none.
+        always: Features that all models have.
+        also: An additional feature that the emulator grants, by model.
+    """
+    rows = videos.PATH_MODELS[endpoint]
+    return tuple(
+        _capability(row, size[0], size, names, (*always, also.get(row.model, ""), *_settings(row)))
+        for model in dict.fromkeys(row.model for row in reversed(rows))
+        for row in rows
+        if row.model == model
+        for size in row.sizes[: len(row.modes)]
+    )
+
+
+def of_pictures(endpoint: str) -> tuple[Capability, ...]:
+    """Return the capabilities of the models of an image endpoint."""
+    return tuple(
+        _capability(row, mode or "none", (mode or "none", 0))
+        for row in pictures.MODELS[endpoint]
+        for mode in row.modes
+    )
+
+
+def _settings(row: ModelFacts) -> tuple[str, str]:
+    return (
+        "always_sound" if row.sound == "always" else "",
+        "multi_shot" if row.multi_shot_setting else "",
+    )
+
+
+def _capability(
+    row: ModelFacts,
+    mode: str,
+    size: tuple[str, int],
+    names: Mapping[str, str] = _NOTHING,
+    also: Iterable[str] = (),
+) -> Capability:
+    """Return a row as capability: which movements a camera has is a rule here, not a feature."""
+    features = {names.get(name, name) for name in row.features} | {*also}
+    narrowed = {
+        names.get(name, name): seconds for name, seconds in row.only_seconds if name in row.features
+    }
+    served = frozenset(features - {"camera_move", ""})
+    return Capability(row.model, mode, row.seconds, served, *size, row.fact, narrowed)

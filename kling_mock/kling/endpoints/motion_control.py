@@ -1,48 +1,27 @@
-"""`motion-control`: a picture that moves as somebody in a video does."""
+"""`motion-control`: a video of an image that moves like a person in a video."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.common_rules import require
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, SITE
-from kling_mock.kling.endpoints.fields import (
-    COMMON,
-    ELEMENTS,
-    MODEL_NAME,
-    PROMPT,
-    Field,
-    field_shape,
-)
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import MAX_BYTES, check_reachable, inspect
-from kling_mock.kling.endpoints.models import FHD24, HD24, rows
-from kling_mock.kling.endpoints.prices import video_prices
+from kling_mock.kling.endpoints.models import of_videos
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.endpoints.source_video import ASSUMED_SECONDS, UNKNOWN_LENGTH
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
-from kling_mock.web.facts import documented
+from kling_sdk.facts.video_requests import REQUESTS
 
-__all__ = ["RECORD"]
+_FACTS: Final = REQUESTS["motion-control"]
 
-_PAGE = documented(
-    "pages-2026-04",
-    as_of="2026-04-01",
-    confidence="medium",
-    note="gone from the index of 2026-09, which has the page with the model in the path",
-)
-
-_CAPABILITIES = rows(
-    (
-        ("kling-v2-6", "std", "", HD24, _PAGE, (), ""),
-        ("kling-v2-6", "pro", "", FHD24, _PAGE, (), ""),
-        ("kling-v3", "std", "element_list", HD24, _PAGE, (), ""),
-        ("kling-v3", "pro", "element_list", FHD24, _PAGE, (), ""),
-    )
-)
+_CAPABILITIES = of_videos("motion-control")
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {
@@ -89,22 +68,10 @@ def _aspect_ratio(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="motion-control",
     interface=V1,
-    path="/v1/videos/motion-control",
-    fact=_PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Let a picture move as a video does",
-    fields=field_shape(
-        MODEL_NAME,
-        PROMPT,
-        Field("image_url", "image", required=True, fact=_PAGE),
-        Field("video_url", "url", required=True, fact=_PAGE),
-        ELEMENTS._replace(high=1),
-        Field("keep_original_sound", "string", enum=("yes", "no"), fact=_PAGE),
-        Field(
-            "character_orientation", "string", required=True, enum=("image", "video"), fact=_PAGE
-        ),
-        Field("mode", "string", required=True, enum=("std", "pro"), fact=_PAGE),
-        *COMMON,
-    ),
+    fields=fields_of(_FACTS),
     examples=_EXAMPLES,
     rules=(_check_inputs,),
     capabilities=_CAPABILITIES,
@@ -113,12 +80,12 @@ RECORD = EmulatedEndpoint(
     fixed_seconds=lambda _fields, _context: ASSUMED_SECONDS,
     aspect_ratio=_aspect_ratio,
     sound=lambda request: request.fields.get("keep_original_sound") != "no",
-    prices=video_prices(_CAPABILITIES, ("motion",)),
-    use=lambda _request: "motion",
+    prices=listed_prices("motion-control", _CAPABILITIES),
+    use=lambda _request: "video",
     behaviours=(
         (
             "An element needs kling-v3, and the orientation of the video.",
-            _PAGE,
+            _FACTS.fact,
         ),
         (f"The result is {ASSUMED_SECONDS} s long, whatever the video.", UNKNOWN_LENGTH),
     ),

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from typing import Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SELECTION_ID, SITE
-from kling_mock.kling.endpoints.fields import COMMON, NEGATIVE, NUMERIC_TEXT, Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import inspect
-from kling_mock.kling.endpoints.models import CLIPS, FHD30, HD30, rows
+from kling_mock.kling.endpoints.models import FHD30, HD30, rows
 from kling_mock.kling.endpoints.multi_elements_selection import PAGE, find_selection
-from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, UnitPrice
+from kling_mock.kling.endpoints.prices import listed_prices
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting, ResultList
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed, documented
+from kling_sdk.facts.editing_requests import REQUESTS
+from kling_sdk.facts.limits import CLIPS
+from kling_sdk.facts.media import PICTURES_OF_EDITING
 
-__all__ = ["RECORD"]
-
+_FACTS: Final = REQUESTS["multi-elements"]
 _OLDER = documented(
     "pages-2026-04", as_of="2026-04-01", note="the page of 2026-09 does not have it any more"
 )
-_LIST = documented("digest-2026-01", as_of="2026-01-01", confidence="low")
 _LIKE_SHORT, _LIKE_LONG = CLIPS
 # edit_mode -> how many pictures it takes, at least and at most
-_PICTURES = {"addition": (1, 2), "swap": (1, 1), "removal": (0, 0)}
 _CAPABILITIES = rows(
     (
         ("", "std", "", HD30, PAGE, CLIPS, ""),
@@ -34,7 +35,7 @@ _CAPABILITIES = rows(
 
 def _check_pictures(request: CreateRequest) -> None:
     way, images = request.fields["edit_mode"], request.fields.get("image_list", [])
-    low, high = _PICTURES[way]
+    low, high = PICTURES_OF_EDITING[way]
     if not low <= len(images) <= high:
         expected = f"{low} to {high}" if low != high else f"{high or 'no'}"
         raise invalid("image_list", f"must have {expected} images with edit_mode {way}")
@@ -44,9 +45,9 @@ def _check_pictures(request: CreateRequest) -> None:
 
 def _check_length(request: CreateRequest) -> None:
     source = find_selection(request.fields, request.context).source
-    wanted = _LIKE_SHORT if source.seconds <= _LIKE_SHORT else _LIKE_LONG
-    if request.seconds != wanted:
-        text = f"must be {wanted} with a video of {source.seconds} s"
+    length = _LIKE_SHORT if source.seconds <= _LIKE_SHORT else _LIKE_LONG
+    if request.seconds != length:
+        text = f"must be {length} with a video of {source.seconds} s"
         raise invalid("duration", text, str(request.seconds))
 
 
@@ -62,25 +63,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="multi-elements",
     interface=V1,
-    path="/v1/videos/multi-elements",
-    fact=PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Add, exchange or remove something in a video",
-    fields=field_shape(
-        Field("session_id", "string", required=True, fact=PAGE),
-        Field("edit_mode", "string", required=True, enum=tuple(_PICTURES), fact=PAGE),
-        Field(
-            "image_list",
-            "array",
-            high=2,
-            members=field_shape(Field("image", "image", required=True, fact=PAGE)),
-            fact=PAGE,
-        ),
-        Field("prompt", "string", required=True, high=2500, fact=PAGE),
-        NEGATIVE,
-        Field("mode", "string", enum=("std", "pro"), fact=PAGE),
-        Field("duration", "string", enum=("5", "10"), fact=NUMERIC_TEXT),
-        *COMMON,
-    ),
+    fields=fields_of(_FACTS),
     examples={
         "removal": {
             "session_id": SELECTION_ID,
@@ -105,17 +91,14 @@ RECORD = EmulatedEndpoint(
     default_mode="std",
     aspect_ratio=_shape,
     result=_result,
-    prices={
-        ("", "std", "silent"): UnitPrice(Decimal("0.6"), _LIST),
-        ("", "pro", "silent"): UnitPrice(Decimal(1), _LIST),
-    },
+    prices=listed_prices("multi-elements", _CAPABILITIES),
     typical_seconds={"": 180.0},
     behaviours=(
         ("`addition` takes 1 or 2 images, `swap` 1, `removal` none.", PAGE),
         ("`duration` is 5 for a video of 2 to 5 s, and 10 for one of 7 to 10 s.", PAGE),
         ("`model_name` is ignored.", _OLDER),
         (
-            "A session without points is taken, by each way of editing.",
+            "A session without points is accepted, by each way of editing.",
             assumed("whether it is refused"),
         ),
         ("A session may be used any number of times.", assumed("whether it ends with a task")),

@@ -23,8 +23,6 @@ from kling_mock.web.openapi import Schema
 if TYPE_CHECKING:
     from kling_mock.kling.media.mask import Disc
 
-__all__ = ["PAGE", "RECORDS", "SESSION_SECONDS", "SelectedVideo", "find_selection"]
-
 PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
 _PATH = "/v1/videos/multi-elements"
 _KIND = "multi-elements"  # of a session
@@ -41,7 +39,7 @@ Point = tuple[float, float]
 
 
 class SelectedVideo(NamedTuple):
-    """What a session remembers.
+    """The data of a session.
 
     Attributes:
         source: The video.
@@ -68,7 +66,7 @@ def find_selection(fields: Mapping[str, Any], context: CallContext) -> SelectedV
     """Return the video of the session that a request names.
 
     Raises:
-        Refusal: 400/1201, the account has no such session.
+        Refusal: 400/1201, the account does not have such a session.
     """
     session = context.find_session(_KIND, fields["session_id"])
     if session is None:
@@ -79,12 +77,12 @@ def find_selection(fields: Mapping[str, Any], context: CallContext) -> SelectedV
 
 
 def _written(session_id: str, **members: object) -> str:
-    shown = {"status": 0, "session_id": session_id, **members, "final_unit_deduction": "0"}
-    return json.dumps(shown, separators=(",", ":"))
+    reply_data = {"status": 0, "session_id": session_id, **members, "final_unit_deduction": "0"}
+    return json.dumps(reply_data, separators=(",", ":"))
 
 
 def _init(call: DirectCall) -> str:
-    """Return the reply's `data` as JSON: a session, and what the video is like.
+    """Return the reply's `data` as JSON: a session, and the properties of the video.
 
     Raises:
         Refusal: 400/1201, the video cannot be used.
@@ -176,7 +174,7 @@ def _discs(video: SelectedVideo, points: list[Point]) -> tuple[Disc, ...]:
 
 
 def _marked(call: DirectCall, video: SelectedVideo, frame: int) -> str:
-    """Return what is selected in a frame: one object, or none without points."""
+    """Return the selection in a frame: one object, or none without points."""
     from kling_mock.kling.media.mask import Mask  # as above
 
     width, height = video.size
@@ -192,8 +190,8 @@ def _marked(call: DirectCall, video: SelectedVideo, frame: int) -> str:
                 "png_mask": {"size": [height, width], "base64": picture},
             }
         )
-    shown = {"frame_index": frame, "rle_mask_list": masks}
-    return _written(call.fields["session_id"], res=shown)
+    selection = {"frame_index": frame, "rle_mask_list": masks}
+    return _written(call.fields["session_id"], res=selection)
 
 
 def _clear(call: DirectCall) -> str:
@@ -209,7 +207,7 @@ def _clear(call: DirectCall) -> str:
 
 
 def _preview(call: DirectCall) -> str:
-    """Return the reply's `data` as JSON: where the files are.
+    """Return the reply's `data` as JSON: the URLs of the files.
 
     Raises:
         Refusal: 400/1201, there is no such session.
@@ -281,7 +279,7 @@ def _reply_schema(**members: Schema) -> Schema:
 _FREE = {
     ("", "none", "silent"): UnitPrice(
         Decimal(0),
-        assumed("the reply has a deduction, and no price list has the selection"),
+        assumed("the response has a deduction, and no price list has the selection"),
         "call",
     )
 }
@@ -314,7 +312,7 @@ def _record(
 
 _MASKS = (
     "One object is selected in a frame: a disc around each of its points; no points, no object.",
-    assumed("no picture is looked at"),
+    assumed("pictures are not analysed"),
 )
 _TOP_LEFT = (
     "0, 0 is the top left corner.",

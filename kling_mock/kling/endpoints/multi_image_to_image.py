@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
-from kling_mock.kling.endpoints.fields import COMMON, MODEL_NAME, PROMPT, Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import inspect
+from kling_mock.kling.endpoints.models import of_pictures
 from kling_mock.kling.endpoints.pictures import (
     BEHAVIOURS,
-    CONDENSED,
-    COUNT,
-    IMAGE_RATIO,
-    LISTS,
-    PAGE,
     check_images,
     no_length,
-    per_picture,
-    picture_rows,
     picture_times,
     pictures,
     shape_of,
     slots_of_pictures,
 )
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.picture_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
-_FEATURES = "aspect_ratio subject_image_list scene_image style_image"
-_CAPABILITIES = picture_rows(
-    (("kling-v2-1", "none", _FEATURES, PAGE), ("kling-v2", "none", _FEATURES, CONDENSED))
-)
+_FACTS: Final = REQUESTS["multi-image2image"]
+_CAPABILITIES = of_pictures("multi-image2image")
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"subject_image_list": [{"subject_image": IMAGE}]},
@@ -66,27 +58,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="multi-image2image",
     interface=V1,
-    path="/v1/images/multi-image2image",
-    fact=PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Make pictures of several subjects",
-    fields=field_shape(
-        MODEL_NAME,
-        PROMPT,
-        Field(
-            "subject_image_list",
-            "array",
-            required=True,
-            low=1,
-            high=4,
-            members=field_shape(Field("subject_image", "image", required=True, fact=PAGE)),
-            fact=PAGE,
-        ),
-        Field("scene_image", "image", fact=PAGE),
-        Field("style_image", "image", fact=PAGE),
-        COUNT,
-        IMAGE_RATIO,
-        *COMMON,
-    ),
+    fields=fields_of(_FACTS),
     examples=_EXAMPLES,
     rules=(_check_subjects, check_images("scene_image", "style_image")),
     capabilities=_CAPABILITIES,
@@ -95,12 +70,7 @@ RECORD = EmulatedEndpoint(
     result=_result,
     pack="image",
     slots=slots_of_pictures,
-    prices=per_picture(
-        (
-            ("kling-v2-1", "none", "silent", "16", LISTS),
-            ("kling-v2", "none", "silent", "16", CONDENSED),
-        )
-    ),
+    prices=listed_prices("multi-image2image", _CAPABILITIES),
     typical_seconds=picture_times(_CAPABILITIES),
     behaviours=(
         *BEHAVIOURS,

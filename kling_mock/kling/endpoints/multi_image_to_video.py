@@ -3,53 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
-from kling_mock.kling.endpoints.fields import (
-    ASPECT_RATIO,
-    COMMON,
-    MODEL_NAME,
-    NEGATIVE,
-    NUMERIC_TEXT,
-    Field,
-    field_shape,
-)
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import inspect
-from kling_mock.kling.endpoints.models import CLIPS, FHD24, HD24, OLD, rows
-from kling_mock.kling.endpoints.prices import video_prices
-from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, Retirement
-from kling_mock.kling.wire.v1 import TASK_CALLS, V1
-from kling_mock.web.facts import observed
+from kling_mock.kling.endpoints.models import of_videos
+from kling_mock.kling.endpoints.prices import listed_prices
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
+from kling_mock.kling.wire.v1 import V1
+from kling_sdk.facts.video_requests import REQUESTS
 
-__all__ = ["RECORD"]
+_FACTS: Final = REQUESTS["multi-image2video"]
 
-_FIELDS = field_shape(
-    MODEL_NAME,
-    Field(
-        "image_list",
-        "array",
-        required=True,
-        low=1,
-        high=4,
-        members=field_shape(Field("image", "image", required=True)),
-    ),
-    Field("prompt", "string", required=True, high=2500),
-    NEGATIVE,
-    Field("mode", "string", enum=("std", "pro")),
-    Field("duration", "string", enum=("5", "10"), fact=NUMERIC_TEXT),
-    ASPECT_RATIO,
-    *COMMON,
-)
 
-_FEATURES = "negative_prompt aspect_ratio image_list"
-
-_CAPABILITIES = rows(
-    (
-        ("kling-v1-6", "std", _FEATURES, HD24, OLD, CLIPS, ""),
-        ("kling-v1-6", "pro", _FEATURES, FHD24, OLD, CLIPS, ""),
-    )
-)
+_CAPABILITIES = of_videos("multi-image2video")
 
 _EXAMPLES: Mapping[str, Any] = {
     "four-images": {
@@ -76,17 +44,13 @@ def _check_images(request: CreateRequest) -> None:
 RECORD = EmulatedEndpoint(
     name="multi-image2video",
     interface=V1,
-    path="/v1/videos/multi-image2video",
-    fact=TASK_CALLS,
-    fields=_FIELDS,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
+    fields=fields_of(_FACTS),
     examples=_EXAMPLES,
     rules=(_check_images,),
     capabilities=_CAPABILITIES,
     default_model="kling-v1-6",
     default_mode="std",
-    retired=Retirement(
-        "2026-09-28",
-        observed("probe-2026-10", as_of="2026-09-28", confidence="medium", note="one account"),
-    ),
-    prices=video_prices(_CAPABILITIES),
+    prices=listed_prices("multi-image2video", _CAPABILITIES),
 )

@@ -1,13 +1,13 @@
-"""What is noticed of a request while it is read: see `kling_mock.journal.notes`."""
+"""Notes about a request, made while it is read: see `kling_mock.kling.journal.notes`."""
 
 from __future__ import annotations
 
-from kling_mock.journal.notes import Note, NoteKind, NotePolicy
+from collections.abc import Collection
+
+from kling_mock.kling.journal.notes import Note, NoteKind, NotePolicy
 from kling_mock.kling.model.plan import LaterFailure
 from kling_mock.kling.refusal_texts import MESSAGES
 from kling_mock.kling.service_codes import Refusal, invalid
-
-__all__ = ["Noticed"]
 
 _USUAL = NotePolicy()
 
@@ -16,11 +16,11 @@ class Noticed:
     """The notes of one request.
 
     Args:
-        policy: What they lead to.
+        policy: The consequences of notes.
 
     Attributes:
         notes: In the order in which they were made.
-        failure: Why the task of the request will fail; `None` if nothing is known.
+        failure: Why the task of the request will fail; `None` if no reason is known.
     """
 
     __slots__ = ("_policy", "failure", "notes")
@@ -31,15 +31,28 @@ class Noticed:
         self.failure: LaterFailure | None = None
 
     def unknown(self, field: str, text: str) -> None:
-        """Note that a key was ignored which no endpoint knows.
+        """Note that a key unknown to all endpoints was ignored.
 
         Raises:
             Refusal: 400/1201, such keys are refused.
         """
         self._ignored("unknown", field, text)
 
+    def unknown_parameter(self, name: str, known: Collection[str]) -> None:
+        """Note that a query parameter that the call does not have was ignored.
+
+        Raises:
+            Refusal: 400/1201, such parameters are refused.
+        """
+        has = f"it has {', '.join(known)}" if known else "it has none"
+        self._ignored("unknown", name, f"the call has no such query parameter; {has}")
+
+    def misdirected(self, field: str, text: str) -> None:
+        """Note that a refused request names something by mistake; it is refused as usual."""
+        self.add(Note("unknown", field, text))
+
     def inapplicable(self, field: str, text: str) -> None:
-        """Note that a key was ignored which does nothing here.
+        """Note that a key that has no effect here was ignored.
 
         Raises:
             Refusal: 400/1201, such keys are refused.
@@ -47,7 +60,7 @@ class Noticed:
         self._ignored("inapplicable", field, text)
 
     def coerced(self, field: str, text: str) -> None:
-        """Note that a value was taken which has another type than documented."""
+        """Note that a value of an undocumented type was accepted."""
         self.add(Note("coerced", field, text))
 
     def retired(self, field: str, text: str) -> None:
@@ -55,11 +68,11 @@ class Noticed:
         self.add(Note("retired", field, text))
 
     def assumed(self, field: str, text: str) -> None:
-        """Note that something was served of which nobody knows what the real service does."""
+        """Note that something was served for which the real service's behaviour is unknown."""
         self.add(Note("assumed", field, text))
 
     def unknown_id(self, field: str, refused: Refusal) -> None:
-        """Note that an id was taken which no library of this server has.
+        """Note that an id that is not in a library of this server was accepted.
 
         Raises:
             Refusal: *refused*, where ignored keys are refused too.
@@ -69,11 +82,11 @@ class Noticed:
         self.assumed(field, "no library here has this id; the real service would refuse it")
 
     def fails_later(self, situation: str, **values: object) -> None:
-        """Note that the task will be taken, and will fail; of several reasons the first counts.
+        """Note that the task will be accepted, and will fail; the first of several reasons counts.
 
         Args:
             situation: A key of `MESSAGES`.
-            values: What fills its template.
+            values: The values that fill its template.
         """
         if self.failure is None:
             row = MESSAGES[situation]

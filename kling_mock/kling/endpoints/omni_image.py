@@ -1,49 +1,38 @@
-"""`omni-image`: pictures from words and references; also a series of them."""
+"""`omni-image`: images from a prompt and references, single or as a series."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.common_rules import require
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE
-from kling_mock.kling.endpoints.fields import COMMON, ELEMENTS, MODEL_NAME, Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import inspect
+from kling_mock.kling.endpoints.models import of_pictures
 from kling_mock.kling.endpoints.pictures import (
     BEHAVIOURS,
-    COUNT,
-    IMAGE_RATIOS,
-    LISTS,
-    PAGE,
-    PAGES,
     no_length,
-    per_picture,
-    picture_rows,
     picture_times,
     pictures,
     shape_of,
     slots_of_pictures,
 )
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
-from kling_mock.web.facts import assumed, documented
+from kling_mock.web.facts import assumed
+from kling_sdk.facts.picture_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
+_FACTS: Final = REQUESTS["omni-image"]
 MOST_REFERENCES = 10  # images and elements
 _SERIES = 4  # pictures of a series of which nothing is said
 _LOW, _HIGH = 2, 9  # pictures of a series
 
-_O1 = "aspect_ratio image_list element_list"
-_CAPABILITIES = picture_rows(
-    (
-        ("kling-image-o1", "1k 2k", _O1, PAGE),
-        ("kling-v3-omni", "1k 2k 4k", f"{_O1} series", PAGE),
-    )
-)
+_CAPABILITIES = of_pictures("omni-image")
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"prompt": "a brass compass on moss"},
@@ -71,7 +60,7 @@ _EXAMPLES: Mapping[str, Any] = {
 
 
 def _check_series(request: CreateRequest) -> None:
-    """Check what only a series has; without one, series_amount is ignored, as documented."""
+    """Check the fields of a series; without one, series_amount is ignored, as documented."""
     if request.fields.get("result_type") != "series":
         return
     require(request, "series", "result_type series")
@@ -79,13 +68,13 @@ def _check_series(request: CreateRequest) -> None:
 
 
 def _series_amount(request: CreateRequest) -> int:
-    given = str(request.fields.get("series_amount", _SERIES))
-    if given == "auto":
+    amount = str(request.fields.get("series_amount", _SERIES))
+    if amount == "auto":
         return _SERIES
-    if not (re.fullmatch("[0-9]", given) and _LOW <= int(given) <= _HIGH):
+    if not (re.fullmatch("[0-9]", amount) and _LOW <= int(amount) <= _HIGH):
         text = f"must be a whole number from {_LOW} to {_HIGH}, or auto"
-        raise invalid("series_amount", text, given)
-    return int(given)
+        raise invalid("series_amount", text, amount)
+    return int(amount)
 
 
 def _check_references(request: CreateRequest) -> None:
@@ -104,46 +93,19 @@ def _result(request: CreateRequest) -> Resulting:
     images = [row["image"] for row in request.fields.get("image_list", ())]
     ratio = shape_of(request, *images, ratio=1.0)
     if request.fields.get("result_type") != "series":
-        made = pictures(request, ratio)
-        return made._replace(members=(("result_type", "single"),))
-    made = pictures(request, ratio, _series_amount(request), "series_images")
-    return made._replace(members=(("result_type", "series"),))
+        single = pictures(request, ratio)
+        return single._replace(members=(("result_type", "single"),))
+    series = pictures(request, ratio, _series_amount(request), "series_images")
+    return series._replace(members=(("result_type", "series"),))
 
 
 RECORD = EmulatedEndpoint(
     name="omni-image",
     interface=V1,
-    path="/v1/images/omni-image",
-    fact=PAGES,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Make pictures from words and references",
-    fields=field_shape(
-        MODEL_NAME,
-        Field("prompt", "string", required=True, high=2500, fact=PAGES),
-        Field(
-            "image_list",
-            "array",
-            low=1,
-            members=field_shape(Field("image", "image", required=True, fact=PAGES)),
-            fact=PAGES,
-        ),
-        ELEMENTS,
-        Field("resolution", "string", enum=("1k", "2k", "4k"), fact=PAGES),
-        Field("result_type", "string", enum=("single", "series"), fact=PAGES),
-        COUNT,
-        Field(
-            "series_amount",
-            "string",
-            is_numeric=True,
-            fact=documented(
-                "pages-2026-09",
-                as_of="2026-09-20",
-                confidence="medium",
-                note="a whole number from 2 to 9, or auto",
-            ),
-        ),
-        Field("aspect_ratio", "string", enum=(*IMAGE_RATIOS, "auto"), fact=PAGES),
-        *COMMON,
-    ),
+    fields=fields_of(_FACTS),
     examples=_EXAMPLES,
     rules=(_check_series, _check_references),
     capabilities=_CAPABILITIES,
@@ -154,13 +116,7 @@ RECORD = EmulatedEndpoint(
     result=_result,
     pack="image",
     slots=slots_of_pictures,
-    prices=per_picture(
-        (
-            ("kling-image-o1", "1k 2k", "silent", "8", LISTS),
-            ("kling-v3-omni", "1k 2k", "silent", "8", LISTS),
-            ("kling-v3-omni", "4k", "silent", "16", LISTS),
-        )
-    ),
+    prices=listed_prices("omni-image", _CAPABILITIES),
     typical_seconds=picture_times(_CAPABILITIES),
     behaviours=(
         *BEHAVIOURS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kling_mock.kling.endpoints.common_rules import (
     check_prompt_or_shots,
@@ -11,22 +11,10 @@ from kling_mock.kling.endpoints.common_rules import (
     require,
 )
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, SITE, shots
-from kling_mock.kling.endpoints.fields import (
-    ASPECT_RATIO,
-    COMMON,
-    DURATION,
-    ELEMENTS,
-    MODE,
-    MODEL_NAME,
-    PROMPT,
-    SHOTS,
-    SOUND,
-    Field,
-    field_shape,
-)
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import check_reachable, inspect
-from kling_mock.kling.endpoints.models import FHD24, HD24, SECONDS, UHD24, rows
-from kling_mock.kling.endpoints.prices import video_prices
+from kling_mock.kling.endpoints.models import of_videos
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import (
     CallContext,
     CreateRequest,
@@ -35,66 +23,24 @@ from kling_mock.kling.endpoints.record import (
 )
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid
-from kling_mock.kling.wire.v1 import TASK_CALLS, V1
+from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed, documented
+from kling_sdk.facts.media import (
+    OMNI_CHARACTERS,
+    OMNI_ELEMENTS_WITH_FRAMES,
+    OMNI_REFERENCES,
+    OMNI_REFERENCES_WITH_VIDEO,
+)
+from kling_sdk.facts.video_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
-_MAX_REFERENCES = 7  # images and multi-image elements
-_MAX_REFERENCES_WITH = 4  # the same, beside a video or a video-character element
-_MAX_CHARACTERS = 3
-_MAX_ELEMENTS_WITH_FRAMES = 3
+_FACTS: Final = REQUESTS["omni-video"]
 _O1_MAX_IMAGES_WITH_FRAMES = 2
 _O1_PLAIN_SECONDS = (5, 10)
-_SECONDS_OF_A_VIDEO = 5  # assumed of every input video: none is ever fetched
+_SECONDS_OF_A_VIDEO = 5  # assumed for every input video, since none is ever fetched
 
-_FIELDS = field_shape(
-    MODEL_NAME,
-    PROMPT,
-    *SHOTS,
-    Field(
-        "image_list",
-        "array",
-        low=1,
-        members=field_shape(
-            Field("image_url", "image", required=True),
-            Field("type", "string", enum=("first_frame", "end_frame")),
-        ),
-    ),
-    ELEMENTS,
-    Field(
-        "video_list",
-        "array",
-        low=1,
-        high=1,
-        members=field_shape(
-            Field("video_url", "url", required=True),
-            Field("refer_type", "string", enum=("feature", "base")),
-            Field("keep_original_sound", "string", enum=("yes", "no")),
-        ),
-    ),
-    SOUND,
-    MODE,
-    ASPECT_RATIO,
-    DURATION,
-    *COMMON,
-)
 
-_OMNI = documented("pages-2026-04", "pages-2026-06", "pages-2026-09", as_of="2026-09-20")
-_O1 = (
-    "aspect_ratio image_list first_frame end_frame element_list "
-    "video_base video_feature keep_original_sound"
-)
-_O3 = f"{_O1} sound multi_shot character_element"
-
-_CAPABILITIES = rows(
-    (
-        ("kling-video-o1", "std", _O1, HD24, _OMNI, SECONDS[:8], ""),
-        ("kling-video-o1", "pro", _O1, FHD24, _OMNI, SECONDS[:8], ""),
-        ("kling-v3-omni", "std", _O3, HD24, _OMNI, SECONDS, ""),
-        ("kling-v3-omni", "pro", _O3, FHD24, _OMNI, SECONDS, ""),
-        ("kling-v3-omni", "4k", _O3, UHD24, _OMNI, SECONDS, ""),
-    )
+_CAPABILITIES = of_videos(
+    "omni-video", {"first_last_frame": "end_frame"}, {"kling-v3-omni": "character_element"}
 )
 
 _EXAMPLES: Mapping[str, Any] = {
@@ -171,7 +117,7 @@ _EXAMPLES: Mapping[str, Any] = {
 
 
 class _Inputs(NamedTuple):
-    """What the request brings: counted and sorted once, for all rules."""
+    """The inputs of the request, counted and sorted once for all rules."""
 
     images: list[dict[str, Any]]
     first: bool
@@ -217,7 +163,7 @@ def _video_use(fields: Mapping[str, Any]) -> str:
 
 
 def _fixed_seconds(fields: Mapping[str, Any], _context: CallContext) -> int | None:
-    """With a base video `duration` is ignored: the result is as long as the video."""
+    """Return the length of a base video, with which `duration` is ignored."""
     return _SECONDS_OF_A_VIDEO if _video_use(fields) == "base" else None
 
 
@@ -261,10 +207,10 @@ def _check_frames(inputs: _Inputs) -> None:
         raise invalid(
             "element_list", "must be empty with a first_frame and end_frame on kling-video-o1"
         )
-    if len(inputs.elements) > _MAX_ELEMENTS_WITH_FRAMES:
+    if len(inputs.elements) > OMNI_ELEMENTS_WITH_FRAMES:
         raise invalid(
             "element_list",
-            f"must be at most {_MAX_ELEMENTS_WITH_FRAMES} with a first_frame",
+            f"must be at most {OMNI_ELEMENTS_WITH_FRAMES} with a first_frame",
             len(inputs.elements),
         )
 
@@ -277,7 +223,7 @@ def _check_video(request: CreateRequest, inputs: _Inputs) -> None:
     if request.fields.get("sound") == "on":
         raise invalid("sound", "must be off with video_list", "on")
     if request.fields.get("multi_shot") is True:
-        # Since 2026-06-17, and for kling-v3-omni only; nobody else has multi_shot.
+        # Since 2026-06-17, and for kling-v3-omni only; no other model has multi_shot.
         if inputs.video == "base":
             raise invalid("multi_shot", "not possible with a base video")
         if request.fields.get("shot_type") != "intelligence":
@@ -289,12 +235,12 @@ def _check_counts(request: CreateRequest, inputs: _Inputs) -> None:
         require(request, "character_element", "element_list of video characters")
         if inputs.video:
             raise invalid("element_list", "video characters are not possible with video_list")
-        if len(inputs.characters) > _MAX_CHARACTERS:
-            limit = f"must have at most {_MAX_CHARACTERS} video characters"
+        if len(inputs.characters) > OMNI_CHARACTERS:
+            limit = f"must have at most {OMNI_CHARACTERS} video characters"
             raise invalid("element_list", limit, len(inputs.characters))
     references = len(inputs.images) + len(inputs.elements) - len(inputs.characters)
     crowded = bool(inputs.video or inputs.characters)
-    most = _MAX_REFERENCES_WITH if crowded else _MAX_REFERENCES
+    most = OMNI_REFERENCES_WITH_VIDEO if crowded else OMNI_REFERENCES
     if references > most:
         where = " with a video or a video character" if crowded else ""
         limit = f"must be at most {most} images and elements together{where}"
@@ -320,9 +266,9 @@ def _check_o1_seconds(request: CreateRequest, inputs: _Inputs) -> None:
 RECORD = EmulatedEndpoint(
     name="omni-video",
     interface=V1,
-    path="/v1/videos/omni-video",
-    fact=TASK_CALLS,
-    fields=_FIELDS,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
+    fields=fields_of(_FACTS),
     examples=_EXAMPLES,
     rules=(check_sound, check_prompt_or_shots, _check_inputs),
     capabilities=_CAPABILITIES,
@@ -330,7 +276,7 @@ RECORD = EmulatedEndpoint(
     default_mode="pro",
     fixed_seconds=_fixed_seconds,
     aspect_ratio=_aspect_ratio,
-    prices=video_prices(_CAPABILITIES, ("silent", "sound", "video")),
+    prices=listed_prices("omni-video", _CAPABILITIES),
     use=_use,
     behaviours=(
         (

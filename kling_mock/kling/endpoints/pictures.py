@@ -1,53 +1,26 @@
-"""What the endpoints that make pictures share: fields, sizes, how many there are, prices."""
+"""Parts shared by the image endpoints: fields, sizes, numbers of images, prices."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
-from kling_mock.kling.endpoints.fields import NEWER, Field
 from kling_mock.kling.endpoints.images import inspect
-from kling_mock.kling.endpoints.record import CallContext, Capability, CreateRequest, UnitPrice
+from kling_mock.kling.endpoints.record import CallContext, Capability, CreateRequest
 from kling_mock.kling.endpoints.typical_times import PICTURE_SECONDS
 from kling_mock.kling.model.plan import Resulting, ResultKey, ResultList
 from kling_mock.web.facts import Fact, assumed, documented
 
-__all__ = [
-    "BEHAVIOURS",
-    "CONDENSED",
-    "COUNT",
-    "IMAGE_RATIO",
-    "IMAGE_RATIOS",
-    "LISTS",
-    "PAGE",
-    "PAGES",
-    "check_images",
-    "no_length",
-    "per_picture",
-    "picture_rows",
-    "picture_times",
-    "pictures",
-    "pixels",
-    "shape_of",
-    "slots_of_pictures",
-]
-
 #: The page of an endpoint: two copies, one copy, and a condensed copy of an older one.
 PAGES = documented("pages-2026-09", "digest-2026-01", as_of="2026-09-20")
 PAGE = documented("pages-2026-09", as_of="2026-09-20", confidence="medium")
-CONDENSED = documented("digest-2026-01", as_of="2026-01-01", confidence="low")
 #: The price list.
 LISTS = documented("pages-2026-09", "digest-2026-01", as_of="2026-09-20")
 
-IMAGE_RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9")
-IMAGE_RATIO = Field("aspect_ratio", "string", enum=IMAGE_RATIOS, fact=NEWER)
-COUNT = Field("n", "integer", low=1, high=9, fact=NEWER)
-
 _SIDES = {"none": 1024, "1k": 1024, "2k": 2048, "4k": 4096}  # pixels, of a square
 _STEP = 16  # each side is a multiple of it
-_LONGEST = 8192  # pixels that a side can have
+_LONGEST = 8192  # maximum pixels of a side
 SIZES = assumed(
     "no page has pixels: a picture has as many as a square of 1024, 2048 or 4096 pixels a side, "
     "and sides that are multiples of 16; 16:9 at 1K is 1360x768"
@@ -100,7 +73,7 @@ def pictures(
     """Return a result of pictures of one size.
 
     Args:
-        request: What asks for them.
+        request: The request for them.
         ratio: Width divided by height.
         count: How many; `None` is the field `n`, or one.
         key: The list that they are in.
@@ -132,18 +105,6 @@ def picture_rows(table: Iterable[tuple[str, str, str, Fact]]) -> tuple[Capabilit
 def picture_times(capabilities: Iterable[Capability]) -> Mapping[str, float]:
     """Return how long the models take."""
     return {row.model: PICTURE_SECONDS for row in capabilities}
-
-
-def per_picture(
-    table: Iterable[tuple[str, str, str, str, Fact]],
-) -> Mapping[tuple[str, str, str], UnitPrice]:
-    """Return the prices of a table of model, resolutions, uses, units per picture and fact."""
-    return {
-        (model, mode, use): UnitPrice(Decimal(units), fact, "result")
-        for model, modes, uses, units, fact in table
-        for mode in modes.split()
-        for use in uses.split()
-    }
 
 
 def check_images(*fields: str) -> Callable[[CreateRequest], None]:

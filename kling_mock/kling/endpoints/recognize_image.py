@@ -1,28 +1,26 @@
-"""`recognize-image`: what a picture has (an object, a head, a face, clothes), at once."""
+"""`recognize-image`: returns the parts of an image (an object, a head, a face, clothes)."""
 
 from __future__ import annotations
 
 import json
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kling_mock.kling.endpoints.call_files import keep_file, refuse_what_would_fail
 from kling_mock.kling.endpoints.example_parts import IMAGE
-from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import inspect
-from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint, UnitPrice
+from kling_mock.kling.endpoints.prices import listed_prices
+from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint
 from kling_mock.kling.model.sessions import CallFile
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.kling.wire.v1_schemas import closed
-from kling_mock.web.facts import assumed, documented
+from kling_mock.web.facts import assumed
+from kling_sdk.facts.picture_requests import REQUESTS
 
 if TYPE_CHECKING:
     from kling_mock.kling.media.mask import Disc
 
-__all__ = ["RECORD"]
-
-_PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
-_LIST = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
+_FACTS: Final = REQUESTS["recognize-image"]
 _UNKNOWN_SIZE = (1024, 1024)  # pixels, of a picture behind a URL
 # type -> where its disc is, in parts of the width and height, and its radius in parts of the
 # shorter side.
@@ -38,7 +36,7 @@ def _reply(call: DirectCall) -> str:
     """Return the reply's `data` as JSON: the parts, each with a mask.
 
     Raises:
-        Refusal: 400/1201, the picture cannot be used; the account may not call (1101 to 1103).
+        Refusal: 400/1201, the image cannot be used; the account may not call (1101 to 1103).
     """
     from kling_mock.kling.media.mask import LONGEST  # most servers never make a mask
 
@@ -46,7 +44,7 @@ def _reply(call: DirectCall) -> str:
     refuse_what_would_fail(call)
     call.charge()
     width, height = _UNKNOWN_SIZE if size is None else (min(side, LONGEST) for side in size)
-    shown = {
+    reply_data = {
         "task_result": {
             "images": [
                 {
@@ -59,7 +57,7 @@ def _reply(call: DirectCall) -> str:
         },
         "final_unit_deduction": f"{RECORD.units_per_call.normalize():f}",
     }
-    return json.dumps(shown, separators=(",", ":"))
+    return json.dumps(reply_data, separators=(",", ":"))
 
 
 def _discs(width: int, height: int) -> list[tuple[str, Disc]]:
@@ -75,12 +73,12 @@ def _discs(width: int, height: int) -> list[tuple[str, Disc]]:
 RECORD = EmulatedEndpoint(
     name="recognize-image",
     interface=V1,
-    path="/v1/videos/image-recognize",
-    fact=_PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Find an object, a head, a face and clothes in a picture",
-    fields=field_shape(Field("image", "image", required=True, fact=_PAGE)),
+    fields=fields_of(_FACTS),
     examples={"plain": {"image": IMAGE}},
-    prices={("", "none", "silent"): UnitPrice(Decimal("0.1"), _LIST, "call")},
+    prices=listed_prices("recognize-image"),
     reply=_reply,
     reply_schema=closed(
         task_result=closed(
@@ -100,7 +98,7 @@ RECORD = EmulatedEndpoint(
     behaviours=(
         (
             "Every picture has all four: a disc each, at a place that depends on its size only.",
-            assumed("no picture is looked at"),
+            assumed("pictures are not analysed"),
         ),
         (
             "A file is a mask as PNG, white on black, in the size of the picture.",
@@ -112,7 +110,7 @@ RECORD = EmulatedEndpoint(
         ),
         (
             "The units are taken at once, and only when the call succeeds.",
-            assumed("the page has the deduction in the reply"),
+            assumed("the page has the deduction in the response"),
         ),
     ),
 )

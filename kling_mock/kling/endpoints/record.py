@@ -1,4 +1,4 @@
-"""What the emulator has to know of an endpoint, and what a request to it comes to."""
+"""The records of endpoints, and the objects by which requests to them are checked."""
 
 from __future__ import annotations
 
@@ -20,32 +20,22 @@ from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.v1_schemas import PAGING
 from kling_mock.web.facts import Fact
 from kling_mock.web.openapi import Parameter, Schema
-
-__all__ = [
-    "CallContext",
-    "Capability",
-    "CreateRequest",
-    "DirectCall",
-    "EmulatedEndpoint",
-    "EmulatedLibrary",
-    "Retirement",
-    "UnitPrice",
-]
+from kling_sdk.facts.prices import Per
 
 
 class Capability(NamedTuple):
-    """What one model can do on one endpoint in one mode.
+    """The capability of one model on one endpoint in one mode.
 
     Attributes:
         model: The value of `model_name`; "" on an endpoint without models.
-        mode: `std`, `pro`, `4k`, or `none` for a model without modes; of pictures the resolution.
-        durations: Lengths in seconds that can be requested; none for pictures and sounds.
+        mode: `std`, `pro`, `4k`, or `none` for a model without modes; for images the resolution.
+        durations: Lengths in seconds that can be requested; none for images and sounds.
         features: What a request may use beyond a plain generation; names of fields, and
             `last_frame_only` (image_tail without image), `motion_brush` (the masks),
             `first_frame`, `end_frame`, `video_base`, `video_feature`, `character_element`.
-        resolution: `720p`, `1080p` or `4k`; of pictures the largest: `1k`, `2k` or `4k`; `none`
-            of what makes only sounds.
-        fps: Frames per second of the result: 24 or 30; 0 for pictures and sounds.
+        resolution: `720p`, `1080p` or `4k`; for images the largest: `1k`, `2k` or `4k`; `none`
+            for endpoints that make only sounds.
+        fps: Frames per second of the result: 24 or 30; 0 for images and sounds.
         fact: Where the row comes from.
         narrowed: Features that only some of the durations have.
     """
@@ -60,18 +50,6 @@ class Capability(NamedTuple):
     narrowed: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
-class Retirement(NamedTuple):
-    """A model or an endpoint that the real service was seen to refuse.
-
-    Attributes:
-        seen: The ISO date on which it was seen first.
-        fact: Where that comes from.
-    """
-
-    seen: str
-    fact: Fact
-
-
 class UnitPrice(NamedTuple):
     """One line of a price list.
 
@@ -79,16 +57,16 @@ class UnitPrice(NamedTuple):
         amount: Units of the endpoint's kind of pack: one is 0.14 USD in a video pack, 0.0035 USD
             in an image pack.
         fact: Where the line comes from.
-        per: What the amount is for. Clips that are sold as 5 and 10 seconds cost the same per
-            second in both lengths; of `5 seconds` each that is begun counts.
+        per: The unit that the amount is for. Clips that are sold as 5 and 10 seconds cost the same
+            per second in both lengths; with `5 seconds`, every started 5 seconds count.
     """
 
     amount: Decimal
     fact: Fact
-    per: Literal["second", "5 seconds", "result", "call"] = "second"
+    per: Per = "second"
 
     def units(self, seconds: int, results: int) -> Decimal:
-        """Return what a task costs when it succeeds."""
+        """Return the cost of a task that succeeds."""
         if self.per == "second":
             return self.amount * seconds
         if self.per == "5 seconds":
@@ -109,17 +87,17 @@ def _no_session(_kind: str, _session_id: str) -> CallSession | None:
 
 
 class CallContext(NamedTuple):
-    """What a request is judged by besides its body.
+    """The context that a request is judged by, in addition to its body.
 
     Attributes:
-        reader: What its fields are read with; it takes the notes.
+        reader: Reads its fields, and collects the notes.
         name: The last part of the path, where the endpoint's path ends in a parameter.
         models: The models of all endpoints of the interface: one of another endpoint is refused
             differently.
         retired: Models and endpoints to refuse as the real service does.
         characters: Ids of the account's elements that are video characters.
         find_video: Returns the plan of the account's finished task whose result has this id.
-        find_audio: The same for a task that has sounds.
+        find_audio: Returns the same for a task that has sounds.
         find_session: Returns the account's session of a kind with this id, unless it has ended.
         find_item: Returns the task that has made a voice or element, whoever owns it and even if
             it is deleted; `None` if no library is known.
@@ -155,7 +133,7 @@ class CreateRequest(NamedTuple):
         fields: The fields of the request, without those that count as absent.
         capability: What the model can do on this endpoint in this mode.
         seconds: The length of the result.
-        context: What the request is judged by besides.
+        context: The context that the request is judged by.
     """
 
     record: EmulatedEndpoint
@@ -172,19 +150,19 @@ class CreateRequest(NamedTuple):
 
 
 class DirectCall(NamedTuple):
-    """A call that has its result in the reply, and makes no task.
+    """A call whose result is in the reply, without a task.
 
     Attributes:
         account: The caller.
-        fields: The fields of the body, without those that count as absent; none of a GET.
+        fields: The fields of the body, without those that count as absent; a GET has none.
         query: The query string.
         now: Unix seconds on the server's clock.
         tasks: All tasks.
         show: Returns a task of the caller as queries show it, and counts as one.
-        context: What the fields are judged by besides.
+        context: The context that the fields are judged by.
         origin: Returns scheme, host and port that result URLs begin with.
-        sessions: What such calls leave behind.
-        charge: Takes the price of the record, once the fields are found to be valid; it raises a
+        sessions: The sessions that such calls leave behind.
+        charge: Charges the price of the record, once the fields have proved valid; it raises a
             `Refusal` if the account may not have the result.
     """
 
@@ -201,16 +179,16 @@ class DirectCall(NamedTuple):
 
 
 class EmulatedLibrary(NamedTuple):
-    """That the results of an endpoint stay, and the calls for them.
+    """The library that keeps the results of an endpoint, and the calls for it.
 
     Attributes:
-        kind: What it keeps.
-        presets_path: Lists what every account has.
-        delete_paths: Each deletes an item.
-        presets: What every account has.
-        entry: Works out what a task makes.
+        kind: The kind of its items.
+        presets_path: The path of the list of items that every account has.
+        delete_paths: The paths of the calls that delete an item.
+        presets: The items that every account has.
+        entry: Works out the item that a task makes.
         fact: Where the two calls come from.
-        largest_page: Tasks on a page of its lists, at most.
+        largest_page: The maximum number of tasks on a page of its lists.
     """
 
     kind: ItemKind
@@ -223,7 +201,7 @@ class EmulatedLibrary(NamedTuple):
 
     @property
     def id_field(self) -> str:
-        """The field of a delete, such as `voice_id`."""
+        """The field of a delete request, such as `voice_id`."""
         return f"{self.kind}_id"
 
 
@@ -246,18 +224,18 @@ def stated_aspect_ratio(request: CreateRequest) -> str:
 
 
 def silent_or_sound(request: CreateRequest) -> str:
-    """Return what the price depends on where that is only the sound."""
+    """Return the use that decides the price, where it depends only on the sound."""
     return "sound" if request.fields.get("sound") == "on" else "silent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class EmulatedEndpoint:
-    """One endpoint: all that is known of it, and nowhere else.
+    """One endpoint: the only record of everything known about it.
 
     Attributes:
         name: Its name: on /v1 the one that the client and the relay use too, and where the path
-            names the model that of the product with `model-path-` before it.
-        interface: How its paths, requests and replies are written.
+            names the model, the product's name with `model-path-` before it.
+        interface: The form of its paths, requests and replies.
         path: The path of a create request or of a direct call. It may end in a parameter in
             braces.
         fact: Where the endpoint comes from.
@@ -272,29 +250,28 @@ class EmulatedEndpoint:
         default_model: The model of a request without `model_name`.
         aliases: Names that mean a model of the table, where the path names the model.
         default_mode: The mode of a request without one.
-        mode_field: The field that names the mode: `mode`, or `resolution` of pictures.
+        mode_field: The field that names the mode: `mode`, or `resolution` for images.
         parent_field: The field with the id of the earlier result that a request works on; "" if
             there is none.
-        parent_video: Returns the earlier video that a request works on, where no field of its own
-            names one.
+        parent_video: Returns the earlier video that a request works on, where *parent_field* does
+            not name one.
         sound: Works out whether the result has an audio track.
         shows_duration: Whether its videos say how long they are.
-        shows_watermark: Whether replies say that there is a watermark, or none.
+        shows_watermark: Whether replies say if there is a watermark.
         reports_end_only: Whether a report (callback) comes only when a task has ended.
         fixed_seconds: Returns the length of a result that does not depend on `duration`, or
             `None` for one that does.
         aspect_ratio: Works out the shape of the result.
-        result: Works out what the task has when it succeeds: which lists of `task_result`, and
+        result: Works out the results of a task that succeeds: the lists of `task_result`, and
             how many items in each.
-        pack: Which kind of resource pack pays for it.
+        pack: The kind of resource pack that pays for it.
         slots: Works out how many slots the task holds until it ends.
-        prices: By model, mode and use.
+        prices: Prices by model, mode and use.
         use: Works out which of the prices applies.
         typical_seconds: Seconds from submitted to done, by model, for a clip of 5 seconds in
             mode std or without modes.
-        retired: Since when the real service was seen to refuse it; `None` if it was not.
-        library: Where its results stay; `None` for an endpoint whose results are files.
-        behaviours: What the emulator does beyond all this, each with its source.
+        library: The library of its results; `None` for an endpoint whose results are files.
+        behaviours: Other behaviours of the emulator, each with its source.
         method: The HTTP method of a direct call.
         reply: Makes the `data` of the reply, as JSON, where there is no task.
         parameters: The query parameters of a direct call.
@@ -332,7 +309,6 @@ class EmulatedEndpoint:
     )
     use: Callable[[CreateRequest], str] = silent_or_sound
     typical_seconds: Mapping[str, float] = field(default_factory=lambda: TYPICAL_SECONDS)
-    retired: Retirement | None = None
     library: EmulatedLibrary | None = None
     behaviours: tuple[tuple[str, Fact], ...] = ()
     # Without a task
@@ -359,7 +335,7 @@ class EmulatedEndpoint:
 
     @property
     def units_per_call(self) -> Decimal:
-        """What a direct call costs: the dearest of its prices, or nothing without one."""
+        """The price of a direct call: the highest of its prices, or 0 without one."""
         prices = (price.amount for price in self.prices.values() if price.per == "call")
         return max(prices, default=Decimal(0))
 
@@ -384,5 +360,5 @@ class EmulatedEndpoint:
 
     @property
     def largest_page(self) -> int:
-        """The most tasks on a page of its list."""
+        """The maximum number of tasks on a page of its list."""
         return PAGING["pageSize"][1] if self.library is None else self.library.largest_page

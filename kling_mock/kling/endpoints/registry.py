@@ -1,10 +1,11 @@
-"""The endpoints that there are: the modules of this folder define them."""
+"""The registry of the endpoints that the modules of this folder define."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -13,11 +14,9 @@ from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.service_codes import Refusal, UnknownPathError
 from kling_mock.kling.wire.interface import OperationKind
 
-__all__ = ["ENDPOINTS", "EndpointRegistry", "KnownNames", "RoutedCall", "discover"]
-
 
 class RoutedCall(NamedTuple):
-    """What a method and a path stand for.
+    """The call that a method and a path stand for.
 
     Attributes:
         record: The endpoint.
@@ -31,7 +30,7 @@ class RoutedCall(NamedTuple):
 
 
 class KnownNames(NamedTuple):
-    """What a request of an interface may name.
+    """The names that a request of an interface may use.
 
     Attributes:
         models: The models of its endpoints.
@@ -53,6 +52,7 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
         models: All models.
         names: What a request may name, by the name of the interface.
         served: The calls for readers, as `POST /v1/videos/text2video`; `*` is a parameter.
+        creates: Those of them that make tasks.
 
     Raises:
         ValueError: Two records have the same name, or routes that exclude each other.
@@ -62,7 +62,7 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
         self._records: dict[str, EmulatedEndpoint] = {}
         self._exact: dict[str, dict[str, RoutedCall]] = {}
         self._with_name: dict[str, dict[str, RoutedCall]] = {}
-        served: dict[str, None] = {}
+        served: dict[str, OperationKind] = {}
         for record in records:
             if record.name in self._records:
                 raise ValueError(f"There are two endpoints called {record.name}.")
@@ -83,8 +83,9 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
                         f"{route.method} {route.path}."
                     )
                 path = f"{head}/*" if tail.startswith("{") else route.path
-                served[f"{route.method} {path}"] = None
+                served[f"{route.method} {path}"] = route.operation
         self.served = tuple(served)
+        self.creates = tuple(call for call, kind in served.items() if kind == "create")
         self.models = frozenset(
             model for record in self._records.values() for model in record.models
         )
@@ -102,17 +103,28 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
     def __len__(self) -> int:
         return len(self._records)
 
+    @cached_property
+    def all_fields(self) -> frozenset[str]:
+        """The names of all keys of all bodies, including those of lists and deletes."""
+        names = [name for known in self.names.values() for name in known.fields]
+        for record in self._records.values():
+            names += [
+                field.name for field in (*record.interface.schemas.paging, *record.parameters)
+            ]
+            names += [] if record.library is None else [record.library.id_field]
+        return frozenset(names)
+
     @property
     def with_tasks(self) -> tuple[str, ...]:
         """The names of the endpoints that make tasks."""
         return tuple(name for name, record in self._records.items() if record.makes_tasks)
 
     def route(self, method: str, path: str) -> RoutedCall:
-        """Return what *method* and *path* stand for.
+        """Return the call that *method* and *path* stand for.
 
         Raises:
             UnknownPathError: There is no such path.
-            Refusal: 404 with 1202 for a method that it has not.
+            Refusal: 404 with 1202 for a method that it does not have.
         """
         calls = self._exact.get(path)
         if calls is not None:
@@ -136,15 +148,15 @@ def _known(records: Iterable[EmulatedEndpoint], interface: str) -> KnownNames:
     own = [record for record in records if record.interface.name == interface]
     return KnownNames(
         frozenset(model for record in own for model in record.models),
-        frozenset(name for record in own for name in record.fields.all_names()),
+        frozenset(field.name for record in own for field in record.fields.all_fields()),
     )
 
 
 def discover() -> Iterator[EmulatedEndpoint]:
     """Yield the records of each module of this folder: its `RECORD`, and those of `RECORDS`."""
     for module in pkgutil.iter_modules(folder.__path__):
-        found = vars(importlib.import_module(f"{folder.__name__}.{module.name}"))
-        for record in (found.get("RECORD"), *found.get("RECORDS", ())):
+        namespace = vars(importlib.import_module(f"{folder.__name__}.{module.name}"))
+        for record in (namespace.get("RECORD"), *namespace.get("RECORDS", ())):
             if isinstance(record, EmulatedEndpoint):
                 yield record
 

@@ -1,40 +1,35 @@
-"""What the endpoints of `/solutions` share: fields, and the items of `contents`.
+"""Parts shared by the endpoints of `/solutions`: fields, and the items of `contents`.
 
-What their pages say of files behind URLs, such as the length of a video, is not checked: none is
-ever fetched.
+Their pages limit files behind URLs, such as the length of a video. These limits are not checked,
+since no URL is ever fetched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from kling_mock.kling.endpoints.field_checks import check_image
-from kling_mock.kling.endpoints.fields import Field, FieldShape, field_shape
-from kling_mock.kling.endpoints.images import MIN_SIDE, check_reachable, inspect
+from kling_mock.kling.endpoints.fields import (
+    Field,
+    FieldShape,
+    FieldTexts,
+    field_shape,
+    read_fields,
+)
+from kling_mock.kling.endpoints.images import check_reachable, inspect
 from kling_mock.kling.endpoints.record import CallContext, Capability, CreateRequest
 from kling_mock.kling.service_codes import Refusal, invalid, refusal
-from kling_mock.kling.wire.solutions_schemas import PAGE_OF
 from kling_mock.web.addresses import is_http_url
 from kling_mock.web.facts import Fact, assumed
+from kling_sdk.facts.media import IMAGE_SIDE, LARGE_IMAGE_MB
+from kling_sdk.facts.solution_requests import PAGE, ContentFacts, SolutionFacts
 
-__all__ = [
-    "BEHAVIOURS",
-    "MOST_IMAGE",
-    "UNPRICED",
-    "ItemRule",
-    "check_contents",
-    "flattened",
-    "one_row",
-    "resolution_rows",
-    "solution_fields",
-]
-
-MOST_IMAGE: Final = 50 * 1024 * 1024  # bytes
+MOST_IMAGE: Final = LARGE_IMAGE_MB * 1024 * 1024  # bytes
 UNPRICED: Fact = assumed("no price of it is known: a task costs 1 unit here", "solutions-2026-09")
 BEHAVIOURS: tuple[tuple[str, Fact], ...] = (
     (
-        "Nothing is checked of files behind URLs; a host that ends in `.invalid` fails the task.",
+        "Files behind URLs are not checked; a host that ends in `.invalid` fails the task.",
         assumed("videos, sounds and pictures are never fetched"),
     ),
     (
@@ -44,106 +39,104 @@ BEHAVIOURS: tuple[tuple[str, Fact], ...] = (
 )
 
 _MODELESS: Final = ""
+VALUE: Final = FieldTexts(wrong_type="value")
+_OBJECT: Final = FieldTexts(wrong_type="wrong_type")
 
 
-class ItemRule(NamedTuple):
-    """What is known of one type of items.
+class ItemTexts(NamedTuple):
+    """The situations with the texts that refuse items of one type; "" is the usual text.
 
     Attributes:
-        type: The type.
-        kind: `text`, `url`, `image` (a URL or base64), `voice` or `glossary`: what an item needs.
-        most: How many of them there may be.
-        longest: Characters of a text.
-        missing: The situation if there is none, or an empty one; "" if there need not be one.
-        many: The situation if there are too many; "" for the usual words.
-        wrong: The situation of an item that is empty, or whose value is wrong; likewise.
-        long: The situation of a text that is too long; likewise.
-        words: What a `voice` may be; empty is anything.
+        missing: The item is missing or empty; "" if it is optional.
+        many: There are too many items.
+        wrong: An item is empty, or its value is wrong.
+        long: A text is too long.
     """
 
-    type: str
-    kind: str
-    most: int = 1
-    longest: int = 0
     missing: str = ""
     many: str = ""
     wrong: str = ""
     long: str = ""
+
+
+_USUAL: Final = ItemTexts()
+
+
+class SolutionBody(NamedTuple):
+    """The rules by which the body of an endpoint is read.
+
+    Attributes:
+        facts: The possible fields.
+        items: The texts of refusals, by the type of an item.
+        texts: The texts of refusals of settings, by name.
+        words: The values of a `voice`, or of the setting `voice_id`; empty is any value.
+    """
+
+    facts: SolutionFacts
+    items: Mapping[str, ItemTexts]
+    texts: Mapping[str, FieldTexts] = {}
     words: tuple[str, ...] = ()
 
+    @property
+    def settings(self) -> tuple[Field, ...]:
+        """The members of `settings`."""
+        return tuple(
+            field._replace(
+                enum=self.words if field.name == "voice_id" else field.enum,
+                low=None,  # each endpoint has its own texts to refuse numbers
+                high=field.high if field.type == "string" else None,
+            )
+            for field in read_fields(self.facts.settings, PAGE, self.texts)
+        )
 
-def solution_fields(
-    rules: Iterable[ItemRule], settings: Sequence[Field], watermark: str = "watermark"
-) -> FieldShape:
-    """Return the fields of a body.
-
-    Args:
-        rules: The types of the items of `contents`.
-        settings: The members of `settings`.
-        watermark: What `options` calls the watermark; "" if it has none.
-    """
-    rules = tuple(rules)
-    kinds = {rule.kind for rule in rules}
-    keys = ["text"] if "text" in kinds else []
-    keys += ["url"] if kinds & {"url", "image"} else []
-    keys += ["voice_id"] if "voice" in kinds else []
-    keys += ["source", "target"] if "glossary" in kinds else []
-    items = field_shape(
-        Field(
-            "type",
-            "string",
-            required=True,
-            enum=tuple(rule.type for rule in rules),
-            fact=PAGE_OF,
-            wrong_type="value",
-        ),
-        *(Field(key, "string", fact=PAGE_OF) for key in keys),
-    )
-    marks = [_watermark(watermark)] if watermark else []
-    return field_shape(
-        Field("contents", "array", members=items, fact=PAGE_OF, wrong_type="wrong_type"),
-        Field(
-            "settings",
-            "object",
-            required=any(field.required for field in settings),
-            members=field_shape(*settings),
-            fact=PAGE_OF,
-            wrong_type="wrong_type",
-        ),
-        Field(
-            "options",
-            "object",
-            members=field_shape(
-                Field("callback_url", "url", fact=PAGE_OF),
-                Field("external_task_id", "string", fact=PAGE_OF),
-                *marks,
+    def fields(self, *more: Field) -> FieldShape:
+        """Return all fields, with *more* settings."""
+        settings = (*self.settings, *more)
+        kinds = {content.kind for content in self.facts.contents}
+        keys = ["text"] if kinds & {"text", "word"} else []
+        keys += ["url"] if kinds & {"url", "image"} else []
+        keys += ["voice_id"] if "voice" in kinds else []
+        keys += ["source", "target"] if "glossary" in kinds else []
+        types = tuple(content.type for content in self.facts.contents)
+        of_type = Field("type", "string", required=True, enum=types, fact=PAGE, texts=VALUE)
+        private = {"text", "source", "target"}
+        values = (Field(key, "string", fact=PAGE, private=key in private) for key in keys)
+        items = field_shape(of_type, *values)
+        name = self.facts.watermark
+        marks = field_shape(Field("enabled", "boolean", fact=PAGE))
+        options = (
+            Field("callback_url", "url", fact=PAGE),
+            Field("external_task_id", "string", fact=PAGE),
+            *([Field(name, "object", members=marks, fact=PAGE)] if name else []),
+        )
+        return field_shape(
+            Field("contents", "array", members=items, fact=PAGE, texts=_OBJECT),
+            Field(
+                "settings",
+                "object",
+                required=any(field.required for field in settings),
+                members=field_shape(*settings),
+                fact=PAGE,
+                texts=_OBJECT,
             ),
-            fact=PAGE_OF,
-            wrong_type="wrong_type",
-        ),
-    )
-
-
-def _watermark(name: str) -> Field:
-    shape = field_shape(Field("enabled", "boolean", fact=PAGE_OF))
-    return Field(name, "object", members=shape, fact=PAGE_OF)
+            Field("options", "object", members=field_shape(*options), fact=PAGE, texts=_OBJECT),
+        )
 
 
 def flattened(
-    rules: Iterable[ItemRule],
-    watermark: str = "watermark",
+    body: SolutionBody,
     resolution: str = "720p",
     settle: Callable[[dict[str, Any]], None] | None = None,
 ) -> Callable[[Mapping[str, Any], CallContext], Mapping[str, Any]]:
-    """Return what rewrites a body into the vocabulary that every record is checked in.
+    """Return a function that rewrites a body into the vocabulary in which records are checked.
 
     Args:
-        rules: The types of the items of `contents`.
-        watermark: As for `solution_fields`.
-        resolution: What a request without one means; `none` if there is no such setting.
+        body: The rules by which the body is read.
+        resolution: The resolution of a request without one; `none` if there is no such setting.
         settle: Checks the settings, and changes them where it has to.
     """
-    texts = frozenset(rule.type for rule in rules if rule.kind == "text")
+    texts = frozenset(content.type for content in body.facts.contents if content.kind == "text")
+    watermark = body.facts.watermark
 
     def flatten(fields: Mapping[str, Any], _context: CallContext) -> Mapping[str, Any]:
         settings: dict[str, Any] = {**fields.get("settings", {})}
@@ -155,7 +148,10 @@ def flattened(
         flat = {
             "prompt": "\n".join(text for text in parts if text),
             "mode": resolution,
-            **{("mode" if key == "resolution" else key): one for key, one in settings.items()},
+            **{
+                ("mode" if key == "resolution" else key): setting
+                for key, setting in settings.items()
+            },
             **options,
             "contents": contents,
         }
@@ -166,80 +162,90 @@ def flattened(
     return flatten
 
 
-def check_contents(*rules: ItemRule) -> Callable[[CreateRequest], None]:
+def check_contents(body: SolutionBody) -> Callable[[CreateRequest], None]:
     """Return the rule about `contents`."""
 
     def check(request: CreateRequest) -> None:
         items = request.fields["contents"]
-        for rule in rules:
-            found = [(at, item) for at, item in enumerate(items) if item["type"] == rule.type]
-            if not found and rule.missing:
-                raise _refused(rule.missing, "contents", rule)
-            if len(found) > rule.most:
-                if rule.many:
-                    raise _refused(rule.many, "contents", rule)
-                raise refusal("content_count", f"'{rule.type}'", rule.most, field="contents")
-            for place, item in found:
-                _check_item(request, rule, item, f"contents[{place}]")
+        for content in body.facts.contents:
+            texts = body.items.get(content.type, _USUAL)
+            parts = [(at, item) for at, item in enumerate(items) if item["type"] == content.type]
+            if not parts and texts.missing:
+                raise _refused(texts.missing, "contents", content)
+            if len(parts) > content.most:
+                if texts.many:
+                    raise _refused(texts.many, "contents", content)
+                raise refusal("content_count", f"'{content.type}'", content.most, field="contents")
+            for place, item in parts:
+                _check_item(request, body, content, item, f"contents[{place}]")
 
     return check
 
 
-def _refused(situation: str, field: str, rule: ItemRule) -> Refusal:
-    note = f"{rule.type}: at most {rule.most}, each with a {rule.kind}"
+def _refused(situation: str, field: str, content: ContentFacts) -> Refusal:
+    note = f"{content.type}: at most {content.most}, each with a {content.kind}"
     return refusal(situation, field=field, note=note)
 
 
-def _check_item(request: CreateRequest, rule: ItemRule, item: Mapping[str, Any], path: str) -> None:
-    if rule.kind == "glossary":
+def _check_item(
+    request: CreateRequest,
+    body: SolutionBody,
+    content: ContentFacts,
+    item: Mapping[str, Any],
+    path: str,
+) -> None:
+    texts = body.items.get(content.type, _USUAL)
+    if content.kind == "glossary":
         for key in ("source", "target"):
-            if not 1 <= len(item.get(key, "").strip()) <= rule.longest:
-                raise _refused(rule.wrong, f"{path}.{key}", rule)
-    elif rule.kind == "text":
-        _check_text(rule, item.get("text", ""), f"{path}.text")
-    elif rule.kind == "voice":
-        if item.get("voice_id", "") not in rule.words:
-            raise _refused(rule.wrong, f"{path}.voice_id", rule)
+            if not 1 <= len(item.get(key, "").strip()) <= content.longest:
+                raise _refused(texts.wrong, f"{path}.{key}", content)
+    elif content.kind in ("text", "word"):
+        _check_text(content, texts, item.get("text", ""), f"{path}.text")
+    elif content.kind == "voice":
+        if item.get("voice_id", "") not in body.words:
+            raise _refused(texts.wrong, f"{path}.voice_id", content)
     else:
-        _check_file(request, rule, item.get("url", "").strip(), f"{path}.url")
+        _check_file(request, content, texts, item.get("url", "").strip(), f"{path}.url")
 
 
-def _check_text(rule: ItemRule, text: str, path: str) -> None:
+def _check_text(content: ContentFacts, texts: ItemTexts, text: str, path: str) -> None:
     if not text.strip():
-        raise refusal(
-            rule.wrong or rule.missing or "blank_text", rule.type, field=path, note="must be a text"
-        )
-    if rule.longest and len(text) > rule.longest:
-        if rule.long:
-            raise _refused(rule.long, path, rule)
-        raise invalid(path, f"must be at most {rule.longest} characters", len(text))
+        situation = texts.wrong or texts.missing or "blank_text"
+        raise refusal(situation, content.type, field=path, note="must be a text")
+    if content.longest and len(text) > content.longest:
+        if texts.long:
+            raise _refused(texts.long, path, content)
+        raise invalid(path, f"must be at most {content.longest} characters", len(text))
 
 
-def _check_file(request: CreateRequest, rule: ItemRule, url: str, path: str) -> None:
+def _check_file(
+    request: CreateRequest, content: ContentFacts, texts: ItemTexts, url: str, path: str
+) -> None:
     noticed = request.context.reader.noticed
     if not url:
-        situation = rule.wrong or rule.missing or "blank_url"
-        raise refusal(situation, rule.type, field=path, note="must be a URL")
+        situation = texts.wrong or texts.missing or "blank_url"
+        raise refusal(situation, content.type, field=path, note="must be a URL")
     if is_http_url(url):
         check_reachable(url, noticed)
         return
-    if rule.kind == "url":
-        raise refusal(rule.wrong or "blank_url", rule.type, field=path, note="must be a URL")
+    if content.kind == "url":
+        raise refusal(texts.wrong or "blank_url", content.type, field=path, note="must be a URL")
     try:
         size = inspect(check_image(url, path, MOST_IMAGE), path, noticed, MOST_IMAGE, webp=True)
     except Refusal as error:
-        raise refusal(rule.wrong, field=path, note=error.message[:80]) from None
-    if size is not None and min(size) < MIN_SIDE:
-        raise refusal(rule.wrong, field=path, note=f"must have {MIN_SIDE} px a side")
+        raise refusal(texts.wrong, field=path, note=error.message[:80]) from None
+    if size is not None and min(size) < IMAGE_SIDE:
+        raise refusal(texts.wrong, field=path, note=f"must have {IMAGE_SIDE} px a side")
 
 
 def resolution_rows(*resolutions: str, durations: tuple[int, ...] = ()) -> tuple[Capability, ...]:
     """Return the capabilities of an endpoint with these resolutions, all at 24 frames a second."""
     return tuple(
-        Capability(_MODELESS, one, durations, frozenset(), one, 24, PAGE_OF) for one in resolutions
+        Capability(_MODELESS, resolution, durations, frozenset(), resolution, 24, PAGE)
+        for resolution in resolutions
     )
 
 
 def one_row(resolution: str, fps: int) -> tuple[Capability, ...]:
     """Return the capabilities of an endpoint without a resolution to choose."""
-    return (Capability(_MODELESS, "none", (), frozenset(), resolution, fps, PAGE_OF),)
+    return (Capability(_MODELESS, "none", (), frozenset(), resolution, fps, PAGE),)

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
-from kling_mock.kling.endpoints.fields import Field
 from kling_mock.kling.endpoints.pictures import no_length, pixels
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, UnitPrice
 from kling_mock.kling.endpoints.solution_parts import (
     BEHAVIOURS,
-    ItemRule,
+    VALUE,
+    ItemTexts,
+    SolutionBody,
     check_contents,
     flattened,
     one_row,
-    solution_fields,
 )
 from kling_mock.kling.endpoints.typical_times import PICTURE_SECONDS
 from kling_mock.kling.model.plan import Resulting, ResultList
 from kling_mock.kling.wire.solutions import SOLUTIONS
-from kling_mock.kling.wire.solutions_schemas import PAGE_OF
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.solution_requests import PAGE, REQUESTS
 
-__all__ = ["RECORD"]
-
-_RULES = (
-    ItemRule("product_image", "url", missing="no_product_image"),
-    ItemRule("person_image", "url", missing="no_person_image"),
-)
-_SETTINGS = tuple(
-    Field(name, "boolean", fact=PAGE_OF, default=True, wrong_type="value")
-    for name in ("keep_face", "keep_pose", "keep_background")
+_FACTS: Final = REQUESTS["solutions-virtual-try-on"]
+_BODY: Final = SolutionBody(
+    _FACTS,
+    {
+        "product_image": ItemTexts("no_product_image"),
+        "person_image": ItemTexts("no_person_image"),
+    },
+    dict.fromkeys(("keep_face", "keep_pose", "keep_background"), VALUE),
 )
 
 
@@ -41,10 +41,10 @@ def _result(_request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="solutions-virtual-try-on",
     interface=SOLUTIONS,
-    path="/solutions/virtual_try_on",
-    fact=PAGE_OF,
+    path=_FACTS.path,
+    fact=PAGE,
     summary="Show a person in other clothes",
-    fields=solution_fields(_RULES, _SETTINGS),
+    fields=_BODY.fields(),
     examples={
         "plain": {
             "contents": [
@@ -65,8 +65,8 @@ RECORD = EmulatedEndpoint(
             },
         },
     },
-    prepare=flattened(_RULES, resolution="none"),
-    rules=(check_contents(*_RULES),),
+    prepare=flattened(_BODY, resolution="none"),
+    rules=(check_contents(_BODY),),
     capabilities=one_row("none", 0),
     fixed_seconds=no_length,
     result=_result,
@@ -85,7 +85,7 @@ RECORD = EmulatedEndpoint(
     typical_seconds={"": PICTURE_SECONDS},
     behaviours=(
         *BEHAVIOURS,
-        ("An image pack pays for it.", PAGE_OF),
+        ("An image pack pays for it.", PAGE),
         (
             "The picture has 3:4 at 1K.",
             assumed("the picture of the person is never fetched"),

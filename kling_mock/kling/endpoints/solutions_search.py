@@ -1,4 +1,4 @@
-"""`POST /solutions`: the tasks of an account that were made there, in pages."""
+"""`POST /solutions`: the tasks of an account that were made under `/solutions`, in pages."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from kling_mock.kling.wire.model_path_schemas import page_of
 from kling_mock.kling.wire.solutions import BEHAVIOURS, SOLUTIONS, words_of
 from kling_mock.kling.wire.solutions_schemas import PAGE_OF, PATH
 from kling_mock.web.facts import assumed
-
-__all__ = ["RECORD"]
 
 _USUAL: Final = 500
 

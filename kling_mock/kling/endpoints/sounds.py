@@ -1,4 +1,4 @@
-"""Is a sound one that Kling takes, and how long is it?"""
+"""Checks of sounds, and their lengths."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.media.sound_length import GUESSED_RATE, seconds_of
 from kling_mock.kling.service_codes import invalid
 from kling_mock.web.facts import assumed, documented
-
-__all__ = ["ASSUMED_SECONDS", "LENGTHS", "SOUND", "check_seconds", "check_size", "read_seconds"]
+from kling_sdk.facts.media import SOUND_MB
 
 SOUND = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
-#: Seconds of a sound that is given by its URL.
+#: The assumed length of a sound that is given by its URL, in seconds.
 ASSUMED_SECONDS = 5.0
-_MOST_BYTES = 5 * 1024 * 1024
+_MOST_BYTES = SOUND_MB * 1024 * 1024
 
 LENGTHS = (
     (
@@ -30,7 +29,7 @@ LENGTHS = (
 
 
 def check_size(value: str, path: str) -> None:
-    """Check that base64 is no larger than a sound may be, without decoding it.
+    """Check that base64 is not larger than a sound may be, without decoding it.
 
     Raises:
         Refusal: 400/1201, it is too large.
@@ -43,13 +42,13 @@ def check_size(value: str, path: str) -> None:
 def read_seconds(
     value: str, path: str, noticed: Noticed, limits: tuple[float, float]
 ) -> float | None:
-    """Return the length of a sound in base64, or `None` of a URL, which is never fetched.
+    """Return the length of a sound in base64, or `None` for a URL, which is never fetched.
 
     Args:
         value: A URL, or valid base64.
         path: The field, for the message.
-        noticed: Takes note of a URL that nobody could fetch.
-        limits: Seconds that the sound must and may have.
+        noticed: Notes a URL that cannot be fetched.
+        limits: The minimum and maximum length of the sound in seconds.
 
     Raises:
         Refusal: 400/1201, it is too short or too long.

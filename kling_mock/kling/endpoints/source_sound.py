@@ -1,4 +1,4 @@
-"""The sound that a request works with, given as `audio_id` or as `sound_file`."""
+"""The input sound of a request, given as `audio_id` or as `sound_file`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from kling_mock.kling.model.plan import ResultList
 from kling_mock.kling.model.sessions import FILES, CallFile
 from kling_mock.kling.service_codes import invalid
 from kling_mock.web.facts import assumed
-
-__all__ = ["AUDIO_IDS", "sound_seconds"]
 
 AUDIO_IDS = (
     "An `audio_id` is that of text-to-speech or of a task's sound, for 30 days.",
@@ -31,22 +29,22 @@ def sound_seconds(
     Args:
         fields: The object that has them.
         context: Finds a sound of the account.
-        limits: Seconds that the sound must and may have.
-        path: What comes before a field's name in a message.
+        limits: The minimum and maximum length of the sound in seconds.
+        path: The prefix of a field's name in a message.
 
     Raises:
-        Refusal: 400/1201, there is not exactly one sound, the account has none with this id, or
-            it is too short or too long.
+        Refusal: 400/1201, there is not exactly one sound, the account does not have a sound with
+            this id, or it is too short or too long.
     """
-    given = [name for name in ("audio_id", "sound_file") if name in fields]
-    if not given:
+    sources = [name for name in ("audio_id", "sound_file") if name in fields]
+    if not sources:
         raise invalid(f"{path}sound_file", "required without audio_id")
-    if len(given) > 1:
+    if len(sources) > 1:
         raise invalid(f"{path}sound_file", "not possible together with audio_id")
     if "sound_file" in fields:
         noticed = context.reader.noticed
-        found = read_seconds(fields["sound_file"], f"{path}sound_file", noticed, limits)
-        return ASSUMED_SECONDS if found is None else found
+        seconds = read_seconds(fields["sound_file"], f"{path}sound_file", noticed, limits)
+        return ASSUMED_SECONDS if seconds is None else seconds
     return _seconds_by_id(fields["audio_id"], context, limits, f"{path}audio_id")
 
 

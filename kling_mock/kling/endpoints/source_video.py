@@ -1,4 +1,4 @@
-"""The video that a request works on, given as `video_id` or as `video_url`."""
+"""The input video of a request, given as `video_id` or as `video_url`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from kling_mock.kling.endpoints.record import CallContext
 from kling_mock.kling.service_codes import invalid, refusal
 from kling_mock.web.facts import assumed
 
-__all__ = ["ASSUMED_SECONDS", "UNKNOWN_LENGTH", "SourceVideo", "read_source"]
-
-#: Seconds of a video that is given by its URL.
+#: The assumed length of a video that is given by its URL, in seconds.
 ASSUMED_SECONDS = 5
 UNKNOWN_LENGTH = assumed("files are never fetched, so their length is not known")
 
@@ -51,9 +49,9 @@ def read_source(
     Args:
         fields: The object that has them.
         context: Finds a video of the account.
-        longest: Seconds that it may have.
-        path: What comes before a field's name in a message.
-        shortest: Seconds that it must have.
+        longest: The maximum length in seconds.
+        path: The prefix of a field's name in a message.
+        shortest: The minimum length in seconds.
         takes_4k: Whether it may be larger than 1080p.
 
     Raises:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final, get_args
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
-from kling_mock.kling.endpoints.fields import Field
+from kling_mock.kling.endpoints.fields import FieldTexts
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import (
     CallContext,
     CreateRequest,
@@ -17,71 +18,44 @@ from kling_mock.kling.endpoints.record import (
 )
 from kling_mock.kling.endpoints.solution_parts import (
     BEHAVIOURS,
-    ItemRule,
+    VALUE,
+    ItemTexts,
+    SolutionBody,
     check_contents,
     flattened,
     resolution_rows,
-    solution_fields,
 )
 from kling_mock.kling.endpoints.tts import speech_seconds
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.solutions import SOLUTIONS
-from kling_mock.kling.wire.solutions_schemas import PAGE_OF
-from kling_mock.web.facts import assumed, documented
+from kling_mock.web.facts import assumed
+from kling_sdk.facts.solution_requests import PAGE, REQUESTS
+from kling_sdk.facts.voices import AgentVoice
 
-__all__ = ["RECORD"]
-
-_VOICES = (
-    "male_calm_informative",
-    "female_clear_rational",
-    "female_gentle_soothing",
-    "female_bright_engaging",
-    "male_crisp_persuasive",
-    "female_intelligent_narrative",
-    "male_clear_professional",
-    "male_energetic_sporty",
-    "female_warm_rich",
-)
 _GOODS = frozenset(
     {"ref_image", "goods_title", "goods_price", "goods_target_audience", "goods_selling_point"}
 )
-_RATES = (0.8, 1.0, 1.2)
+_RESOLUTIONS = ("720p", "1080p")
+_CAPABILITIES = resolution_rows(*_RESOLUTIONS)
 _LONGEST = 300  # seconds of an emulated video
 
-_RULES = (
-    ItemRule("avatar_image", "image", wrong="agent_image"),
-    ItemRule("avatar_id", "text", longest=128),
-    ItemRule("speech_script", "text", longest=2000, missing="no_speech"),
-    ItemRule("ref_image", "image", most=5, wrong="agent_image"),
-    ItemRule("goods_title", "text", longest=500, wrong="goods_title_needed"),
-    ItemRule("goods_price", "text", longest=256),
-    ItemRule("goods_target_audience", "text", most=20, longest=200),
-    ItemRule("goods_selling_point", "text", most=20, longest=500),
-)
-_SETTINGS = (
-    Field(
-        "resolution",
-        "string",
-        enum=("720p", "1080p"),
-        fact=PAGE_OF,
-        default="720p",
-        wrong_value="solution_resolution",
-        wrong_type="solution_resolution",
-    ),
-    Field(
-        "aspect_ratio",
-        "string",
-        enum=("9:16", "16:9"),
-        fact=PAGE_OF,
-        default="9:16",
-        wrong_value="agent_ratio",
-        wrong_type="agent_ratio",
-    ),
-    Field("allow_polish", "boolean", fact=PAGE_OF, default=False, wrong_type="value"),
-    Field("voice_id", "string", enum=_VOICES, fact=PAGE_OF),
-    Field("speech_rate", "number", fact=PAGE_OF, wrong_type="speech_rate"),
-    Field("action_prompt", "string", high=2500, fact=PAGE_OF),
-    Field("bgm_enabled", "boolean", fact=PAGE_OF, default=False, wrong_type="value"),
+_FACTS: Final = REQUESTS["solutions-talking-agent"]
+_BODY: Final = SolutionBody(
+    _FACTS,
+    {
+        "avatar_image": ItemTexts(wrong="agent_image"),
+        "speech_script": ItemTexts("no_speech"),
+        "ref_image": ItemTexts(wrong="agent_image"),
+        "goods_title": ItemTexts(wrong="goods_title_needed"),
+    },
+    {
+        "resolution": FieldTexts("solution_resolution", "solution_resolution"),
+        "aspect_ratio": FieldTexts("agent_ratio", "agent_ratio"),
+        "allow_polish": VALUE,
+        "speech_rate": FieldTexts(wrong_type="speech_rate"),
+        "bgm_enabled": VALUE,
+    },
+    words=get_args(AgentVoice),
 )
 
 
@@ -91,15 +65,13 @@ def _camel(name: str) -> str:
 
 
 #: The other names of settings -> their own.
-_ALIASES = {_camel(field.name): field.name for field in _SETTINGS if "_" in field.name}
-_ALL_SETTINGS = (
-    *_SETTINGS,
-    *(
-        field._replace(name=_camel(field.name), default=None)
-        for field in _SETTINGS
-        if "_" in field.name
-    ),
+_ALIASES: Final = {_camel(row.name): row.name for row in _FACTS.settings if "_" in row.name}
+_OTHER_NAMES: Final = tuple(
+    field._replace(name=_camel(field.name), default=None)
+    for field in _BODY.settings
+    if "_" in field.name
 )
+_RATES: Final = next(row.numbers for row in _FACTS.settings if row.name == "speech_rate")
 
 
 def _settle(settings: dict[str, Any]) -> None:
@@ -117,7 +89,7 @@ def _types(request: CreateRequest) -> set[str]:
 
 
 def _check_person(request: CreateRequest) -> None:
-    """One person, of one's own with a voice, or of the vendor's without."""
+    """Check that there is one person: the user's own with a voice, or the vendor's without."""
     types, voice = _types(request), request.fields.get("voice_id")
     if len(types & {"avatar_image", "avatar_id"}) != 1:
         raise refusal("avatar_source", field="contents", note="must be one of the two")
@@ -128,7 +100,7 @@ def _check_person(request: CreateRequest) -> None:
 
 
 def _check_goods(request: CreateRequest) -> None:
-    """Goods have a picture and a title, and no rate of speech."""
+    """Check that goods have a picture and a title, but no rate of speech."""
     types = _types(request)
     if not types & _GOODS:
         return
@@ -161,10 +133,10 @@ def _use(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="solutions-talking-agent",
     interface=SOLUTIONS,
-    path="/solutions/talking_agent",
-    fact=PAGE_OF,
+    path=_FACTS.path,
+    fact=PAGE,
     summary="Let a person speak, about goods or something else",
-    fields=solution_fields(_RULES, _ALL_SETTINGS),
+    fields=_BODY.fields(*_OTHER_NAMES),
     examples={
         "plain": {
             "contents": [
@@ -212,26 +184,19 @@ RECORD = EmulatedEndpoint(
             },
         },
     },
-    prepare=flattened(_RULES, settle=_settle),
-    rules=(_check_person, check_contents(*_RULES), _check_goods),
-    capabilities=resolution_rows("720p", "1080p"),
+    prepare=flattened(_BODY, settle=_settle),
+    rules=(_check_person, check_contents(_BODY), _check_goods),
+    capabilities=_CAPABILITIES,
     default_mode="720p",
     sound=lambda _request: True,
     fixed_seconds=_seconds,
     aspect_ratio=_aspect_ratio,
-    prices={
-        ("", mode, use): UnitPrice(Decimal("1.4"), fact)
-        for mode in ("720p", "1080p")
-        for use, fact in (
-            (
-                "goods",
-                documented("reseller-2026-10", as_of="2026-10-04", confidence="low"),
-            ),
-            (
-                "silent",
-                assumed("only the price with goods is known; this is the same"),
-            ),
+    prices=listed_prices("solutions-talking-agent", _CAPABILITIES)
+    | {
+        ("", mode, "silent"): UnitPrice(
+            Decimal("1.4"), assumed("only the price with goods is known; this is the same")
         )
+        for mode in _RESOLUTIONS
     },
     use=_use,
     typical_seconds={"": 300.0},
@@ -247,7 +212,7 @@ RECORD = EmulatedEndpoint(
         ),
         (
             "Settings may have names in camel case too; beside the usual name they do not count.",
-            PAGE_OF,
+            PAGE,
         ),
         (
             "`voice_id` beside `avatar_id` is refused as two persons are.",

@@ -1,4 +1,4 @@
-"""`POST /tasks`: the tasks of an account, of both interfaces, in pages."""
+"""`POST /tasks`: the tasks of an account on both interfaces, in pages."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.kling.wire.model_path_schemas import PAGE, STATUSES, TASKS
 from kling_mock.web.facts import Fact, assumed, documented, observed
 
-__all__ = ["RECORD", "Words", "page_of_tasks", "search_fields"]
-
 _PAGES = documented(
     "pages-2026-09",
     "probe-2026-09",
@@ -30,7 +28,7 @@ _FILTERS = documented(
 )
 _WINDOW: Final = 30 * 24 * 3600 * 1000  # milliseconds that are shown unless times are given
 _USUAL: Final = 100
-#: What a task is called, by the key of a filter.
+#: The words for a task, by the key of a filter.
 Words = Mapping[str, Collection[str]]
 
 
@@ -39,7 +37,7 @@ def _search(call: DirectCall) -> str:
 
 
 def _words(task: EmulatedTask) -> Words | None:
-    """Return what the filters choose a task by; `None` for one that is not listed."""
+    """Return the words by which filters select a task; `None` for one that is not listed."""
     if task.is_solution:
         return None
     return {"status": (STATUSES[task.status],), "product_type": (task.plan.pack,)}
@@ -51,23 +49,22 @@ def page_of_tasks(
     """Return one page, the newest task first.
 
     Args:
-        call: The call.
-        usual: How many tasks are on it when the request names no number.
-        words: Returns what the filters choose a task by; `None` for one that is not listed.
+        usual: The number of tasks on it when the request does not name one.
+        words: Returns the words by which filters select a task; `None` for one that is not listed.
 
     Raises:
-        Refusal: 400/1201, the cursor is none of ours.
+        Refusal: 400/1201, the cursor was not made by this server.
     """
     fields = call.fields
     place, limit = _position(fields, int(call.now * 1000)), max(fields.get("limit", usual), 1)
-    found = list(islice(_matching(call, place, words), limit + 1))
-    shown = found[:limit]
-    if not shown:
+    tasks = list(islice(_matching(call, place, words), limit + 1))
+    page = tasks[:limit]
+    if not page:
         return '{"count":0,"has_more":false}'
-    more = "true" if len(found) > limit else "false"
-    cursor = encode(place._replace(before=shown[-1].task_id))
-    rows = ",".join(call.show(task) for task in shown)
-    return f'{{"result":[{rows}],"count":{len(shown)},"next_cursor":"{cursor}","has_more":{more}}}'
+    more = "true" if len(tasks) > limit else "false"
+    cursor = encode(place._replace(before=page[-1].task_id))
+    rows = ",".join(call.show(task) for task in page)
+    return f'{{"result":[{rows}],"count":{len(page)},"next_cursor":"{cursor}","has_more":{more}}}'
 
 
 def _position(fields: Mapping[str, Any], now: int) -> PagePosition:
@@ -80,16 +77,18 @@ def _position(fields: Mapping[str, Any], now: int) -> PagePosition:
 def _matching(
     call: DirectCall, place: PagePosition, words: Callable[[EmulatedTask], Words | None]
 ) -> Iterator[EmulatedTask]:
-    wanted: dict[str, set[str]] = {}
+    filters: dict[str, set[str]] = {}
     for row in call.fields.get("filters", ()):
-        wanted.setdefault(row["key"], set()).update(row["values"])
+        filters.setdefault(row["key"], set()).update(row["values"])
     for task in call.tasks.newest(call.account):
         if not place.start <= task.created <= place.end:
             continue
         if place.before and task.task_id >= place.before:
             continue
-        shown = words(task)
-        if shown is not None and all(values & {*shown[key]} for key, values in wanted.items()):
+        task_words = words(task)
+        if task_words is not None and all(
+            values & {*task_words[key]} for key, values in filters.items()
+        ):
             yield task
 
 
@@ -99,9 +98,9 @@ def search_fields(fact: Fact, filters: Fact, usual: int, low: int | None, *keys:
     Args:
         fact: Where they come from.
         filters: Where the filters come from.
-        usual: Tasks on a page when the request names no number.
-        low: The least that can be requested; `None` takes anything, and counts as 1.
-        keys: What can be filtered by.
+        usual: The number of tasks on a page when the request does not name one.
+        low: The minimum that can be requested; `None` accepts anything, and counts as 1.
+        keys: The keys of the filters.
     """
     return field_shape(
         Field("start_time", "integer", low=0, high=10**15, fact=fact),
@@ -155,7 +154,7 @@ RECORD = EmulatedEndpoint(
         ("The newest task comes first.", assumed("the order of a list")),
         ("`count` is that of the page.", assumed("what the number counts")),
         (
-            "A cursor that is none, and a limit out of range, are 1201.",
+            "An invalid cursor and a limit out of range are 1201.",
             assumed("what a wrong page gives"),
         ),
     ),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from kling_mock.kling.endpoints.audios import BEHAVIOURS, PAGE, TAIL, TYPICAL_SECONDS, UNIT_PRICES
+from typing import Final
+
+from kling_mock.kling.endpoints.audios import BEHAVIOURS, PAGE, TYPICAL_SECONDS
 from kling_mock.kling.endpoints.example_parts import CALLBACK
-from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import Capability, CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting, ResultList
 from kling_mock.kling.wire.v1 import V1
+from kling_sdk.facts.sound_requests import REQUESTS
 
-__all__ = ["RECORD"]
+_FACTS: Final = REQUESTS["text-to-audio"]
 
 
 def _result(request: CreateRequest) -> Resulting:
@@ -19,14 +23,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="text-to-audio",
     interface=V1,
-    path="/v1/audio/text-to-audio",
-    fact=PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Make sounds from a prompt",
-    fields=field_shape(
-        Field("prompt", "string", required=True, high=200, fact=PAGE),
-        Field("duration", "number", required=True, low=3.0, high=10.0, fact=PAGE),
-        *TAIL,
-    ),
+    fields=fields_of(_FACTS),
     examples={
         "plain": {"prompt": "rain on tin", "duration": 5.0},
         "all-fields": {
@@ -41,7 +41,7 @@ RECORD = EmulatedEndpoint(
     sound=lambda _request: True,
     shows_watermark=False,
     result=_result,
-    prices=UNIT_PRICES,
+    prices=listed_prices("text-to-audio"),
     typical_seconds=TYPICAL_SECONDS,
     behaviours=BEHAVIOURS,
 )

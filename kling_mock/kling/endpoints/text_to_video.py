@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.common_rules import (
     check_camera,
@@ -13,76 +13,19 @@ from kling_mock.kling.endpoints.common_rules import (
     check_sound,
 )
 from kling_mock.kling.endpoints.example_parts import CALLBACK, shots, zoom
-from kling_mock.kling.endpoints.fields import (
-    ASPECT_RATIO,
-    CAMERA,
-    CFG_SCALE,
-    COMMON,
-    DURATION,
-    MODE,
-    MODEL_NAME,
-    NEGATIVE,
-    PROMPT,
-    SHOTS,
-    SOUND,
-    field_shape,
-)
-from kling_mock.kling.endpoints.models import (
-    CLIPS,
-    FHD24,
-    HD24,
-    HD30,
-    OLD,
-    PAGES,
-    SECONDS,
-    UHD24,
-    V3,
-    rows,
-)
-from kling_mock.kling.endpoints.prices import video_prices
+from kling_mock.kling.endpoints.fields import fields_of
+from kling_mock.kling.endpoints.models import of_videos
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
-from kling_mock.kling.wire.v1 import TASK_CALLS, V1
-from kling_mock.web.facts import documented
+from kling_mock.kling.wire.v1 import V1
+from kling_sdk.facts.video_requests import REQUESTS
 
-__all__ = ["RECORD"]
+_FACTS: Final = REQUESTS["text2video"]
 
-_RULES = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
 
-_FIELDS = field_shape(
-    MODEL_NAME,
-    PROMPT,
-    NEGATIVE,
-    *SHOTS,
-    SOUND,
-    CFG_SCALE,
-    MODE,
-    CAMERA,
-    ASPECT_RATIO,
-    DURATION,
-    *COMMON,
-)
-
-_FEATURES = "negative_prompt aspect_ratio"
 # Whether kling-v3 takes cfg_scale is stated nowhere (kling-v2.x: it does not); here it does.
-_V3_FEATURES = f"{_FEATURES} sound multi_shot cfg_scale"
 
-_CAPABILITIES = rows(
-    (
-        ("kling-v1", "std", f"{_FEATURES} cfg_scale", HD30, OLD, CLIPS, "camera_control"),
-        ("kling-v1", "pro", f"{_FEATURES} cfg_scale", HD30, OLD, CLIPS, ""),
-        ("kling-v1-6", "std", f"{_FEATURES} cfg_scale", HD24, PAGES, CLIPS, ""),
-        ("kling-v1-6", "pro", f"{_FEATURES} cfg_scale", FHD24, PAGES, CLIPS, ""),
-        ("kling-v2-master", "none", _FEATURES, HD24, OLD, CLIPS, ""),
-        ("kling-v2-1-master", "none", _FEATURES, FHD24, OLD, CLIPS, ""),
-        ("kling-v2-5-turbo", "std", _FEATURES, HD24, PAGES, CLIPS, ""),
-        ("kling-v2-5-turbo", "pro", _FEATURES, FHD24, PAGES, CLIPS, ""),
-        ("kling-v2-6", "std", _FEATURES, HD24, PAGES, CLIPS, ""),
-        ("kling-v2-6", "pro", f"{_FEATURES} sound", FHD24, PAGES, CLIPS, ""),
-        ("kling-v3", "std", _V3_FEATURES, HD24, V3, SECONDS, ""),
-        ("kling-v3", "pro", _V3_FEATURES, FHD24, V3, SECONDS, ""),
-        ("kling-v3", "4k", _V3_FEATURES, UHD24, V3, SECONDS, ""),
-    )
-)
+_CAPABILITIES = of_videos("text2video", also={"kling-v3": "cfg_scale"})
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {
@@ -147,14 +90,16 @@ _check_camera = partial(check_camera, situation="camera")
 RECORD = EmulatedEndpoint(
     name="text2video",
     interface=V1,
-    path="/v1/videos/text2video",
-    fact=TASK_CALLS,
-    fields=_FIELDS,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
+    fields=fields_of(_FACTS),
     examples=_EXAMPLES,
     rules=(check_sound, check_cfg_scale, check_prompt_or_shots, _check_camera),
     capabilities=_CAPABILITIES,
     default_model="kling-v1",
     default_mode="std",
-    prices=video_prices(_CAPABILITIES),
-    behaviours=(("A prompt is required on text2video unless `shot_type` is customize.", _RULES),),
+    prices=listed_prices("text2video", _CAPABILITIES),
+    behaviours=(
+        ("A prompt is required on text2video unless `shot_type` is customize.", _FACTS.fact),
+    ),
 )

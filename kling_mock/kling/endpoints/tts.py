@@ -1,17 +1,16 @@
-"""`tts`: a text that is spoken, at once."""
+"""`tts`: speech from a text, returned in the reply."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from kling_mock.kling.endpoints.audios import LISTS, PAGE, PAID
+from kling_mock.kling.endpoints.audios import PAID
 from kling_mock.kling.endpoints.call_files import keep_file
-from kling_mock.kling.endpoints.fields import Field, field_shape
-from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint, UnitPrice
-from kling_mock.kling.endpoints.voices import CATALOGUE, VOICES
+from kling_mock.kling.endpoints.fields import FieldTexts, fields_of
+from kling_mock.kling.endpoints.prices import listed_prices
+from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint
 from kling_mock.kling.media.urls import RETENTION
 from kling_mock.kling.model.plan import seconds_text
 from kling_mock.kling.model.sessions import CallFile
@@ -19,19 +18,24 @@ from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.kling.wire.v1_schemas import SOUND_SECONDS, closed
 from kling_mock.web.facts import assumed, documented
+from kling_sdk.facts.sound_requests import REQUESTS
+from kling_sdk.facts.voices import CATALOGUE, VOICES
 
-__all__ = ["RECORD", "speech_seconds"]
-
-#: Characters that are spoken in a second at speed 1.
+#: The number of characters spoken per second at speed 1.
+_FACTS: Final = REQUESTS["tts"]
+_TEXTS: Final = {
+    "voice_language": FieldTexts(wrong_value="choice"),
+    "voice_speed": FieldTexts(validated=True),
+}
 _PER_SECOND: Mapping[str, float] = {"zh": 4.0, "en": 14.0}
 _SHORTEST = 0.5  # s
 
 
 def speech_seconds(text: str, language: str, speed: float) -> float:
-    """Return how long it takes to say a text, in seconds, to the millisecond.
+    """Return the time that it takes to speak a text, in seconds, to the millisecond.
 
     Args:
-        text: What is said.
+        text: The text.
         language: `zh` or `en`.
         speed: 0.8 to 2.0.
     """
@@ -44,17 +48,17 @@ def _reply(call: DirectCall) -> str:
     Raises:
         Refusal: 400/1201, there is no such voice; the account may not call (1101 to 1103).
     """
-    given: Mapping[str, Any] = call.fields
-    if given["voice_id"] not in VOICES:
+    fields: Mapping[str, Any] = call.fields
+    if fields["voice_id"] not in VOICES:
         note = f"must be one of the {len(VOICES)} known voices"
         raise refusal("no_voice", field="voice_id", note=note)
     seconds = speech_seconds(
-        given["text"], given["voice_language"], float(given.get("voice_speed", 1.0))
+        fields["text"], fields["voice_language"], float(fields.get("voice_speed", 1.0))
     )
     call.charge()
     sound = keep_file(call, CallFile("audio", seconds=seconds))
-    shown = {
-        # The sound has an id of its own, and the number after it is no task's.
+    reply_data = {
+        # The sound has an id of its own, and the number after it is not used for a task.
         "task_id": str(int(sound.id) + 1),
         "task_status": "succeed",
         "task_status_msg": "",
@@ -69,28 +73,16 @@ def _reply(call: DirectCall) -> str:
         },
         "final_unit_deduction": f"{RECORD.units_per_call.normalize():f}",
     }
-    return json.dumps(shown, separators=(",", ":"))
+    return json.dumps(reply_data, separators=(",", ":"))
 
 
 RECORD = EmulatedEndpoint(
     name="tts",
     interface=V1,
-    path="/v1/audio/tts",
-    fact=PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Speak a text",
-    fields=field_shape(
-        Field("text", "string", required=True, high=1000, fact=PAGE),
-        Field("voice_id", "string", required=True, fact=CATALOGUE),
-        Field(
-            "voice_language",
-            "string",
-            required=True,
-            enum=("zh", "en"),
-            wrong_value="choice",
-            fact=PAGE,
-        ),
-        Field("voice_speed", "number", low=0.8, high=2.0, validated=True, fact=PAGE),
-    ),
+    fields=fields_of(_FACTS, _TEXTS),
     examples={
         "plain": {"text": "Good morning", "voice_id": "oversea_male1", "voice_language": "en"},
         "all-fields": {
@@ -100,7 +92,7 @@ RECORD = EmulatedEndpoint(
             "voice_speed": 1.2,
         },
     },
-    prices={("", "none", "silent"): UnitPrice(Decimal("0.05"), LISTS, "call")},
+    prices=listed_prices("tts"),
     reply=_reply,
     reply_schema=closed(
         task_id={"type": "string", "pattern": "^[0-9]{18}$"},
@@ -137,7 +129,7 @@ RECORD = EmulatedEndpoint(
         ),
         (
             "A wrong `voice_speed` or `voice_language` is refused in the words of `lip-sync`.",
-            assumed("no refusal of tts was seen but that of a voice"),
+            assumed("no refusal of tts was seen except that of a voice"),
         ),
         ("The id of the sound can be used, and its file fetched, for 30 days.", RETENTION),
         (

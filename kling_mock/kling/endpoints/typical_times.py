@@ -1,9 +1,9 @@
-"""How long a task takes unless a test sets a rule.
+"""The usual times of tasks, unless a test sets a rule.
 
-The vendor gives no times for models. Its page for agents has 1 to 5 minutes for a video, and one
-call of kling-3.0-turbo took 28 seconds for 3 (2026-09). The rest is assumed: minutes, as users of
-the service report, and longer for a longer clip. They only decide how far a test's clock has to
-move.
+The vendor does not give times for models. Its page for agents has 1 to 5 minutes for a video, and
+one call of kling-3.0-turbo took 28 seconds for 3 (2026-09). The rest is assumed: minutes, as users
+of the service report, and longer for a longer clip. The times only decide how far a test's clock
+has to move.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kling_mock.web.facts import Fact, assumed
-
-__all__ = ["FACT", "PICTURE_SECONDS", "TYPICAL_SECONDS", "seconds_to_make"]
 
 FACT: Fact = assumed("the vendor publishes no generation times")
 
@@ -36,7 +34,7 @@ TYPICAL_SECONDS: Mapping[str, float] = {
     "kling-3.0-turbo": 30.0,
     "kling-o1": 150.0,
 }
-# Of pictures: the vendor's page for agents has 20 to 60 seconds, and one task of kling-v3 took 24.
+# For pictures, the vendor's page for agents has 20 to 60 seconds; one task of kling-v3 took 24.
 PICTURE_SECONDS = 25.0
 
 _MODE_FACTORS: Mapping[str, float] = {
@@ -56,9 +54,9 @@ def seconds_to_make(typical: float, mode: str, seconds: int) -> float:
     """Return the typical time of a task.
 
     Args:
-        typical: That of a clip of 5 seconds in mode std or without modes.
-        mode: `std`, `pro`, `4k` or `none`; `720p` and `1080p` where the model is in the path; of
-            pictures `1k`, `2k` or `4k`.
+        typical: The time of a clip of 5 seconds in mode std or without modes.
+        mode: `std`, `pro`, `4k` or `none`; `720p` and `1080p` where the model is in the path;
+            `1k`, `2k` or `4k` for images.
         seconds: Length of the clip.
     """
     return typical * _MODE_FACTORS[mode] * (1 + _PER_EXTRA_SECOND * max(seconds - 5, 0))

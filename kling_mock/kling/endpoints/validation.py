@@ -1,7 +1,7 @@
-"""From the bytes of a request to a plan of its task, or to a refusal.
+"""Validation of requests: from their bytes to a plan of the task, or to a refusal.
 
-Decided here, because nobody has seen it: of a key that is given twice the last one counts; the
-`Content-Type` header is not looked at.
+Decided here, because it was never observed: if a key is given twice, the last value counts; the
+`Content-Type` header is ignored.
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from kling_mock.kling.endpoints.field_checks import check_fields
+from kling_mock.kling.endpoints.fields import FieldShape
 from kling_mock.kling.endpoints.library_ids import check_library_ids
-from kling_mock.kling.endpoints.models import RETIRED
 from kling_mock.kling.endpoints.record import (
     CallContext,
     Capability,
     CreateRequest,
     EmulatedEndpoint,
-    Retirement,
 )
 from kling_mock.kling.endpoints.typical_times import seconds_to_make
 from kling_mock.kling.model.plan import ParentVideo, Plan
 from kling_mock.kling.service_codes import Refusal, refusal, shortened
 from kling_mock.kling.wire.solutions import SOLUTIONS
-
-__all__ = ["make_plan", "prompt_of", "read_object"]
+from kling_sdk.facts.models import RETIRED_ENDPOINTS, RETIRED_MODELS
+from kling_sdk.facts.sources import Retirement
 
 _DEFAULT_DURATION = "5"
 
@@ -37,7 +36,7 @@ def read_object(body: bytes) -> dict[str, object]:
         Refusal: 400/1200 if the bytes are not UTF-8, not JSON, too deep, or not an object.
     """
     try:
-        found: Any = _decode(body.decode("utf-8"))
+        document: Any = _decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise Refusal(1200, f"The body is not UTF-8: see byte {error.start}.") from None
     except RecursionError:
@@ -45,18 +44,17 @@ def read_object(body: bytes) -> dict[str, object]:
     except ValueError as error:  # also of a number with more than 4,300 digits
         reason = str(error).partition("; use sys.")[0]
         raise Refusal(1200, f"The body is not JSON: {reason}.") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise Refusal(1200, "The body must be a JSON object.")
-    return found
+    return document
 
 
 def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: CallContext) -> Plan:
     """Check a create request against the record of its endpoint.
 
     Args:
-        record: The endpoint.
         body: The request's JSON object.
-        context: What the request is judged by besides.
+        context: The context that the request is judged by.
 
     Raises:
         Refusal: 400/1201.
@@ -68,11 +66,12 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
     request = _resolve(record, fields, context)
     for rule in record.rules:
         rule(request)
-    if record.interface is not SOLUTIONS:  # which have voices of their own (their pages)
+    if record.interface is not SOLUTIONS:  # which has its own voices (its pages)
         check_library_ids(fields, context)
     row, seconds = request.capability, request.seconds
     result = record.result(request)
     price = record.prices[row.model, row.mode, record.use(request)]
+    items = result.total if price.per == "result" else 1
     path, name = record.path, context.name
     return Plan(
         endpoint=record.name,
@@ -84,8 +83,8 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
         aspect_ratio=record.aspect_ratio(request),
         fps=row.fps,
         sound=record.sound(request),
-        units=price.units(seconds, result.total),
-        prompt=prompt_of(fields),
+        units=price.units(seconds, items),
+        prompt=prompt_of(record.fields, fields),
         external_task_id=fields.get("external_task_id", ""),
         callback_url=fields.get("callback_url", ""),
         watermark=_watermark(record, fields),
@@ -101,18 +100,19 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
 
 
 def _watermark(record: EmulatedEndpoint, fields: Mapping[str, Any]) -> bool | None:
-    given = fields.get("watermark_info")
-    if given is None:
+    watermark = fields.get("watermark_info")
+    if watermark is None:
         return False if record.shows_watermark else None
-    return given.get("enabled") is True
+    return watermark.get("enabled") is True
 
 
 def _check_endpoint(record: EmulatedEndpoint, context: CallContext) -> None:
-    """Refuse what the path alone decides: an endpoint that is gone, and a model in it."""
+    """Refuse by the path alone: a retired endpoint, or an unknown model in the path."""
     if record.name in context.retired:
         raise refusal("api_retired")
-    if record.retired is not None:
-        context.reader.noticed.retired("path", _gone(record.name, record.retired))
+    if record.name in RETIRED_ENDPOINTS:
+        gone = _gone(record.name, RETIRED_ENDPOINTS[record.name])
+        context.reader.noticed.retired("path", gone)
     if context.name and record.aliases.get(context.name, context.name) not in record.modes:
         raise _unknown_model(record, context.name, context)
 
@@ -145,11 +145,11 @@ def _resolve(
     modes = record.modes.get(model)
     if modes is None:
         raise _unknown_model(record, model, context)
-    was_seen = model in RETIRED and record.pack == "video"  # refused; pictures of it were not
-    if model in context.retired and (was_seen or model not in RETIRED):
+    was_seen = model in RETIRED_MODELS and record.pack == "video"  # it still makes images
+    if model in context.retired and (was_seen or model not in RETIRED_MODELS):
         raise refusal("model_retired", model)
     if was_seen:
-        context.reader.noticed.retired("model_name", _gone(model, RETIRED[model]))
+        context.reader.noticed.retired("model_name", _gone(model, RETIRED_MODELS[model]))
     row = _row(record, model, modes, fields)
     if record.fixed_seconds is not None:
         seconds = record.fixed_seconds(fields, context)
@@ -169,8 +169,8 @@ def _row(
 ) -> Capability:
     mode = str(fields.get(record.mode_field, record.default_mode))
     # "mode is not applicable" to the masters: std and pro are taken for the only mode (assumed).
-    found = "none" if modes == ("none",) and mode != "4k" else mode
-    row = record.rows.get((model, found))
+    effective_mode = "none" if modes == ("none",) and mode != "4k" else mode
+    row = record.rows.get((model, effective_mode))
     if row is None:
         possible = ", ".join(name for name in modes if name != "none") or "std, pro"
         note = f"must be one of {possible}"
@@ -189,15 +189,13 @@ def _unknown_model(record: EmulatedEndpoint, model: str, context: CallContext) -
     return refusal("value", path=field, value=shortened(model), field=field, note=note)
 
 
-def prompt_of(fields: Mapping[str, Any]) -> str:
-    """Return the text that content rules look at."""
+def prompt_of(shape: FieldShape, fields: Mapping[str, Any]) -> str:
+    """Return the text that content rules inspect."""
     if fields.get("multi_shot") is True and fields.get("shot_type") == "customize":
         return "\n".join(shot["prompt"] for shot in fields["multi_prompt"])
     if "prompt" in fields:
         return str(fields["prompt"])
-    spoken = fields.get("input", {}).get("text", "")  # of lip-sync
-    heard = (fields.get(name, "") for name in ("text", "sound_effect_prompt", "bgm_prompt"))
-    return "\n".join(text for text in (spoken, *heard) if text)
+    return "\n".join(shape.words(fields))
 
 
 def _no_constant(name: str) -> NoReturn:

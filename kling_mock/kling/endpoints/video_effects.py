@@ -1,19 +1,13 @@
-"""`effects`: what happens to the people in one or two pictures."""
+"""`effects`: video effects on the people in one or two images."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final, get_args
 
-from kling_mock.kling.endpoints.effect_scenes import (
-    DUAL,
-    LISTED,
-    SINGLE,
-    UNLISTED,
-    WITHDRAWN,
-)
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
 from kling_mock.kling.endpoints.field_checks import check_image
-from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import inspect
 from kling_mock.kling.endpoints.models import HD24, rows
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, UnitPrice
@@ -21,14 +15,17 @@ from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.effects import LISTED, UNLISTED, WITHDRAWN, DualScene, SingleScene
+from kling_sdk.facts.video_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
+_FACTS: Final = REQUESTS["effects"]
 _PAIR = 2
+_SINGLE = frozenset(get_args(SingleScene))
+_DUAL = frozenset(get_args(DualScene))
 
 
 def _pictures(request: CreateRequest) -> list[tuple[str, str]]:
-    """Return the pictures with the paths of their fields."""
+    """Return the images with the paths of their fields."""
     brought = request.fields["input"]
     if "image" in brought:
         return [("input.image", brought["image"])]
@@ -38,7 +35,7 @@ def _pictures(request: CreateRequest) -> list[tuple[str, str]]:
 
 
 def _check_pictures(request: CreateRequest) -> None:
-    """Check that there are one or two pictures, as many as the scene takes."""
+    """Check that there are one or two images, as many as the scene takes."""
     brought, scene = request.fields["input"], request.fields["effect_scene"]
     if "image" in brought and "images" in brought:
         raise invalid("input.images", "not possible together with image")
@@ -47,9 +44,9 @@ def _check_pictures(request: CreateRequest) -> None:
         raise invalid("input.images", text, len(brought.get("images", ())))
     for path, value in _pictures(request):
         check_image(value, path)
-    if scene in SINGLE and "image" not in brought:
+    if scene in _SINGLE and "image" not in brought:
         raise invalid("input.image", "required with this effect_scene, which takes one image")
-    if scene in DUAL and "images" not in brought:
+    if scene in _DUAL and "images" not in brought:
         raise invalid("input.images", "required with this effect_scene, which takes two images")
 
 
@@ -58,7 +55,7 @@ def _note_scene(request: CreateRequest) -> None:
     if scene in WITHDRAWN:
         text = f"the scene was withdrawn on {WITHDRAWN[scene].seen}"
         noticed.retired("effect_scene", text)
-    elif scene not in SINGLE | DUAL | UNLISTED.keys():
+    elif scene not in _SINGLE | _DUAL | UNLISTED.keys():
         noticed.assumed("effect_scene", "not a known scene; it is served, as the set is open")
 
 
@@ -71,23 +68,10 @@ def _aspect_ratio(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="effects",
     interface=V1,
-    path="/v1/videos/effects",
-    fact=LISTED,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Make an effect with the people in one or two pictures",
-    fields=field_shape(
-        Field("effect_scene", "string", required=True, fact=LISTED),
-        Field(
-            "input",
-            "object",
-            required=True,
-            fact=LISTED,
-            members=field_shape(
-                Field("image", "image", fact=LISTED), Field("images", "texts", fact=LISTED)
-            ),
-        ),
-        Field("callback_url", "url", fact=LISTED),
-        Field("external_task_id", "string", fact=LISTED),
-    ),
+    fields=fields_of(_FACTS),
     examples={
         "one-person": {"effect_scene": "bullet_time_360", "input": {"image": IMAGE}},
         "two-people": {
@@ -110,7 +94,7 @@ RECORD = EmulatedEndpoint(
     typical_seconds={"": 120.0},
     behaviours=(
         (
-            f"{len(SINGLE)} scenes take one image, {len(DUAL)} take two.",
+            f"{len(_SINGLE)} scenes take one image, {len(_DUAL)} take two.",
             LISTED,
         ),
         (

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.common_rules import ignore_without_effect
 from kling_mock.kling.endpoints.example_parts import CALLBACK, VIDEO_ID
-from kling_mock.kling.endpoints.fields import (
-    CFG_SCALE,
-    COMMON,
-    NEGATIVE,
-    PROMPT,
-    Field,
-    field_shape,
-)
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.models import FHD24, HD24, HD30, rows
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import (
     CallContext,
     CreateRequest,
     EmulatedEndpoint,
-    UnitPrice,
 )
 from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
-from kling_mock.web.facts import assumed, documented
+from kling_mock.web.facts import assumed
+from kling_sdk.facts.video_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
-_PAGE = documented(
-    "digest-2026-01",
-    as_of="2026-01-01",
-    confidence="medium",
-    note="gone from the index of 2026-09; the path still answered on 2026-09-28",
-)
+_FACTS: Final = REQUESTS["video-extend"]
 _SOURCES = ("text2video", "image2video", "video-extend")
 _ADDED = 5  # s; the page has 4 to 5
 _LONGEST = 180  # s
@@ -43,22 +29,16 @@ _LONGEST = 180  # s
 _OPTIONS = "negative_prompt cfg_scale"
 _CAPABILITIES = rows(
     (
-        ("kling-v1", "std", "", HD30, _PAGE, (5,), ""),
-        ("kling-v1", "pro", "", HD30, _PAGE, (5,), ""),
-        ("kling-v1-5", "std", _OPTIONS, HD24, _PAGE, (5,), ""),
-        ("kling-v1-5", "pro", _OPTIONS, FHD24, _PAGE, (5,), ""),
-        ("kling-v1-6", "std", _OPTIONS, HD24, _PAGE, (5,), ""),
-        ("kling-v1-6", "pro", _OPTIONS, FHD24, _PAGE, (5,), ""),
+        ("kling-v1", "std", "", HD30, _FACTS.fact, (5,), ""),
+        ("kling-v1", "pro", "", HD30, _FACTS.fact, (5,), ""),
+        ("kling-v1-5", "std", _OPTIONS, HD24, _FACTS.fact, (5,), ""),
+        ("kling-v1-5", "pro", _OPTIONS, FHD24, _FACTS.fact, (5,), ""),
+        ("kling-v1-6", "std", _OPTIONS, HD24, _FACTS.fact, (5,), ""),
+        ("kling-v1-6", "pro", _OPTIONS, FHD24, _FACTS.fact, (5,), ""),
     )
 )
-_UNITS = {
-    ("kling-v1", "std"): "1",
-    ("kling-v1", "pro"): "3.5",
-    ("kling-v1-5", "std"): "2",
-    ("kling-v1-5", "pro"): "3.5",
-    ("kling-v1-6", "std"): "2",
-    ("kling-v1-6", "pro"): "3.5",
-}
+_MODELS = dict.fromkeys(row.model for row in _CAPABILITIES)
+_SERVED = {(row.model, row.mode) for row in _CAPABILITIES}
 
 
 def _source(fields: Mapping[str, Any], context: CallContext) -> Plan:
@@ -68,16 +48,16 @@ def _source(fields: Mapping[str, Any], context: CallContext) -> Plan:
         Refusal: 400/1201, there is no such video, or it cannot be extended.
     """
     video_id = fields["video_id"]
-    found = context.find_video(video_id)
-    if found is None:
+    plan = context.find_video(video_id)
+    if plan is None:
         raise invalid("video_id", "must be the id of a video of this account", video_id)
-    if found.endpoint not in _SOURCES or (found.model, found.mode) not in _UNITS:
-        models = ", ".join(dict.fromkeys(model for model, _ in _UNITS))
+    if plan.endpoint not in _SOURCES or (plan.model, plan.mode) not in _SERVED:
+        models = ", ".join(_MODELS)
         made_by = ", ".join(_SOURCES)
         raise invalid("video_id", f"must be a video made by {made_by} with {models}", video_id)
-    if found.seconds + _ADDED > _LONGEST:
+    if plan.seconds + _ADDED > _LONGEST:
         raise invalid("video_id", f"the result would be longer than {_LONGEST} s", video_id)
-    return found
+    return plan
 
 
 def _inherit(fields: Mapping[str, Any], context: CallContext) -> Mapping[str, Any]:
@@ -93,12 +73,10 @@ def _check_options(request: CreateRequest) -> None:
 RECORD = EmulatedEndpoint(
     name="video-extend",
     interface=V1,
-    path="/v1/videos/video-extend",
-    fact=_PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Extend a video by 5 seconds",
-    fields=field_shape(
-        Field("video_id", "string", required=True), PROMPT, NEGATIVE, CFG_SCALE, *COMMON
-    ),
+    fields=fields_of(_FACTS),
     examples={
         "plain": {"video_id": VIDEO_ID},
         "guided": {
@@ -117,12 +95,12 @@ RECORD = EmulatedEndpoint(
     capabilities=_CAPABILITIES,
     fixed_seconds=lambda fields, context: _source(fields, context).seconds + _ADDED,
     aspect_ratio=lambda request: _source(request.fields, request.context).aspect_ratio,
-    prices={
-        (model, mode, "silent"): UnitPrice(Decimal(units), _PAGE, "call")
-        for (model, mode), units in _UNITS.items()
-    },
+    prices=listed_prices("video-extend", _CAPABILITIES),
     behaviours=(
         ("the result is 5 s longer than its source", assumed("the page has 4 to 5 s")),
-        ("a video that cannot be extended is refused with 1201", assumed("no reply was published")),
+        (
+            "a video that cannot be extended is refused with 1201",
+            assumed("no response was published"),
+        ),
     ),
 )

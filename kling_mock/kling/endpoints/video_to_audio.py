@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from kling_mock.kling.endpoints.audios import BEHAVIOURS, PAGE, TAIL, TYPICAL_SECONDS, UNIT_PRICES
+from kling_mock.kling.endpoints.audios import BEHAVIOURS, PAGE, TYPICAL_SECONDS
 from kling_mock.kling.endpoints.example_parts import CALLBACK, SITE, VIDEO_ID
-from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.models import HD30, rows
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CallContext, CreateRequest, EmulatedEndpoint
 from kling_mock.kling.endpoints.source_video import (
     ASSUMED_SECONDS,
@@ -19,9 +20,9 @@ from kling_mock.kling.endpoints.source_video import (
 from kling_mock.kling.model.plan import ParentVideo, Resulting, ResultList
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
+from kling_sdk.facts.sound_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
+_FACTS: Final = REQUESTS["video-to-audio"]
 _SHORTEST, _LONGEST = 3, 20  # s of a video
 
 
@@ -46,17 +47,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="video-to-audio",
     interface=V1,
-    path="/v1/audio/video-to-audio",
-    fact=PAGE,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Make sounds for a video",
-    fields=field_shape(
-        Field("video_id", "string", fact=PAGE),
-        Field("video_url", "url", fact=PAGE),
-        Field("sound_effect_prompt", "string", high=200, fact=PAGE),
-        Field("bgm_prompt", "string", high=200, fact=PAGE),
-        Field("asmr_mode", "boolean", fact=PAGE),
-        *TAIL,
-    ),
+    fields=fields_of(_FACTS),
     examples={
         "url": {
             "video_url": f"{SITE}/walk.mp4",
@@ -79,7 +73,7 @@ RECORD = EmulatedEndpoint(
     sound=lambda _request: True,
     shows_watermark=False,
     result=_result,
-    prices=UNIT_PRICES,
+    prices=listed_prices("video-to-audio"),
     typical_seconds=TYPICAL_SECONDS,
     behaviours=(
         (f"A video that is given by its URL is {ASSUMED_SECONDS} s long.", UNKNOWN_LENGTH),

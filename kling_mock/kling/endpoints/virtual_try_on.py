@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, SITE
-from kling_mock.kling.endpoints.fields import COMMON, MODEL_NAME, Field, field_shape
+from kling_mock.kling.endpoints.fields import fields_of
+from kling_mock.kling.endpoints.models import of_pictures
 from kling_mock.kling.endpoints.pictures import (
     BEHAVIOURS,
     check_images,
     no_length,
-    per_picture,
-    picture_rows,
     picture_times,
     pictures,
     shape_of,
 )
+from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.wire.v1 import V1
-from kling_mock.web.facts import assumed, documented
+from kling_mock.web.facts import assumed
+from kling_sdk.facts.picture_requests import REQUESTS
 
-__all__ = ["RECORD"]
-
-_PAGES = documented(
-    "pages-2026-09",
-    "pages-2026-04",
-    as_of="2026-09-20",
-    note="a partner says that it ends on 2026-09-15; it still answered on 2026-09-28",
-)
-_LIST = documented("pages-2026-04", as_of="2026-09-20", confidence="medium")
-_CAPABILITIES = picture_rows(
-    (
-        ("kolors-virtual-try-on-v1", "none", "", _PAGES),
-        ("kolors-virtual-try-on-v1-5", "none", "", _PAGES),
-    )
-)
+_FACTS: Final = REQUESTS["virtual-try-on"]
+_CAPABILITIES = of_pictures("virtual-try-on")
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"human_image": f"{SITE}/h.jpg", "cloth_image": f"{SITE}/c.jpg"},
@@ -57,15 +45,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="virtual-try-on",
     interface=V1,
-    path="/v1/images/kolors-virtual-try-on",
-    fact=_PAGES,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
     summary="Show a person in other clothes",
-    fields=field_shape(
-        MODEL_NAME,
-        Field("human_image", "image", required=True, fact=_PAGES),
-        Field("cloth_image", "image", required=True, fact=_PAGES),
-        *(field for field in COMMON if field.name != "watermark_info"),
-    ),
+    fields=fields_of(_FACTS),
     examples=_EXAMPLES,
     rules=(check_images("human_image", "cloth_image"),),
     capabilities=_CAPABILITIES,
@@ -74,7 +57,7 @@ RECORD = EmulatedEndpoint(
     shows_watermark=False,
     result=_result,
     pack="try_on",
-    prices=per_picture((*((row.model, "none", "silent", "1", _LIST) for row in _CAPABILITIES),)),
+    prices=listed_prices("virtual-try-on", _CAPABILITIES),
     typical_seconds=picture_times(_CAPABILITIES),
     behaviours=(
         BEHAVIOURS[0],

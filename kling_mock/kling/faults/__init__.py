@@ -1,1 +1,1 @@
-"""Things that go wrong on purpose: what there is, who is meant, and what then happens."""
+"""Faults, which make things go wrong on purpose: their kinds, their targets, their effects."""

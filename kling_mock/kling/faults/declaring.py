@@ -1,4 +1,4 @@
-"""How faults are declared, in Python and in JSON."""
+"""Declaration of faults, in Python and in JSON."""
 
 from __future__ import annotations
 
@@ -6,24 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
-from kling_mock.journal.matching import STATUSES, TargetOptions, Where
 from kling_mock.kling.faults.kinds import KINDS, FaultSpec
 from kling_mock.kling.faults.matching import Fault
+from kling_mock.kling.journal.matching import STATUSES, TargetOptions, Where
 from kling_mock.web.values import is_one_of
-
-__all__ = [
-    "FaultOptions",
-    "FaultSettings",
-    "make_fault",
-    "read_fault",
-    "read_profile",
-    "read_rows",
-    "schema_of",
-]
 
 
 class FaultSettings(TypedDict, total=False):
-    """The settings of the kinds; which kind takes what is in `KINDS`.
+    """The settings of the kinds; `KINDS` says which kind takes which.
 
     Attributes:
         seconds: How long, or how late.
@@ -31,11 +21,11 @@ class FaultSettings(TypedDict, total=False):
         code: A service code of Kling.
         message: The text that goes with the code.
         retry_after: Seconds in a `Retry-After` header.
-        body: A body instead of Kling's envelope, as of a gateway.
-        keep: Which part of a body is right, 0 to 1.
-        pieces: How many pieces a body comes in.
-        by: Bytes that a length is wrong by.
-        copies: How many times a report comes.
+        body: A body instead of Kling's envelope, such as a gateway's.
+        keep: The part of a body that is correct, 0 to 1.
+        pieces: The number of pieces in which a body is sent.
+        by: The number of bytes by which a length is wrong.
+        copies: How many times a report is sent.
     """
 
     seconds: float
@@ -54,9 +44,9 @@ class FaultOptions(TargetOptions, FaultSettings, total=False):
     """All keyword arguments of a fault.
 
     Attributes:
-        after: Matching requests that are left alone first; 0 is none.
-        times: Requests that it then happens to, at most; without it there is no limit.
-        probability: How likely it is for each of them, 0 to 1.
+        after: The number of matching requests that are left alone first.
+        times: The maximum number of requests that it then happens to; without it there is no limit.
+        probability: How likely it is for each of them, above 0 to 1.
     """
 
     after: int
@@ -72,7 +62,7 @@ def make_fault(kind: str, match: str, options: Mapping[str, Any]) -> Fault:
     """Return the fault that these arguments declare.
 
     Raises:
-        ValueError: Something of this is invalid; the text names what it must be.
+        ValueError: An argument is invalid; the text names what it must be.
     """
     row = KINDS[kind] if is_one_of(kind, KINDS) else None
     if row is None:
@@ -93,14 +83,14 @@ def make_fault(kind: str, match: str, options: Mapping[str, Any]) -> Fault:
         raise ValueError(f"after: must be a whole number of 0 or more, got {after!r}")
     if not (times is None or (type(times) is int and times >= 1)):
         raise ValueError(f"times: must be a whole number of 1 or more, got {times!r}")
-    if not (type(probability) in {int, float} and 0 <= probability <= 1):
-        raise ValueError(f"probability: must be a number from 0 to 1, got {probability!r}")
+    if not (type(probability) in {int, float} and 0 < probability <= 1):
+        raise ValueError(f"probability: must be a number above 0, at most 1; got {probability!r}")
     where = Where(match, **{name: options[name] for name in _TARGET.intersection(options)})
     return Fault(row, where, settings, after, times, float(probability))
 
 
-def read_profile(text: str) -> list[tuple[Any, str, dict[str, Any]]]:
-    """Return kind, match and options of each fault in a JSON profile.
+def read_profile(text: str) -> list[Fault]:
+    """Return the faults in a JSON profile.
 
     Args:
         text: A JSON array of objects, or an object with such an array as `faults`. The members
@@ -109,12 +99,12 @@ def read_profile(text: str) -> list[tuple[Any, str, dict[str, Any]]]:
     Raises:
         ValueError: It is not of this form, or a fault in it is invalid.
     """
-    found = json.loads(text)
-    return read_rows(found.get("faults") if isinstance(found, dict) else found)
+    profile = json.loads(text)
+    return read_rows(profile.get("faults") if isinstance(profile, dict) else profile)
 
 
-def read_rows(rows: object) -> list[tuple[Any, str, dict[str, Any]]]:
-    """Return kind, match and options of each fault of an array as of a profile.
+def read_rows(rows: object) -> list[Fault]:
+    """Return the faults of an array like a profile's.
 
     Raises:
         ValueError: It is not of this form, or a fault in it is invalid.
@@ -124,31 +114,30 @@ def read_rows(rows: object) -> list[tuple[Any, str, dict[str, Any]]]:
     return [_read_row(number, row) for number, row in enumerate(rows)]
 
 
-def _read_row(number: int, row: Mapping[str, Any]) -> tuple[Any, str, dict[str, Any]]:
+def _read_row(number: int, row: Mapping[str, Any]) -> Fault:
     try:
         return read_fault(row)
     except ValueError as error:
         raise ValueError(f"profile[{number}].{error}") from None
 
 
-def read_fault(row: Mapping[str, Any]) -> tuple[Any, str, dict[str, Any]]:
-    """Return kind, match and options of a fault that is declared as a JSON object.
+def read_fault(row: Mapping[str, Any]) -> Fault:
+    """Return the fault that a JSON object declares.
 
     Args:
         row: The members are `kind`, `match` and those of `FaultOptions`.
 
     Raises:
-        ValueError: Something of this is invalid; the text names what it must be.
+        ValueError: An argument is invalid; the text names what it must be.
     """
     options = dict(row)
     kind, match = options.pop("kind", None), options.pop("match", "*")
-    for name, value in {"kind": kind, "match": match, **_given(options)}.items():
+    for name, value in {"kind": kind, "match": match, **_target_options(options)}.items():
         _check_target(name, value)
-    make_fault(kind, match, options)
-    return kind, match, options
+    return make_fault(kind, match, options)
 
 
-def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+def _target_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in _TARGET}
 
 
@@ -156,7 +145,7 @@ def _check_target(name: str, value: object) -> None:
     values: Iterable[object] = [value]
     if name == "statuses" and isinstance(value, list):
         values = value
-    if not all(isinstance(one, str) for one in values):
+    if not all(isinstance(text, str) for text in values):
         raise ValueError(f"{name}: must be a string, got {value!r}")
 
 
@@ -176,7 +165,7 @@ def schema_of(kinds: Mapping[str, FaultSpec]) -> dict[str, Any]:
         "statuses": {"anyOf": [status, {"type": "array", "items": status}]},
         "after": {"type": "integer", "minimum": 0},
         "times": {"type": "integer", "minimum": 1},
-        "probability": {"type": "number", "minimum": 0, "maximum": 1},
+        "probability": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
     }
     return {"anyOf": [_schema_of_kind(kind, common) for kind in kinds.values()]}
 

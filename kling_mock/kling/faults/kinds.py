@@ -1,9 +1,9 @@
 """The kinds of faults, as a table.
 
-A request meets its faults in the order of the stages, one of each at most:
+A request meets its faults in the order of the stages, at most one of each stage:
 
     delay   before anything else; the request is then served as usual
-    before  instead of serving the request, which so changes nothing
+    before  instead of serving the request, which therefore changes nothing
     accept  a create request is served later, and its reply does not show it
     reply   the request was served, and its reply lacks something
     after   the request was served, and something happens to the reply
@@ -23,8 +23,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from kling_mock.kling.service_codes import CODES
-
-__all__ = ["KINDS", "FaultKind", "FaultSetting", "FaultSpec", "Stage"]
 
 Stage = Literal["delay", "before", "accept", "reply", "after", "media", "task", "report"]
 
@@ -57,7 +55,7 @@ class FaultSetting:
     """One setting of a kind.
 
     Attributes:
-        default: Its value where none is given.
+        default: Its value if it is not given.
         is_valid: Whether a value can be used.
         expected: What a value must be.
         schema: The same as JSON Schema.
@@ -74,10 +72,10 @@ class FaultSpec:
     """One kind of fault.
 
     Attributes:
-        name: What it is called.
-        stage: Where it strikes.
+        name: Its name.
+        stage: The stage at which it strikes.
         summary: What happens.
-        settings: What can be set, by name.
+        settings: Its settings, by name.
     """
 
     name: FaultKind
@@ -102,7 +100,7 @@ def _whole(default: int | None, low: int, high: int, unit: str) -> FaultSetting:
     return FaultSetting(default, is_valid, f"a whole number from {low} to {high}{unit}", schema)
 
 
-_BODILESS = (204, 205, 304)  # a body under one of these is taken for the next reply
+_BODILESS = (204, 205, 304)  # a body after one of these would be taken for the next reply
 
 
 def _status(value: object) -> bool:
@@ -125,8 +123,12 @@ _MESSAGE = FaultSetting(None, _text, "a string; without it the code's own text",
 _HTTP = FaultSetting(
     None,
     _status,
-    "200 to 599 but 204, 205, 304; without it the code's own status",
+    "200 to 599 except 204, 205, 304; without it the code's own status",
     {"type": "integer", "minimum": 200, "maximum": 599, "not": {"enum": [*_BODILESS]}},
+)
+_HANGING = (
+    "seconds of real time; without it 2 for the SDK, which treats a reset like its own timeout, "
+    "and 60 for other clients"
 )
 _KEEP = _number(0.5, 0, 1, "of the body")
 
@@ -136,13 +138,13 @@ KINDS: Mapping[str, FaultSpec] = {
         FaultSpec(
             "latency",
             "delay",
-            "the request is looked at only after some seconds of real time",
+            "the request is processed only after some seconds of real time",
             {"seconds": _number(0.05, 0, _REAL, "seconds of real time")},
         ),
         FaultSpec(
             "status",
             "before",
-            "the reply is an error; the request is not served",
+            "the response is an error; the request is not served",
             {
                 "http": _HTTP,
                 "code": _CODE,
@@ -157,13 +159,13 @@ KINDS: Mapping[str, FaultSpec] = {
         FaultSpec(
             "hang",
             "before",
-            "no reply comes, and at last the connection is reset; the request is not served",
-            {"seconds": _number(60.0, 0, _REAL, "seconds of real time")},
+            "no response comes, and finally the connection is reset; the request is not served",
+            {"seconds": _number(None, 0, _REAL, _HANGING)},
         ),
         FaultSpec(
             "delayed-acceptance",
             "accept",
-            "a create request is served some seconds later; its reply is a reset, or an error",
+            "a create request is served some seconds later; its response is a reset, or an error",
             {
                 "seconds": _number(5.0, 0, _DAY, "seconds on the mock's clock"),
                 "http": _whole(None, 400, 599, "; without it the connection is reset"),
@@ -174,30 +176,31 @@ KINDS: Mapping[str, FaultSpec] = {
         FaultSpec(
             "omit-task-info",
             "reply",
-            "the reply to a successful create, query or list has no `task_info` (of tasks of the "
-            "model-path interface: no `external_id`), and so no external id; all else is as usual",
+            "the response to a successful create, query or list has no `task_info` (for tasks of "
+            "the model-path interface: no `external_id`), and so no external id; all else is as "
+            "usual",
         ),
         FaultSpec(
             "response-lost",
             "after",
-            "the request is served, and the connection is reset before the reply",
+            "the request is served, and the connection is reset before the response",
         ),
         FaultSpec(
             "truncated-body",
             "after",
-            "the connection ends in the middle of the reply's body",
+            "the connection ends in the middle of the response's body",
             {"keep": _KEEP},
         ),
         FaultSpec(
             "malformed-body",
             "after",
-            "the reply's body is whole by its length, and is not JSON",
+            "the response's body is complete by its length, and is not JSON",
             {"keep": _KEEP},
         ),
         FaultSpec(
             "slow-body",
             "after",
-            "the reply's body comes in pieces, over some seconds of real time",
+            "the response's body comes in pieces, over some seconds of real time",
             {
                 "seconds": _number(0.05, 0, _REAL, "seconds of real time"),
                 "pieces": _whole(5, 2, 1000, ""),
@@ -236,7 +239,8 @@ KINDS: Mapping[str, FaultSpec] = {
         FaultSpec(
             "callback-before-create-returns",
             "report",
-            "the reply to the create call comes only after the task's first reports were delivered",
+            "the response to the create call comes only after the task's first reports were "
+            "delivered",
         ),
         FaultSpec(
             "callback-contradicting",

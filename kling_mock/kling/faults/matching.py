@@ -1,4 +1,4 @@
-"""The faults of one world: declared beforehand, and chosen by a seed."""
+"""The faults of one world, declared in advance and chosen by a seed."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from kling_mock.journal.matching import Subject, Where
+from kling_mock.kling.journal.findings import Findings
+from kling_mock.kling.journal.matching import Subject, Where
 
 if TYPE_CHECKING:
     from kling_mock.kling.faults.kinds import FaultSpec
-
-__all__ = ["Fault", "Faults"]
 
 _ON_REQUESTS = frozenset({"delay", "before", "accept", "reply", "after", "media"})  # stages
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Fault:
-    """One declared fault, and what has become of it.
+    """One declared fault, and how often it has acted.
 
     Attributes:
         kind: A row of `KINDS`.
-        where: Which requests, tasks or reports.
+        where: The requests, tasks or reports that it is for.
         settings: All settings of the kind.
-        after: Matching ones that are left alone first.
-        times: How many it happens to at most; `None` is no limit.
+        after: The number of matching ones that are left alone first.
+        times: The maximum number that it happens to; `None` means no limit.
         probability: How likely it is for each of them.
         seen: How many have matched so far.
         acted: How many it has happened to.
-        fault_id: Its name in its world; a copy in a restored world has the same.
+        fault_id: Its name in its world; a copy in a restored world has the same name.
+        number: Its number among all faults and rules ever declared on its server.
     """
 
     kind: FaultSpec
@@ -42,9 +42,10 @@ class Fault:
     seen: int = 0
     acted: int = 0
     fault_id: str = ""
+    number: int = 0
 
     def strikes(self, subject: Subject, random: Random) -> bool:
-        """Return whether it happens to *subject*, and count."""
+        """Return whether the fault happens to *subject*, and count it."""
         if (self.times is not None and self.acted >= self.times) or not self.where.accepts(subject):
             return False
         self.seen += 1
@@ -68,15 +69,29 @@ class Faults:
 
     Args:
         random: Decides the probabilities.
-        served: The calls that there are: methods and paths, `*` for an id.
+        served: The calls that the server serves: methods and paths, `*` for an id.
+        creates: The calls among them that make tasks; empty is any POST.
+        accounts: The names of the accounts; `None` for any.
+        findings: Receives the faults that have not acted; `None` makes an object for them.
 
     Attributes:
         any: Whether there are faults.
         on_requests: Whether any of them can happen to a request.
         on_task: The kind of the fault that happened to the newest task; "" if none did.
+        statuses: The HTTP statuses of the replies that all faults ever added may cause.
     """
 
-    def __init__(self, random: Random, served: Sequence[str]) -> None:
+    def __init__(
+        self,
+        random: Random,
+        served: Sequence[str],
+        creates: Sequence[str] = (),
+        accounts: Iterable[str] | None = None,
+        findings: Findings | None = None,
+    ) -> None:
+        self._creates = creates
+        self._accounts = accounts
+        self._findings = Findings() if findings is None else findings
         self._random = random
         self._served = served
         self._faults: list[Fault] = []
@@ -84,30 +99,39 @@ class Faults:
         self.any = False
         self.on_requests = False
         self.on_task = ""
+        self.statuses: set[int] = set()
 
     def add(self, faults: Iterable[Fault]) -> list[Fault]:
-        """Let something go wrong from now on; return *faults* with their ids.
+        """Add *faults*, which act from now on; return them with their ids.
 
         Raises:
-            ValueError: One can never happen to anything; none is added.
+            ValueError: A fault can never happen to anything; none is added.
         """
-        from kling_mock.kling.faults.reach import why_never  # most servers have no faults
+        from kling_mock.kling.faults.reach import (  # most servers have no faults
+            why_never,
+            why_no_account,
+        )
 
         added = list(faults)
         for fault in added:
-            reason = why_never(fault.kind, fault.where, self._served)
+            reason = why_never(fault.kind, fault.where, self._served, self._creates)
+            if not reason and self._accounts is not None:
+                reason = why_no_account(fault.where, self._accounts)
             if reason:
                 raise ValueError(f"{reason} (this fault could never happen)")
         for fault in added:
             self._added += 1
             fault.fault_id = f"fault-{self._added}"
+            fault.number = self._findings.declare(fault)
+            if (status := fault.settings.get("http")) is not None:
+                self.statuses.add(status)
         self._faults += added
         self._count()
         return added
 
     def remove(self, fault: Fault) -> None:
         """End *fault*; harmless if it has ended."""
-        self._faults = [kept for kept in self._faults if kept.fault_id != fault.fault_id]
+        self._faults = [other for other in self._faults if other.fault_id != fault.fault_id]
         self._count()
 
     def clear(self) -> None:
@@ -125,6 +149,8 @@ class Faults:
         for fault in self._faults:
             kind = fault.kind
             if stage in {kind.stage, kind.name} and fault.strikes(subject, self._random):
+                if fault.acted == 1:
+                    self._findings.acted(fault.number)
                 if stage == "task":
                     self.on_task = kind.name
                 return fault

@@ -1,29 +1,28 @@
-"""Which faults can strike at all: one that never can is a mistake of the test."""
+"""Detection of faults and rules that can never act, which are mistakes of the test."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from kling_mock.journal.matching import Where, may_overlap
 from kling_mock.kling.faults.kinds import FaultSpec
+from kling_mock.kling.journal.matching import Where
+from kling_mock.kling.journal.patterns import is_like, may_overlap
 from kling_mock.kling.media.urls import MEDIA
 
-__all__ = ["why_never"]
-
 _FILES: Final = f"{MEDIA}*"
-_NEVER_HIT: Final = ("/openapi.json", "/__kling/*")  # no part of Kling's API
+_NEVER_HIT: Final = ("/openapi.json", "/__kling/*")  # not part of Kling's API
 _NOT_OF_FILES: Final = frozenset({"malformed-body", "delayed-acceptance", "omit-task-info"})
 _ENDS: Final = frozenset({"succeed", "failed"})
-_NAMING: Final = ("/*", "/tasks", "/solutions")  # how paths end whose calls may name a task
-# Kinds whose reports have a certain status -> the statuses that they may have.
+_NAMING: Final = ("/*", "/tasks", "/solutions")  # ends of the paths of calls that may name a task
+# Kinds whose reports have a certain status -> their possible statuses.
 _STATUSES: Final = {
     "callback-contradicting": _ENDS,
     "callback-shuffled": frozenset({"submitted"}),
     "callback-before-create-returns": frozenset({"submitted"}),
 }
-# Stage -> the methods of what it may happen to; of other stages any.
+_OF_CREATES: Final = frozenset({"accept", "task", "report"})  # stages
+# Stage -> the methods of the requests that it may happen to; for other stages any.
 _METHODS: Final = {
     "accept": ("POST",),
     "reply": ("GET", "POST"),
@@ -33,20 +32,52 @@ _METHODS: Final = {
 }
 
 
-def why_never(kind: FaultSpec, where: Where, served: Sequence[str]) -> str:
+def why_never(
+    kind: FaultSpec, where: Where, served: Sequence[str], creates: Sequence[str] = ()
+) -> str:
     """Return why a fault can never happen to anything; "" if it can.
 
     Args:
         kind: What happens.
-        where: To which requests, tasks or reports.
-        served: The calls that there are: methods and paths, `*` for an id.
+        where: The requests, tasks or reports that it is for.
+        served: The calls that the server serves: methods and paths, `*` for an id.
+        creates: The calls among them that make tasks; empty is any POST.
     """
     return (
         _why_statuses(kind, where)
         or _why_method(kind, where)
-        or _why_path(kind, where, served)
+        or _why_path(kind, where, creates if creates and kind.stage in _OF_CREATES else served)
         or _why_fields(where, served)
     )
+
+
+def why_no_account(where: Where, accounts: Iterable[str]) -> str:
+    """Return why the account of *where* cannot exist; "" if it can."""
+    names = sorted(accounts)
+    if where.account is None or where.account in names:
+        return ""
+    known = ", ".join(names)
+    return f"account: there is no {where.account!r}; add it first; the accounts are {known}"
+
+
+def why_no_call(what: str, where: Where, calls: Iterable[str]) -> str:
+    """Return why a rule cannot match any of *calls*; "" if it can.
+
+    Args:
+        what: What the rule is for, for a message.
+        where: Its target.
+        calls: Methods and paths, `*` for an id.
+    """
+    pairs = [(method, path) for method, path in map(str.split, calls)]
+    methods = dict.fromkeys(method for method, _ in pairs)
+    if where.method not in {"*", *methods}:
+        return f"match: {what} have the method {' or '.join(methods)} only, not {where.method}"
+    fitting = [method for method, path in pairs if _is_served(where.path, path)]
+    if not fitting:
+        return f"match: there are no {what} with the path {where.path}{_nearest(where.path, pairs)}"
+    if where.method not in {"*", *fitting}:
+        return f"match: {what} with the path {where.path} do not have the method {where.method}"
+    return ""
 
 
 def _why_statuses(kind: FaultSpec, where: Where) -> str:
@@ -70,41 +101,53 @@ def _why_method(kind: FaultSpec, where: Where) -> str:
 def _why_path(kind: FaultSpec, where: Where, served: Sequence[str]) -> str:
     methods = _METHODS.get(kind.stage, ())
     if kind.stage == "media":
-        paths = [_FILES]
+        pairs = [("GET", _FILES)]
     elif methods:
-        paths = [path for method, path in map(str.split, served) if method in methods]
+        pairs = [(method, path) for method, path in map(str.split, served) if method in methods]
     else:
         if any(_is_within(where.path, path) for path in _NEVER_HIT):
-            return f"match: no fault happens to {where.path}, which is no part of Kling's API"
+            return f"match: no fault happens to {where.path}, which is not part of Kling's API"
         if kind.name in _NOT_OF_FILES and _is_within(where.path, _FILES):
             return f"match: {kind.name!r} does not happen to result files"
+        return why_no_call("calls", where, [*served, f"GET {_FILES}", f"HEAD {_FILES}"])
+    if any(_is_served(where.path, path) for _, path in pairs):
         return ""
-    if any(may_overlap(where.path, path) for path in paths):
-        return ""
-    from difflib import get_close_matches  # only a mistaken test needs it
+    near = _nearest(where.path, pairs)
+    return f"match: {kind.name!r} does not happen to any request with the path {where.path}{near}"
 
-    near = get_close_matches(where.path, paths, n=1, cutoff=0.0)
-    nearest = f"; the nearest is {near[0]}" if near else ""
-    return f"match: {kind.name!r} happens to nothing with the path {where.path}{nearest}"
+
+def _nearest(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    from difflib import get_close_matches  # needed only for a mistake in a test
+
+    near = get_close_matches(path, [known for _, known in pairs], n=1, cutoff=0.0)
+    query = ", and a path has no query" if "?" in path else ""
+    return f"; the nearest is {near[0]}{query}" if near else query
 
 
 def _why_fields(where: Where, served: Sequence[str]) -> str:
-    """Return which field of *where* nothing has that it is for."""
+    """Return why none of the requests of *where* has one of its fields; "" if some may."""
     if where.account is not None and _is_within(where.path, _FILES):
-        return "account: result files are fetched without a key, and so of no account"
+        return (
+            "account: result files are fetched without a key, so these requests belong to no "
+            "account"
+        )
     has_prompt = where.prompt not in {None, ""}
-    has_id = where.external_id is not None and not fnmatchcase("", where.external_id)
+    has_id = where.external_id is not None and not is_like(where.external_id, "")
     if not (has_prompt or has_id) or where.method in {"*", "POST"}:
         return ""
-    # A query has them of its task, if it names one.
+    # A query that names a task has the fields of that task.
     named = [p for method, p in map(str.split, served) if method == "GET" and p.endswith(_NAMING)]
     named = [*named, _FILES] if where.method == "GET" else [_FILES] * (where.method == "HEAD")
     if any(may_overlap(where.path, path) for path in named):
         return ""
     name = "prompt" if has_prompt else "external_id"
-    return f"{name}: requests of {where.method} {where.path} have none"
+    return f"{name}: requests that match {where.method} {where.path} do not have this field"
 
 
 def _is_within(pattern: str, path: str) -> bool:
-    """Return whether all that *pattern* matches, *path* does."""
-    return fnmatchcase(pattern, path)
+    """Return whether *path* matches everything that *pattern* matches."""
+    return is_like(path, pattern)
+
+
+def _is_served(pattern: str, path: str) -> bool:
+    return may_overlap(pattern, path, of_one_part=path != _FILES)

@@ -1,4 +1,4 @@
-"""What faults do to an exchange: hooks at its stages, see the table in `faults.kinds`."""
+"""Hooks for faults at the stages of an exchange; see the table in `faults.kinds`."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import Any
 
 from aiohttp import web
 
-from kling_mock.journal.matching import Subject
 from kling_mock.kling import service
+from kling_mock.kling.endpoints.fields import FieldShape
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import read_object
 from kling_mock.kling.faults.matching import Fault
 from kling_mock.kling.http.exchange import NO_REPLY, EmulatorReply, Exchange
 from kling_mock.kling.http.media import Damage, FoundFile, send_result
+from kling_mock.kling.journal.matching import Subject
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.service_codes import CODES, Refusal
-from kling_mock.kling.wire.interface import Interface
 from kling_mock.kling.world import World
 from kling_mock.web.replies import Silence, drop_connection, head, retry_after_line
 
-__all__ = ["FaultHooks"]
-
-_LOOK = 0.05  # seconds of real time between looks whether a hanging client has gone
+_LOOK = 0.05  # seconds of real time between checks whether a hanging client has gone
+_HANGS = 60.0  # seconds of real time; a client's own limit ends first
+_HANGS_FOR_SDK = 2.0  # the SDK treats a reset like its own time limit; a test waits for it
+_SDK = "kling-sdk/"
 # Kinds that happen to a result file, in this order.
 _DAMAGES = ("wrong-length", "truncated-body", "slow-body", "response-lost")
 
@@ -45,10 +46,10 @@ class FaultHooks:
     # ------------------------------------------------------------ the stages
 
     async def received(self, exchange: Exchange) -> web.StreamResponse | None:
-        """Let the faults of the stages `delay`, `before` and `accept` happen.
+        """Apply the faults of the stages `delay`, `before` and `accept`.
 
         Returns:
-            What is sent instead of serving the request; `None` if it is served.
+            The reply that is sent instead of serving the request; `None` if it is served.
         """
         subject = self._subject = _subject_of(exchange)
         early = await self._delay_and_before(exchange, subject)
@@ -62,7 +63,7 @@ class FaultHooks:
         return None
 
     async def replied(self, exchange: Exchange, reply: EmulatorReply) -> web.StreamResponse:
-        """Let the faults of the stages `reply` and `after` happen, and send the reply."""
+        """Apply the faults of the stages `reply` and `after`, and send the reply."""
         after: Fault | None = None
         subject = self._subject
         if subject is not None:
@@ -75,9 +76,9 @@ class FaultHooks:
             return reply.to(exchange.request, now)
         return await _send_corrupt(exchange.request, after, reply, now)
 
-    async def send_file(self, exchange: Exchange, found: FoundFile) -> web.StreamResponse:
-        """Let the faults of result files happen, and send the file, whole or damaged."""
-        subject, plan = Subject(exchange.request.method, exchange.path), found.plan
+    async def send_file(self, exchange: Exchange, file: FoundFile) -> web.StreamResponse:
+        """Apply the faults of result files, and send the file, whole or damaged."""
+        subject, plan = Subject(exchange.request.method, exchange.path), file.plan
         if plan is not None:
             subject = subject._replace(prompt=plan.prompt, external_id=plan.external_task_id)
         early = await self._delay_and_before(exchange, subject)
@@ -88,9 +89,9 @@ class FaultHooks:
             fault = self._take(name, subject)
             if fault is not None:
                 damage = damage.with_fault(name, fault.settings)
-        return await send_result(exchange, found, damage, "+".join(self._struck))
+        return await send_result(exchange, file, damage, "+".join(self._struck))
 
-    # ------------------------------------------------------------ what happens there
+    # ------------------------------------------------------------ effects of faults
 
     def _take(self, stage: str, subject: Subject) -> Fault | None:
         fault = self._world.faults.take(stage, subject)
@@ -120,11 +121,11 @@ class FaultHooks:
     def _accept_late(
         self, exchange: Exchange, fault: Fault, call: RoutedCall, account: Account
     ) -> web.StreamResponse:
-        """Serve a create request after its reply was sent, or the connection dropped."""
+        """Serve a create request after its reply was sent or the connection dropped."""
         world = self._world
         when = world.clock.now() + fault.settings["seconds"]
         name, body, origin = call.record.name, exchange.body or b"", exchange.origin()
-        # By its name, since a snapshot holds what waits on the clock.
+        # The record is passed by its name, since a snapshot holds what waits on the clock.
         world.clock.call_at(when, _create, world, account, name, call.name, body, origin)
         if fault.settings["http"] is not None:
             return self._refuse(exchange, _refusal(fault.settings))
@@ -145,7 +146,7 @@ class FaultHooks:
         return exchange.record(reply, "+".join(self._struck))
 
 
-# ---------------------------------------------------------------- what rules look at
+# ---------------------------------------------------------------- subjects of rules
 
 
 def _subject_of(exchange: Exchange) -> Subject:
@@ -156,7 +157,7 @@ def _subject_of(exchange: Exchange) -> Subject:
     if call is None:
         return subject
     if exchange.body:
-        return _with_body(subject, exchange.body, call.record.interface)
+        return _with_body(subject, exchange.body, call.record.fields)
     names = [call.name] if call.name else call.record.interface.named(exchange.query)
     if account is None or len(names) != 1:
         return subject
@@ -173,14 +174,18 @@ def _without_external_id(exchange: Exchange, reply: EmulatorReply) -> bytes:
     return exchange.call.record.interface.without_external_id(reply.body)
 
 
-def _with_body(subject: Subject, body: bytes, interface: Interface) -> Subject:
-    """Add what a create request brings, as far as it can be read."""
+def _with_body(subject: Subject, body: bytes, shape: FieldShape) -> Subject:
+    """Add the contents of a create request, as far as they can be read."""
     try:
         fields = read_object(body)
     except Refusal:
         return subject
-    prompt, external_id = interface.described(fields)
-    return subject._replace(prompt=prompt, external_id=external_id)
+    options = fields.get("options")
+    external_id = (options if isinstance(options, dict) else fields).get("external_task_id")
+    return subject._replace(
+        prompt="\n".join(shape.words(fields)),
+        external_id=external_id if isinstance(external_id, str) else "",
+    )
 
 
 def _create(
@@ -201,8 +206,11 @@ def _refusal(settings: Mapping[str, Any], retry_after: int | None = None) -> Ref
 # ---------------------------------------------------------------- connections
 
 
-async def _hang(request: web.BaseRequest, seconds: float) -> None:
-    """Wait until the client has gone, or for so many seconds of real time."""
+async def _hang(request: web.BaseRequest, seconds: float | None) -> None:
+    """Wait until the client has gone, or for *seconds* of real time."""
+    if seconds is None:
+        is_sdk = request.headers.get("User-Agent", "").startswith(_SDK)
+        seconds = _HANGS_FOR_SDK if is_sdk else _HANGS
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while (left := until - loop.time()) > 0:
@@ -215,7 +223,7 @@ async def _hang(request: web.BaseRequest, seconds: float) -> None:
 async def _send_corrupt(
     request: web.BaseRequest, fault: Fault, reply: EmulatorReply, now: float
 ) -> web.StreamResponse:
-    """Send a reply as *fault* of the stage `after` wants it, and close the connection."""
+    """Send a reply, damaged by *fault* of the stage `after`, and close the connection."""
     transport = request.transport
     corrupt = _CORRUPTIONS.get(fault.kind.name)
     if transport is None or corrupt is None:
@@ -236,8 +244,8 @@ def _truncated(body: bytes, settings: Mapping[str, Any]) -> tuple[list[bytes], f
 
 
 def _malformed(body: bytes, settings: Mapping[str, Any]) -> tuple[list[bytes], float]:
-    kept = body[: int(len(body) * settings["keep"])]
-    return [kept.ljust(len(body), b"\x00")[: len(body) - 1] + b"\xff"], 0.0
+    start = body[: int(len(body) * settings["keep"])]
+    return [start.ljust(len(body), b"\x00")[: len(body) - 1] + b"\xff"], 0.0
 
 
 def _slow(body: bytes, settings: Mapping[str, Any]) -> tuple[list[bytes], float]:

@@ -8,21 +8,17 @@ Whatever a client sends, the reply is Kling's envelope with a 4xx, never a dropp
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from types import MappingProxyType
 
 from aiohttp import web
 
 from kling_mock.kling.http.exchange import Exchange
-from kling_mock.kling.http.media import find_result, send_result
-from kling_mock.kling.http.requests import origin_of
+from kling_mock.kling.http.media import find_result, send_result, was_result
 from kling_mock.kling.media.urls import MEDIA
 from kling_mock.kling.world import World
 from kling_mock.web.replies import json_reply
 
-__all__ = ["ADMIN", "HEALTH", "OPENAPI", "KlingHandler"]
-
-ADMIN = "/__kling/"  # below it, tests in other languages steer the server
+ADMIN = "/__kling/"  # the prefix under which tests in other languages control the server
 OPENAPI = "/openapi.json"
 HEALTH = "/health"
 
@@ -32,11 +28,11 @@ class KlingHandler:
 
     Args:
         world: The state; assign another one to reset.
-        public_url: Scheme, host and port that result URLs begin with; `None` is those by
-            which the client came.
-        pages: What makes the JSON of other paths when they are requested. No account is needed
-            for them, no fault happens to them, and they are not in the journal.
-        admin: Serves requests of the admin API, with their path and query; `None` is nobody.
+        public_url: Scheme, host and port that result URLs begin with; `None` uses those of the
+            client's request.
+        pages: Functions that make the JSON of other paths on request. These paths do not need an
+            account, faults do not happen to them, and they are not in the journal.
+        admin: Serves requests of the admin API, with their path and query; `None` serves none.
     """
 
     def __init__(
@@ -53,10 +49,10 @@ class KlingHandler:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve *request*."""
-        world = self.world  # a reset meanwhile leaves this request to the old one
+        world = self.world  # after a reset, this request still belongs to the old one
         path, _, query = request.raw_path.partition("?")
         if not path.startswith("/"):
-            path = request.rel_url.raw_path  # a proxy's form, with scheme and host
+            path = request.rel_url.raw_path  # the absolute form for proxies, with scheme and host
         if self._admin is not None and (path.startswith(ADMIN) or path == ADMIN[:-1]):
             return await self._admin(request, path, query)
         faults = None
@@ -64,18 +60,22 @@ class KlingHandler:
             from kling_mock.kling.http.fault_hooks import FaultHooks  # not loaded without faults
 
             faults = FaultHooks(world)
-        exchange = Exchange(world, request, path, query, partial(self._origin, request))
-        if request.method in {"GET", "HEAD"}:
-            if path.startswith(MEDIA):
-                found = find_result(world, path)
-                if found is not None:
-                    if faults is not None:
-                        return await faults.send_file(exchange, found)
-                    return await send_result(exchange, found)
-            elif (page := self._pages.get(path)) is not None:
-                return json_reply(request, 200, page(), world.clock.now())
-        return await exchange.run(faults)
-
-    def _origin(self, request: web.BaseRequest) -> str:
-        """Return the scheme, host and port by which the client came, or the public ones."""
-        return origin_of(request) if self._public_url is None else self._public_url
+        exchange = Exchange(world, request, path, query, self._public_url)
+        under_way = world.findings.under_way
+        under_way.add(exchange)
+        try:
+            if request.method in {"GET", "HEAD"}:
+                if path.startswith(MEDIA):
+                    file = find_result(world, path)
+                    if file is not None:
+                        if faults is not None:
+                            return await faults.send_file(exchange, file)
+                        return await send_result(exchange, file)
+                    if not was_result(world, path):
+                        text = "no result of this server has this URL"
+                        exchange.noticed.misdirected("path", text)
+                elif (page := self._pages.get(path)) is not None:
+                    return json_reply(request, 200, page(), world.clock.now())
+            return await exchange.run(faults)
+        finally:
+            under_way.discard(exchange)

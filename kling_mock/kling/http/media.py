@@ -1,4 +1,4 @@
-"""The result files: GET and HEAD, ranges, and tags to resume a download by."""
+"""Downloads of result files: GET and HEAD, ranges, and ETags to resume by."""
 
 from __future__ import annotations
 
@@ -30,21 +30,19 @@ if TYPE_CHECKING:
 
     from kling_mock.kling.media.file import MediaFile
 
-__all__ = ["Damage", "FoundFile", "find_result", "made_aside", "send_result"]
-
 _CHUNK = 64 * 1024  # bytes
-_MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}  # how `media` names a resolution
+_MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}  # resolution -> its name in `media`
 
 
 class Damage(NamedTuple):
-    """What is wrong with a file that is sent.
+    """The damage to a file that is sent.
 
     Attributes:
-        keep: Which part of it comes, 0 to 1; below 0 is all of it.
-        by: Bytes by which its length is announced too large; below 0 it is too small.
-        seconds: Seconds of real time that it takes.
-        pieces: How many pieces it comes in, at least.
-        is_lost: Whether the connection is reset before anything comes.
+        keep: The part of the file that is sent, 0 to 1; a value below 0 sends all of it.
+        by: Bytes by which the announced length is too large; below 0 it is too small.
+        seconds: Seconds of real time that sending takes.
+        pieces: The minimum number of pieces in which it is sent.
+        is_lost: Whether the connection is reset before anything is sent.
     """
 
     keep: float = -1.0
@@ -54,14 +52,14 @@ class Damage(NamedTuple):
     is_lost: bool = False
 
     def with_fault(self, kind: str, settings: Mapping[str, Any]) -> Damage:
-        """Return it with what a fault of *kind* adds."""
+        """Return this damage together with that of a fault of *kind*."""
         return self._replace(is_lost=True) if kind == "response-lost" else self._replace(**settings)
 
 
 _WHOLE = Damage()
 
-#: What makes the files of a server, by its loop: when that is gone, the thread ends. A process that
-#: was forked has another loop, and so does not wait for a thread that it has not got.
+#: The thread that makes the files of a server, by its loop: when the loop is gone, the thread ends.
+#: A forked process has another loop, so it does not wait for a thread that it does not have.
 _threads: WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor] = WeakKeyDictionary()
 
 _TRIAL_SECONDS = 1.0  # of the sample of a voice
@@ -71,18 +69,18 @@ class FoundFile(NamedTuple):
     """A file that can be sent.
 
     Attributes:
-        made: Unix seconds at which it was made.
+        created_at: Unix seconds at which it was made.
         render: Makes its bytes. A large one takes a tenth of a second or more; see `made_aside`.
-        plan: The request whose task made it; `None` of a call without a task.
+        plan: The request whose task made it; `None` for a call without a task.
     """
 
-    made: float
+    created_at: float
     render: Callable[[], MediaFile]
     plan: Plan | None = None
 
 
 class _Source(NamedTuple):
-    """What a file of a task is made of.
+    """The data that a task's file is made of.
 
     Attributes:
         task_id: The task.
@@ -103,40 +101,49 @@ class _Source(NamedTuple):
 def find_result(world: World, path: str) -> FoundFile | None:
     """Return the file that *path* names: a result of a task, or of a call without one.
 
-    `None` if there is no such result, or if it is older than the 30 days that it is kept for
-    (that an expired URL then gives 404 is assumed).
+    Return `None` if there is no such result, or if it is older than the 30 days for which results
+    are kept (that an expired URL then gives 404 is assumed).
     """
     file = file_named_by(path)
     return None if file is None else _of_task(world, file) or _of_call(world, file)
+
+
+def was_result(world: World, path: str) -> bool:
+    """Return whether *path* names a result that is gone by now."""
+    file = file_named_by(path)
+    if file is None:
+        return False
+    task = world.tasks.by_result(file.type, file.result_id)
+    return task is not None or world.sessions.had_file(file.result_id)
 
 
 def _of_task(world: World, file: NamedFile) -> FoundFile | None:
     task = world.tasks.by_result(file.type, file.result_id) or world.library.preset(file.result_id)
     if task is None or task.status != "succeed":
         return None
-    plan, made = task.plan, task.updated / 1000
+    plan, created_at = task.plan, task.updated / 1000
     result = plan.result.of_type(file.type)
     if result is None or file.number >= result.files or (file.is_marked and not plan.watermark):
         return None
     # The sample of a voice is kept for as long as the voice is.
-    if plan.entry is None and world.clock.now() >= made + RETENTION_SECONDS:
+    if plan.entry is None and world.clock.now() >= created_at + RETENTION_SECONDS:
         return None
     pictures = world.inputs.of(task.task_id) if file.type == "video" else ()
     source = _Source(task.task_id, plan, result, file, pictures[0].text if pictures else "")
-    return FoundFile(made, partial(_RENDERERS[file.type], source), plan)
+    return FoundFile(created_at, partial(_RENDERERS[file.type], source), plan)
 
 
 def _of_call(world: World, file: NamedFile) -> FoundFile | None:
-    found = world.sessions.find_file(file.result_id, world.clock.now())
-    if found is None or found[0].type != file.type or file.number or file.is_marked:
+    file_and_end = world.sessions.find_file(file.result_id, world.clock.now())
+    if file_and_end is None or file_and_end[0].type != file.type or file.number or file.is_marked:
         return None
-    return FoundFile(found[1] - RETENTION_SECONDS, partial(_called, found[0], file))
+    return FoundFile(file_and_end[1] - RETENTION_SECONDS, partial(_called, file_and_end[0], file))
 
 
-async def made_aside(found: FoundFile) -> MediaFile:
-    """Return the file; it is made in another thread, so that requests do not wait for it.
+async def made_aside(file: FoundFile) -> MediaFile:
+    """Return the file, made in another thread so that requests do not wait for it.
 
-    A server has one such thread, and so makes one file at a time.
+    A server has one such thread, so it makes one file at a time.
     """
     loop = asyncio.get_running_loop()
     thread = _threads.get(loop)
@@ -144,12 +151,12 @@ async def made_aside(found: FoundFile) -> MediaFile:
         from concurrent.futures import ThreadPoolExecutor  # most servers never send a file
 
         thread = _threads[loop] = ThreadPoolExecutor(1, "kling-mock-files")
-    return await loop.run_in_executor(thread, found.render)
+    return await loop.run_in_executor(thread, file.render)
 
 
 async def send_result(
     exchange: Exchange,
-    found: FoundFile,
+    file: FoundFile,
     damage: Damage = _WHOLE,
     fault: str = "",
 ) -> web.StreamResponse:
@@ -157,12 +164,12 @@ async def send_result(
 
     Args:
         exchange: The request.
-        found: The file.
+        file: The file.
         damage: What is wrong with it.
         fault: The faults that happened to the request, for the journal.
     """
-    request, content = exchange.request, await made_aside(found)
-    reply = _head_of(request, found, content)
+    request, content = exchange.request, await made_aside(file)
+    reply = _head_of(request, file, content)
     exchange.record(NO_REPLY._replace(http=reply.status), fault)
     if damage.is_lost:
         return drop_connection(request)
@@ -200,14 +207,14 @@ class _FileReply(web.StreamResponse):
         await self.write_eof()
 
 
-def _head_of(request: web.BaseRequest, found: FoundFile, content: MediaFile) -> web.StreamResponse:
+def _head_of(request: web.BaseRequest, file: FoundFile, content: MediaFile) -> web.StreamResponse:
     """Return the reply before its body: a `_FileReply`, or one without a file."""
-    headers = _headers(content, found)
+    headers = _headers(content, file)
     if _has_it(request.headers.get("If-None-Match"), content.etag):
         return web.Response(status=304, headers=headers)
     if request.method == "HEAD":  # ranges are for GET only (RFC 9110, 14.2)
         return _FileReply(200, headers, 0, content.size)
-    # A client that resumes names the file that it has begun; another file is sent from its start.
+    # A client that resumes names the file that it has started; another file is sent from its start.
     same = request.headers.get("If-Range", content.etag) in {content.etag, headers["Last-Modified"]}
     try:
         part = byte_range(request.headers.get("Range") if same else None, content.size)
@@ -217,25 +224,25 @@ def _head_of(request: web.BaseRequest, found: FoundFile, content: MediaFile) -> 
     if part is None:
         return _FileReply(200, headers, 0, content.size)
     start, stop = part
-    shown = {"Content-Range": f"bytes {start}-{stop - 1}/{content.size}"}
-    return _FileReply(206, headers | shown, start, stop)
+    content_range = {"Content-Range": f"bytes {start}-{stop - 1}/{content.size}"}
+    return _FileReply(206, headers | content_range, start, stop)
 
 
 def _has_it(header: str | None, etag: str) -> bool:
     """Return whether an `If-None-Match` header says that the client has the file with this tag.
 
-    The comparison is the weak one (RFC 9110, 13.1.2); `*` is any file.
+    Tags are compared weakly (RFC 9110, 13.1.2); `*` is any file.
     """
     tags = [] if header is None else [tag.strip().removeprefix("W/") for tag in header.split(",")]
     return tags == ["*"] or etag in tags
 
 
-def _headers(content: MediaFile, found: FoundFile) -> dict[str, str]:
+def _headers(content: MediaFile, file: FoundFile) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
         "Content-Type": content.content_type,
         "ETag": content.etag,
-        "Last-Modified": formatdate(found.made, usegmt=True),
+        "Last-Modified": formatdate(file.created_at, usegmt=True),
     }
 
 
@@ -286,7 +293,7 @@ def _sound(file: NamedFile, seconds: float) -> MediaFile:
     return render("wav" if file.suffix == "wav" else "mp3", seconds, tag=file.tag)
 
 
-#: What makes the files of a task, by the type of the item.
+#: The functions that make the files of a task, by the type of the item.
 _RENDERERS: Mapping[OutputType, Callable[[_Source], MediaFile]] = {
     "video": _video,
     "image": _image,
@@ -296,18 +303,18 @@ _RENDERERS: Mapping[OutputType, Callable[[_Source], MediaFile]] = {
 }
 
 
-def _called(made: CallFile, file: NamedFile) -> MediaFile:
+def _called(call_file: CallFile, file: NamedFile) -> MediaFile:
     """Return a file that a call without a task has made."""
-    if made.type == "audio":
-        return _sound(file, made.seconds)
-    if made.type == "video":
+    if call_file.type == "audio":
+        return _sound(file, call_file.seconds)
+    if call_file.type == "video":
         from kling_mock.kling.media.card import Card
         from kling_mock.kling.media.clip import render
 
-        seconds, card = int(made.seconds), Card(made.endpoint)
-        return render(*made.size, fps=made.fps, seconds=seconds, tag=file.tag, card=card)
+        seconds, card = int(call_file.seconds), Card(call_file.endpoint)
+        return render(*call_file.size, fps=call_file.fps, seconds=seconds, tag=file.tag, card=card)
     from kling_mock.kling.media import mask, picture
 
-    if made.discs is None:
-        return picture.render(*made.size, tag=file.tag)
-    return mask.Mask(*made.size, made.discs).png(file.tag)
+    if call_file.discs is None:
+        return picture.render(*call_file.size, tag=file.tag)
+    return mask.Mask(*call_file.size, call_file.discs).png(file.tag)

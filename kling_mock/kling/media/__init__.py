@@ -9,13 +9,13 @@
     clip = render(*size, fps=30, seconds=5, sound=True, tag=video_id, card=card)
     clip.size, clip.etag, clip.read(0, 1024)
 
-Pure and deterministic: the same arguments give the same bytes. The picture says what the video is,
-and counts its seconds; it is drawn and coded here, when the file is first fetched. The sound is a
+Pure and deterministic: the same arguments give the same bytes. The picture tells what the video is,
+and counts its seconds; it is drawn and encoded here, when the file is first fetched. The sound is a
 soft note per second.
 
 What Kling documents (std is 720p, pro is 1080p, 4k; aspect ratios 16:9, 9:16, 1:1; 3 to 15
-seconds) is kept; the sound of what is longer, such as a video that was extended, begins again
-after 15. Assumed, because no source states it:
+seconds) is kept; the sound of a longer video, such as an extended one, begins again after 15
+seconds. Assumed, because no source states it:
 
 * 1:1 has the short side of its mode: 720x720, 1080x1080, 2160x2160.
 * 4k is 3840x2160 and not the 4096 pixels of cinema.

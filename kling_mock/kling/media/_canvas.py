@@ -8,8 +8,6 @@ from typing import NamedTuple
 from kling_mock.kling.media._h264 import BLOCK, Blocks, FrameShape
 from kling_mock.kling.media._lettering import FULL, Lettering
 
-__all__ = ["Canvas", "Colour", "Planes", "Region"]
-
 _HALF = BLOCK // 2
 
 
@@ -73,20 +71,20 @@ class Canvas:
         self._fill_chroma(region, [cb * half] * high, [cr * half] * high)
 
     def picture(self, region: Region, planes: Planes) -> None:
-        """Show a picture that is as large as the part is; all four of its figures are even."""
+        """Draw a picture into a region of its size; all four numbers of the region are even."""
         width, half = region.width, region.width // 2
         self._fill(region, _rows(planes.luma, width))
         self._fill_chroma(region, _rows(planes.cb, half), _rows(planes.cr, half))
 
     def text(self, x: int, y: int, line: Lettering, luma: int, on: int) -> Region:
-        """Write a line, and return what it covers. Chroma stays that of what is below.
+        """Write a line, and return the region that it covers. The chroma below it stays.
 
         Args:
             x: Pixels from the left.
             y: Pixels from the top.
             line: The text.
-            luma: How bright it is.
-            on: How bright what is below is, everywhere.
+            luma: The luma of the text.
+            on: The luma of the background, which must be uniform.
         """
         shades = bytes(on + (luma - on) * min(value, FULL) // FULL for value in range(256))
         region = Region(x, y, line.width, len(line.rows))

@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping
 from struct import pack
 from typing import NamedTuple
 
-__all__ = ["BLOCK", "Blocks", "FrameShape", "avcc", "inter_slice", "intra_slice"]
-
 BLOCK = 16
 """Width and height of a macroblock in pixels."""
 

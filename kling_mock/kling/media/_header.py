@@ -145,7 +145,9 @@ def _stbl(track: Track, seconds: int, offsets: Sequence[int]) -> bytes:
         b"stbl",
         _full(b"stsd", 0, pack(">I", 1), track.entry),
         _table(b"stts", [(len(sizes) - 1, track.delta), (1, last)]),
-        b"" if track.keyframes is None else _table(b"stss", [(one,) for one in track.keyframes]),
+        b""
+        if track.keyframes is None
+        else _table(b"stss", [(keyframe,) for keyframe in track.keyframes]),
         _table(b"stsc", [(chunk, count, 1) for chunk, count in enumerate(counts, 1)]),
         _full(b"stsz", 0, pack(f">II{len(sizes)}I", 0, len(sizes), *sizes)),
         _table(b"stco", [(offset,) for offset in offsets]),

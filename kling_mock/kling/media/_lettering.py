@@ -14,8 +14,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["FULL", "HEIGHT", "Lettering", "draw", "width_of"]
-
 FULL = 32
 """The value of a pixel that is covered entirely."""
 
@@ -226,12 +224,12 @@ def _spans(
 @lru_cache(maxsize=256)
 def _capsules(letter: str) -> tuple[_Capsule, ...]:
     """Return a letter as straight strokes."""
-    found: list[_Capsule] = []
+    capsules: list[_Capsule] = []
     for stroke in _STROKES.get(letter, _UNKNOWN).split(";"):
         points = [point for part in stroke.split() for point in _points(part)]
         for (x0, y0), (x1, y1) in pairwise(points):
-            found.append((x0, y0, x1, y1) if y0 <= y1 else (x1, y1, x0, y0))
-    return tuple(found)
+            capsules.append((x0, y0, x1, y1) if y0 <= y1 else (x1, y1, x0, y0))
+    return tuple(capsules)
 
 
 def _points(part: str) -> Iterator[tuple[float, float]]:

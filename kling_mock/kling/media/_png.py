@@ -7,8 +7,6 @@ from collections.abc import Iterable
 
 from kling_mock.kling.media.file import MediaFile
 
-__all__ = ["chunk", "head", "packed", "png_file"]
-
 
 def chunk(name: bytes, data: bytes) -> bytes:
     """Return one chunk of the file."""

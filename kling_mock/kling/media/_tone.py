@@ -1,4 +1,4 @@
-"""The sound of a video: samples that are committed, read when a video first needs them.
+"""The sound of videos: samples from a committed file, read when a video first needs them.
 
 `tests/mock/kling/media/make_tone.py` wrote them and describes their contents.
 """
@@ -11,15 +11,13 @@ from functools import cache
 from itertools import accumulate, pairwise
 from pathlib import Path
 
-__all__ = ["AAC_FRAME", "AUDIO_RATE", "Cut", "sound_second"]
-
 AUDIO_RATE = 48_000
 """Audio samples per second."""
 
 AAC_FRAME = 1024
 """Audio samples in one AAC frame."""
 
-_SECONDS = 15  # of what is committed
+_SECONDS = 15  # length of the committed sound
 # Not importlib.resources: it costs several milliseconds more.
 _FOLDER = Path(__file__).with_name("tone")
 
@@ -53,6 +51,6 @@ def sound_second(second: int) -> Cut:
 
 @cache
 def _samples() -> tuple[bytes, Sequence[int]]:
-    """Return the samples, and where each begins and the last one ends."""
+    """Return the samples, and the offsets at which they begin, with the end of the last."""
     sizes: list[int] = json.loads((_FOLDER / "sizes.json").read_text(encoding="utf-8"))
     return (_FOLDER / "samples.bin").read_bytes(), tuple(accumulate(sizes, initial=0))

@@ -1,7 +1,7 @@
-"""What the picture of a video shows: what it is, and how far it has played.
+"""The picture of a video, which shows what the video is and how far it has played.
 
-Pure and deterministic. The colours are decided by the task, so the videos of two tasks look
-different in a list. What changes while it plays is at the bottom: the seconds, and a bar.
+Pure and deterministic. The task decides the colours, so the videos of two tasks look different in
+a list. The parts that change while it plays are at the bottom: the seconds, and a bar.
 """
 
 from __future__ import annotations
@@ -16,23 +16,21 @@ from kling_mock.kling.media._h264 import BLOCK, FrameShape
 from kling_mock.kling.media._lettering import Lettering, draw, width_of
 from kling_mock.kling.media.input_picture import InputView, see
 
-__all__ = ["Card", "Drawing"]
-
 _REGULAR, _BOLD = 0.62, 0.85  # half the thickness of the strokes
 _WHITE, _GREY, _DARK = 235, 170, 24  # luma
-_UNIT = 720  # pixels of the short side for which the figures below are
+_UNIT = 720  # pixels of the short side for which the numbers below are meant
 _SMALLEST = 5  # pixels of a line
 
 
 class Card(NamedTuple):
-    """What a video is.
+    """The description of a video, for its picture.
 
     Attributes:
         endpoint: The endpoint's name.
         model: The model; "" if there is none.
         task_id: The task; "" for a file of a call without one.
         is_marked: Whether it is the file with a watermark.
-        picture: The first picture of the request, in base64; "" if there is none.
+        picture: The first image of the request, in base64; "" if there is none.
     """
 
     endpoint: str
@@ -53,14 +51,14 @@ class Drawing:
 
     Args:
         shape: Their size.
-        card: What they tell.
+        card: The contents of the pictures.
         fps: Pictures per second.
         seconds: Length of the video.
-        sound: Whether it can be heard.
+        sound: Whether the video has sound.
 
     Attributes:
-        canvas: The picture that is shown now: at first, the one at 0 seconds.
-        first_moving_row: The row of macroblocks from which on all that changes is.
+        canvas: The current picture: at first, the one at 0 seconds.
+        first_moving_row: The first row of macroblocks that changes during the video.
     """
 
     def __init__(
@@ -96,7 +94,7 @@ class Drawing:
             yield grown
 
     def _px(self, units: float) -> int:
-        """Return even pixels."""
+        """Return *units* in pixels, as an even number."""
         return round(units * self._unit / 2) * 2
 
     def _draw_frame(self, card: Card, *, sound: bool) -> None:
@@ -143,14 +141,14 @@ class Drawing:
 
     def _line(self, text: str, height: float, pen: float, room: int) -> Lettering:
         """Draw a line, in smaller letters if there is not enough room."""
-        wanted = float(height * self._unit)
-        width = width_of(text, wanted, pen)
+        size = float(height * self._unit)
+        width = width_of(text, size, pen)
         if width > room:
-            wanted *= room / width * 0.99
-        return draw(text, max(int(wanted), _SMALLEST), pen)
+            size *= room / width * 0.99
+        return draw(text, max(int(size), _SMALLEST), pen)
 
     def _draw_counter(self, second: int) -> Region:
-        """Write how many seconds have been shown; the first time, also of how many."""
+        """Write the seconds that have been shown and, the first time, also the total."""
         x, y = self._left, self._counter_top
         now, total = _clock(second), _clock(self._seconds)
         height = 112
@@ -163,7 +161,7 @@ class Drawing:
         return self.canvas.text(x, y, line, _WHITE, self._palette.background.luma)
 
     def _room_for(self, view: InputView) -> Region:
-        """Return where the picture of the request is: beside the text, below it, or small."""
+        """Return the region of the request's image: beside the text, below it, or small."""
         width, height = self.canvas.shape
         if width > height * 1.2:
             left, top, bottom = self._px(64) + width * 6 // 10, self._px(64), self._counter_top

@@ -15,9 +15,7 @@ from kling_mock.kling.media._tone import AAC_FRAME, AUDIO_RATE, sound_second
 from kling_mock.kling.media.card import Card, Drawing
 from kling_mock.kling.media.file import MediaFile
 
-__all__ = ["KEPT_BYTES", "render"]
-
-#: Of files that are kept after they were made, in all; the newest one is kept whatever its size.
+#: Maximum total size of files kept after they were made; the newest one is kept whatever its size.
 KEPT_BYTES: Final = 8 * 1024 * 1024
 
 _SIDES = range(360, 4097)  # pixels
@@ -29,7 +27,7 @@ _KEYFRAME_SECONDS = 5  # from one keyframe to the next
 
 
 class _Clip(NamedTuple):
-    """What a file is made of; the same values are the same bytes."""
+    """The description of a file; equal values give equal bytes."""
 
     shape: FrameShape
     fps: int
@@ -40,7 +38,7 @@ class _Clip(NamedTuple):
 
 
 class _Second(NamedTuple):
-    """What a second of a track takes.
+    """The samples of one second of a track.
 
     Attributes:
         parts: The bytes of its samples, one after the other.
@@ -68,17 +66,17 @@ def render(
 
     Args:
         width: Pixels, 360 to 4096, even.
-        height: Pixels, likewise.
+        height: Pixels, 360 to 4096, even.
         fps: Frames per second: 24 or 30.
-        seconds: Length in seconds, a whole number from 1 to 300. What is heard after 15 seconds is
-            what was before.
+        seconds: Length in seconds, a whole number from 1 to 300. After 15 seconds the sound
+            repeats.
         sound: Whether the file has an audio track.
         tag: Text of at most 255 bytes in UTF-8, kept as the file's comment. Give each task
             its own (such as the video's id), and no two tasks have the same file or ETag.
-        card: What the picture shows.
+        card: The contents of the picture.
 
     Raises:
-        ValueError: An argument outside of these; the text names what it must be.
+        ValueError: An argument is out of range; the text says what it must be.
     """
     for name, size in (("width", width), ("height", height)):
         if size not in _SIDES or size % 2:
@@ -91,11 +89,11 @@ def render(
         raise ValueError(f"tag: must be at most {_MAX_TAG} bytes, got {len(tag.encode())}")
     # int(): 5.0 passes the checks above as 5, and must then be the same clip as 5.
     shape = FrameShape(int(width), int(height))
-    return _kept.get(_Clip(shape, int(fps), int(seconds), bool(sound), tag, card))
+    return _cache.get(_Clip(shape, int(fps), int(seconds), bool(sound), tag, card))
 
 
 class _Files:
-    """The files that were asked for last, made once each."""
+    """The files that were requested last, each made once."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -105,16 +103,16 @@ class _Files:
 
     def get(self, clip: _Clip) -> MediaFile:
         with self._lock:
-            found = self._files.pop(clip, None)
-            if found is None:
+            cached = self._files.pop(clip, None)
+            if cached is None:
                 file, size = _make(clip)
-                found = file, size + len(clip.card.picture)
-                self._size += found[1]
-            self._files[clip] = found
+                cached = file, size + len(clip.card.picture)
+                self._size += cached[1]
+            self._files[clip] = cached
             while self._size > self._most and len(self._files) > 1:
                 _, (_, size) = self._files.popitem(last=False)
                 self._size -= size
-            return found[0]
+            return cached[0]
 
     def clear(self) -> None:
         with self._lock:
@@ -122,7 +120,7 @@ class _Files:
             self._size = 0
 
 
-_kept = _Files(KEPT_BYTES)
+_cache = _Files(KEPT_BYTES)
 
 
 def _make(clip: _Clip) -> tuple[MediaFile, int]:
@@ -147,7 +145,7 @@ def _make(clip: _Clip) -> tuple[MediaFile, int]:
 
 
 def _tracks(clip: _Clip, tracks: Sequence[Sequence[_Second]]) -> Iterator[Track]:
-    """Yield what the header says of each track."""
+    """Yield the description of each track for the header."""
     fps, count = clip.fps, clip.seconds * clip.fps
     entry = picture_entry(*clip.shape, avcc(clip.shape, fps))
     keyframes = range(1, count + 1, fps * _KEYFRAME_SECONDS)
@@ -169,14 +167,14 @@ def _pictures(clip: _Clip) -> Iterator[_Second]:
     canvas, split = drawing.canvas, drawing.first_moving_row
     above, below = range(split), range(split, shape.down)
     upper = intra_slice(shape, above, canvas.blocks(above))
-    shown: dict[int, bytes] = {}  # the macroblocks that have changed, as they were coded last
+    coded: dict[int, bytes] = {}  # the macroblocks that have changed, as they were coded last
     for second in range(clip.seconds):
         upper_parts, parts, sizes = list[bytes](), list[bytes](), list[int]()
         for number in range(second * fps, (second + 1) * fps):
             touched = {place for region in drawing.show(number) for place in canvas.numbers(region)}
             if number % frames == 0:
                 lower = intra_slice(shape, below, canvas.blocks(below))
-                shown |= {place: canvas.block(place) for place in touched}
+                coded |= {place: canvas.block(place) for place in touched}
                 upper_parts.append(upper)
                 parts.append(lower)
                 sizes.append(len(upper) + len(lower))
@@ -184,9 +182,9 @@ def _pictures(clip: _Clip) -> Iterator[_Second]:
             changed = [
                 (place, block)
                 for place in sorted(touched)
-                if shown.get(place) != (block := canvas.block(place))
+                if coded.get(place) != (block := canvas.block(place))
             ]
-            shown |= changed
+            coded |= changed
             parts.append(inter_slice(number % frames, total, changed))
             sizes.append(len(parts[-1]))
         yield _Second([*upper_parts, b"".join(parts)], sizes)

@@ -4,8 +4,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["MediaFile"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MediaFile:
@@ -34,13 +32,13 @@ class MediaFile:
             ValueError: `start` is negative or `stop` is below it.
         """
         stop = self._end(start, stop)
-        found: list[memoryview] = []
+        chunks: list[memoryview] = []
         at = max(bisect_right(self._starts, start) - 1, 0)
         while at < len(self._parts) and self._starts[at] < stop:
             first = self._starts[at]
-            found.append(self._parts[at][max(start - first, 0) : stop - first])
+            chunks.append(self._parts[at][max(start - first, 0) : stop - first])
             at += 1
-        return b"".join(found)
+        return b"".join(chunks)
 
     def chunks(
         self, start: int = 0, stop: int | None = None, *, chunk_size: int = 65_536

@@ -1,7 +1,7 @@
-"""The picture of a request, to be shown in the video that is made of it.
+"""The image of a request, shown in the video that is made from it.
 
-It is decoded by Pillow (the extra `media`). Without Pillow, or if it cannot be decoded, its size
-and format are known from its first bytes.
+Pillow (the extra `media`) decodes it. Without Pillow, or if it cannot be decoded, its size and
+format are known from its first bytes.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from kling_mock.kling.media.picture_size import stated_size
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["InputView", "see"]
-
 _FORMATS = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WEBP"}
-_MOST_PIXELS = 25_000_000  # of a picture that is decoded: about 100 MB for a moment
+_MOST_PIXELS = 25_000_000  # of an image to decode: about 100 MB for a moment
 
 # From RGB to YCbCr of BT.709 in limited range, a row for each, with what is added.
 # fmt: off
@@ -32,13 +30,13 @@ _TO_YCBCR = (
 
 
 class InputView(NamedTuple):
-    """A picture.
+    """An image of a request.
 
     Attributes:
         width: Pixels.
         height: Pixels.
         format: Such as `PNG`.
-        image: What Pillow has opened; `None` if its pixels cannot be had.
+        image: The image as Pillow opened it; `None` if its pixels are not available.
     """
 
     width: int
@@ -48,11 +46,11 @@ class InputView(NamedTuple):
 
     @property
     def size_text(self) -> str:
-        """Its size as people write it."""
+        """Its size, as text for people."""
         return f"{self.width}\N{MULTIPLICATION SIGN}{self.height}"
 
     def scaled(self, width: int, height: int) -> Planes | None:
-        """Return its samples at another size, which is even; `None` if they cannot be had."""
+        """Return its samples at another, even size; `None` if they are not available."""
         if self.image is None:
             return None
         from PIL import Image
@@ -69,14 +67,14 @@ class InputView(NamedTuple):
 
 
 def see(text: str) -> InputView | None:
-    """Return what a picture is like; `None` if there is none, or if it is no picture.
+    """Return the view of an image; `None` if there is no image, or the file is not one.
 
     Args:
         text: The file in base64.
     """
     try:
         content = base64.b64decode(text)
-    except ValueError:  # it is no base64
+    except ValueError:  # it is not base64
         return None
     name = next((name for head, name in _FORMATS.items() if content.startswith(head)), "")
     if not name:

@@ -1,7 +1,7 @@
-"""A mask: which pixels of a picture belong to something, as a PNG and as run lengths.
+"""Masks: the pixels of a picture that belong to an object, as a PNG and as run lengths.
 
 Pure and deterministic. A mask is made of discs, and a pixel belongs to it if its middle lies in one
-of them. Both forms are written from the same rule, so they say the same.
+of them. Both forms are written by the same rule, so they agree.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,16 +11,14 @@ from typing import NamedTuple
 from kling_mock.kling.media._png import chunk, head, packed, png_file
 from kling_mock.kling.media.file import MediaFile
 
-__all__ = ["LONGEST", "Disc", "Mask"]
-
-#: Pixels that a side of a mask can have.
+#: The maximum length of a side of a mask, in pixels.
 LONGEST = 8192
 
 _AS_IS = b"\0"  # how a row is coded
 _INSIDE = b"\xff"
 
-# Of a run length in the compressed form: the bits of a character, the one that says that more
-# characters follow, the one of the sign, and what is added to be readable.
+# A run length in the compressed form: the bits of a character, the bit for more characters, the
+# sign bit, and what is added to make it readable.
 _BITS, _MORE, _SIGN, _FIRST = 5, 0x20, 0x10, 48
 
 
@@ -44,7 +42,7 @@ class Mask(NamedTuple):
     Attributes:
         width: Pixels.
         height: Pixels.
-        discs: What belongs to it.
+        discs: The discs that belong to it.
     """
 
     width: int
@@ -52,7 +50,7 @@ class Mask(NamedTuple):
     discs: tuple[Disc, ...]
 
     def png(self, tag: str = "") -> MediaFile:
-        """Return it as a grey picture: white is what belongs to it, black is all else.
+        """Return it as a grey picture: white pixels belong to the mask, black ones do not.
 
         Args:
             tag: Text in Latin-1, kept as the file's comment.
@@ -78,7 +76,7 @@ class Mask(NamedTuple):
         """Return how many pixels do not belong to it, then how many do, and so on, by columns."""
         turned = [Disc(disc.y, disc.x, disc.radius) for disc in self.discs]
         runs: list[int] = []
-        end = 0  # where the last run that belongs to it has ended
+        end = 0  # the end of the last run that belongs to the mask
         for column, spans in enumerate(_lines(self.height, self.width, turned)):
             for start, stop in spans:
                 first = column * self.height + start
@@ -94,8 +92,8 @@ class Mask(NamedTuple):
     def counts(self) -> str:
         """Return the run lengths as text, in the compressed form of the COCO data set.
 
-        From the fourth on, each is written as its difference from the last but one; five bits to a
-        character, the lowest first, with a sixth that says that more follow.
+        From the fourth on, each is written as its difference from the last but one. A character
+        has five bits, the lowest first, and a sixth that says that more characters follow.
         """
         runs = self.run_lengths()
         differences = (
@@ -106,14 +104,14 @@ class Mask(NamedTuple):
 
 def _coded(value: int) -> str:
     """Return a number that may be negative as characters."""
-    found: list[str] = []
+    characters: list[str] = []
     more = True
     while more:
         bits = value & (2**_BITS - 1)
         value >>= _BITS
         more = value != (-1 if bits & _SIGN else 0)
-        found.append(chr((bits | _MORE if more else bits) + _FIRST))
-    return "".join(found)
+        characters.append(chr((bits | _MORE if more else bits) + _FIRST))
+    return "".join(characters)
 
 
 def _lines(length: int, number: int, discs: Sequence[Disc]) -> Iterator[list[tuple[int, int]]]:

@@ -2,8 +2,8 @@
 
 Pure and deterministic: the same arguments give the same bytes. The picture is a symmetric pattern
 of 8 by 8 blocks in two colours that its tag decides, so no two pictures of a test look the same.
-It has a palette, and each row is coded as its difference from the one above, which is nearly
-always none: 4096 by 4096 pixels take 90 kilobytes and some hundredths of a second.
+It has a palette, and each row is coded as its difference from the row above, which is nearly
+always zero: 4096 by 4096 pixels take 90 kilobytes and some hundredths of a second.
 """
 
 import hashlib
@@ -13,8 +13,6 @@ from itertools import pairwise
 
 from kling_mock.kling.media._png import chunk, head, packed, png_file
 from kling_mock.kling.media.file import MediaFile
-
-__all__ = ["render"]
 
 _BLOCKS = 8  # in each direction
 _MOST_PIXELS = 8192  # a side
@@ -27,12 +25,12 @@ def render(width: int, height: int, *, tag: str = "") -> MediaFile:
 
     Args:
         width: Pixels, 8 to 8192.
-        height: Pixels, likewise.
+        height: Pixels, 8 to 8192.
         tag: Text of at most 255 bytes in Latin-1, kept as the file's comment, that decides the
             pattern. Give each picture its own.
 
     Raises:
-        ValueError: An argument outside of these; the text names what it must be.
+        ValueError: An argument is out of range; the text says what it must be.
     """
     for name, size in (("width", width), ("height", height)):
         if not _BLOCKS <= size <= _MOST_PIXELS:
@@ -71,11 +69,11 @@ def _rows(width: int, height: int, digest: bytes) -> Iterator[bytes]:
 def _row(width: int, bits: int) -> bytes:
     """Return one row of pixels: four blocks as *bits* has them, and the same mirrored."""
     edges = _edges(width)
-    found = bytearray()
+    pixels = bytearray()
     for block, (left, right) in enumerate(pairwise(edges)):
         half = min(block, _BLOCKS - 1 - block)
-        found += bytes([bits >> half & 1]) * (right - left)
-    return bytes(found)
+        pixels += bytes([bits >> half & 1]) * (right - left)
+    return bytes(pixels)
 
 
 def _edges(size: int) -> list[int]:

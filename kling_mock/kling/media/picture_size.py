@@ -7,11 +7,9 @@ import io
 import struct
 from typing import Any
 
-__all__ = ["stated_size"]
-
 
 def stated_size(content: bytes) -> tuple[int, int] | None:
-    """Return width and height in pixels, or `None` if the file has none."""
+    """Return width and height in pixels, or `None` if the file does not state them."""
     # By name: the library has no types; and here, so that a server that only ever sees URLs
     # does not load it.
     imagesize: Any = importlib.import_module("imagesize")

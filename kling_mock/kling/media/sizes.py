@@ -1,7 +1,5 @@
 """The size of a video in pixels."""
 
-__all__ = ["frame_size"]
-
 _SHORT_SIDES = {"std": 720, "pro": 1080, "4k": 2160}  # pixels
 _RATIOS = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
 
@@ -14,7 +12,7 @@ def frame_size(mode: str, aspect_ratio: str) -> tuple[int, int]:
         aspect_ratio: `16:9`, `9:16` or `1:1`. The size of 1:1 is assumed, see the package.
 
     Raises:
-        ValueError: Another mode or aspect ratio; the text names those there are.
+        ValueError: The mode or aspect ratio is unknown; the text lists the known ones.
     """
     if mode not in _SHORT_SIDES:
         raise ValueError(f"mode: must be one of {', '.join(_SHORT_SIDES)}; got {mode!r}")

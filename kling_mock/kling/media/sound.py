@@ -1,11 +1,11 @@
 """A finished task's sound: a WAV or an MP3 with a tone, made without a library.
 
-Pure and deterministic: the same arguments give the same bytes. The tag decides how high the tone
-is, so most sounds of a test differ for the ear, and its text makes all of them differ in bytes.
+Pure and deterministic: the same arguments give the same bytes. The tag decides the pitch of the
+tone, so most sounds of a test sound different, and its text makes all of them differ in bytes.
 
-The WAV (RIFF WAVE, PCM) has 24 000 samples of 16 bits a second, and is as long as asked to a
-sample. The MP3 (MPEG-1 layer III, ISO 11172-3) is of constant frames of 24 ms, 48 kHz, mono, at
-32 kbit/s: its length is the nearest number of frames. Each frame stands alone: one of the 576
+The WAV (RIFF WAVE, PCM) has 24 000 samples of 16 bits a second, and has the requested length to
+the sample. The MP3 (MPEG-1 layer III, ISO 11172-3) has constant frames of 24 ms, 48 kHz, mono, at
+32 kbit/s: its length is the nearest number of frames. Each frame is independent: one of the 576
 frequencies of each half is 1, all others are 0, which takes a few bits of the simplest code table.
 """
 
@@ -22,13 +22,11 @@ from typing import Final, Literal
 
 from kling_mock.kling.media.file import MediaFile
 
-__all__ = ["FRAME_SECONDS", "LONGEST", "SoundType", "render"]
-
 SoundType = Literal["mp3", "wav"]
 
-#: Seconds of one frame of an MP3.
+#: The length of one frame of an MP3, in seconds.
 FRAME_SECONDS: Final = 0.024
-#: Seconds that a sound can have.
+#: The maximum length of a sound, in seconds.
 LONGEST: Final = 3600.0
 
 _MAX_TAG: Final = 255  # bytes
@@ -53,7 +51,7 @@ def render(type_: SoundType, seconds: float, *, tag: str = "") -> MediaFile:
             tone. Give each sound its own.
 
     Raises:
-        ValueError: An argument outside of these; the text names what it must be.
+        ValueError: An argument is out of range; the text says what it must be.
     """
     if not 0 < seconds <= LONGEST:
         raise ValueError(f"seconds: must be above 0 and up to {LONGEST:g}, got {seconds}")
@@ -100,7 +98,7 @@ def _frame(line: int) -> bytes:
         "0000"  # no scale factors
         "0"  # the usual window
         f"{1:05b}{1:05b}{1:05b}"  # table 1 in all three regions,
-        f"{0:04b}{0:03b}"  # whose bounds do not matter then
+        f"{0:04b}{0:03b}"  # so that their bounds do not matter
         "000"  # no emphasis of high ones, fine steps, the first table of small values
     )
     # The code of a frame begins in it; nothing private; no scale factors are shared.
@@ -115,10 +113,10 @@ def _wav(seconds: float, tag: str) -> MediaFile:
     hertz, samples = round((_line(tag) + 0.5) * _HERTZ_PER_LINE), round(seconds * _WAV_RATE)
     # A whole number of waves a second: each second is the same.
     turn = 2 * math.pi * hertz / _WAV_RATE
-    one = array.array("h", (round(_LOUDNESS * math.sin(turn * at)) for at in range(_WAV_RATE)))
+    wave = array.array("h", (round(_LOUDNESS * math.sin(turn * at)) for at in range(_WAV_RATE)))
     if sys.byteorder == "big":
-        one.byteswap()
-    block = memoryview(one.tobytes())
+        wave.byteswap()
+    block = memoryview(wave.tobytes())
     whole, rest = divmod(samples, _WAV_RATE)
     comment = tag.encode("latin-1") + b"\0"
     comment += b"\0" * (len(comment) % 2)

@@ -1,4 +1,4 @@
-"""How long a sound is: read from the headers of a WAV or MP3 file, guessed of any other.
+"""The length of a sound: read from the headers of a WAV or MP3 file, guessed for any other.
 
 Nothing is decoded. WAV states its rate (RIFF WAVE); an MP3 is the sum of its frames (ISO 11172-3,
 13818-3), whatever their bit rates.
@@ -9,9 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-__all__ = ["GUESSED_RATE", "seconds_of"]
-
-#: Bits per second that a file of another format, such as M4A or AAC, is taken to have.
+#: The assumed bit rate of a file of another format, such as M4A or AAC, in bits per second.
 GUESSED_RATE: Final = 128_000
 
 # By version (MPEG 2.5, none, 2, 1) of layer III.
@@ -25,7 +23,7 @@ _KBITS_1: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 
 _KBITS_2: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _MPEG_1: Final = 3
 _LAYER_3: Final = 1
-_MOST_CHUNKS: Final = 1000  # of a WAV that are looked at; a usual one has a handful
+_MOST_CHUNKS: Final = 1000  # maximum number of chunks read of a WAV; a usual one has a handful
 _MOST_JUNK: Final = 4096  # bytes before the first frame, beside an ID3 tag
 
 
@@ -49,7 +47,7 @@ def _of_wave(content: bytes) -> float:
         if name == b"fmt " and at + 16 <= len(content):
             (rate,) = struct.unpack_from("<I", content, at + 8)  # bytes per second
         elif name == b"data":
-            # A file that was written as a stream states no size, or too large a one.
+            # A file that was written as a stream does not state its size, or states one too large.
             return min(size, len(content) - at) / rate if rate else 0.0
         at += size + size % 2
     return 0.0

@@ -5,8 +5,6 @@ import hashlib
 from kling_mock.kling.media.file import MediaFile
 from kling_mock.kling.media.urls import FILES
 
-__all__ = ["render"]
-
 _ASS = """[Script Info]
 ScriptType: v4.00+
 PlayResX: 1280
@@ -27,10 +25,10 @@ def render(suffix: str, seconds: int, *, tag: str = "") -> MediaFile:
     Args:
         suffix: `srt` or `ass`.
         seconds: Length of the video.
-        tag: Text that each line has. Give each task its own.
+        tag: Text that each line contains. Give each task its own.
 
     Raises:
-        ValueError: Another suffix.
+        ValueError: The suffix is unknown.
     """
     if suffix not in {"srt", "ass"}:
         raise ValueError(f"suffix: must be srt or ass, got {suffix!r}")

@@ -1,4 +1,4 @@
-"""Where a result is to be had, and the `Range` of it that a client wants."""
+"""Result URLs, and the `Range` of a result that a client requests."""
 
 from __future__ import annotations
 
@@ -8,34 +8,19 @@ from typing import Literal, NamedTuple
 
 from kling_mock.web.facts import assumed, documented
 
-__all__ = [
-    "FILES",
-    "MEDIA",
-    "PATHS",
-    "RETENTION",
-    "RETENTION_SECONDS",
-    "NamedFile",
-    "OutputType",
-    "UnsatisfiableError",
-    "byte_range",
-    "file_named_by",
-    "file_url",
-    "video_url",
-]
-
-#: What an item of a result can be.
+#: The types of the items of results.
 OutputType = Literal["video", "image", "audio", "voice", "element", "subtitles"]
 
 MEDIA = "/media/"
 
 
 class FileForm(NamedTuple):
-    """How the files of a type of result are named.
+    """The form of the names of one type of result files.
 
     Attributes:
-        folder: Where they are, under `MEDIA`.
-        media_types: By suffix; an item has as many files as there are suffixes.
-        is_numbered: Whether a name has the place of the item in its list.
+        folder: Their folder under `MEDIA`.
+        media_types: Media types by suffix; an item has as many files as there are suffixes.
+        is_numbered: Whether a name contains the index of the item in its list.
     """
 
     folder: str
@@ -67,7 +52,7 @@ _RANGE = re.compile(r"(?i:bytes)=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))"
 
 
 class UnsatisfiableError(ValueError):
-    """A range that begins behind the end: HTTP 416."""
+    """A range that begins after the end of the file: HTTP 416."""
 
 
 class NamedFile(NamedTuple):
@@ -76,7 +61,7 @@ class NamedFile(NamedTuple):
     Attributes:
         type: The type of the item.
         result_id: 18 digits.
-        number: Which item of its list, from 0.
+        number: The index of the item in its list, from 0.
         is_marked: Whether it is the file with a watermark.
         suffix: Without the dot.
     """
@@ -89,17 +74,17 @@ class NamedFile(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """What distinguishes its content from that of all other files."""
+        """The text that distinguishes its content from that of all other files."""
         number = f"-{self.number}" if self.number else ""
         return f"{self.result_id}{number}{'-watermark' if self.is_marked else ''}"
 
 
 def file_url(origin: str, file: NamedFile) -> str:
-    """Return the URL of a file of a result; without a suffix, of the first of the item's files.
+    """Return the URL of a result file; without a suffix, the URL of the item's first file.
 
     Args:
-        origin: Scheme, host and port, as `http://127.0.0.1:3001`.
-        file: What is meant.
+        origin: Scheme, host and port, such as `http://127.0.0.1:3001`.
+        file: The file.
     """
     form = FILES[file.type]
     number = f"-{file.number}" if form.is_numbered else ""
@@ -115,14 +100,14 @@ def video_url(origin: str, video_id: str, *, watermark: bool = False) -> str:
 
 def file_named_by(path: str) -> NamedFile | None:
     """Return the file of a result that *path* names, or `None`."""
-    found = _PATH.fullmatch(path)
-    if found is None or found[1] not in _TYPES:
+    match = _PATH.fullmatch(path)
+    if match is None or match[1] not in _TYPES:
         return None
-    type_ = _TYPES[found[1]]
+    type_ = _TYPES[match[1]]
     form = FILES[type_]
-    if found[5] not in form.media_types or (found[3] is not None) != form.is_numbered:
+    if match[5] not in form.media_types or (match[3] is not None) != form.is_numbered:
         return None
-    return NamedFile(type_, found[2], int(found[3] or 0), found[4] is not None, found[5])
+    return NamedFile(type_, match[2], int(match[3] or 0), match[4] is not None, match[5])
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
@@ -136,12 +121,12 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
         size: Length of the file in bytes.
 
     Raises:
-        UnsatisfiableError: The range lies behind the end.
+        UnsatisfiableError: The range lies after the end.
     """
-    found = None if header is None else _RANGE.fullmatch(header.strip())
-    if found is None:
+    match = None if header is None else _RANGE.fullmatch(header.strip())
+    if match is None:
         return None
-    first, last, tail = found.groups()
+    first, last, tail = match.groups()
     if tail is not None:
         if int(tail) == 0:
             raise UnsatisfiableError

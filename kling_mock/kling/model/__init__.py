@@ -1,1 +1,1 @@
-"""What the emulated Kling remembers: accounts, tasks, packs, and the rules that change them."""
+"""The state of the emulated Kling: accounts, tasks, packs, and the rules that change them."""

@@ -1,4 +1,4 @@
-"""Accounts, their keys, and who a request comes from."""
+"""Accounts, their keys, and the authentication of requests."""
 
 from __future__ import annotations
 
@@ -18,24 +18,10 @@ from kling_mock.kling.model.tokens import read_token
 from kling_mock.kling.service_codes import Refusal, refusal
 from kling_mock.web.facts import assumed, documented
 
-__all__ = [
-    "DISABLED_KEY",
-    "FACT",
-    "ROTATION",
-    "ROTATION_SECONDS",
-    "Account",
-    "AccountApiKey",
-    "Accounts",
-    "GivenKeys",
-    "KeyPair",
-    "RateLimit",
-    "WebhookSecret",
-]
-
 FACT = documented("pages-2026-09", "pages-2026-04", as_of="2026-09-20")
 DISABLED_KEY = assumed("a key that was disabled is refused like one that never was: 1000")
 ROTATION = documented("pages-2026-09", as_of="2026-09-20", confidence="medium")
-ROTATION_SECONDS = 7 * 24 * 3600.0  # for which a replaced webhook secret goes on signing
+ROTATION_SECONDS = 7 * 24 * 3600.0  # for which a replaced webhook secret continues to sign
 
 _CACHED = 4096  # tokens whose signature is remembered
 
@@ -46,7 +32,7 @@ class KeyPair:
 
     Attributes:
         access_key: The `iss` of a token.
-        secret_key: What a token is signed with.
+        secret_key: The secret that signs a token.
         active: Whether tokens of this pair are valid.
     """
 
@@ -57,10 +43,10 @@ class KeyPair:
 
 @dataclass(slots=True, eq=False)
 class AccountApiKey:
-    """A static key, which needs no token.
+    """A static key, used without a token.
 
     Attributes:
-        key: What follows `Bearer`.
+        key: The text after `Bearer`.
         active: Whether it is valid.
     """
 
@@ -81,14 +67,14 @@ class WebhookSecret(NamedTuple):
 
 
 class RateLimit(NamedTuple):
-    """How many calls an account may make in a while: more get 1302.
+    """The maximum number of calls of an account in a period: more calls get 1302.
 
-    The vendor names the code and no numbers, and whether `Retry-After` comes with it is
-    documented nowhere (assumed: it does not).
+    The vendor names the code but not the numbers, and does not document whether `Retry-After`
+    comes with it (assumed: it does not).
 
     Attributes:
-        requests: Calls in any *seconds*; the ones that are refused do not count.
-        seconds: Length of the while, on the mock's clock.
+        requests: Calls in any period of *seconds*; refused calls do not count.
+        seconds: Length of the period, on the mock's clock.
         retry_after: Whether a refusal has `Retry-After`.
         creates_only: Whether only create calls count and are refused.
     """
@@ -101,29 +87,29 @@ class RateLimit(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """One customer of Kling. Without limits to begin with, as a test wants it.
+    """One customer of Kling, at first without limits, which suits tests.
 
     Attributes:
-        name: What the journal calls it.
-        key_pairs: For tokens.
-        api_keys: Static keys; they need no token.
-        webhook_secrets: What callbacks are signed with; nothing signs without them.
+        name: Its name in the journal.
+        key_pairs: Key pairs for tokens.
+        api_keys: Static keys, used without a token.
+        webhook_secrets: The secrets that sign callbacks; without them callbacks are unsigned.
         disabled: Whether every call is refused with 1100.
         in_arrears: Whether create calls are refused with 1101.
         denied: Models and endpoints whose create calls are refused with 1103.
-        allowed_ips: Networks that calls may come from, others get 1304; `None` is any.
-        slots: Slots for each type of pack; `None` is what the packs allow.
-        rate_limit: Calls in a while; `None` is any number.
+        allowed_ips: Networks that calls may come from (others get 1304); `None` for any.
+        slots: Slots for each type of pack; `None` is the number that the packs allow.
+        rate_limit: The maximum rate of calls; `None` for no limit.
         characters: Ids of its elements that are video characters; all others count as
             multi-image elements.
-        packs: Resource packs; without any the account is a postpaid one, that never runs out.
+        packs: Resource packs; without any, the account is postpaid and never runs out.
         open: Tasks that have not ended.
-        busy: Slots that these hold, by the type of their pack.
-        reserved: Units that they cost if they succeed, likewise.
+        busy: Slots that the open tasks hold, by the type of their pack.
+        reserved: Units that the open tasks cost if they succeed, by the type of their pack.
         recent: When calls were served, as far as *rate_limit* needs it.
         restricted: Whether any of this can refuse a call.
-        charges: What it was charged, the newest last.
-        charged: How many charges there ever were.
+        charges: The charges to the account, the newest last.
+        charged: The number of all charges ever.
         costs_called: Unix seconds of the last call of `/account/costs` that was served.
     """
 
@@ -149,7 +135,7 @@ class Account:
     charged: int = 0
 
     def review(self) -> None:
-        """Work out *restricted* again, after a change of anything it depends on."""
+        """Update *restricted* after a change of anything that it depends on."""
         self.restricted = (
             self.disabled
             or self.in_arrears
@@ -167,7 +153,7 @@ class Account:
         self.reserved[plan.pack] = self.reserved.get(plan.pack, NONE) + plan.units
 
     def release(self, plan: Plan) -> None:
-        """Count an open task less."""
+        """Count one open task less, with its slots and units."""
         self.open -= 1
         self.busy[plan.pack] -= plan.slots
         self.reserved[plan.pack] -= plan.units
@@ -180,12 +166,12 @@ class Account:
             now: Unix seconds.
             task_id: The task, if it is one.
         """
-        made = charges_of(self.packs, what, now, task_id, self.charged + 1)
-        self.charged += len(made)
-        self.charges.extend(made)
+        charges = charges_of(self.packs, what, now, task_id, self.charged + 1)
+        self.charged += len(charges)
+        self.charges.extend(charges)
 
     def signing_secrets(self, now: float) -> list[str]:
-        """Return what a callback is signed with, the newest first; two during a rotation."""
+        """Return the secrets that sign a callback, the newest first; two during a rotation."""
         return [row.secret for row in reversed(self.webhook_secrets) if now < row.until]
 
     def replace_webhook_secret(self, secret: str, now: float, *, emergency: bool) -> None:
@@ -196,15 +182,15 @@ class Account:
             now: Unix seconds.
             emergency: Whether the old one ends at once, not after 7 days.
         """
-        kept = self.webhook_secrets[-1:] if not emergency else []
+        previous = self.webhook_secrets[-1:] if not emergency else []
         until = now + ROTATION_SECONDS
-        old = [row._replace(until=min(row.until, until)) for row in kept]
+        old = [row._replace(until=min(row.until, until)) for row in previous]
         self.webhook_secrets[:] = [*old, WebhookSecret(secret)]
 
 
 @dataclass(slots=True)
 class _Token:
-    """A token whose signature is right. Times and key state are judged on every request."""
+    """A token with a valid signature. Times and key state are judged on every request."""
 
     account: Account
     pair: KeyPair
@@ -213,7 +199,7 @@ class _Token:
 
 
 class GivenKeys(NamedTuple):
-    """The keys of an account that a user has chosen; "" is made.
+    """The keys of an account that a user has chosen; "" stands for a generated one.
 
     Attributes:
         access_key: The access key of its first pair.
@@ -233,7 +219,7 @@ class Accounts:
         self._by_name: dict[str, Account] = {}
         self._pairs: dict[str, tuple[Account, KeyPair]] = {}
         self._api_keys: dict[str, tuple[Account, AccountApiKey]] = {}
-        self._tokens: dict[str, _Token] = {}  # by the header that brought them
+        self._tokens: dict[str, _Token] = {}  # by the header that carried them
 
     def __getitem__(self, name: str) -> Account:
         return self._by_name[name]
@@ -245,10 +231,10 @@ class Accounts:
         return len(self._by_name)
 
     def add(self, account: Account) -> Account:
-        """Make *account* known, and return it.
+        """Add *account*, and return it.
 
         Raises:
-            ValueError: There is one of this name, or one with such a key.
+            ValueError: An account with this name, or with one of its keys, exists already.
         """
         if account.name in self._by_name:
             raise ValueError(f"There is an account {account.name!r} already.")
@@ -280,7 +266,7 @@ class Accounts:
         """
         if key.key in self._api_keys:
             raise ValueError("This API key is taken.")
-        self._tokens.clear()  # one may look like this key, which counts
+        self._tokens.clear()  # a cached token may look like this key, which takes precedence
         account.api_keys.append(key)
         self._api_keys[key.key] = (account, key)
 
@@ -296,15 +282,15 @@ class Accounts:
 
         Raises:
             Refusal: 401 with 1001 (no header, or empty), 1002 (not a token, or a token where
-                only keys are taken), 1000 (unknown key or wrong secret), 1003 (not yet valid) or
-                1004 (expired).
+                only keys are accepted), 1000 (unknown key or wrong secret), 1003 (not yet valid)
+                or 1004 (expired).
         """
         token = None if only_keys else self._tokens.get(authorization or "")
         if token is None:
-            found = self._identify(authorization or "", only_keys=only_keys)
-            if isinstance(found, Account):
-                return found
-            token = found
+            identity = self._identify(authorization or "", only_keys=only_keys)
+            if isinstance(identity, Account):
+                return identity
+            token = identity
         if not token.pair.active:
             raise Refusal(1000)
         _judge_times(token, clock)
@@ -314,7 +300,7 @@ class Accounts:
         """Return the account of an API key, or a token, which is then remembered.
 
         Raises:
-            Refusal: As `authenticate`, but for the times and whether the token's pair is active.
+            Refusal: As for `authenticate`, except for the times and an inactive key pair.
         """
         scheme, _, credential = authorization.strip().partition(" ")
         credential = credential.strip()
@@ -340,25 +326,25 @@ class Accounts:
         _count_parts(credential)
         try:
             read = read_token(credential)
-            found = self._pairs.get(str(read.claims["iss"]))
+            account_and_pair = self._pairs.get(str(read.claims["iss"]))
             begins, ends = float(read.claims.get("nbf", 0)), float(read.claims["exp"])
         except (KeyError, TypeError, ValueError, OverflowError):
-            # Which of these the real service distinguishes is not known (assumed: none).
+            # Whether the real service distinguishes any of these is unknown (assumed: it does not).
             raise Refusal(1002) from None
-        if found is None or not read.is_signed_with(found[1].secret_key):
+        if account_and_pair is None or not read.is_signed_with(account_and_pair[1].secret_key):
             raise Refusal(1000)
-        return _Token(*found, begins, ends)
+        return _Token(*account_and_pair, begins, ends)
 
 
 def _judge_times(token: _Token, clock: MockClock) -> None:
     """Refuse a token outside its time, by the mock's clock or by that of other clients."""
     now = clock.now()
-    if token.begins <= now < token.ends:
+    if token.begins <= now and (now < token.ends or now < token.ends + clock.in_flight):
         return
     earliest, latest = clock.token_window()
     if token.begins <= latest and earliest < token.ends:
         return
-    # The time that the token was made by is the nearer one.
+    # The token was probably made by the clock whose time is nearer.
     if abs(token.ends - now) > abs(token.ends - earliest):
         now = latest
     raise Refusal(1003 if token.begins > now else 1004)
@@ -367,5 +353,5 @@ def _judge_times(token: _Token, clock: MockClock) -> None:
 def _count_parts(credential: str) -> None:
     parts = credential.count(".") + 1
     if parts != 3:
-        # The count that was seen for a credential without a dot is 0, not 1.
+        # For a credential without a dot, the observed count is 0, not 1.
         raise refusal("token_parts", {1: "0", 2: "2"}.get(parts, "> 3"))

@@ -1,9 +1,9 @@
-"""Whether an account may make a call, and whether it may have one more task.
+"""Admission of calls and of new tasks.
 
 The checks and their order are tables; the first one that refuses decides. The vendor documents
-the codes and not the order. This one is assumed, from one sign: bodies were seen to be judged
-before the balance was. So that a create call may be repeated safely, an external id that is
-taken is refused before anything that waiting or paying could change.
+the codes but not the order, which is assumed from one observation: bodies were judged before the
+balance. So that a create call may be repeated safely, an external id that is already in use is
+refused before anything that waiting or paying could change.
 """
 
 from __future__ import annotations
@@ -20,19 +20,6 @@ from kling_mock.kling.model.packs import NONE, left, slots
 from kling_mock.kling.model.plan import PackType, Plan
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.web.facts import Fact, assumed, documented, observed
-
-__all__ = [
-    "CALL_CHECKS",
-    "COSTS_RATE",
-    "ORDER",
-    "TASK_CHECKS",
-    "AdmissionRule",
-    "Purchase",
-    "admit_call",
-    "admit_purchase",
-    "admit_task",
-    "check_costs_rate",
-]
 
 _PAGES = documented("pages-2026-09", "pages-2026-04", as_of="2026-09-20")
 ORDER = assumed("the order of the checks is not documented")
@@ -106,7 +93,7 @@ def admit_call(account: Account, now: float, remote: str, *, creates: bool) -> N
     """Check one authenticated call.
 
     Args:
-        account: Whose call it is.
+        account: The caller.
         now: Unix seconds.
         remote: The address that it comes from.
         creates: Whether it is a create call.
@@ -119,7 +106,7 @@ def admit_call(account: Account, now: float, remote: str, *, creates: bool) -> N
 
 
 def check_costs_rate(account: Account, now: float) -> None:
-    """Check that `/account/costs` is called once a second at most.
+    """Check that `/account/costs` is called at most once a second.
 
     Raises:
         Refusal: 429/1302.
@@ -133,14 +120,14 @@ def check_costs_rate(account: Account, now: float) -> None:
 
 
 class Purchase(NamedTuple):
-    """What a call without a task buys; a `Plan` has the same five.
+    """The purchase of a call without a task; a `Plan` has the same five attributes.
 
     Attributes:
         endpoint: The endpoint's name.
         model: The model; "" if it has none.
         units: What it costs.
-        pack: Which kind of resource pack pays for it.
-        slots: How many slots of that kind it holds.
+        pack: The kind of resource pack that pays for it.
+        slots: The number of slots of that kind that it holds.
     """
 
     endpoint: str
@@ -184,7 +171,7 @@ TASK_CHECKS = (
     ),
     AdmissionRule(1303, _slot, _PAGES),
 )
-# A call without a task takes no slot.
+# A call without a task does not take a slot.
 _PURCHASE_CHECKS = tuple(rule for rule in TASK_CHECKS if rule.run is not _slot)
 
 
@@ -192,8 +179,8 @@ def admit_task(account: Account, plan: Plan, now: float) -> None:
     """Check whether *account* may have one more task.
 
     Args:
-        account: Whose task it is.
-        plan: What it is to make.
+        account: The owner of the task.
+        plan: The request of the task.
         now: Unix seconds.
 
     Raises:
@@ -207,8 +194,8 @@ def admit_purchase(account: Account, purchase: Purchase, now: float) -> None:
     """Check whether *account* may have the result of a call without a task.
 
     Args:
-        account: Whose call it is.
-        purchase: What it buys.
+        account: The caller.
+        purchase: What the call buys.
         now: Unix seconds.
 
     Raises:

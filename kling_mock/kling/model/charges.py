@@ -1,4 +1,4 @@
-"""What an account was charged: from its resource packs, or from its balance if it has none."""
+"""Charges to an account: from its resource packs, or from its balance if it does not have any."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from kling_mock.kling.model.packs import Pack, take
 from kling_mock.kling.model.plan import PackType
 from kling_mock.web.facts import assumed, documented
 
-__all__ = ["KEPT", "MONEY", "PRICE_OF_A_UNIT", "Charged", "Deduction", "charges_of"]
-
-#: Charges that an account remembers; the oldest go first.
+#: The maximum number of charges that an account remembers; the oldest are dropped first.
 KEPT = 10_000
 PRICE_OF_A_UNIT = documented("pages-2026-09", "digest-2026-01", as_of="2026-09-20")
 MONEY = assumed("in which currency a balance is, and what a unit of an audio pack costs")
 
-# US dollars for a unit, by the type of its pack.
+# US dollars per unit, by the type of its pack.
 _USD: Mapping[PackType, Decimal] = {
     "video": Decimal("0.14"),
     "image": Decimal("0.0035"),
@@ -27,7 +25,7 @@ _USD: Mapping[PackType, Decimal] = {
 
 
 class Charged(Protocol):
-    """What costs units: a plan, or the purchase of a call without a task."""
+    """Something that costs units: a plan, or the purchase of a call without a task."""
 
     @property
     def endpoint(self) -> str:
@@ -36,7 +34,7 @@ class Charged(Protocol):
 
     @property
     def model(self) -> str:
-        """The model; "" if it has none."""
+        """The model; "" if there is none."""
         ...
 
     @property
@@ -46,7 +44,7 @@ class Charged(Protocol):
 
     @property
     def pack(self) -> PackType:
-        """Which kind of resource pack pays."""
+        """The kind of resource pack that pays."""
         ...
 
 
@@ -57,12 +55,12 @@ class Deduction(NamedTuple):
         at: Unix milliseconds.
         task_id: The task; "" for a call without one.
         what: What was bought.
-        money: From the balance: US dollars; `None` from a pack.
-        pack_id: From a pack: which one; "" otherwise.
+        money: US dollars taken from the balance; `None` if a pack paid.
+        pack_id: The pack that paid; "" if the balance paid.
         pack_name: Its name.
         before: Units in it before.
         units: Units that were taken from it.
-        number: Which one of the account it is, from 1.
+        number: The number of the deduction in the account, from 1.
     """
 
     at: int
@@ -82,11 +80,11 @@ def charges_of(
     """Take the price of something; return one deduction for each pack that paid a part of it.
 
     Args:
-        packs: Those of the account. Without any, its balance pays.
+        packs: The account's packs. Without any, its balance pays.
         what: What was bought; nothing is deducted for what is free.
         now: Unix seconds.
         task_id: The task, if it is one.
-        number: Of the first deduction.
+        number: The number of the first deduction.
     """
     if not what.units:
         return []

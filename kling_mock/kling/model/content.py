@@ -1,7 +1,7 @@
-"""What the emulated content review refuses: rules about prompts that a test sets.
+"""The rules of the emulated content review about prompts, set by tests.
 
-There are no rules to begin with: what the vendor's review refuses is not published.
-That it refuses at once with 1301 is documented, and so is that it fails a task later on.
+At first there are no rules: the vendor does not publish what its review refuses.
+It is documented that the review refuses at once with 1301, and that it fails a task later on.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, get_args
 
-from kling_mock.journal.matching import Subject, Where
+from kling_mock.kling.journal.findings import Findings
+from kling_mock.kling.journal.matching import Subject, Where
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.facts import documented
 from kling_mock.web.values import as_text, is_one_of
-
-__all__ = ["FACT", "Content", "ContentAction", "ContentDecision"]
 
 FACT = documented(
     "pages-2026-09",
@@ -28,11 +27,11 @@ ContentAction = Literal["refuse", "fail"]
 
 
 class ContentDecision(NamedTuple):
-    """What the review decides.
+    """The decision of the review.
 
     Attributes:
-        kind: `refuse`: the create call is refused. `fail`: the task is taken, and fails when it
-            would have succeeded.
+        kind: `refuse`: the create call is refused. `fail`: the task is accepted, and fails when
+            it would have succeeded.
         code: The service code.
         message: The text of the envelope, or the reason of the failure.
     """
@@ -43,14 +42,18 @@ class ContentDecision(NamedTuple):
 
 
 class Content:
-    """The rules of one world; of those that match a prompt, the newest counts.
+    """The rules of one world; if several match a prompt, the newest counts.
+
+    Args:
+        findings: Receives the rules that have not acted; `None` makes an object for them.
 
     Attributes:
         any: Whether there are rules.
     """
 
-    def __init__(self) -> None:
-        self._rules: list[tuple[str, re.Pattern[str], Where, ContentDecision]] = []
+    def __init__(self, findings: Findings | None = None) -> None:
+        self._findings = Findings() if findings is None else findings
+        self._rules: list[tuple[str, re.Pattern[str], Where, ContentDecision, int]] = []
         self.any = False
 
     def add(
@@ -69,7 +72,7 @@ class Content:
             kind: `refuse` or `fail`.
             code: The service code.
             message: Its text; `None` is the code's own.
-            where: What else has to hold.
+            where: Other conditions that must hold.
 
         Raises:
             ValueError: There is no such kind or code; nothing has changed.
@@ -86,17 +89,20 @@ class Content:
         is_pattern = isinstance(prompt, re.Pattern) and isinstance(prompt.pattern, str)
         if not (is_pattern or isinstance(prompt, str)):
             raise ValueError(f"prompt: must be a string or a pattern of one, got {prompt!r}")
-        shown = prompt if isinstance(prompt, str) else prompt.pattern
+        prompt_text = prompt if isinstance(prompt, str) else prompt.pattern
         if isinstance(prompt, str):
             prompt = re.compile(re.escape(prompt), re.IGNORECASE)
         text = CODES[code].message if message is None else message
-        self._rules.append((shown, prompt, where, ContentDecision(kind, code, text)))
+        # A prompt is the user's own text, so reports do not show it.
+        number = self._findings.declare(f"content {kind} prompt=... {where}")
+        self._rules.append((prompt_text, prompt, where, ContentDecision(kind, code, text), number))
         self.any = True
 
     def judge(self, subject: Subject) -> ContentDecision | None:
         """Return what the review decides about a create request; `None` lets it pass."""
-        for _, pattern, where, decision in reversed(self._rules):
+        for _, pattern, where, decision, number in reversed(self._rules):
             if where.accepts(subject) and pattern.search(subject.prompt):
+                self._findings.acted(number)
                 return decision
         return None
 
@@ -106,7 +112,7 @@ class Content:
         self.any = False
 
     def __iter__(self) -> Iterator[tuple[str, Where, ContentDecision]]:
-        return iter([(shown, where, decision) for shown, _, where, decision in self._rules])
+        return iter([(prompt, where, decision) for prompt, _, where, decision, _ in self._rules])
 
     def __len__(self) -> int:
         return len(self._rules)

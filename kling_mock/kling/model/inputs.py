@@ -1,6 +1,6 @@
-"""The pictures that came inline with create calls, kept for people to look at.
+"""The images that were sent inline with create calls, kept for users to view.
 
-Nothing the emulator decides depends on them. Pictures that a request names by a URL are not
+Nothing that the emulator decides depends on them. Images that a request names by a URL are not
 fetched.
 """
 
@@ -11,14 +11,12 @@ import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["KEPT_CHARACTERS", "InputPicture", "InputPictures"]
-
-KEPT_CHARACTERS = 16 * 1024 * 1024  # of base64, of all pictures together
-_LARGEST = 4 * 1024 * 1024  # characters of one
+KEPT_CHARACTERS = 16 * 1024 * 1024  # of base64, of all images together
+_LARGEST = 4 * 1024 * 1024  # characters of one image
 _SHORTEST = 64  # characters
-_DEEPEST = 4  # lists and objects inside each other
+_DEEPEST = 4  # levels of nested lists and objects
 
-# What the base64 of a file begins with.
+# The first characters of a file in base64.
 _BEGINNINGS: Mapping[str, str] = {
     "iVBORw0KGgo": "image/png",
     "/9j/": "image/jpeg",
@@ -27,10 +25,10 @@ _BEGINNINGS: Mapping[str, str] = {
 
 
 class InputPicture(NamedTuple):
-    """One picture of a request.
+    """One image of a request.
 
     Attributes:
-        field: Where it stood: `image`, or `image_list.0.image`.
+        field: The path of its field: `image`, or `image_list.0.image`.
         content_type: `image/png`, `image/jpeg` or `image/webp`, as its first bytes say.
         text: The file in base64.
     """
@@ -40,7 +38,7 @@ class InputPicture(NamedTuple):
     text: str
 
     def read(self) -> bytes:
-        """Return the file; empty if the text is no base64 after all."""
+        """Return the file; empty if the text turns out not to be base64."""
         try:
             return base64.b64decode(self.text)
         except binascii.Error:
@@ -48,10 +46,10 @@ class InputPicture(NamedTuple):
 
 
 class InputPictures:
-    """The inline pictures of the newest requests, by task.
+    """The inline images of the newest requests, by task.
 
     Args:
-        most: Characters of base64 that are kept in all; the oldest tasks make room.
+        most: The maximum total of base64 characters kept; the oldest tasks make room.
     """
 
     def __init__(self, most: int = KEPT_CHARACTERS) -> None:
@@ -60,22 +58,22 @@ class InputPictures:
         self._by_task: dict[str, tuple[InputPicture, ...]] = {}
 
     def keep(self, task_id: str, body: Mapping[str, Any]) -> None:
-        """Keep the pictures of a request, if it has any.
+        """Keep the images of a request, if it has any.
 
         Args:
             task_id: The task that it made.
             body: The request's body.
         """
-        found = tuple(_pictures(body, "", _DEEPEST))
-        if not found:
+        pictures = tuple(_pictures(body, "", _DEEPEST))
+        if not pictures:
             return
-        self._by_task[task_id] = found
-        self._size += _size(found)
+        self._by_task[task_id] = pictures
+        self._size += _size(pictures)
         while self._size > self._most:
             self._size -= _size(self._by_task.pop(next(iter(self._by_task))))
 
     def of(self, task_id: str) -> Sequence[InputPicture]:
-        """Return the pictures of a task's request that are still kept."""
+        """Return the images of a task's request that are still kept."""
         return self._by_task.get(task_id, ())
 
 

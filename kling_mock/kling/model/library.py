@@ -1,4 +1,4 @@
-"""Voices and elements: results that stay in a library, for later requests to name."""
+"""Voices and elements: results kept in a library, which later requests can name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ if TYPE_CHECKING:  # a plan has an entry
     from kling_mock.kling.model.accounts import Account
     from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 
-__all__ = ["VENDOR", "ItemKind", "LibraryEntry", "LibraryItems", "NamedVoice", "owner_of"]
-
 ItemKind = Literal["voice", "element"]
 
-VENDOR = "kling"  # who owns what every account has
+VENDOR = "kling"  # the owner of what every account has
 
 
 class NamedVoice(NamedTuple):
@@ -24,8 +22,8 @@ class NamedVoice(NamedTuple):
 
     Attributes:
         voice_id: Its id.
-        name: Its name; "" if the library did not know it.
-        owned_by: Who owns it; "" likewise.
+        name: Its name; "" if the library did not know the voice.
+        owned_by: Its owner; "" if the library did not know the voice.
     """
 
     voice_id: str
@@ -34,17 +32,17 @@ class NamedVoice(NamedTuple):
 
 
 class LibraryEntry(NamedTuple):
-    """What a voice or an element is, as far as its maker has said it.
+    """The description of a voice or an element, as its creator gave it.
 
     Attributes:
-        kind: Which of the two.
+        kind: Voice or element.
         name: Its name.
-        owned_by: Who owns it, as replies have it; "" is the account of its task.
-        description: What an element is.
-        images: The pictures of an element, the frontal one first; "" stands for one that was not
+        owned_by: Its owner as replies show it; "" is the account of its task.
+        description: The description of an element.
+        images: The images of an element, the frontal one first; "" stands for one that was not
             sent as a URL.
-        video: The URL of the video of an element that has one instead.
-        voice: How an element speaks; `None` if nothing was said.
+        video: The URL of an element's video, if it has one instead of images.
+        voice: The voice of an element; `None` if it was not given.
         tags: The ids of its tags.
     """
 
@@ -59,14 +57,14 @@ class LibraryEntry(NamedTuple):
 
     @property
     def is_character(self) -> bool:
-        """Whether it is a person out of a video, of which fewer are taken at once."""
+        """Whether it is a person from a video, of which a request may name fewer."""
         return bool(self.video)
 
 
 def owner_of(task: EmulatedTask) -> str:
-    """Return what replies have as the owner of a task's voice or element.
+    """Return the owner of a task's voice or element as replies show it.
 
-    That an account's own have a number is assumed; this one is made from the account's name.
+    It is assumed that an account's own have a number as owner; it is made from the account's name.
     """
     entry = task.plan.entry
     owned_by = "" if entry is None else entry.owned_by
@@ -77,8 +75,8 @@ class LibraryItems:
     """The voices and elements of one world, by the ids that they have as results.
 
     Args:
-        tasks: The tasks, whose results those of the accounts are.
-        presets: Finished tasks with those that every account has, the newest last.
+        tasks: The tasks, whose results are the accounts' own voices and elements.
+        presets: Finished tasks with the items that every account has, the newest last.
     """
 
     def __init__(self, tasks: Tasks, presets: Iterable[EmulatedTask]) -> None:
@@ -86,7 +84,7 @@ class LibraryItems:
         self._presets: Mapping[str, EmulatedTask] = {task.video_id: task for task in presets}
 
     def preset(self, item_id: str) -> EmulatedTask | None:
-        """Return the task with the item that every account has and that has this id."""
+        """Return the task of the item with this id that every account has."""
         return self._presets.get(item_id)
 
     def page(self, endpoint: str, number: int, size: int) -> Sequence[EmulatedTask]:
@@ -111,7 +109,7 @@ class LibraryItems:
         """Delete an item; return its task.
 
         Raises:
-            Refusal: 400/1201, the account has no such item of its own, or it was deleted before.
+            Refusal: 400/1201, the account does not own such an item, or it was deleted before.
         """
         task = self.item(kind, item_id)
         if task is None or task.account is not account:
@@ -119,6 +117,6 @@ class LibraryItems:
         if task.deleted:
             raise refusal("already_deleted", kind.capitalize(), item_id)
         task.deleted = True
-        if kind == "voice":  # a reply has no place to say so, as it has for an element
+        if kind == "voice":  # unlike an element's, its reply cannot say so
             self._tasks.unlist(task)
         return task

@@ -5,15 +5,13 @@
     processing -- fail --> failed
 
 Two rules for this file: every transition is a row, and an event without a row raises and
-changes nothing. `succeed` and `failed` have no row: a terminal status never changes.
+changes nothing. `succeed` and `failed` do not have rows: a terminal status never changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
-
-__all__ = ["TERMINAL", "TRANSITIONS", "Event", "IllegalTransitionError", "Status", "after"]
 
 Status = Literal["submitted", "processing", "succeed", "failed"]
 Event = Literal["start", "complete", "fail"]
@@ -43,7 +41,7 @@ def after(status: Status, event: Event) -> Status:
     """Return the status that *event* leads to.
 
     Raises:
-        IllegalTransitionError: The table has no such row.
+        IllegalTransitionError: The table does not have such a row.
     """
     try:
         return TRANSITIONS[status, event]

@@ -1,4 +1,4 @@
-"""Resource packs: units that were bought beforehand, and that run out."""
+"""Resource packs: units that were bought in advance, and that can run out."""
 
 from __future__ import annotations
 
@@ -10,20 +10,6 @@ from typing import Literal, NamedTuple
 
 from kling_mock.kling.model.plan import PackType
 from kling_mock.web.facts import assumed, documented, observed
-
-__all__ = [
-    "BALANCE",
-    "DEDUCTION",
-    "NONE",
-    "STATUSES",
-    "TYPES",
-    "Pack",
-    "PackStatus",
-    "TakenPart",
-    "left",
-    "slots",
-    "take",
-]
 
 PackStatus = Literal["toBeOnline", "online", "expired", "runOut"]
 
@@ -57,11 +43,11 @@ class Pack:
         name: Its name. The vendor's own names contain the slots: "... 5Con".
         total: Units in it at first.
         remaining: Units left.
-        slots: Slots that it allows: a video takes one, a picture of a task one each; `None` is no
-            limit.
-        bought: Unix seconds.
-        begins: Unix seconds from which on it counts.
-        ends: Unix seconds up to which it counts.
+        slots: Slots that it allows: a video takes one, and so does each image of a task; `None`
+            means no limit.
+        bought: Unix seconds of its purchase.
+        begins: Unix seconds from which it counts.
+        ends: Unix seconds until which it counts.
     """
 
     pack_id: str
@@ -83,14 +69,14 @@ class Pack:
         return "online" if self.remaining > NONE else "runOut"
 
 
-def left(packs: Iterable[Pack], now: float, wanted: PackType = "video") -> Decimal:
+def left(packs: Iterable[Pack], now: float, pack_type: PackType = "video") -> Decimal:
     """Return the units in all packs of a type that count."""
-    online = (pack for pack in packs if pack.type == wanted and pack.status(now) == "online")
+    online = (pack for pack in packs if pack.type == pack_type and pack.status(now) == "online")
     return sum((pack.remaining for pack in online), NONE)
 
 
 class TakenPart(NamedTuple):
-    """What was taken out of one pack.
+    """The part of a charge that one pack pays.
 
     Attributes:
         pack: The pack.
@@ -104,27 +90,27 @@ class TakenPart(NamedTuple):
 
 
 def take(
-    packs: Iterable[Pack], units: Decimal, now: float, wanted: PackType = "video"
+    packs: Iterable[Pack], units: Decimal, now: float, pack_type: PackType = "video"
 ) -> list[TakenPart]:
-    """Take *units* out of the packs of a type that count; what they do not have is not taken."""
-    taken: list[TakenPart] = []
+    """Take up to *units* out of the packs of a type that count."""
+    parts: list[TakenPart] = []
     for pack in sorted(packs, key=lambda pack: pack.ends):
-        if pack.type == wanted and pack.status(now) == "online":
+        if pack.type == pack_type and pack.status(now) == "online":
             part = TakenPart(pack, pack.remaining, min(pack.remaining, units))
             pack.remaining -= part.units
             units -= part.units
             if part.units:
-                taken.append(part)
-    return taken
+                parts.append(part)
+    return parts
 
 
-def slots(packs: Iterable[Pack], now: float, wanted: PackType = "video") -> int | None:
+def slots(packs: Iterable[Pack], now: float, pack_type: PackType = "video") -> int | None:
     """Return the slots that the packs of a type allow: the largest number counts, as documented.
 
     Returns:
-        `None` if a pack that counts has no limit, or none counts.
+        `None` if a pack that counts is unlimited, or if no pack counts.
     """
-    own = (pack for pack in packs if pack.type == wanted)
+    own = (pack for pack in packs if pack.type == pack_type)
     allowed = [pack.slots for pack in own if pack.begins <= now < pack.ends]
     known = [number for number in allowed if number is not None]
     return max(known) if known and len(known) == len(allowed) else None

@@ -1,4 +1,4 @@
-"""What a create request comes to once it is valid: the input of everything after validation."""
+"""The plan of a valid create request: the input of everything after validation."""
 
 from __future__ import annotations
 
@@ -9,31 +9,15 @@ from typing import Literal, NamedTuple
 from kling_mock.kling.media.urls import OutputType
 from kling_mock.kling.model.library import LibraryEntry
 
-__all__ = [
-    "ASPECT_RATIOS",
-    "NO_SIZE",
-    "ONE_VIDEO",
-    "OUTPUT_TYPES",
-    "LaterFailure",
-    "PackType",
-    "ParentVideo",
-    "Plan",
-    "ResultKey",
-    "ResultList",
-    "Resulting",
-    "nearest_aspect_ratio",
-    "seconds_text",
-]
-
 #: The lists that `task_result` can have on /v1.
 ResultKey = Literal[
     "videos", "images", "series_images", "audios", "voices", "elements", "subtitles"
 ]
-#: What the units of a task are taken from, as the vendor's filters name it.
+#: The kinds of packs that pay for a task, as the vendor's filters name them.
 PackType = Literal["video", "image", "audio", "try_on"]
 
-#: What the items of each list are. A new list is one row here; what an item looks like is a row
-#: in each of `wire.v1`, `wire.v1_schemas`, `wire.model_path`, and its file one in `media.urls` and
+#: The type of the items of each list. A new list is one row here; the form of an item is a row in
+#: each of `wire.v1`, `wire.v1_schemas`, `wire.model_path`, and its file is one in `media.urls` and
 #: `http.media`.
 OUTPUT_TYPES: Mapping[ResultKey, OutputType] = {
     "videos": "video",
@@ -47,7 +31,7 @@ OUTPUT_TYPES: Mapping[ResultKey, OutputType] = {
 
 NO_SIZE = (0, 0)
 
-# The shapes that results come in, as width / height.
+# The shapes of results, as width / height.
 ASPECT_RATIOS = {"16:9": 16 / 9, "1:1": 1.0, "9:16": 9 / 16}
 
 
@@ -60,14 +44,14 @@ class ResultList(NamedTuple):
     """One list of a finished task's results.
 
     Attributes:
-        key: Its key in `task_result`; of two lists of a task, the items differ in their type.
-        length: How many items it has.
+        key: Its key in `task_result`; the items of two lists of a task differ in their type.
+        length: The number of its items.
         size: Width and height of each in pixels, where the plan's resolution and aspect ratio do
-            not say it.
-        seconds: Length of each sound in seconds; 0 of what is none.
-        views: How many pictures each item has, with a URL each.
-        members: What else is in each item on /v1, by key.
-        words: What the items are called under `/solutions`, where that is not their type.
+            not determine them.
+        seconds: Length of each sound in seconds; 0 if the items are not sounds.
+        views: The number of images of each item, with a URL each.
+        members: Other members of each item on /v1, by key.
+        words: The names of the items under `/solutions`, where they differ from their type.
     """
 
     key: ResultKey
@@ -85,16 +69,16 @@ class ResultList(NamedTuple):
 
     @property
     def files(self) -> int:
-        """How many files it has, but for those with a watermark."""
+        """The number of its files, not counting those with a watermark."""
         return self.length * self.views
 
 
 class Resulting(NamedTuple):
-    """What a task has when it succeeds.
+    """The results of a task that succeeds.
 
     Attributes:
         lists: Its results; at least one list.
-        members: What else is in `task_result`, by key.
+        members: Other members of `task_result`, by key.
     """
 
     lists: tuple[ResultList, ...]
@@ -102,12 +86,19 @@ class Resulting(NamedTuple):
 
     @property
     def total(self) -> int:
-        """How many items it is in all."""
-        return sum([one.length for one in self.lists])
+        """The total number of items."""
+        return sum([result_list.length for result_list in self.lists])
 
-    def of_type(self, wanted: OutputType) -> ResultList | None:
+    def of_type(self, output_type: OutputType) -> ResultList | None:
         """Return the list whose items are of this type, or `None`."""
-        return next((one for one in self.lists if OUTPUT_TYPES[one.key] == wanted), None)
+        return next(
+            (
+                result_list
+                for result_list in self.lists
+                if OUTPUT_TYPES[result_list.key] == output_type
+            ),
+            None,
+        )
 
 
 ONE_VIDEO = Resulting((ResultList("videos"),))
@@ -119,7 +110,7 @@ class ParentVideo(NamedTuple):
     Attributes:
         id: 18 digits.
         seconds: Its length.
-        url: Its address where it is no result of this server; "" for one.
+        url: Its address if it is not a result of this server; "" if it is.
     """
 
     id: str
@@ -128,10 +119,10 @@ class ParentVideo(NamedTuple):
 
 
 class LaterFailure(NamedTuple):
-    """What is found out only when a task is processed.
+    """A failure that is found only when a task is processed.
 
     Attributes:
-        code: The service code; it is on no wire.
+        code: The service code; it is never sent.
         message: The reason, as queries show it.
     """
 
@@ -145,23 +136,23 @@ class Plan(NamedTuple):
     Attributes:
         endpoint: The endpoint's name.
         path: The path of the request.
-        model: The model, with the endpoint's default filled in; "" if it has none.
+        model: The model, with the endpoint's default filled in; "" if there is none.
         mode: `std`, `pro`, `4k`, or `none` for a model without modes.
         seconds: Length of the result in whole seconds.
-        resolution: `720p`, `1080p` or `4k`; of pictures `1k`, `2k` or `4k`; `none` of sounds.
-        aspect_ratio: Of a video, a key of `ASPECT_RATIOS`.
+        resolution: `720p`, `1080p` or `4k`; `1k`, `2k` or `4k` for images; `none` for sounds.
+        aspect_ratio: The aspect ratio of a video, a key of `ASPECT_RATIOS`.
         fps: Frames per second of the result.
         sound: Whether the result has an audio track.
         units: What it costs when it succeeds, in Kling units.
         prompt: The prompt, or the prompts of the shots; "" if there is none.
         external_task_id: The caller's own id; "" if there is none.
-        callback_url: Where reports go; "" if nowhere.
-        watermark: Whether a result with a watermark is wanted too; `None` where the endpoint has
-            none.
+        callback_url: The target of reports; "" if there is none.
+        watermark: Whether a result with a watermark is requested too; `None` where the endpoint
+            does not offer one.
         typical_seconds: How long such a task usually takes.
-        result: What it has when it succeeds.
-        pack: Which kind of resource pack pays for it.
-        slots: How many slots of that kind it holds until it ends.
+        result: Its results if it succeeds.
+        pack: The kind of resource pack that pays for it.
+        slots: The number of slots of that kind that it holds until it ends.
         parent_video: The earlier result that it works on; `None` if there is none.
         failure: Why the task fails when it would have succeeded; `None` if it does not.
         shows_duration: Whether its videos say how long they are.

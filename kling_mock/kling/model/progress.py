@@ -1,4 +1,4 @@
-"""When tasks move on: by themselves, after their usual time, or as the rules of a test decide."""
+"""The progress of tasks: by themselves, after their usual time, or as a test's rules decide."""
 
 from __future__ import annotations
 
@@ -6,34 +6,23 @@ from collections.abc import Iterator
 from random import Random
 from typing import Literal, NamedTuple, get_args
 
-from kling_mock.journal.matching import Subject, Where
+from kling_mock.kling.journal.findings import Findings
+from kling_mock.kling.journal.matching import Subject, Where
 from kling_mock.web.values import as_number, as_whole, is_one_of
-
-__all__ = [
-    "LONGEST",
-    "MOST_POLLS",
-    "STUCK",
-    "TYPICAL",
-    "ProgressKind",
-    "ProgressRule",
-    "ProgressRules",
-    "Schedule",
-    "schedule",
-]
 
 ProgressKind = Literal["typical", "after", "polls", "instant", "by-hand", "stuck"]
 
-LONGEST = 365 * 24 * 3600.0  # seconds of a rule
+LONGEST = 365 * 24 * 3600.0  # the maximum of a rule, in seconds
 MOST_POLLS = 1_000_000
 
 _SPREAD = 0.2  # a task takes up to this part longer than typical
-_LEAST = 60.0  # seconds: no file is ever done sooner
-_EARLIEST = 0.5  # seconds from submitted to processing
-_START_SPREAD = 1.5  # seconds that it takes longer at most
+_LEAST = 60.0  # seconds: files are never done sooner
+_EARLIEST = 0.5  # minimum seconds from submitted to processing
+_START_SPREAD = 1.5  # maximum seconds in addition to that
 
 
 class Schedule(NamedTuple):
-    """When a task moves on, in seconds after it was submitted.
+    """The times at which a task moves on, in seconds after it was submitted.
 
     Attributes:
         processing: Seconds to `processing`.
@@ -49,8 +38,8 @@ def schedule(typical: float, random: Random, least: float = _LEAST) -> Schedule:
 
     Args:
         typical: Seconds that such a task usually takes.
-        random: Where the spread comes from.
-        least: Seconds that it takes at least.
+        random: The source of the spread.
+        least: The minimum number of seconds.
     """
     return Schedule(
         _EARLIEST + _START_SPREAD * random.random(),
@@ -59,7 +48,7 @@ def schedule(typical: float, random: Random, least: float = _LEAST) -> Schedule:
 
 
 class ProgressRule(NamedTuple):
-    """How a task moves on.
+    """The way in which a task moves on.
 
     Attributes:
         kind: `typical`: after the model's usual time. `after`: ends after *seconds*. `polls`:
@@ -80,14 +69,18 @@ STUCK = ProgressRule("stuck")
 
 
 class ProgressRules:
-    """The rules of one world; of those that match a task, the newest counts.
+    """The rules of one world; if several match a task, the newest counts.
+
+    Args:
+        findings: Receives the rules that have not acted; `None` makes an object for them.
 
     Attributes:
         any: Whether there are rules.
     """
 
-    def __init__(self) -> None:
-        self._rules: list[tuple[Where, ProgressRule]] = []
+    def __init__(self, findings: Findings | None = None) -> None:
+        self._findings = Findings() if findings is None else findings
+        self._rules: list[tuple[Where, ProgressRule, int]] = []
         self.any = False
 
     def set(
@@ -101,42 +94,44 @@ class ProgressRules:
 
         Args:
             kind: One of `ProgressRule.kind`.
-            where: Which new tasks.
-            seconds: 0 or more; for `after` only, and needed there.
-            polls: 1 or more; for `polls` only, and needed there.
+            where: The new tasks that the rule is for.
+            seconds: 0 or more; required for `after`, not allowed otherwise.
+            polls: 1 or more; required for `polls`, not allowed otherwise.
 
         Raises:
-            ValueError: Something of this is invalid; nothing has changed.
+            ValueError: An argument is invalid; nothing has changed.
         """
         if not is_one_of(kind, get_args(ProgressKind)):
             raise ValueError(
                 f"kind: must be one of {', '.join(get_args(ProgressKind))}; got {kind!r}"
             )
         if (seconds is not None) is not (kind == "after"):
-            raise ValueError("seconds: must be given with the kind 'after', and with no other")
+            raise ValueError("seconds: must be given with the kind 'after', and only with it")
         if (polls is not None) is not (kind == "polls"):
-            raise ValueError("polls: must be given with the kind 'polls', and with no other")
+            raise ValueError("polls: must be given with the kind 'polls', and only with it")
         if seconds is not None:
             as_number("seconds", seconds, high=LONGEST)
         if polls is not None:
             as_whole("polls", polls, 1, MOST_POLLS)
-        self._rules.append((where, ProgressRule(kind, seconds or 0.0, polls or 0)))
+        number = self._findings.declare(f"progress {kind} {where}")
+        self._rules.append((where, ProgressRule(kind, seconds or 0.0, polls or 0), number))
         self.any = True
 
     def choose(self, subject: Subject) -> ProgressRule:
         """Return the rule for a new task."""
-        for where, rule in reversed(self._rules):
+        for where, rule, number in reversed(self._rules):
             if where.accepts(subject):
+                self._findings.acted(number)
                 return rule
         return TYPICAL
 
     def clear(self) -> None:
-        """Forget all rules: new tasks take the usual time of their model."""
+        """Remove all rules: new tasks take the usual time of their model."""
         self._rules.clear()
         self.any = False
 
     def __iter__(self) -> Iterator[tuple[Where, ProgressRule]]:
-        return iter(tuple(self._rules))
+        return iter([(where, rule) for where, rule, _ in self._rules])
 
     def __len__(self) -> int:
         return len(self._rules)

@@ -1,4 +1,4 @@
-"""Tasks, their ids, and finding them again."""
+"""Tasks, their ids, and the ways to find them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 from kling_mock.clock import Timer
-from kling_mock.journal.matching import Subject
+from kling_mock.kling.journal.matching import Subject
 from kling_mock.kling.media.urls import OutputType
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.content import ContentDecision
@@ -22,37 +22,25 @@ from kling_mock.kling.model.progress import TYPICAL, ProgressRule
 from kling_mock.kling.service_codes import refusal
 from kling_mock.web.facts import observed
 
-__all__ = [
-    "EXTERNAL_IDS",
-    "IDS",
-    "KEPT",
-    "KEPT_SECONDS",
-    "EmulatedTask",
-    "GivenVideo",
-    "TaskIds",
-    "Tasks",
-    "subject_of",
-]
-
 EXTERNAL_IDS = observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high")
 IDS = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 
-# How many tasks that have ended are kept at least, and for how many seconds of the clock. An
-# open task is never forgotten, nor one that anybody may still wait for: a client repeats a
-# create for minutes, and waits for half an hour.
+# The minimum number of ended tasks kept, and for how many seconds of the clock. An open task is
+# never forgotten, nor one that a client may still wait for: a client repeats a create for
+# minutes, and waits for half an hour.
 KEPT = 10_000
 KEPT_SECONDS = 3600
 
 _FIRST_ID = (800_000_000_000_000_000, 850_000_000_000_000_000)
 _ID_STEP = 1 << 20
-_MOST_LISTS = 2  # lists of results that a task has, each with an id of its own
+_MOST_LISTS = 2  # maximum lists of results of a task, each with its own id
 
 
 class GivenVideo(NamedTuple):
-    """A result that a test has given a task, in place of the server's own.
+    """A result that a test has set for a task, in place of the server's own.
 
     Attributes:
-        id: What queries show as its id.
+        id: Its id in queries.
         url: Its address; the server does not serve it.
         duration: Its length in seconds, as text.
     """
@@ -68,24 +56,25 @@ class EmulatedTask:
 
     Attributes:
         task_id: 18 digits.
-        account: Whose it is.
+        account: The account that owns it.
         plan: The request.
         created: Unix milliseconds.
         updated: Unix milliseconds of the last change of status.
         status: Its state.
         message: Why it failed; "" otherwise.
-        code: The service code of a failure; it is on no wire, only the reason is. 0 otherwise.
+        code: The service code of a failure; it is never sent, unlike the reason. 0 otherwise.
         due: Unix seconds at which it ends unless something else happens.
-        timer: What is due for it next.
+        timer: Its next event.
         progress: How it moves on.
         queries: How often it was queried, as far as *progress* needs it.
-        decision: What the content review found wrong with it, or why else it will fail; `None`
-            if nothing is known.
+        decision: The objection of the content review, or another reason why it will fail; `None`
+            if there is none.
         origin: Scheme, host and port that result URLs in its reports begin with.
-        given: Its result, if a test has given it one.
+        test_video: Its result, if a test has set one.
         deleted: Whether the voice or element that it has made was deleted.
-        started: Unix milliseconds at which it began to be processed; 0 while it has not.
-        made_at: Real time of its creation, Unix seconds: for people, since nothing depends on it.
+        started: Unix milliseconds at which its processing started; 0 before that.
+        made_at: Real time of its creation, Unix seconds; only shown to people, nothing depends on
+            it.
     """
 
     task_id: str
@@ -102,26 +91,26 @@ class EmulatedTask:
     queries: int = 0
     decision: ContentDecision | LaterFailure | None = None
     origin: str = ""
-    given: GivenVideo | None = None
+    test_video: GivenVideo | None = None
     deleted: bool = False
     started: int = 0
     made_at: float = 0.0
 
     @property
     def video_id(self) -> str:
-        """The id of its result, of two those of the first list: 18 digits."""
+        """The id of its result, or of the first of two lists of results: 18 digits."""
         return _result_id(self.task_id)
 
     def result_id(self, type_: OutputType) -> str:
         """Return the id of its results of a type; "" if it has none."""
-        for place, one in enumerate(self.plan.result.lists):
-            if OUTPUT_TYPES[one.key] == type_:
+        for place, result_list in enumerate(self.plan.result.lists):
+            if OUTPUT_TYPES[result_list.key] == type_:
                 return _result_id(self.task_id, place)
         return ""
 
     @property
     def is_solution(self) -> bool:
-        """Whether it was made under `/solutions`, where alone it is shown (assumed)."""
+        """Whether it was made under `/solutions`, the only place where it is shown (assumed)."""
         return self.plan.path.startswith("/solutions/")
 
     @property
@@ -130,10 +119,10 @@ class EmulatedTask:
         return self.status in TERMINAL
 
     def subject(self, status: str = "") -> Subject:
-        """Return what rules may look at.
+        """Return the subject that rules may inspect.
 
         Args:
-            status: The status that a report is about; "" if none is.
+            status: The status that a report is about; "" without a report.
         """
         return subject_of(self.account, self.plan, status)
 
@@ -160,11 +149,11 @@ class EmulatedTask:
 
 
 def _result_id(task_id: str, place: int = 0) -> str:
-    """Return the id of a task's results in a list: a number after the task's, which no task gets.
+    """Return the id of a task's results in a list: an id after the task's that tasks never get.
 
     Args:
         task_id: The task's id.
-        place: Which of its lists, from 0.
+        place: The index of the list, from 0.
     """
     return str(int(task_id) + 1 + place)
 
@@ -173,7 +162,7 @@ class TaskIds:
     """A source of ids: 18 decimal digits, each one larger than the last by 3 or more.
 
     Args:
-        random: Where the gaps come from; the same seed gives the same ids.
+        random: The source of the gaps; the same seed gives the same ids.
     """
 
     def __init__(self, random: Random) -> None:
@@ -187,25 +176,26 @@ class TaskIds:
 
 
 def subject_of(account: Account, plan: Plan, status: str = "") -> Subject:
-    """Return what rules may look at of a task with this plan."""
+    """Return the subject of a task with this plan, which rules may inspect."""
     external_id = plan.external_task_id
     return Subject("POST", plan.path, account.name, plan.prompt, external_id, status)
 
 
 class Tasks:
-    """The tasks of one world: those that are open, and the newest of those that have ended.
+    """The tasks of one world: the open ones, and the newest that have ended.
 
-    An external id is unique per account, over all endpoints; a task is found on its own
+    An external id is unique per account, across all endpoints; a task is found on its own
     endpoint only (assumed), and only by its own account. Tasks that have made voices and elements
-    are counted apart from those of files: these are named for longer than files are fetched.
+    are counted separately from tasks of files: requests name voices and elements for longer than
+    clients fetch files.
 
     Args:
-        kept: How many tasks of a kind that have ended are kept, however old they are.
-        kept_seconds: For how many seconds of the clock every task is kept after its end.
+        min_ended: The number of ended tasks of a kind that are kept, however old they are.
+        kept_seconds: The seconds of the clock for which every task is kept after its end.
     """
 
-    def __init__(self, kept: int = KEPT, kept_seconds: float = KEPT_SECONDS) -> None:
-        self._kept = kept
+    def __init__(self, min_ended: int = KEPT, kept_seconds: float = KEPT_SECONDS) -> None:
+        self._min_ended = min_ended
         self._kept_ms = kept_seconds * 1000
         self._ended: deque[EmulatedTask] = deque()
         self._ended_items: deque[EmulatedTask] = deque()
@@ -223,7 +213,7 @@ class Tasks:
         """Check that *external_id* is free.
 
         Raises:
-            Refusal: 400/1201, it is taken.
+            Refusal: 400/1201, it is already in use.
         """
         if external_id in self._by_external_id.get(account, ()):
             raise refusal("external_id_exists", external_id)
@@ -237,10 +227,10 @@ class Tasks:
         self._lists.setdefault((task.account, task.plan.endpoint), {})[task.task_id] = task
 
     def ended(self, task: EmulatedTask) -> None:
-        """Note that *task* has ended, and forget what is too old by now."""
+        """Note that *task* has ended, and forget tasks that are too old by now."""
         ended = self._ended if task.plan.entry is None else self._ended_items
         ended.append(task)
-        while len(ended) > self._kept and ended[0].updated < task.updated - self._kept_ms:
+        while len(ended) > self._min_ended and ended[0].updated < task.updated - self._kept_ms:
             self._forget(ended.popleft())
 
     def _forget(self, task: EmulatedTask) -> None:
@@ -250,7 +240,7 @@ class Tasks:
             del self._by_external_id[task.account][task.plan.external_task_id]
 
     def unlist(self, task: EmulatedTask) -> None:
-        """Leave *task* out of the list of its endpoint from now on."""
+        """Omit *task* from the list of its endpoint from now on."""
         self._lists[task.account, task.plan.endpoint].pop(task.task_id, None)
 
     def peek(self, account: Account, name: str) -> EmulatedTask | None:
@@ -274,7 +264,7 @@ class Tasks:
         """Return the task with the task id or external id *name*.
 
         Raises:
-            Refusal: 400/1201, the account has no such task on this endpoint.
+            Refusal: 400/1201, the account does not have such a task on this endpoint.
         """
         task = self._by_id.get(name)
         if task is None or task.account is not account:
@@ -287,18 +277,37 @@ class Tasks:
         """Return the task with this id, whoever owns it; `None` if there is none."""
         return self._by_id.get(task_id)
 
-    def any(self, task_id: str) -> EmulatedTask:
-        """Return the task with this id, whoever owns it.
+    def any(self, name: str) -> EmulatedTask:
+        """Return the task with this task id or external id, whoever owns it.
 
         Raises:
-            KeyError: There is none.
+            KeyError: There is none, or tasks of several accounts have the external id.
         """
-        task = self._by_id.get(task_id)
-        if task is None:
+        task = self._by_id.get(name)
+        if task is not None:
+            return task
+        named = [tasks[name] for tasks in self._by_external_id.values() if name in tasks]
+        if len(named) == 1:
+            return named[0]
+        if named:
             raise KeyError(
-                f"There is no task {task_id!r}; it must be the id of a task of this server."
+                f"Tasks of several accounts have the external id {name!r}; say which one by its "
+                f"task id: {', '.join(task.task_id for task in named)}."
             )
-        return task
+        raise KeyError(
+            f"There is no task {name!r}; it must be the task id or the external id of a task of "
+            "this server."
+        )
+
+    def id_of(self, name: str) -> str:
+        """Return the task id for a task id or external id; *name* itself if the task is unknown.
+
+        Records about a task may be kept longer than the task.
+        """
+        try:
+            return self.any(name).task_id
+        except KeyError:
+            return name
 
     def by_result(self, type_: OutputType, result_id: str) -> EmulatedTask | None:
         """Return the task whose results of a type have this id."""
@@ -316,10 +325,10 @@ class Tasks:
         """Return the plan of the account's finished task whose results of a type have this id.
 
         Args:
-            account: Whose task.
-            type_: What the results are.
+            account: The owner of the task.
+            type_: The type of the results.
             result_id: Their id.
-            oldest: Unix seconds; a task that has ended before counts as gone.
+            oldest: Unix seconds; a task that ended earlier counts as gone.
         """
         task = self.by_result(type_, result_id)
         if task is None or task.account is not account or task.status != "succeed":

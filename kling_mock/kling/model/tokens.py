@@ -1,8 +1,8 @@
 """Tokens that clients make of a key pair: JSON Web Tokens signed with HMAC-SHA256 (RFC 7519, 7515).
 
-Read here and not by PyJWT, which loads the whole of `cryptography` where that is installed: 9 MiB
-and 30 ms, most of what a server needs beyond aiohttp. The tests hold this against PyJWT, with
-which the client makes its tokens.
+Tokens are read here and not by PyJWT, which loads the whole of `cryptography` where that is
+installed: 9 MiB and 30 ms, most of what a server needs beyond aiohttp. The tests compare this
+module with PyJWT, with which the client makes its tokens.
 """
 
 from __future__ import annotations
@@ -13,17 +13,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-__all__ = ["SignedToken", "read_token"]
-
-_ALGORITHM: Final = "HS256"  # documented; no other is taken, `none` least of all
+_ALGORITHM: Final = "HS256"  # documented; all others are rejected, especially `none`
 
 
 class SignedToken(NamedTuple):
-    """A token that can be read. Who has signed it is not known yet.
+    """A token that was parsed, but whose signature has not been checked yet.
 
     Attributes:
-        claims: What it says.
-        signed: What the signature is of.
+        claims: Its claims.
+        signed: The bytes that the signature covers.
         signature: The signature.
     """
 
@@ -33,15 +31,15 @@ class SignedToken(NamedTuple):
 
     def is_signed_with(self, secret: str) -> bool:
         """Return whether *secret* made the signature."""
-        made = hmac.digest(secret.encode(), self.signed, "sha256")
-        return hmac.compare_digest(made, self.signature)
+        digest = hmac.digest(secret.encode(), self.signed, "sha256")
+        return hmac.compare_digest(digest, self.signature)
 
 
 def read_token(credential: str) -> SignedToken:
-    """Return the token that *credential* is.
+    """Return the token in *credential*.
 
     Raises:
-        ValueError: It is none, or is signed in another way.
+        ValueError: It is not a token, or is signed in another way.
     """
     head, payload, signature = (part.encode("ascii") for part in credential.split("."))
     if _json_object(head).get("alg") != _ALGORITHM:
@@ -51,12 +49,12 @@ def read_token(credential: str) -> SignedToken:
 
 def _json_object(part: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(_decoded(part))
+        document = json.loads(_decoded(part))
     except RecursionError:
         raise ValueError("a part of the token is nested too deeply") from None
-    if not isinstance(found, dict):
-        raise ValueError("a part of the token is no JSON object")  # noqa: TRY004 - as any other fault of it
-    return found
+    if not isinstance(document, dict):
+        raise ValueError("a part of the token is not a JSON object")  # noqa: TRY004 - as any other fault of it
+    return document
 
 
 def _decoded(part: bytes) -> bytes:

@@ -1,1 +1,1 @@
-"""How replies and callbacks of the emulated Kling look, one module per interface."""
+"""The form of replies and callbacks of the emulated Kling, one module per interface."""

@@ -1,4 +1,4 @@
-"""What an interface of the vendor's is: its paths, its envelope, and a task in its replies."""
+"""The interfaces of the vendor: their paths, their envelopes, and tasks in their replies."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.web.facts import Fact
 from kling_mock.web.openapi import Parameter, Schema
 
-__all__ = ["EndpointRoute", "Interface", "InterfaceSchemas", "OperationKind"]
-
 OperationKind = Literal["create", "get", "list", "reply", "presets", "delete"]
 
 
@@ -23,8 +21,8 @@ class EndpointRoute(NamedTuple):
     Attributes:
         method: The HTTP method.
         path: The path; its last part may be a parameter in braces.
-        operation: What the call does: `reply` is one that is answered without a task, `presets`
-            lists what every account has of a library, and `delete` deletes an item of one.
+        operation: What the call does: `reply` is answered without a task, `presets` lists the
+            library items that every account has, and `delete` deletes an item of a library.
     """
 
     method: str
@@ -33,7 +31,7 @@ class EndpointRoute(NamedTuple):
 
 
 class InterfaceSchemas(NamedTuple):
-    """What the replies of an interface look like, as JSON Schema.
+    """The replies of an interface as JSON Schemas.
 
     Attributes:
         components: Schemas that others refer to, by name.
@@ -42,7 +40,7 @@ class InterfaceSchemas(NamedTuple):
         created: The name of the `data` of a create request.
         task: The name of a task.
         paging: The query parameters of a list.
-        shared_list: The name of the list, where all endpoints have one and the same.
+        shared_list: The name of the list, where all endpoints share one.
         shared_list_fact: Where that list comes from.
     """
 
@@ -65,23 +63,21 @@ class Interface:
     """One interface.
 
     Attributes:
-        name: What the vendor calls it.
+        name: The vendor's name for it.
         task_routes: Returns the calls of an endpoint that makes tasks, from its path.
         envelope: Returns the body of a reply, from code, message, request id and `data` (JSON,
             `None` leaves it out).
         api_key_only: Whether tokens of key pairs are refused.
-        select: Returns the tasks that a list shows, of an account, an endpoint, a query and the
-            largest page of the endpoint. It refuses a query that is wrong.
+        select: Returns the tasks that a list shows, from an account, an endpoint, a query and the
+            endpoint's maximum page size. It refuses an invalid query.
         created: Returns the `data` of the reply to a create request.
         queried: Returns a task, with result URLs that begin with this origin.
-        listed: Returns the `data` of a list, likewise.
+        listed: Returns the `data` of a list, with such result URLs.
         reported: Returns the body of a report (callback) of a status with its message.
-        without_external_id: Returns such a body, or that of a reply, without what names the
-            caller's own id; unchanged if there is nothing to leave out.
-        described: Returns the prompt and the external id in the body of a create request, as far
-            as they can be read.
+        without_external_id: Returns such a body, or that of a reply, without the members that
+            contain the caller's own id; unchanged if there are none.
         named: Returns the ids that the query of a list names.
-        schemas: What all these look like.
+        schemas: The schemas of all these.
     """
 
     name: str
@@ -93,7 +89,6 @@ class Interface:
     listed: Callable[[Iterable[EmulatedTask], str], str]
     reported: Callable[[EmulatedTask, Status, str, str], bytes]
     without_external_id: Callable[[bytes], bytes]
-    described: Callable[[Mapping[str, object]], tuple[str, str]]
     schemas: InterfaceSchemas
     named: Callable[[str], Sequence[str]] = _no_names
     api_key_only: bool = False

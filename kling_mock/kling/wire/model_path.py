@@ -1,7 +1,7 @@
 """The interface with the model in the path: its paths, and a task in its replies.
 
-One form of a task serves every reply and report, and tasks that were made on /v1 are shown in it
-as well. The JSON is written out here, as in the module `v1`, and for the same reason.
+One form of a task serves every reply and report, including those of tasks that were made on /v1.
+The JSON is written out here, as in the module `v1`, and for the same reason.
 """
 
 from __future__ import annotations
@@ -27,23 +27,6 @@ from kling_mock.kling.wire.model_path_schemas import (
 from kling_mock.kling.wire.v1 import element_item, envelope, voice_item
 from kling_mock.web.facts import assumed, documented, observed
 
-__all__ = [
-    "BILLING",
-    "CREATES",
-    "DURATION",
-    "MODEL_PATH",
-    "REPORT",
-    "TASK",
-    "UNFINISHED",
-    "described",
-    "named_ids",
-    "shown_task",
-    "tasks_by_ids",
-    "urls_of",
-    "video_seconds",
-    "without_external_id",
-]
-
 CREATES = documented(
     "pages-2026-09", "probe-2026-09", "probe-2026-10", as_of="2026-10-07", confidence="high"
 )
@@ -67,12 +50,12 @@ def _task_routes(path: str) -> tuple[EndpointRoute, ...]:
 
 def _ids(query: str) -> tuple[list[str], list[str]]:
     """Return the task ids and the external ids that a query names, each once."""
-    given = dict(parse_qsl(query)) if query else {}
-    found: list[list[str]] = []
+    parameters = dict(parse_qsl(query)) if query else {}
+    id_lists: list[list[str]] = []
     for name in ("task_ids", "external_task_ids"):
-        names = (one.strip() for one in given.get(name, "").split(","))
-        found.append([*dict.fromkeys(one for one in names if one)])
-    return found[0], found[1]
+        names = (task_id.strip() for task_id in parameters.get(name, "").split(","))
+        id_lists.append([*dict.fromkeys(task_id for task_id in names if task_id)])
+    return id_lists[0], id_lists[1]
 
 
 def named_ids(query: str) -> Sequence[str]:
@@ -84,7 +67,7 @@ def named_ids(query: str) -> Sequence[str]:
 def _select(
     tasks: Tasks, account: Account, _endpoint: str, query: str, _largest: int
 ) -> Sequence[EmulatedTask]:
-    """Return the tasks that the query names, in its order, but for those of `/solutions`.
+    """Return the tasks that the query names, in its order, except those of `/solutions`.
 
     Raises:
         Refusal: 400/1201, it names none, too many, or both kinds of ids.
@@ -134,15 +117,14 @@ def _task(task: EmulatedTask, status: Status, message: str, origin: str) -> str:
     """Return a task in a status.
 
     Args:
-        task: The task.
-        status: What is shown of it.
+        status: The status to show.
         message: Why it failed; "" otherwise.
         origin: Scheme, host and port that its result URLs begin with.
     """
     outputs = (
-        _ITEMS[OUTPUT_TYPES[one.key]](task, origin, index)
-        for one in task.plan.result.lists
-        for index in range(one.files)
+        _ITEMS[OUTPUT_TYPES[result_list.key]](task, origin, index)
+        for result_list in task.plan.result.lists
+        for index in range(result_list.files)
     )
     return shown_task(task, status, STATUSES[status], message, outputs)
 
@@ -158,11 +140,10 @@ def shown_task(
     """Return a task in a status, as JSON.
 
     Args:
-        task: The task.
-        status: What is shown of it.
-        word: What that is called.
+        status: The status to show.
+        word: The word for that status.
         message: Why it failed; "" otherwise.
-        outputs: Its results, of one that has succeeded.
+        outputs: Its results, if it has succeeded.
         id_key: The key of its id.
     """
     external_id = task.plan.external_task_id
@@ -185,11 +166,11 @@ def _result(task: EmulatedTask, outputs: Iterable[str]) -> str:
 
 
 def _video(task: EmulatedTask, origin: str, _index: int) -> str:
-    if task.given is not None:
-        one = task.given
+    if task.test_video is not None:
+        video = task.test_video
         return (
-            f'{{"type":"video","id":{_quote(one.id)},"url":{_quote(one.url)},'
-            f'"watermark_url":"","duration":{_quote(one.duration)}}}'
+            f'{{"type":"video","id":{_quote(video.id)},"url":{_quote(video.url)},'
+            f'"watermark_url":"","duration":{_quote(video.duration)}}}'
         )
     file = NamedFile("video", task.result_id("video"))
     return (
@@ -209,8 +190,8 @@ def _image(task: EmulatedTask, origin: str, index: int) -> str:
 
 
 def _audio(task: EmulatedTask, origin: str, index: int) -> str:
-    found = task.plan.result.of_type("audio")
-    seconds = "0" if found is None else found.duration
+    audio = task.plan.result.of_type("audio")
+    seconds = "0" if audio is None else audio.duration
     file = NamedFile("audio", task.result_id("audio"), index)
     members = "".join(
         f',"{suffix}_url":{_quote(file_url(origin, file._replace(suffix=suffix)))}'
@@ -227,11 +208,11 @@ def urls_of(task: EmulatedTask, origin: str, file: NamedFile) -> str:
 
 
 def _typed(kind: str, item: str) -> str:
-    """Return an item of /v1 with its type before it: what else differs here is not known."""
+    """Return an item of /v1 with its type before it; other differences are not known."""
     return f'{{"type":"{kind}",{item[1:]}'
 
 
-#: How an item is written, by its type: task, origin of its URLs, its place in the list.
+#: Writers of items by type; their arguments are task, origin of its URLs, and index in the list.
 _ITEMS: Mapping[OutputType, Callable[[EmulatedTask, str, int], str]] = {
     "video": _video,
     "image": _image,
@@ -242,29 +223,16 @@ _ITEMS: Mapping[OutputType, Callable[[EmulatedTask, str, int], str]] = {
 
 
 def without_external_id(body: bytes) -> bytes:
-    """Return *body*, a reply or a report, with no `external_id` in any of its tasks."""
+    """Return *body*, a reply or a report, without the `external_id` of its tasks."""
     if b'"external_id"' not in body:
         return body
     read = json.loads(body)
-    found = read.get("data", read)
-    if isinstance(found, dict) and "result" in found:
-        found = found["result"]
-    for task in found if isinstance(found, list) else [found]:
+    payload = read.get("data", read)
+    if isinstance(payload, dict) and "result" in payload:
+        payload = payload["result"]
+    for task in payload if isinstance(payload, list) else [payload]:
         task.pop("external_id", None)
     return json.dumps(read, separators=(",", ":")).encode("ascii")
-
-
-def described(fields: Mapping[str, object]) -> tuple[str, str]:
-    """Return the prompt and the external id in the body of a create request."""
-    texts = [fields.get("prompt")]
-    contents, options = fields.get("contents"), fields.get("options")
-    if isinstance(contents, list):
-        texts += [one.get("text") for one in contents if isinstance(one, dict)]
-    external_id = options.get("external_task_id") if isinstance(options, dict) else None
-    return (
-        "\n".join(text for text in texts if isinstance(text, str)),
-        external_id if isinstance(external_id, str) else "",
-    )
 
 
 MODEL_PATH = Interface(
@@ -277,7 +245,6 @@ MODEL_PATH = Interface(
     listed=_listed,
     reported=_reported,
     without_external_id=without_external_id,
-    described=described,
     named=named_ids,
     api_key_only=True,
     schemas=SCHEMAS,

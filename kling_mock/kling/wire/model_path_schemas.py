@@ -1,4 +1,4 @@
-"""What the replies of the model-path interface look like, as JSON Schema."""
+"""JSON Schemas of the replies of the model-path interface."""
 
 from __future__ import annotations
 
@@ -19,21 +19,6 @@ from kling_mock.kling.wire.v1_schemas import (
 from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
 from kling_mock.web.facts import documented
 from kling_mock.web.openapi import Parameter, Schema
-
-__all__ = [
-    "BILLING",
-    "BY_IDS",
-    "MOST_IDS",
-    "PAGE",
-    "SCHEMAS",
-    "SECONDS",
-    "STATUSES",
-    "TASK",
-    "TASKS",
-    "URL",
-    "WATERMARK_URL",
-    "page_of",
-]
 
 BY_IDS: Final = documented(
     "pages-2026-09",
@@ -112,7 +97,7 @@ def page_of(task: str) -> Schema:
     return closed(
         ("result", "next_cursor"),
         result={"type": "array", "items": reference(task), "minItems": 1, "maxItems": 500},
-        count={"type": "integer", "minimum": 0, "description": "Tasks in this reply."},
+        count={"type": "integer", "minimum": 0, "description": "Tasks in this response."},
         next_cursor={"type": "string"},
         has_more={"type": "boolean"},
     )
@@ -149,7 +134,7 @@ SCHEMAS = InterfaceSchemas(
             "external_task_ids",
             "query",
             {"type": "string"},
-            "External task ids likewise, instead of `task_ids`.",
+            "External task ids in the same form, instead of `task_ids`.",
         ),
     ),
     shared_list="tasks",

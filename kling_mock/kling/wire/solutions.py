@@ -1,7 +1,7 @@
 """`/solutions`: its paths, and a task in its replies.
 
-A task is written as on the interface with the model in the path, but for its results, which the
-vendor's pages show without ids and partly with types of their own.
+A task is written as on the interface with the model in the path, except for its results, which
+the vendor's pages show without ids and partly with types of their own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from kling_mock.kling.model.plan import OUTPUT_TYPES, ResultList
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.model_path import (
-    described,
     named_ids,
     shown_task,
     tasks_by_ids,
@@ -29,9 +28,7 @@ from kling_mock.kling.wire.solutions_schemas import PAGE_OF, PATH, SCHEMAS
 from kling_mock.kling.wire.v1 import envelope
 from kling_mock.web.facts import Fact, assumed
 
-__all__ = ["BEHAVIOURS", "SOLUTIONS", "words_of"]
-
-#: The page of this one shows another id in the reply to a create, and another word for a success.
+#: This endpoint's page shows another id in the reply to a create, and another word for success.
 _OTHER_WORDS = "/solutions/virtual_try_on"
 
 BEHAVIOURS: tuple[tuple[str, Fact], ...] = (
@@ -106,18 +103,18 @@ def _task(task: EmulatedTask, status: Status, message: str, origin: str) -> str:
 
 
 def _outputs(task: EmulatedTask, origin: str) -> Iterator[str]:
-    for one in task.plan.result.lists:
-        kind = OUTPUT_TYPES[one.key]
-        for index in range(max(one.files, len(one.words))):
-            word = one.words[index] if one.words else kind
-            yield f'{{"type":"{word}",{_ITEMS[kind](task, one, origin, index)}}}'
+    for result_list in task.plan.result.lists:
+        kind = OUTPUT_TYPES[result_list.key]
+        for index in range(max(result_list.files, len(result_list.words))):
+            word = result_list.words[index] if result_list.words else kind
+            yield f'{{"type":"{word}",{_ITEMS[kind](task, result_list, origin, index)}}}'
 
 
 def _video(task: EmulatedTask, _result: ResultList, origin: str, _index: int) -> str:
     plan = task.plan
-    if task.given is not None:
-        length = f',"duration":{_quote(task.given.duration)}' if plan.shows_duration else ""
-        return f'"url":{_quote(task.given.url)},"watermark_url":""{length}'
+    if task.test_video is not None:
+        length = f',"duration":{_quote(task.test_video.duration)}' if plan.shows_duration else ""
+        return f'"url":{_quote(task.test_video.url)},"watermark_url":""{length}'
     file = NamedFile("video", task.result_id("video"))
     length = f',"duration":"{video_seconds(task)}"' if plan.shows_duration else ""
     if plan.watermark is None:  # there is no such option
@@ -151,7 +148,6 @@ SOLUTIONS = Interface(
     listed=_listed,
     reported=_reported,
     without_external_id=without_external_id,
-    described=described,
     named=named_ids,
     api_key_only=True,
     schemas=SCHEMAS,

@@ -1,4 +1,4 @@
-"""What the replies of `/solutions` look like, as JSON Schema."""
+"""JSON Schemas of the replies of `/solutions`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
 from kling_mock.kling.wire.v1_schemas import closed
 from kling_mock.web.facts import documented
 from kling_mock.web.openapi import Schema
-
-__all__ = ["PAGE_OF", "PATH", "SCHEMAS"]
 
 PATH: Final = "/solutions"
 PAGE_OF: Final = documented("solutions-2026-09", as_of="2026-09-15", confidence="medium")
@@ -52,7 +50,7 @@ SCHEMAS = InterfaceSchemas(
                 closed(
                     ("external_id",),
                     task_id=_CREATED["id"],
-                    **{name: one for name, one in _CREATED.items() if name != "id"},
+                    **{name: schema for name, schema in _CREATED.items() if name != "id"},
                 ),
             ]
         },

@@ -1,7 +1,7 @@
 """The /v1 interface: its paths, the envelope, and a task in its replies.
 
-The JSON is written out here instead of being encoded from dicts: it is half the work of a
-request otherwise, and the shape of a reply can be read off. Whatever a client can choose
+The JSON is written out here instead of being encoded from dicts: otherwise encoding would be half
+the work of a request, and here the shape of a reply can be seen. Whatever a client can choose
 (external ids, messages) goes through `_quote`; ids, statuses and numbers are the server's own.
 """
 
@@ -25,26 +25,11 @@ from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.v1_schemas import PAGING, SCHEMAS
 from kling_mock.web.facts import documented, observed
 
-__all__ = [
-    "ENVELOPE",
-    "FAILED",
-    "REPORT",
-    "TASK",
-    "TASK_CALLS",
-    "V1",
-    "element_item",
-    "envelope",
-    "listed_presets",
-    "page_of",
-    "unknown_path",
-    "voice_item",
-]
-
 # The calls of an endpoint that makes tasks.
 TASK_CALLS = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
 ENVELOPE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 TASK = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
-# A failed task came back with empty task_info and task_result; the reason is in the task only.
+# A failed task was returned with empty task_info and task_result; only the task has the reason.
 FAILED = observed("wire", as_of="2025-12-26", note="seen in one published body of a failed task")
 
 REPORT = documented(
@@ -71,10 +56,10 @@ def envelope(code: int, message: str, request_id: str, data: str | None) -> byte
 
 
 def unknown_path(path: str, now: float) -> bytes:
-    """Return the body of the 404 for a path that does not exist, which is no envelope.
+    """Return the body of the 404 for a path that does not exist, which is not an envelope.
 
-    It is the web framework's own. Source: a sample of 2025-06; that it is a 404 was seen again in
-    2026-08.
+    It is the web framework's own. Source: a sample of 2025-06; the status 404 was observed again
+    in 2026-08.
     """
     at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
     return json.dumps(
@@ -100,7 +85,7 @@ def _task_routes(path: str) -> tuple[EndpointRoute, ...]:
 def _select(
     tasks: Tasks, account: Account, endpoint: str, query: str, largest: int
 ) -> Sequence[EmulatedTask]:
-    """Return one page of tasks, newest first; other names than those of `PAGING` are ignored.
+    """Return one page of tasks, newest first; parameters outside `PAGING` are ignored.
 
     Raises:
         Refusal: 400/1201, a number out of range.
@@ -108,14 +93,14 @@ def _select(
     return tasks.page(account, endpoint, *page_of(query, largest))
 
 
-def _page_number(name: str, given: str | None, high: int) -> int:
+def _page_number(name: str, text: str | None, high: int) -> int:
     low, _, default = PAGING[name]
-    if given is None:
+    if text is None:
         return default
-    readable = given.isascii() and given.isdigit() and len(given) <= len(str(high))
-    if not (readable and low <= int(given) <= high):
-        raise invalid(name, f"must be a whole number from {low} to {high}", given)
-    return int(given)
+    readable = text.isascii() and text.isdigit() and len(text) <= len(str(high))
+    if not (readable and low <= int(text) <= high):
+        raise invalid(name, f"must be a whole number from {low} to {high}", text)
+    return int(text)
 
 
 def _created(task: EmulatedTask) -> str:
@@ -130,7 +115,6 @@ def _queried(task: EmulatedTask, origin: str) -> str:
     """Return a task as queries and lists show it, as JSON.
 
     Args:
-        task: The task.
         origin: Scheme, host and port that its result URLs begin with.
     """
     status = task.status
@@ -156,13 +140,12 @@ def _reported(task: EmulatedTask, status: Status, message: str, origin: str) -> 
     """Return the body of a report (callback) of a status.
 
     Args:
-        task: The task.
         status: What is reported.
         message: Why it failed; "" otherwise.
         origin: Scheme, host and port that its result URLs begin with.
     """
-    # The pages have the external id in every report. That a query of a failed task leaves it
-    # out was seen; of reports nothing was.
+    # The pages show the external id in every report. A query of a failed task was observed to
+    # omit it; no report was observed.
     return (
         f'{{"task_id":"{task.task_id}","task_status":"{status}",'
         f'"task_status_msg":{_quote(message)},"task_info":{_info(task, origin)},'
@@ -177,33 +160,18 @@ def _listed(tasks: Iterable[EmulatedTask], origin: str) -> str:
 
 
 def _without_task_info(body: bytes) -> bytes:
-    """Return *body*, an envelope or a report, with no `task_info` in any of its tasks.
+    """Return *body*, an envelope or a report, without the `task_info` of its tasks.
 
     Args:
-        body: JSON that this module has written. One that has no task comes back unchanged.
+        body: JSON that this module has written. A body without a task is returned unchanged.
     """
     if b'"task_info"' not in body:
         return body
     read = json.loads(body)
-    found = read.get("data", read)
-    for task in found if isinstance(found, list) else [found]:
+    payload = read.get("data", read)
+    for task in payload if isinstance(payload, list) else [payload]:
         task.pop("task_info", None)
     return json.dumps(read, separators=(",", ":")).encode("ascii")
-
-
-def _described(fields: Mapping[str, object]) -> tuple[str, str]:
-    """Return the prompt, with those of the shots, and the external id of a create request."""
-    brought = fields.get("input")
-    texts = [fields.get(name) for name in ("prompt", "text", "sound_effect_prompt", "bgm_prompt")]
-    texts += [brought.get("text") if isinstance(brought, dict) else None]
-    shots = fields.get("multi_prompt")
-    if isinstance(shots, list):
-        texts += [shot.get("prompt") for shot in shots if isinstance(shot, dict)]
-    external_id = fields.get("external_task_id")
-    return (
-        "\n".join(text for text in texts if isinstance(text, str)),
-        external_id if isinstance(external_id, str) else "",
-    )
 
 
 def _deduction(task: EmulatedTask, status: Status | None = None) -> str:
@@ -216,35 +184,37 @@ def _deduction(task: EmulatedTask, status: Status | None = None) -> str:
 
 
 def _info(task: EmulatedTask, origin: str | None = None) -> str:
-    """Return `task_info`; the reply to a create, which has no *origin*, names no parent video."""
+    """Return `task_info`; without *origin*, for the reply to a create, it omits parent videos."""
     external_id, parent = task.plan.external_task_id, task.plan.parent_video
     own = f'"external_task_id":{_quote(external_id)}' if external_id else ""
     if parent is None or origin is None:
         return f"{{{own}}}"
     url = parent.url or video_url(origin, parent.id)
-    shown = (
+    parent_json = (
         f'"parent_video":{{"id":{_quote(parent.id)},"url":{_quote(url)},'
         f'"duration":"{parent.seconds}"}}'
     )
-    return f"{{{own},{shown}}}" if own else f"{{{shown}}}"
+    return f"{{{own},{parent_json}}}" if own else f"{{{parent_json}}}"
 
 
 def _result(task: EmulatedTask, origin: str) -> str:
     result = task.plan.result
     members = [f'"{name}":{_quote(value)}' for name, value in result.members]
-    for one in result.lists:
-        write = _ITEMS[OUTPUT_TYPES[one.key]]
-        items = ",".join([write(task, one, origin, index) for index in range(one.length)])
-        members.append(f'"{one.key}":[{items}]')
+    for result_list in result.lists:
+        write = _ITEMS[OUTPUT_TYPES[result_list.key]]
+        items = ",".join(
+            [write(task, result_list, origin, index) for index in range(result_list.length)]
+        )
+        members.append(f'"{result_list.key}":[{items}]')
     return f"{{{','.join(members)}}}"
 
 
 def _video(task: EmulatedTask, own: ResultList, origin: str, _index: int) -> str:
-    if task.given is not None:
-        one = task.given
+    if task.test_video is not None:
+        video = task.test_video
         return (
-            f'{{"id":{_quote(one.id)},"url":{_quote(one.url)},'
-            f'"watermark_url":"","duration":{_quote(one.duration)}}}'
+            f'{{"id":{_quote(video.id)},"url":{_quote(video.url)},'
+            f'"watermark_url":"","duration":{_quote(video.duration)}}}'
         )
     file = NamedFile("video", task.result_id("video"))
     length = f',"duration":"{task.plan.seconds}"' if task.plan.shows_duration else ""
@@ -283,14 +253,14 @@ def _urls(task: EmulatedTask, origin: str, file: NamedFile) -> str:
 
 
 def voice_item(task: EmulatedTask, origin: str) -> str:
-    """Return a voice; where it was not seen elsewhere, other interfaces show the same."""
+    """Return a voice; other interfaces show the same, unless something else was observed."""
     entry, voice_id = task.plan.entry, task.video_id
     name = "" if entry is None else entry.name
     return _named_voice(origin, voice_id, name, owner_of(task))
 
 
 def _named_voice(origin: str, voice_id: str, name: str, owned_by: str) -> str:
-    # Of an id that no library has there is nothing to listen to.
+    # An id that is not in a library does not have a sample to listen to.
     trial = file_url(origin, NamedFile("voice", voice_id)) if owned_by else ""
     return (
         f'{{"voice_id":{_quote(voice_id)},"voice_name":{_quote(name)},'
@@ -299,7 +269,7 @@ def _named_voice(origin: str, voice_id: str, name: str, owned_by: str) -> str:
 
 
 def element_item(task: EmulatedTask, origin: str) -> str:
-    """Return an element, likewise."""
+    """Return an element; other interfaces show the same, unless something else was observed."""
     entry = task.plan.entry
     assert entry is not None  # noqa: S101 - what makes elements has one
     members = [
@@ -332,14 +302,14 @@ def element_item(task: EmulatedTask, origin: str) -> str:
 
 
 def listed_presets(tasks: Iterable[EmulatedTask], origin: str) -> str:
-    """Return a page of what every account has, as JSON: tasks without info and deductions."""
-    shown = (
+    """Return a page of items that every account has, as JSON: tasks without info or deductions."""
+    presets = (
         f'{{"task_id":"{task.task_id}","task_status":"{task.status}","task_status_msg":"",'
         f'"task_result":{_result(task, origin)},'
         f'"created_at":{task.created},"updated_at":{task.updated}}}'
         for task in tasks
     )
-    return f"[{','.join(shown)}]"
+    return f"[{','.join(presets)}]"
 
 
 def page_of(query: str, largest: int) -> tuple[int, int]:
@@ -347,19 +317,19 @@ def page_of(query: str, largest: int) -> tuple[int, int]:
 
     Args:
         query: The query string.
-        largest: The largest size.
+        largest: The maximum size.
 
     Raises:
         Refusal: 400/1201, a number out of range.
     """
-    given = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    parameters = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
     return (
-        _page_number("pageNum", given.get("pageNum"), PAGING["pageNum"][1]),
-        _page_number("pageSize", given.get("pageSize"), largest),
+        _page_number("pageNum", parameters.get("pageNum"), PAGING["pageNum"][1]),
+        _page_number("pageSize", parameters.get("pageSize"), largest),
     )
 
 
-#: How an item is written, by its type: task, its list, origin of its URLs, its place in the list.
+#: Writers of items by type; their arguments: task, its list, origin of its URLs, index in the list.
 _ITEMS: Mapping[OutputType, Callable[[EmulatedTask, ResultList, str, int], str]] = {
     "video": _video,
     "image": _image,
@@ -378,6 +348,5 @@ V1 = Interface(
     listed=_listed,
     reported=_reported,
     without_external_id=_without_task_info,
-    described=_described,
     schemas=SCHEMAS,
 )

@@ -1,4 +1,4 @@
-"""What the replies of the /v1 interface look like, as JSON Schema."""
+"""JSON Schemas of the replies of the /v1 interface."""
 
 from __future__ import annotations
 
@@ -12,21 +12,7 @@ from kling_mock.kling.wire.interface import InterfaceSchemas
 from kling_mock.web.facts import documented
 from kling_mock.web.openapi import Parameter, Schema
 
-__all__ = [
-    "ELEMENT",
-    "OPTIONAL",
-    "PAGES",
-    "PAGING",
-    "PRESETS",
-    "SCHEMAS",
-    "SOUND_SECONDS",
-    "VOICE",
-    "closed",
-    "paging",
-    "reference",
-]
-
-# name -> lowest, highest, default. That a value outside is refused is assumed.
+# name -> minimum, maximum, default. It is assumed that a value outside is refused.
 PAGING = {"pageNum": (1, 1000, 1), "pageSize": (1, 500, 30)}
 PAGES = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
 
@@ -149,9 +135,9 @@ ELEMENT: dict[str, Schema] = {
     "owned_by": _TEXT,
     "status": {"enum": ["succeed", "deleted"]},
 }
-#: What an element may be without.
+#: The optional members of an element.
 OPTIONAL = ("element_image_list", "element_video_list", "element_voice_info")
-#: What an item looks like, by its type.
+#: The schemas of items, by type.
 _ITEMS: Mapping[OutputType, Schema] = {
     "video": _VIDEO,
     "image": _IMAGE,
@@ -164,7 +150,7 @@ _RESULT_LISTS: Mapping[str, Schema] = {
     for key, item in OUTPUT_TYPES.items()
     if item in _ITEMS
 }
-#: A page of what every account has of a library.
+#: A page of the library items that every account has.
 PRESETS: Schema = {
     "type": "array",
     "items": closed(

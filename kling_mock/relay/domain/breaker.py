@@ -1,7 +1,7 @@
 """The circuit breaker: a table of states and events, and when a call may be made.
 
-Whoever does not answer is left alone for a while, that doubles with each failed probe. An instant
-is any number of seconds that never runs backwards.
+A peer that does not answer is left alone for a pause that doubles with each failed probe. Instants
+are seconds of any clock that never runs backwards.
 """
 
 from __future__ import annotations
@@ -10,31 +10,21 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-__all__ = [
-    "BREAKER",
-    "NEXT",
-    "Breaker",
-    "BreakerEvent",
-    "BreakerState",
-    "after",
-    "is_admitted",
-    "pause",
-]
-
 #: Failures in a row that open a closed breaker.
 FAILURES: Final = 5
-#: Seconds for which it is open at first.
+#: Seconds for which a breaker is open at first.
 FIRST_PAUSE: Final = 10.0
-#: The longest time for which it is open: an end of the trouble is noticed within this.
+#: The longest time for which it is open: the end of an outage is noticed within this time.
 LONGEST_PAUSE: Final = 300.0
-#: A probe without a result no longer counts after so many seconds, so that another one is made.
+#: Seconds after which a probe without a result no longer counts, so that another one is made.
 PROBE_LEASE: Final = 60.0
 
 
 class BreakerState(StrEnum):
     """The state of a breaker.
 
-    `closed`: calls are made. `open`: none is. `half_open`: one is under way as a probe.
+    `closed`: calls are made. `open`: calls are not made. `half_open`: one call is under way as a
+    probe.
     """
 
     CLOSED = "closed"
@@ -43,11 +33,12 @@ class BreakerState(StrEnum):
 
 
 class BreakerEvent(StrEnum):
-    """What has happened.
+    """An event of a breaker.
 
-    `replied`: a call got a reply, be it a refusal. `failed`: it got none, and fewer than
-    `FAILURES` in a row did. `tripped`: it got none, and that many did. `probed`: a call begins
-    after the pause. `abandoned`: it ended without showing anything, as by a cancellation.
+    `replied`: a call got a reply, even if that was a refusal. `failed`: a call got no reply, and
+    fewer than `FAILURES` in a row have failed. `tripped`: a call got no reply, and that many in a
+    row have failed. `probed`: a call starts after the pause. `abandoned`: a call ended without
+    showing whether the peer answers, for example because it was cancelled.
     """
 
     REPLIED = "replied"
@@ -59,7 +50,7 @@ class BreakerEvent(StrEnum):
 
 _S, _E = BreakerState, BreakerEvent
 
-#: What follows. Only a closed breaker counts failures; `probed` is for the others alone.
+#: The next state. Only a closed breaker counts failures; only the others know `probed`.
 NEXT: Final[Mapping[BreakerState, Mapping[BreakerEvent, BreakerState]]] = {
     _S.CLOSED: {
         _E.REPLIED: _S.CLOSED,
@@ -68,8 +59,8 @@ NEXT: Final[Mapping[BreakerState, Mapping[BreakerEvent, BreakerState]]] = {
         _E.ABANDONED: _S.CLOSED,
     },
     _S.OPEN: {
-        _E.REPLIED: _S.CLOSED,  # a call that began before: it is answering again
-        _E.FAILED: _S.OPEN,  # likewise; it adds nothing
+        _E.REPLIED: _S.CLOSED,  # a call that started earlier: the peer answers again
+        _E.FAILED: _S.OPEN,  # also a call that started earlier; it changes nothing
         _E.TRIPPED: _S.OPEN,
         _E.PROBED: _S.HALF_OPEN,
         _E.ABANDONED: _S.OPEN,
@@ -91,7 +82,8 @@ class Breaker(NamedTuple):
         state: Its state.
         failures: Calls in a row without a reply.
         openings: How often it has opened since the last reply.
-        until: No call is made before; for `half_open`, before the probe is given up.
+        until: The instant before which no call is made; for `half_open`, the instant at which the
+            probe is given up.
     """
 
     state: BreakerState = BreakerState.CLOSED
@@ -100,7 +92,7 @@ class Breaker(NamedTuple):
     until: float = 0.0
 
 
-#: A breaker of which nothing is known.
+#: A breaker without any history.
 BREAKER: Final = Breaker()
 
 
@@ -110,20 +102,20 @@ def is_admitted(breaker: Breaker, now: float) -> bool:
 
 
 def pause(openings: int) -> float:
-    """Return for how many seconds a breaker is open that has opened *openings* times, 1 or more."""
+    """Return the seconds for which a breaker stays open that opened *openings* times, 1 or more."""
     return min(FIRST_PAUSE * 2.0 ** min(openings - 1, 30), LONGEST_PAUSE)
 
 
 def after(breaker: Breaker, event: BreakerEvent, now: float) -> Breaker:
-    """Return what *breaker* is after an event.
+    """Return the breaker after an event.
 
     Args:
-        breaker: What it was.
-        event: `FAILED` becomes `TRIPPED` by itself.
+        breaker: The breaker before the event.
+        event: The event. `FAILED` is turned into `TRIPPED` where that applies.
         now: The instant.
 
     Raises:
-        KeyError: The event cannot happen to it.
+        KeyError: The event cannot happen in this state.
     """
     failures = breaker.failures + 1 if event is BreakerEvent.FAILED else breaker.failures
     if event is BreakerEvent.FAILED and failures >= FAILURES:

@@ -1,4 +1,4 @@
-"""Which channel and key a task goes to, and when another one may be tried."""
+"""The choice of channel and key for a task, and when another one may be tried."""
 
 from __future__ import annotations
 
@@ -17,26 +17,18 @@ from kling_sdk import (
     TransportError,
 )
 
-__all__ = [
-    "FailoverDecision",
-    "ModelTarget",
-    "check_mapping",
-    "failover_decision",
-    "is_refused_key",
-    "model_target",
-    "order",
-    "rotated",
-]
+#: Why a channel takes no tasks, or is in trouble.
+DEGRADED: Final = ("unreadable", "unreachable", "key_refused", "key_gone")
 
 _MODES: Final = ("std", "pro", "4k")
 
 
 class Ranked(Protocol):
-    """What the choice of a channel depends on."""
+    """The properties on which the choice of a channel depends."""
 
     @property
     def priority(self) -> int:
-        """The higher, the earlier."""
+        """Its priority; higher ones are tried first."""
         ...
 
     @property
@@ -51,7 +43,7 @@ C = TypeVar("C", bound=Ranked)
 def order(channels: Iterable[C], chance: Callable[[], float]) -> list[C]:
     """Return *channels* in the order in which they are tried.
 
-    Priority decides; among equals each place is drawn by weight.
+    Priority decides. Channels of equal priority are drawn one after the other by weight.
     """
     left = list(channels)
     ordered: list[C] = []
@@ -81,7 +73,7 @@ def rotated(keys: Sequence[ChannelKey], turn: int) -> ChannelKey:
 
 
 class ModelTarget(NamedTuple):
-    """What is sent to Kling for a requested model.
+    """The model and mode that are sent to Kling for a requested model.
 
     Attributes:
         model: Value of `model_name`.
@@ -93,7 +85,7 @@ class ModelTarget(NamedTuple):
 
 
 def model_target(model: str, mode: str, mapping: Mapping[str, str]) -> ModelTarget:
-    """Return what a model's name means on a channel.
+    """Return the model and mode that a model's name stands for on a channel.
 
     The channel's mapping comes first. Then a name that ends in a mode, such as
     `kling-v1-5-std`, is taken apart, and the request's own `mode` takes precedence.
@@ -111,7 +103,7 @@ def model_target(model: str, mode: str, mapping: Mapping[str, str]) -> ModelTarg
 
 
 def check_mapping(text: str) -> dict[str, str]:
-    """Return a channel's model mapping, which is a JSON object from name to name; "" is none.
+    """Return a channel's model mapping, a JSON object from name to name; "" is an empty mapping.
 
     Raises:
         RelayError: 400 if it is something else.
@@ -119,22 +111,22 @@ def check_mapping(text: str) -> dict[str, str]:
     if not text.strip():
         return {}
     try:
-        found: Any = json.loads(text)
+        mapping: Any = json.loads(text)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not all(
-        isinstance(value, str) and value for value in found.values()
+        mapping = None
+    if not isinstance(mapping, dict) or not all(
+        isinstance(value, str) and value for value in mapping.values()
     ):
         raise invalid("model_mapping", 'must be a JSON object such as {"name": "model"}')
-    return found
+    return mapping
 
 
 class FailoverDecision(StrEnum):
-    """What a failed create proves.
+    """The consequence of a failed create.
 
-    `next`: it was refused for a reason of this channel's, or never sent, so another channel
-    may be tried. `refused`: no channel would take it. `unknown`: Kling may have accepted it, so
-    it stays bound to this channel and key, and is looked up there.
+    `next`: it was refused for a reason that concerns this channel only, or was never sent, so
+    another channel may be tried. `refused`: no channel would take it. `unknown`: Kling may have
+    accepted it, so it stays bound to this channel and key, and is looked up there.
     """
 
     NEXT = "next"
@@ -142,7 +134,7 @@ class FailoverDecision(StrEnum):
     UNKNOWN = "unknown"
 
 
-#: Kling's codes of a key that it does not take (vendor's error page).
+#: Kling's codes for a key that it rejects (vendor's error page).
 _OF_THE_KEY: Final = frozenset({1000, 1001, 1002, 1003, 1004})
 
 
@@ -151,8 +143,8 @@ def is_refused_key(error: KlingError) -> bool:
     return isinstance(error, KlingAPIError) and error.code in _OF_THE_KEY
 
 
-# Account, permission, rate, concurrency and address: refusals that are about the channel, each
-# with the HTTP status that belongs to it (vendor's error page; several official copies agree).
+# Account, permission, rate, concurrency and address: refusals that concern the channel, each with
+# its HTTP status (vendor's error page; several official copies agree).
 _OF_THE_CHANNEL: Final = {
     1100: 429,
     1101: 429,
@@ -167,10 +159,10 @@ _OF_THE_CHANNEL: Final = {
 def failover_decision(error: KlingError) -> FailoverDecision:
     """Return what *error* proves about a create that failed with it.
 
-    A refusal is a complete error of Kling's with an HTTP status below 500; one about the channel
-    also has the status that belongs to its code. What the SDK refuses was never sent: the model if
-    this channel's server does not have it, anything else because no server would take it.
-    Anything else may come from something in between.
+    A refusal is a complete error of Kling's with an HTTP status below 500; a refusal that concerns
+    the channel must also have the status that belongs to its code. A request that the SDK refuses
+    was never sent: either this channel's server does not have the model, or no server would take
+    the request. Any other error may come from a proxy or gateway in between.
     """
     if isinstance(error, RequestValidationError):
         of_channel = error.field == "model_name"

@@ -1,7 +1,7 @@
 """Tokens of users, keys and secrets of channels: how they are written, stored and named.
 
-None of them is shown again: a token is stored as its hash, a key is named by its fingerprint,
-and a secret of a user is derived when it is needed.
+They are never shown again: a token is stored as its hash, a key is named by its fingerprint, and a
+secret of a user is derived when it is needed.
 """
 
 from __future__ import annotations
@@ -16,17 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from kling_mock.relay.domain.errors import invalid
 
 if TYPE_CHECKING:  # a server makes its token here long before its relay is used
-    from kling_mock.storage.values import SecretRotation
-
-__all__ = [
-    "ChannelKey",
-    "check_secrets",
-    "new_token",
-    "parse_keys",
-    "signing_secrets",
-    "token_hash",
-    "user_secret",
-]
+    from kling_mock.relay.storage.values import SecretRotation
 
 _FINGERPRINT: Final = 16  # hex digits
 
@@ -44,7 +34,7 @@ def new_token(secret: bytes) -> str:
         secret: 24 random bytes.
 
     Raises:
-        ValueError: There are not 24 of them.
+        ValueError: *secret* does not have 24 bytes.
     """
     if len(secret) != _BYTES:
         raise ValueError(f"secret: must be {_BYTES} bytes, got {len(secret)}")
@@ -82,12 +72,12 @@ class ChannelKey(NamedTuple):
 def parse_keys(text: str) -> tuple[ChannelKey, ...]:
     """Return the keys of a channel, one per line.
 
-    The fingerprint of a pair is that of its access key alone: with another secret it is still the
-    same account, whose tasks it can read.
+    The fingerprint of a pair is that of its access key alone: with another secret the pair still
+    belongs to the same account, whose tasks it can read.
 
     Raises:
-        RelayError: 400 if there is none, one is half empty, or has a character that cannot be
-            sent. The text does not show it.
+        RelayError: 400 if there is no key, or a key is half empty or has a character that cannot be
+            sent. The text does not show the key.
     """
     keys: list[ChannelKey] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -95,9 +85,9 @@ def parse_keys(text: str) -> tuple[ChannelKey, ...]:
             continue
         access, bar, secret = (part.strip() for part in line.partition("|"))
         if bar and not (access and secret and "|" not in secret):
-            raise invalid("key", f"line {number} is no key pair; expected AK|SK or an API key")
+            raise invalid("key", f"line {number} is not a key pair; expected AK|SK or an API key")
         if not _KEY.fullmatch(access + secret):
-            text = "has a space or another character that no key of Kling's has"
+            text = "has a space or another character that Kling's keys do not have"
             raise invalid("key", f"line {number} {text}; expected AK|SK or an API key")
         named = hashlib.sha256(access.encode()).hexdigest()[:_FINGERPRINT]
         keys.append(ChannelKey(f"{access}|{secret}" if bar else access, named))
@@ -107,12 +97,12 @@ def parse_keys(text: str) -> tuple[ChannelKey, ...]:
 
 
 def check_secrets(text: str) -> str:
-    """Return a channel's webhook secrets, separated by blanks; "" is none.
+    """Return a channel's webhook secrets, separated by blanks; "" if there are no secrets.
 
-    One that cannot sign would silently turn every callback of the channel into a hint.
+    A secret that cannot sign would silently turn every callback of the channel into a hint.
 
     Raises:
-        RelayError: 400 if one is empty or not base64. The text does not show it.
+        RelayError: 400 if a secret is empty or not base64. The text does not show it.
     """
     for secret in text.split():
         try:
@@ -127,11 +117,11 @@ def check_secrets(text: str) -> str:
 def user_secret(secret: bytes, user_id: int, generation: int = 0) -> str:
     """Return a `whsec_` secret of one user.
 
-    It is derived: none is stored, and no user can sign for another one.
+    It is derived: secrets are not stored, and no user can sign for another one.
 
     Args:
         secret: The relay's own secret.
-        user_id: Whose.
+        user_id: The user.
         generation: How often it was rotated.
     """
     purpose = f"callbacks of user {user_id}" + (f", {generation}" if generation else "")
@@ -146,8 +136,8 @@ def signing_secrets(
 
     Args:
         secret: The relay's own secret.
-        user_id: Whose.
-        rotated: Which one signs; `None` if it was never rotated.
+        user_id: The user.
+        rotated: Which secret signs; `None` if it was never rotated.
         now: Unix seconds.
     """
     if rotated is None:

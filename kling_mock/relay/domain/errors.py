@@ -12,19 +12,6 @@ from typing import Any, Final, NamedTuple
 
 from kling_sdk import KlingAPIError, KlingError, RequestValidationError
 
-__all__ = [
-    "KINDS",
-    "ErrorKind",
-    "RelayError",
-    "check_method",
-    "invalid",
-    "no_path",
-    "paused",
-    "read_refusal",
-    "stored_refusal",
-    "upstream_refusal",
-]
-
 
 class ErrorKind(NamedTuple):
     """One kind of refusal.
@@ -32,7 +19,7 @@ class ErrorKind(NamedTuple):
     Attributes:
         http: The HTTP status.
         type: Its family, for programs that do not know the code.
-        code: Its name.
+        code: The name of the kind.
     """
 
     http: int
@@ -52,6 +39,7 @@ TIMEOUT: Final = ErrorKind(408, "invalid_request_error", "request_timeout")
 CONFLICT: Final = ErrorKind(409, "conflict_error", "external_task_id_conflict")
 IN_PROGRESS: Final = ErrorKind(409, "conflict_error", "request_in_progress")
 TAKEN: Final = ErrorKind(409, "conflict_error", "already_exists")
+OPEN_TASKS: Final = ErrorKind(409, "conflict_error", "open_tasks")
 AMBIGUOUS: Final = ErrorKind(409, "conflict_error", "ambiguous_name")
 TOO_LARGE: Final = ErrorKind(413, "invalid_request_error", "body_too_large")
 TOO_MANY: Final = ErrorKind(429, "rate_limit_error", "too_many_requests")
@@ -82,6 +70,7 @@ KINDS: Final = (
     CONFLICT,
     IN_PROGRESS,
     TAKEN,
+    OPEN_TASKS,
     AMBIGUOUS,
     TOO_LARGE,
     TOO_MANY,
@@ -101,7 +90,7 @@ class RelayError(Exception):
     """A refusal.
 
     Attributes:
-        kind: Which kind.
+        kind: The kind of refusal.
         message: What was wrong, what is expected, what to do.
         code: The kind's code, or Kling's number.
         http: The kind's HTTP status, or the one that suits Kling's number.
@@ -143,23 +132,23 @@ def check_method(method: str, *methods: str) -> None:
 
 
 def no_path(path: str) -> RelayError:
-    """Return the refusal of a path that is not served."""
+    """Return the error for a path that is not served."""
     return RelayError(NOT_FOUND, f"there is no path {path[:100]}")
 
 
 def invalid(field: str, problem: str) -> RelayError:
-    """Return the 400 about one field."""
+    """Return the 400 for an invalid field."""
     return RelayError(INVALID, f"{field}: {problem}")
 
 
 def paused(wait: float) -> RelayError:
-    """Return the 503 for a create whose channels are all left alone; *wait* is in seconds."""
+    """Return the 503 for a create whose channels are all paused; *wait* is in seconds."""
     text = "Kling does not answer at present, or not fast enough; nothing was created, try again."
     return RelayError(UNREACHABLE, text, retry_after=max(1, math.ceil(wait)))
 
 
-# Kling's code -> the HTTP status for the relay's user. Any other is 502, a matter for the relay's
-# operator (1000-1004 keys, 1100-1103 account, 1304 address).
+# Kling's code -> the HTTP status for the relay's user. Any other code becomes 502, a problem for
+# the relay's operator (1000-1004 keys, 1100-1103 account, 1304 address).
 _STATUS_OF_CODE: Final = {
     1200: 400,
     1201: 400,
@@ -170,21 +159,21 @@ _STATUS_OF_CODE: Final = {
     1302: 429,
     1303: 429,
 }
-_WAIT: Final = 5  # seconds, if Kling names none: about a queue's step
+_WAIT: Final = 5  # seconds, if Kling does not name a wait: about one step of its queue
 _LONGEST_WAIT: Final = 300  # seconds: whatever a channel names, another one may be free by then
 
 
 def upstream_refusal(error: KlingError) -> RelayError:
     """Return the error for the user when Kling refused, or could not be reached at all."""
-    if isinstance(error, RequestValidationError):  # the SDK's own words, on the user's parameter
+    if isinstance(error, RequestValidationError):  # the SDK's own text about the user's parameter
         return RelayError(INVALID, str(error)[:_LONGEST])
     if not isinstance(error, KlingAPIError):
         return RelayError(UNREACHABLE, "Kling cannot be reached; nothing was created.")
     http = _STATUS_OF_CODE.get(error.code, 502)
     wait = None
     if http == 429:
-        asked = _WAIT if error.retry_after is None else error.retry_after
-        wait = max(1, round(min(asked, _LONGEST_WAIT)))
+        retry_after = _WAIT if error.retry_after is None else error.retry_after
+        wait = max(1, round(min(retry_after, _LONGEST_WAIT)))
     message = error.message[:_LONGEST] if http < 500 else "Kling refused this relay's channel."
     return RelayError(UPSTREAM, message, code=error.code or None, http=http, retry_after=wait)
 
@@ -205,16 +194,16 @@ def read_refusal(stored: str) -> RelayError:
 
     Args:
         stored: The `json_data` of a row whose create was refused. An earlier version of the
-            relay has written none; then the error says so, as a 502 that may be repeated.
+            relay did not write it; then the error says so, as a 502 that may be repeated.
     """
     try:
-        found: Any = json.loads(stored)["refusal"]
+        refusal: Any = json.loads(stored)["refusal"]
         return RelayError(
             UPSTREAM,
-            found["message"],
-            code=found["code"],
-            http=found["http"],
-            retry_after=found["retry_after"],
+            refusal["message"],
+            code=refusal["code"],
+            http=refusal["http"],
+            retry_after=refusal["retry_after"],
         )
     except (ValueError, KeyError, TypeError):
         return RelayError(UPSTREAM, "Kling refused the request; its reason was not stored.")

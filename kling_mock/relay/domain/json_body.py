@@ -1,4 +1,4 @@
-"""Reading JSON objects from outside, bounded in depth, count and numbers.
+"""Parsing JSON objects from clients, with limits on depth, number of values, and numbers.
 
 An object that passes can be hashed, priced, stored and sent on: no later step meets a value that
 it cannot serialize.
@@ -18,19 +18,9 @@ from kling_mock.relay.domain.large_json import (
     check_values,
     loads_in_steps,
 )
-from kling_mock.web.decimals import BOUND, bounded_decimal
+from kling_mock.web.values import BOUND, bounded_decimal
 
-__all__ = [
-    "HALF_PAIR",
-    "LARGE",
-    "LONGEST_NAME",
-    "MAX_DEPTH",
-    "MAX_VALUES",
-    "check_size",
-    "read_object",
-]
-
-#: Levels of objects and lists, the outermost counted. Kling's own bodies have four.
+#: Levels of objects and lists, including the outermost one. Kling's own bodies have four.
 MAX_DEPTH: Final = 32
 #: Characters of a name in an object. Kling's own have at most 30.
 LONGEST_NAME: Final = 1_000
@@ -45,7 +35,7 @@ HALF_PAIR: Final = "holds half of a surrogate pair; must be UTF-8"
 #: Bytes from which a body is parsed in steps.
 LARGE: Final = 64 * 1024
 
-#: Where a value stands: its key and the place of what holds it; None is the body itself.
+#: The path of a value: its key and the path of its container; None for the body itself.
 _Place = tuple["_Place", str | int] | None
 
 
@@ -53,13 +43,13 @@ def read_object(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in *raw*.
 
     Raises:
-        RelayError: 400; it is no JSON object, nested more than `MAX_DEPTH` deep, has more than
-            `MAX_VALUES` values, has a name of more than `LONGEST_NAME` characters, or a number
-            outside `decimals.BOUND`, which is named.
+        RelayError: 400; it is not a JSON object, is nested more than `MAX_DEPTH` deep, has more
+            than `MAX_VALUES` values, has a name of more than `LONGEST_NAME` characters, or has a
+            number outside `decimals.BOUND`. The text names that number's field.
     """
     try:
         large = len(raw) > LARGE
-        found = loads_in_steps(raw, MAX_VALUES, _parsed) if large else _parsed(raw.decode("utf-8"))
+        body = loads_in_steps(raw, MAX_VALUES, _parsed) if large else _parsed(raw.decode("utf-8"))
     except TooManyValuesError:
         raise invalid("body", _TOO_MANY) from None
     except HalfPairError:
@@ -70,20 +60,20 @@ def read_object(raw: bytes) -> dict[str, Any]:
         raise invalid("body", _TOO_DEEP) from None
     except ValueError:
         raise invalid("body", "is not JSON; must be a JSON object") from None
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise invalid("body", "must be a JSON object")
-    _check(found)
-    return found
+    _check(body)
+    return body
 
 
 def check_size(raw: bytes) -> None:
-    """Check that a body which somebody else parses has not far more than `MAX_VALUES` values.
+    """Check that a body which another parser will read has not far more than `MAX_VALUES` values.
 
     Raises:
         RelayError: 400.
     """
     if len(raw) > LARGE:
-        with suppress(ValueError):  # whoever parses it says so
+        with suppress(ValueError):  # the parser reports it
             try:
                 check_values(raw, MAX_VALUES)
             except TooManyValuesError:
@@ -97,7 +87,7 @@ def _parsed(text: str) -> Any:
         raise
     except ValueError:
         # Python refuses to read a whole number of more than 4,300 digits, and does not say where
-        # it stands. An infinity in its place is refused below, with its name.
+        # it is. An infinity takes its place, and is refused below with its field's name.
         return json.loads(text, parse_constant=_no_constant, parse_int=_whole)
 
 
@@ -106,11 +96,11 @@ def _whole(digits: str) -> int | float:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and Infinity are no JSON
+    raise ValueError(name)  # NaN and Infinity are not JSON
 
 
 def _check(body: dict[str, Any]) -> None:
-    """Look at every value without recursion.
+    """Check every value, without recursion.
 
     Raises:
         RelayError: 400; see `read_object`.

@@ -1,8 +1,8 @@
-"""Parsing large JSON in steps, so that other threads get their turns between two of them.
+"""Parsing large JSON in steps, so that other threads can run between two of them.
 
 While `json.loads` reads a text, no other thread of the process runs, however long that takes. So
-long texts are taken out and read in pieces, what is left is short, and a flood of values is found
-by counting, before a list or an object for each of them is made.
+long texts are taken out and read in pieces, and the rest is short. Too many values are detected by
+counting, before a list or an object is created for each of them.
 """
 
 from __future__ import annotations
@@ -12,25 +12,23 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-__all__ = ["LONG", "STEP", "HalfPairError", "TooManyValuesError", "check_values", "loads_in_steps"]
-
 #: Bytes of JSON from which a text is taken out.
 LONG: Final = 1024
 #: Bytes that are read at a time, in about a millisecond if all of them are escapes.
 STEP: Final = 32 * 1024
 
-# What stands for a text that was taken out: the second half of a surrogate pair, which begins no
-# text that can be sent on, and the text's number.
+# The mark in place of a text that was taken out: the second half of a surrogate pair (no text that
+# can be sent on begins with it), and the text's number.
 _MARK: Final = "\udc00"
 _MARK_JSON: Final = r"\udc00"
 _OWN_MARK: Final = re.compile(rb"\\u[dD][cC]00")
-# Possessive: nothing is kept to go back to.
+# Possessive: it keeps no positions for backtracking.
 _ESCAPED: Final = re.compile(rb'[^"\\]*+(?:\\(?:u[0-9A-Fa-f]{4}|[^u])[^"\\]*+)*+', re.DOTALL)
-_CONTINUES: Final = 0b10  # the first bits of a byte of UTF-8 that begins no character
+_CONTINUES: Final = 0b10  # the first bits of a continuation byte of UTF-8
 
 
 class TooManyValuesError(ValueError):
-    """The JSON has more values than it may have."""
+    """The JSON has too many values."""
 
 
 class HalfPairError(ValueError):
@@ -38,32 +36,32 @@ class HalfPairError(ValueError):
 
 
 def loads_in_steps(raw: bytes, most: int, loads: Callable[[str], Any]) -> Any:
-    """Return what *raw* holds, as *loads* would.
+    """Return the value of *raw*, as *loads* would.
 
     Args:
         raw: JSON in UTF-8.
-        most: How many values its objects and lists may have together. It is checked roughly:
+        most: The maximum number of values in its objects and lists together. The check is rough:
             twice as many may pass.
-        loads: Reads what is left when long texts are taken out.
+        loads: Parses the rest, after long texts are taken out.
 
     Raises:
-        TooManyValuesError: It has more.
+        TooManyValuesError: It has more values.
         HalfPairError: A text begins with half of a surrogate pair.
         UnicodeDecodeError: It is not UTF-8; `start` is the byte.
-        ValueError: It is no JSON.
+        ValueError: It is not JSON.
         RecursionError: It is nested too deeply.
     """
     texts: list[str] = []
-    found = loads("".join(_outline(raw, most, texts)))
-    return _restored(found, texts) if texts else found
+    parsed = loads("".join(_outline(raw, most, texts)))
+    return _restored(parsed, texts) if texts else parsed
 
 
 def check_values(raw: bytes, most: int) -> None:
     """Check in steps that JSON has not far more than *most* values.
 
     Raises:
-        TooManyValuesError: It has.
-        ValueError: It is no JSON, as far as that was seen.
+        TooManyValuesError: It has far more.
+        ValueError: It is not JSON, as far as this check can see.
     """
     for _ in _outline(raw, most, []):
         pass
@@ -71,12 +69,12 @@ def check_values(raw: bytes, most: int) -> None:
 
 def _outline(raw: bytes, most: int, texts: list[str]) -> Iterator[str]:
     """Yield the JSON with marks in place of its long texts, which go to *texts*."""
-    strings = begun = kept = at = 0
+    strings = delimiters = start = at = 0
     while True:
         quote = raw.find(b'"', at)
-        begun += _begun(raw, at, len(raw) if quote < 0 else quote, 2 * most + 1)
-        # A text is a value or the name of one, and each comma and each bracket is of one.
-        if begun > 2 * most + 1 or strings > 2 * most:
+        delimiters += _count_delimiters(raw, at, len(raw) if quote < 0 else quote, 2 * most + 1)
+        # A text is a value or a value's name, and each comma and each bracket belongs to a value.
+        if delimiters > 2 * most + 1 or strings > 2 * most:
             raise TooManyValuesError
         if quote < 0:
             break
@@ -84,31 +82,31 @@ def _outline(raw: bytes, most: int, texts: list[str]) -> Iterator[str]:
         pieces = [*_pieces(raw, quote + 1)]
         at = pieces[-1][1] + 1
         if at - quote > LONG:
-            yield _decoded(raw, kept, quote)
+            yield _decoded(raw, start, quote)
             yield f'"{_MARK_JSON}{len(texts)}"'
             texts.append(_text(raw, pieces))
-            kept = at
+            start = at
         elif _OWN_MARK.match(raw, quote + 1):
             raise HalfPairError
-    yield _decoded(raw, kept, len(raw))
+    yield _decoded(raw, start, len(raw))
 
 
-def _begun(raw: bytes, start: int, end: int, enough: int) -> int:
+def _count_delimiters(raw: bytes, start: int, end: int, enough: int) -> int:
     """Return how many commas and opening brackets there are, or a number above *enough*."""
-    found = 0
+    count = 0
     for at in range(start, end, STEP):
         stop = min(at + STEP, end)
-        found += sum(raw.count(one, at, stop) for one in (b",", b"[", b"{"))
-        if found > enough:
+        count += sum(raw.count(delimiter, at, stop) for delimiter in (b",", b"[", b"{"))
+        if count > enough:
             break
-    return found
+    return count
 
 
 def _pieces(raw: bytes, at: int) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of the pieces of the text that begins at *at*; none cuts an escape.
+    """Yield start and end of the pieces of the text that starts at *at*; no piece cuts an escape.
 
     Raises:
-        ValueError: It does not end, or has an escape that JSON does not know.
+        ValueError: The text does not end, or has an escape that JSON does not know.
     """
     while True:
         limit = min(at + STEP, len(raw))
@@ -128,25 +126,25 @@ def _pieces(raw: bytes, at: int) -> Iterator[tuple[int, int]]:
 
 
 def _character_start(raw: bytes, start: int, end: int) -> int:
-    """Return *end*, or where the character begins that it stands in; not before *start*."""
+    """Return *end*, or the start of the character that it would cut; not before *start*."""
     for at in range(end, max(start, end - 4), -1):
         if raw[at : at + 1] < b"\x80" or raw[at] >> 6 != _CONTINUES:
             return at
-    return end  # no UTF-8
+    return end  # not UTF-8
 
 
 def _text(raw: bytes, pieces: list[tuple[int, int]]) -> str:
-    """Return the text that stands in some pieces of JSON."""
-    found: list[str] = []
+    """Return the text that some pieces of JSON encode."""
+    texts: list[str] = []
     for begin, end in pieces:
         text = json.loads(f'"{_decoded(raw, begin, end)}"')
-        if found and "\udc00" <= text[:1] <= "\udfff" and "\ud800" <= found[-1][-1:] <= "\udbff":
+        if texts and "\udc00" <= text[:1] <= "\udfff" and "\ud800" <= texts[-1][-1:] <= "\udbff":
             # Two escapes in a row are one character.
-            pair = (found[-1][-1] + text[0]).encode("utf-16", "surrogatepass")
-            found[-1] = found[-1][:-1]
+            pair = (texts[-1][-1] + text[0]).encode("utf-16", "surrogatepass")
+            texts[-1] = texts[-1][:-1]
             text = pair.decode("utf-16") + text[1:]
-        found.append(text)
-    return "".join(found)
+        texts.append(text)
+    return "".join(texts)
 
 
 def _decoded(raw: bytes, begin: int, end: int) -> str:
@@ -159,9 +157,9 @@ def _decoded(raw: bytes, begin: int, end: int) -> str:
 
 def _restored(value: Any, texts: list[str]) -> Any:
     if isinstance(value, dict):
-        return {_restored(name, texts): _restored(one, texts) for name, one in value.items()}
+        return {_restored(name, texts): _restored(member, texts) for name, member in value.items()}
     if isinstance(value, list):
-        return [_restored(one, texts) for one in value]
+        return [_restored(element, texts) for element in value]
     if isinstance(value, str) and value.startswith(_MARK):
         return texts[int(value[1:])]
     return value

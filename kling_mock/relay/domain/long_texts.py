@@ -1,7 +1,7 @@
-"""The hash of a request with pictures in it, in steps: a text of 80 MB is not written out again.
+"""Hashing a request with images in steps, so that a text of 80 MB is not written out again.
 
-An encoder writes each character by itself, so a text may be encoded in pieces; only what stands
-around long ones is encoded as a whole.
+An encoder writes each character by itself, so a text may be encoded in pieces. Only the JSON around
+the long texts is encoded as a whole.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ import json
 import re
 from typing import Any, Final
 
-__all__ = ["LONG", "hash_in_steps"]
-
-#: Characters from which a text is long, and bytes from which a body may have one.
+#: Characters from which a text is long, and bytes from which a body may have a long text.
 LONG: Final = 4 * 1024
 _STEP: Final = 64 * 1024  # characters: after each, other threads get a turn
-# Half of a surrogate pair stands in no request that can be hashed.
+# A request that can be hashed does not contain half of a surrogate pair.
 _MARK: Final = re.compile('"\ud800([0-9]+)\ud800"')
 
 
@@ -24,11 +22,11 @@ def hash_in_steps(value: Any, encoder: json.JSONEncoder) -> str:
     """Return the SHA-256 of *value* as *encoder* writes it, in hexadecimal.
 
     Args:
-        value: What JSON can hold.
-        encoder: One that does not escape what is not ASCII.
+        value: A value that JSON can hold.
+        encoder: An encoder that does not escape characters outside ASCII.
 
     Raises:
-        UnicodeEncodeError: It has half of a surrogate pair.
+        UnicodeEncodeError: *value* has half of a surrogate pair.
     """
     long: list[str] = []
     text = encoder.encode(_marked(value, long))
@@ -50,9 +48,9 @@ def hash_in_steps(value: Any, encoder: json.JSONEncoder) -> str:
 def _marked(value: Any, long: list[str]) -> Any:
     """Return a copy of *value* with marks in place of its long texts, which go to *long*."""
     if isinstance(value, dict):
-        return {name: _marked(one, long) for name, one in value.items()}
+        return {name: _marked(member, long) for name, member in value.items()}
     if isinstance(value, list):
-        return [_marked(one, long) for one in value]
+        return [_marked(element, long) for element in value]
     if isinstance(value, str) and len(value) > LONG:
         long.append(value)
         return f"\ud800{len(long) - 1}\ud800"

@@ -1,4 +1,4 @@
-"""Which user or channel an operator means by a name or an id."""
+"""Resolving the name or id of a user or channel that an operator wrote."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Final, Literal, Protocol, TypeVar
 
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError, invalid
-from kling_mock.storage.errors import UnknownError
-
-__all__ = ["check_name", "number_of", "resolve_name"]
+from kling_mock.relay.storage.errors import UnknownError
 
 _NUMBER: Final = re.compile(r"(?:id:)?(0|[1-9][0-9]{0,17})")  # the range that every database stores
 _LIKE_A_NUMBER: Final = re.compile(r"(?:id:)?[0-9]+")
@@ -28,9 +26,9 @@ T = TypeVar("T", bound=Numbered)
 
 
 def number_of(key: str) -> int | None:
-    """Return the id that *key* holds, as `7` or `id:7`; `None` if it holds none."""
-    found = _NUMBER.fullmatch(key)
-    return None if found is None else int(found[1])
+    """Return the id in *key*, written as `7` or `id:7`; `None` if *key* is not an id."""
+    match = _NUMBER.fullmatch(key)
+    return None if match is None else int(match[1])
 
 
 def resolve_name(
@@ -39,15 +37,15 @@ def resolve_name(
     """Return the user or channel that *key* means.
 
     Args:
-        kind: What is looked for.
+        kind: The kind of record.
         key: What the operator wrote.
-        named: The one with exactly this name.
-        numbered: The one with this id.
+        named: The record with exactly this name.
+        numbered: The record with this id.
 
     Raises:
-        RelayError: 409 if it is the name of one and the number of another. `id:7` means the
-            number alone, unless something is named so.
-        UnknownError: There is none.
+        RelayError: 409 if it is the name of one record and the number of another. `id:7` means the
+            number only, unless a record has that name.
+        UnknownError: No record matches.
     """
     if key.startswith("id:") and numbered is not None and named is None:
         return numbered
@@ -57,10 +55,10 @@ def resolve_name(
             f"{kind}: {key!r} is the name of {kind} {named.id} and the id of another one;"
             f" nothing was changed. Write id:{named.id} or id:{numbered.id}",
         )
-    found = numbered if named is None else named
-    if found is None:
+    match = numbered if named is None else named
+    if match is None:
         raise UnknownError(kind, key[:100])
-    return found
+    return match
 
 
 def check_name(field: str, name: str) -> None:

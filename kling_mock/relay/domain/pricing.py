@@ -1,4 +1,4 @@
-"""Prices and money: what a task costs when it is created, and what Kling deducted in the end.
+"""Prices and money: the price of a task when it is created, and what Kling deducted in the end.
 
 Money is an integer in quota, as one-api counts it: 500 000 quota are one US dollar (one-api,
 config.go; confidence high). One unit of Kling costs 0.14 USD in a video pack and 0.0035 USD in an
@@ -7,8 +7,7 @@ pack 0.07 USD (one copy of the list; confidence medium), 35 000 quota. Fractions
 `Decimal` and rounded half up, once, at the end.
 
 Two price lists can be chosen: Kling's own units, which are those of `kling_sdk.PRICES`, and the
-formula of the relay that the deployment guide was written for. The emulated Kling keeps a list of
-its own, on purpose: a mistake that both shared would pass every test.
+formula of the relay that the deployment guide was written for.
 """
 
 from __future__ import annotations
@@ -21,33 +20,15 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 import kling_sdk
 
-__all__ = [
-    "DEAREST",
-    "OWN_PRICES",
-    "PRICES",
-    "QUOTA_PER_UNIT",
-    "QUOTA_PER_USD",
-    "UNLISTED",
-    "BillableRequest",
-    "GuidePricing",
-    "Pricing",
-    "Quote",
-    "UnitPricing",
-    "Use",
-    "final_quota",
-    "price_list",
-    "quota_of",
-]
-
 QUOTA_PER_USD: Final = 500_000
 QUOTA_PER_UNIT: Final = 70_000
-#: By the kind of pack that pays.
+#: Quota per unit, by the kind of pack that pays.
 _QUOTA_PER_UNIT: Final[Mapping[str, int]] = {
     "video": QUOTA_PER_UNIT,
     "image": 1_750,
     "try_on": 35_000,
 }
-#: By endpoint, where it is not the video pack.
+#: The pack by endpoint, where it is not the video pack.
 _PACKS: Final[Mapping[str, str]] = {
     endpoint: row.pack for row in kling_sdk.PRICES for endpoint in row.endpoints
 }
@@ -62,7 +43,7 @@ def quota_of(units: Decimal, endpoint: str = "") -> int:
 
     Args:
         units: Units of the pack that pays for *endpoint*.
-        endpoint: Such as `image-generation`; one that is not known is paid by a video pack.
+        endpoint: Such as `image-generation`; an unknown endpoint is paid by a video pack.
     """
     return int((units * _per_unit(endpoint)).to_integral_value(ROUND_HALF_UP))
 
@@ -75,9 +56,9 @@ def final_quota(units: Decimal | None, endpoint: str = "") -> int | None:
     """Return what the upstream says it deducted, in quota; `None` if it does not say.
 
     Args:
-        endpoint: What made the task, as for `quota_of`.
-        units: Kling's `final_unit_deduction` as read, or `None`. 0 is a valid answer and
-            charges 0. A negative or absurd number counts as none.
+        endpoint: The endpoint of the task, as for `quota_of`.
+        units: Kling's `final_unit_deduction` as read, or `None`. 0 is valid and charges 0. A
+            negative or absurd number counts as missing.
     """
     if units is None or not units.is_finite() or not 0 <= units <= _MOST_UNITS:
         return None
@@ -91,53 +72,49 @@ Use = Literal["silent", "sound", "voice", "video", "image", "goods"]
 
 
 def _own_prices() -> dict[str, tuple[kling_sdk.Price, ...]]:
-    found: dict[str, tuple[kling_sdk.Price, ...]] = {}
+    prices: dict[str, tuple[kling_sdk.Price, ...]] = {}
     for row in kling_sdk.PRICES:
         for endpoint in row.endpoints:
             is_brought = kling_sdk.ENDPOINTS[endpoint].input_length is not None
-            # What video-extend costs depends on the model and mode of a video that is not seen.
-            if is_brought or row.per == "result" or not row.model:
-                found[endpoint] = (*found.get(endpoint, ()), row)
-    return found
+            if is_brought or row.per != "second" or not row.model:
+                prices[endpoint] = (*prices.get(endpoint, ()), row)
+    return prices
 
 
-#: The rows of endpoints that have prices of their own, whatever the model costs elsewhere: those
-#: of pictures, those without models, and those whose results are as long as something in the
-#: request.
+#: The rows of endpoints that have prices of their own, whatever the model costs elsewhere: prices
+#: per image, per call or without a model, and of results as long as something in the request.
 OWN_PRICES: Final[Mapping[str, tuple[kling_sdk.Price, ...]]] = _own_prices()
 
 
-def _by_second() -> dict[tuple[str, str, Use], Decimal]:
-    """Return the rows per second, the dearest where endpoints differ: a hold must suffice."""
-    found: dict[tuple[str, str, Use], Decimal] = {}
+def _by_model() -> dict[str, tuple[kling_sdk.Price, ...]]:
+    prices: dict[str, tuple[kling_sdk.Price, ...]] = {}
     for row in kling_sdk.PRICES:
         if row.per == "second" and OWN_PRICES.keys().isdisjoint(row.endpoints):
-            key = (row.model, row.mode, row.use)
-            found[key] = max(row.units, found.get(key, row.units))
-    return found
+            prices[row.model] = (*prices.get(row.model, ()), row)
+    return prices
 
 
-#: Units for each second of the result, by model, mode ("" for a model without modes) and use.
-PRICES: Final[Mapping[tuple[str, str, Use], Decimal]] = _by_second()
+#: The rows of all other endpoints, by model: they have units for each second of the result.
+PER_SECOND: Final[Mapping[str, tuple[kling_sdk.Price, ...]]] = _by_model()
 
-DEAREST: Final = max(PRICES.values())
+DEAREST: Final = max(row.units for rows in PER_SECOND.values() for row in rows)
 
 
 # ---------------------------------------------------------------- the price of a request
 
 
 class BillableRequest(NamedTuple):
-    """What the price of a task depends on.
+    """The properties of a request on which its price depends.
 
     Attributes:
         endpoint: The endpoint's name, such as `text2video`.
         requested_model: The model that the user named, such as `kling-v1-5-std`.
         model: The model that is sent to Kling.
-        mode: `std`, `pro`, `4k`, of pictures `1k`, `2k`, `4k`; "" if the request names none.
+        mode: `std`, `pro`, `4k`, for images `1k`, `2k`, `4k`; "" if the request does not name one.
         seconds: Length of the result in seconds.
-        use: A video input, a voice, sound, a picture that others are made of, or nothing.
-        aspect_ratio: As in `16:9`; "" if the request names none.
-        results: How many pictures.
+        use: A video input, a voice, sound, an image that others are made from, or nothing.
+        aspect_ratio: As in `16:9`; "" if the request does not name one.
+        results: Number of images.
     """
 
     endpoint: str
@@ -151,19 +128,19 @@ class BillableRequest(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """A price, and how it arose.
+    """A price and its calculation.
 
     Attributes:
         quota: The price: 0 if the list says that it is free, else at least 1.
-        reason: The calculation in ASCII, as the ledger keeps it beside the hold. It holds the
-            names of the request's model and mode and nothing else of it.
+        reason: The calculation in ASCII, as the ledger keeps it beside the hold. The names of the
+            model and the mode are the only texts of the request in it.
     """
 
     quota: int
     reason: str
 
 
-#: In the reason of a price that no row of the list has.
+#: Part of the reason if the price is not from a row of the list.
 UNLISTED: Final = "not in the price list"
 
 
@@ -176,24 +153,25 @@ class Pricing(Protocol):
 
 
 def _held(price: Decimal, quota: int) -> int:
-    """Return what is held: what is not free costs at least 1, however small it is.
+    """Return the quota to hold: a task that is not free costs at least 1, however small its price.
 
-    With a hold of 0 a user without any balance could send it, and could not be charged for it.
+    With a hold of 0 a user without any balance could create it, and could not be charged for it.
 
     Args:
-        price: Before it was rounded; 0 only if the price list says so.
+        price: The price before rounding; 0 only if the price list says so.
         quota: The price in quota.
     """
     return max(1, quota) if price > 0 else quota
 
 
 class UnitPricing:
-    """Kling's own list: units per model, mode, second and sound, or per picture or call.
+    """Kling's own list: units per model, mode, second and sound, or per image or call.
 
-    A line that is missing is replaced by a dearer one, since more than what is held can never
-    be charged: without a mode by the model's dearest mode, without the use by the model's
-    dearest use, and for a model that is not listed by *unknown*. What a task costs in the end
-    is what Kling says it deducted.
+    A missing line is replaced by a more expensive one, since a charge can never exceed the hold. A
+    missing mode is replaced by the model's most expensive mode, and a missing use by its most
+    expensive use. A model that the endpoint does not list is priced as on other endpoints, and a
+    model that is not listed at all costs *unknown*. The final cost of a task is what Kling says it
+    deducted.
 
     Args:
         unknown: Units per second of a model that is not listed.
@@ -221,18 +199,16 @@ class UnitPricing:
 
     def per_second(self, request: BillableRequest) -> tuple[Decimal, bool]:
         """Return the units for each second of the result, and whether the list has them."""
-        mode = _mode_of(request)
-        for row in (mode, ""):
-            units = PRICES.get((request.model, row, request.use))
-            if units is not None:
-                return units, True
-        of_model = {row: units for row, units in PRICES.items() if row[0] == request.model}
-        same_mode = [units for row, units in of_model.items() if row[1] in {mode, ""}]
-        return max(same_mode or of_model.values(), default=self._unknown), False
+        of_model = PER_SECOND.get(request.model, ())
+        same_mode = [row for row in of_model if row.mode in {_mode_of(request), ""}]
+        same_use = [row for row in same_mode if row.use == request.use]
+        listed = [row for row in same_use if request.endpoint in row.endpoints]
+        fitting = listed or same_use or same_mode or of_model
+        return max((row.units for row in fitting), default=self._unknown), bool(listed)
 
 
 class _Line(NamedTuple):
-    """What a price is made of: units, per what, how many of that, and whether it is listed."""
+    """The parts of a price: units, per what, how many of that, and whether it is listed."""
 
     units: Decimal
     per: str
@@ -241,11 +217,13 @@ class _Line(NamedTuple):
 
 
 def _own_line(request: BillableRequest) -> _Line:
-    """Return a row of the endpoint: instead of one that is missing, a dearer one."""
+    """Return the row of the endpoint, or a more expensive one if that row is missing."""
     rows = OWN_PRICES[request.endpoint]
     of_model = [row for row in rows if row.model in {"", request.model}]
     same_use = [row for row in of_model or rows if row.use == request.use]
-    same_mode = [row for row in same_use or of_model or rows if row.mode in {"", _mode_of(request)}]
+    # A request without a model continues a video, whose mode is unknown too.
+    modes = {"", _mode_of(request)} if of_model or request.model else {row.mode for row in rows}
+    same_mode = [row for row in same_use or of_model or rows if row.mode in modes]
     dearest = max(same_mode or same_use or of_model or rows, key=lambda row: row.units)
     is_listed = bool(of_model and same_use and same_mode)
     return _Line(dearest.units, dearest.per, _parts(dearest, request), is_listed)
@@ -256,7 +234,7 @@ def _mode_of(request: BillableRequest) -> str:
 
 
 def _parts(row: kling_sdk.Price, request: BillableRequest) -> Decimal:
-    """Return how often the units of a row count."""
+    """Return the number of times that the units of a row are charged."""
     if row.per == "call":
         return Decimal(1)
     if row.per == "result":
@@ -266,8 +244,8 @@ def _parts(row: kling_sdk.Price, request: BillableRequest) -> Decimal:
     return request.seconds
 
 
-# What a request without `mode`, or of pictures without `resolution`, means where that is not std
-# (vendor's pages; confidence high).
+# The default of `mode`, or of `resolution` for images, where it is not std (vendor's pages;
+# confidence high).
 _DEFAULT_MODES: Final = {"omni-video": "pro", "image-generation": "1k", "omni-image": "1k"}
 
 # The formula of ye4293/one-api at the time of the guide, relay/channel/kling/billing.go (read in

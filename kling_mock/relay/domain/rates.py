@@ -1,6 +1,7 @@
-"""How often somebody may call: a token bucket for requests, growing pauses for wrong tokens.
+"""Rate limits: a token bucket for requests, growing pauses for wrong tokens.
 
-Instants are seconds of real time, from any one on: who attacks does not wait for the relay's clock.
+Instants are seconds of real time since an arbitrary start: an attacker does not wait for the
+relay's clock.
 """
 
 from __future__ import annotations
@@ -8,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["TokenBuckets"]
-
-_REMEMBERED: Final = 10_000  # owners whose bucket may be other than full
+_REMEMBERED: Final = 10_000  # owners whose bucket may not be full
 
 
 class TokenBuckets:
-    """A bucket of each owner, that is filled at one rate and begins full.
+    """One bucket per owner; all start full and are refilled at the same rate.
 
-    Of a bucket one number is kept: when it will be full again.
+    A bucket is stored as one number, the instant at which it will be full again.
 
     Args:
         rate: Requests per second, above 0.
         burst: How many may come at once, 1 or more.
-        timer: Returns the present.
+        timer: Returns the present instant.
     """
 
     def __init__(self, rate: float, burst: int, timer: Callable[[], float]) -> None:
@@ -31,7 +30,7 @@ class TokenBuckets:
         self._full_at: dict[str, float] = {}
 
     def take(self, owner: str) -> float:
-        """Take one; return 0, or in how many seconds there will be one, and then take none."""
+        """Take a token and return 0; if there is none, return the seconds until there will be."""
         now = self._timer()
         full_at = max(self._full_at.get(owner, now), now) + self._cost
         wait = full_at - now - self._depth
@@ -43,7 +42,7 @@ class TokenBuckets:
         return 0.0
 
     def _forget(self, now: float) -> None:
-        """Make room: full buckets are as good as none, and then the oldest go."""
+        """Make room: drop full buckets, which need no entry, and then the oldest."""
         self._full_at = {owner: at for owner, at in self._full_at.items() if at > now}
         for owner in [*self._full_at][: len(self._full_at) - _REMEMBERED // 2]:
             del self._full_at[owner]

@@ -8,22 +8,12 @@ from typing import Final
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.wire import CreateTaskRequest
-from kling_mock.storage.text import fit
-from kling_mock.storage.values import VideoRow
+from kling_mock.relay.storage.text import fit
+from kling_mock.relay.storage.values import LONGEST_LEASE, VideoRow
 
-__all__ = [
-    "WAITING_PER_TOKEN",
-    "WAIT_LIMIT",
-    "conflict",
-    "in_progress",
-    "is_being_sent",
-    "wait_pauses",
-    "was_refused",
-]
-
-#: Seconds for which a repeat waits for the first create to be answered.
+#: Seconds for which a repeat waits for the response to the first create.
 WAIT_LIMIT: Final = 20
-#: Repeats that one token may have waiting in one process.
+#: Maximum number of repeats of one token that wait in one process.
 WAITING_PER_TOKEN: Final = 64
 
 _SHORTEST_PAUSE: Final = 0.0625  # seconds; powers of two, so that the pauses add up exactly
@@ -31,28 +21,36 @@ _LONGEST_PAUSE: Final = 1.0
 _RETRY_AFTER: Final = 2  # seconds
 
 
-def is_being_sent(row: VideoRow, now: float) -> bool:
+def is_being_sent(row: VideoRow, now: float, longest: float = LONGEST_LEASE) -> bool:
     """Return whether an attempt to send *row* to Kling may still be under way.
 
-    Its sender may also have been killed: until the attempt's lease has ended, nobody can tell.
+    Its sender may also have been killed: no process can tell until the attempt's lease has ended.
 
     Args:
         row: The row of the first create.
         now: The present, Unix seconds.
+        longest: Maximum seconds of an attempt; an end further away was written by a wrong clock.
     """
-    return row.is_open and not row.legacy and row.kling_task_id is None and now < row.attempt_until
+    is_unsent = row.is_open and not row.legacy and row.kling_task_id is None
+    return is_unsent and now < row.attempt_until <= now + longest
+
+
+def longest_attempt(speed: float | None) -> int:
+    """Return the maximum duration of an attempt, which takes real time, on a clock of *speed*."""
+    return round(LONGEST_LEASE * max(1.0, speed or 1.0))
 
 
 def was_refused(row: VideoRow) -> bool:
     """Return whether Kling refused the create of *row*, which had an `external_task_id`.
 
-    Only a refusal takes the id away again.
+    The row loses this id when its create is refused, and then stores the refusal; it also loses
+    the id if Kling never received the task.
     """
-    return row.status == "failed" and row.external_task_id is None
+    return row.status == "failed" and row.external_task_id is None and bool(row.json_data)
 
 
 def wait_pauses() -> Iterator[float]:
-    """Yield the pauses between two readings of the row, in seconds; they add up to `WAIT_LIMIT`."""
+    """Yield the pauses between two reads of the row, in seconds; they add up to `WAIT_LIMIT`."""
     pause, left = _SHORTEST_PAUSE, float(WAIT_LIMIT)
     while left > 0:
         yield min(pause, left)
@@ -73,12 +71,11 @@ def in_progress() -> RelayError:
 def conflict(first: VideoRow | None, request: CreateTaskRequest) -> RelayError:
     """Return the refusal of a request whose `external_task_id` another one has used.
 
-    It names the fields that are known to differ, and no values: of the first request only some
-    fields are stored.
+    It names the fields that are known to differ, without their values. Only some fields of the
+    first request are stored.
 
     Args:
-        first: The row of the first request; `None` if it is not known.
-        request: The request.
+        first: The row of the first request; `None` if it is unknown.
     """
     fields = [] if first is None else list(_differing(first, request))
     known = f", which differs in {', '.join(fields)}" if fields else ""
@@ -100,6 +97,6 @@ def _differing(first: VideoRow, request: CreateTaskRequest) -> Iterator[str]:
     if first.prompt != fit(request.prompt):
         yield "prompt"
     if first.is_open and first.duration != request.duration:
-        yield "duration"  # at the end the row gets that of the result
+        yield "duration"  # once the task has ended, the row has the result's duration
     if (first.callback_url or "") != (request.callback_url or ""):
         yield "callback_url"

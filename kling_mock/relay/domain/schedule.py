@@ -1,4 +1,4 @@
-"""When the relay polls its open tasks, and when it fails one that does not end.
+"""The schedule of polls of open tasks, and the deadline after which a task fails.
 
 Times are Unix seconds, durations seconds.
 """
@@ -7,24 +7,14 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = [
-    "DEADLINE",
-    "READ_INTERVAL",
-    "UNKNOWN_PAUSE",
-    "expires_before",
-    "first_poll",
-    "is_expired",
-    "next_poll",
-]
-
-#: An open task is read upstream at most this often, by all processes together.
+#: Minimum time between two polls of an open task, by all processes together.
 READ_INTERVAL: Final = 5
-#: A task that has been open for so long fails, once a last reading has shown it open.
+#: A task that has been open for so long fails, once a last poll has shown that it is still open.
 DEADLINE: Final = 24 * 3600
 #: The limit for an upstream that cannot be read.
 _LAST_DEADLINE: Final = 2 * DEADLINE
-#: From the end of a create whose reply was lost to the first reading, and on to the next: a little
-#: more than the 60 seconds after which a "not found" counts.
+#: Time from the end of a create whose reply was lost to the first poll, and between its polls: a
+#: little more than the 60 seconds after which a "not found" counts.
 UNKNOWN_PAUSE: Final = 65
 
 _SHORTEST_PAUSE: Final = 20.0
@@ -41,7 +31,7 @@ def first_poll(now: int) -> int:
 def next_poll(now: int, created_at: int, chance: float) -> int:
     """Return when the sweeper polls an open task again.
 
-    A quarter of its age, from 20 seconds up to 10 minutes, and up to a fifth more, so that
+    The pause is a quarter of its age, from 20 seconds up to 10 minutes, plus up to a fifth, so that
     tasks of one burst do not stay together.
 
     Args:
@@ -59,8 +49,8 @@ def is_expired(now: int, created_at: int, *, readable: bool) -> bool:
     Args:
         now: The present.
         created_at: When the task was created.
-        readable: Whether the upstream has just shown it open. An upstream that cannot be
-            read gets twice the time.
+        readable: Whether the upstream has just shown that it is open. A task whose upstream cannot
+            be read gets twice the time.
     """
     return created_at <= expires_before(now, readable=readable)
 

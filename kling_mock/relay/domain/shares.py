@@ -1,7 +1,7 @@
-"""Who of many gets the next place: work that is due is taken in turns.
+"""Fair shares: the owners of due work take turns.
 
-Work has a path, such as (user, receiver): each level of it has a limit of how much may be under
-way at a time, and within a level each gets its turn, whoever has the fewest under way first.
+Work has a path, such as (user, receiver). Each level of the path limits how much may be under way
+at a time, and within a level the owner with the least work under way comes first.
 """
 
 from __future__ import annotations
@@ -10,65 +10,63 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import TypeAlias, TypeVar
 
-__all__ = ["Path", "Shares"]
-
 T = TypeVar("T")
-#: To whom a piece of work belongs, the outermost first.
+#: The owners of a piece of work, the outermost first.
 Path: TypeAlias = tuple[Hashable, ...]
 
 
 class Shares:
-    """Counts what is under way, and chooses what may begin.
+    """Counts the work under way, and chooses what may start.
 
     Args:
-        total: How much may be under way in all.
-        limits: How much may be of one owner, for each level of a path.
+        total: How much work may be under way in all.
+        limits: How much of it one owner may have, for each level of a path.
     """
 
     def __init__(self, total: int, limits: Sequence[int]) -> None:
         self._limits = (total, *limits)
-        self._begun = Counter[Path]()
+        self._active = Counter[Path]()
 
     def choose(self, waiting: Iterable[T], path_of: Callable[[T], Path]) -> list[T]:
-        """Return what of *waiting* may begin, and count it as begun.
+        """Return the part of *waiting* that may start, and count it as started.
 
         Args:
-            waiting: What is due, the most urgent first.
-            path_of: Returns the path of one.
+            waiting: The due work, the most urgent first.
+            path_of: Returns the path of a piece of work.
         """
         chosen: list[T] = []
-        for one in self._in_turns([*waiting], path_of, ()):
-            if self._begun[()] >= self._limits[0]:
+        for work in self._in_turns([*waiting], path_of, ()):
+            if self._active[()] >= self._limits[0]:
                 break
-            path = path_of(one)
+            path = path_of(work)
             if self._has_room(path):
                 self._count(path, 1)
-                chosen.append(one)
+                chosen.append(work)
         return chosen
 
     def end(self, path: Path) -> None:
-        """Count one as ended."""
+        """Count one piece of work as ended."""
         self._count(path, -1)
 
     def under_way(self, path: Path = ()) -> int:
-        """Return how much of an owner is under way; of all by default."""
-        return self._begun[path]
+        """Return how much work of an owner is under way, or of all owners by default."""
+        return self._active[path]
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing more may begin, whoever it belongs to."""
-        return self._begun[()] >= self._limits[0]
+        """Whether no more work may start, whoever owns it."""
+        return self._active[()] >= self._limits[0]
 
     def _has_room(self, path: Path) -> bool:
         return all(
-            self._begun[path[:level]] < self._limits[level] for level in range(len(path) + 1)
+            self._active[path[:level]] < self._limits[level] for level in range(len(path) + 1)
         )
 
     def _count(self, path: Path, change: int) -> None:
         for level in range(len(path) + 1):
-            self._begun[path[:level]] += change
-            if not self._begun[path[:level]]:
-                del self._begun[path[:level]]
+            self._active[path[:level]] += change
+            if not self._active[path[:level]]:
+                del self._active[path[:level]]
 
     def _in_turns(
         self, waiting: Sequence[T], path_of: Callable[[T], Path], above: Path
@@ -78,15 +76,15 @@ class Shares:
             yield from waiting
             return
         owned: dict[Path, list[T]] = {}
-        for one in waiting:
-            owned.setdefault(path_of(one)[: level + 1], []).append(one)
-        first = sorted(owned, key=lambda path: self._begun[path])
+        for work in waiting:
+            owned.setdefault(path_of(work)[: level + 1], []).append(work)
+        first = sorted(owned, key=lambda path: self._active[path])
         turns = [self._in_turns(owned[path], path_of, path) for path in first]
         while turns:
             left: list[Iterator[T]] = []
             for turn in turns:
-                for one in turn:
-                    yield one
+                for work in turn:
+                    yield work
                     left.append(turn)
                     break
             turns = left

@@ -1,7 +1,7 @@
 """The state machine of a task of the relay: a table of state x event.
 
-A state is read from the row; an event is what Kling reports, or what the relay has proven. A pair
-that is not in the table cannot happen; it raises, and nothing is written.
+A state is read from the row; an event is a report of Kling, or a fact that the relay has proven. A
+pair that is not in the table cannot happen; it raises, and nothing is written.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["ACTIONS", "Action", "IllegalEventError", "TaskEvent", "TaskState", "action", "state_of"]
-
 
 class TaskState(StrEnum):
     """The state of a task of the relay.
 
-    `unknown`: sent, and Kling's id of it is not known (yet). `lost`: it failed without an id of
-    Kling's, because Kling did not know it or refused it.
+    `unknown`: the task was sent, and its Kling id is not known (yet). `lost`: the task failed
+    without a Kling id, because Kling did not know it or refused it.
     """
 
     UNKNOWN = "unknown"
@@ -29,9 +27,9 @@ class TaskState(StrEnum):
 
 
 class TaskEvent(StrEnum):
-    """What was learned of a task.
+    """A fact about a task that the relay has learned.
 
-    The first four are statuses of Kling. `refused`: the create was refused, provably.
+    The first four are statuses of Kling. `refused`: the create was provably refused.
     """
 
     SUBMITTED = "submitted"
@@ -42,11 +40,11 @@ class TaskEvent(StrEnum):
 
 
 class Action(StrEnum):
-    """What the event does.
+    """The effect of an event.
 
-    `keep`: nothing. `advance`: the row takes the new open status. `charge`: the row succeeds,
-    the user pays. `release`: the row fails, the hold is released. `report`: the row has ended
-    otherwise and stays so; the event is stored as a report, for the operator.
+    `keep`: nothing changes. `advance`: the row takes the new open status. `charge`: the row
+    succeeds, the user pays. `release`: the row fails, the hold is released. `report`: the row has
+    already ended in a different way and stays so; the event is stored as a report for the operator.
     """
 
     KEEP = "keep"
@@ -64,7 +62,7 @@ _S, _E, _A = TaskState, TaskEvent, Action
 
 ACTIONS: Final[Mapping[TaskState, Mapping[TaskEvent, Action]]] = {
     _S.UNKNOWN: {
-        # Any reply about it also has Kling's id, which the service stores.
+        # Any reply about the task also has its Kling id, which the service stores.
         _E.SUBMITTED: _A.ADVANCE,
         _E.PROCESSING: _A.ADVANCE,
         _E.SUCCEED: _A.CHARGE,
@@ -96,7 +94,7 @@ ACTIONS: Final[Mapping[TaskState, Mapping[TaskEvent, Action]]] = {
         _E.FAILED: _A.KEEP,
     },
     _S.LOST: {
-        # It was given up, and exists after all: somebody pays Kling for it.
+        # The task was given up, but exists: Kling charges the channel's account for it.
         _E.SUBMITTED: _A.REPORT,
         _E.PROCESSING: _A.REPORT,
         _E.SUCCEED: _A.REPORT,
@@ -110,7 +108,7 @@ def state_of(status: str, kling_task_id: str | None) -> TaskState:
 
     Args:
         status: The row's status; any but the four of Kling counts as `submitted`.
-        kling_task_id: Kling's id of it; `None` or "" if it is not known.
+        kling_task_id: The Kling id of the task; `None` or "" if it is not known.
     """
     if not kling_task_id and status != TaskState.SUCCEED:
         return TaskState.LOST if status == "failed" else TaskState.UNKNOWN
@@ -125,8 +123,8 @@ def action(state: TaskState, event: TaskEvent) -> Action:
     Raises:
         IllegalEventError: It cannot happen.
     """
-    found = ACTIONS[state].get(event)
-    if found is None:
+    effect = ACTIONS[state].get(event)
+    if effect is None:
         possible = ", ".join(ACTIONS[state])
         raise IllegalEventError(f"{event} of a task that is {state}; possible are {possible}")
-    return found
+    return effect

@@ -1,4 +1,4 @@
-"""Texts of Kling as they are stored, so that every database takes them unchanged.
+"""Texts of Kling in the form in which every database stores them unchanged.
 
 A text that is cut is marked as cut, and keeps its format: JSON stays JSON. A text that would be
 useless when cut, such as a URL, is left out; the stored report has it.
@@ -10,15 +10,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kling_mock.storage.text import MAX_ID, TEXT_BYTES
+from kling_mock.relay.domain.pricing import final_quota
+from kling_mock.relay.storage.text import MAX_ID, TEXT_BYTES
+from kling_sdk import CallbackVerificationError, parse_callback
 
-__all__ = ["MAX_HINT", "stored_id", "stored_json", "stored_reason", "stored_url"]
-
-#: Bytes that are stored of an unsigned callback.
+#: Maximum number of bytes of an unsigned callback that are stored.
 MAX_HINT: Final = 4_096
 _MAX_URL: Final = 8_192  # characters
 _MAX_REASON: Final = 1_000  # characters
-_AROUND: Final = 200  # bytes around the text of a report that is cut; more than there are
+_AROUND: Final = 200  # bytes around the text of a report that is cut; an upper limit
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 _STRICT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
@@ -27,7 +27,7 @@ _STRICT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 def stored_json(report: Mapping[str, Any], most: int = TEXT_BYTES) -> str:
     """Return a report as JSON of at most *most* bytes of UTF-8.
 
-    One that is larger, nested too deeply, or has a number that is no JSON (`1e999`) becomes
+    A report that is larger, nested too deeply, or has a number that is not JSON (`1e999`) becomes
     `{"incomplete": why, "bytes": of the whole or null, "text": its beginning}`.
     """
     try:
@@ -45,21 +45,35 @@ def stored_json(report: Mapping[str, Any], most: int = TEXT_BYTES) -> str:
     return _ENCODER.encode({"incomplete": why, "bytes": _size(text), "text": beginning})
 
 
+def stated_quota(report: str, endpoint: str) -> int | None:
+    """Return the deduction in a stored report of a task, in quota; None if it does not state it.
+
+    Args:
+        report: What `stored_json` returned.
+        endpoint: The endpoint of the task.
+    """
+    try:
+        task = parse_callback(report.encode(), verify=False).task
+    except CallbackVerificationError:  # it is incomplete, or was written by another program
+        return None
+    return final_quota(task.units, endpoint)
+
+
 def stored_url(url: str) -> str:
-    """Return a URL; "" for one of more than 8,192 characters, which would be wrong when cut."""
+    """Return a URL; "" if it has more than 8,192 characters, since a cut URL would be wrong."""
     return url if len(url) <= _MAX_URL else ""
 
 
 def stored_id(name: str) -> str:
-    """Return the id of a result; "" for one that its column would cut."""
+    """Return the id of a result; "" if it is too long for its column."""
     return name if len(name) <= MAX_ID else ""
 
 
 def stored_reason(reason: str) -> str:
-    """Return why a task failed, with at most 1,000 characters; one that is cut ends with `...`."""
+    """Return why a task failed, in at most 1,000 characters; a text that is cut ends with `...`."""
     return reason if len(reason) <= _MAX_REASON else f"{reason[: _MAX_REASON - 3]}..."
 
 
 def _size(text: str) -> int:
-    # Half a surrogate pair is stored as a replacement character, which has three bytes as well.
+    # Half a surrogate pair is stored as a replacement character, which also has three bytes.
     return len(text.encode("utf-8", "surrogatepass"))

@@ -1,7 +1,7 @@
 """Webhooks to the relay's users: bodies, retries, and the addresses they may go to.
 
-The body is Kling's own, with the relay's ids, so whoever reads Kling's callbacks reads these
-(`kling_sdk.parse_callback` too). They are signed according to Standard Webhooks.
+The body is Kling's own, with the relay's ids, so a program that reads Kling's callbacks can read
+these (so does `kling_sdk.parse_callback`). They are signed according to Standard Webhooks.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final, NamedTuple
 
 from kling_mock.relay.domain.other_results import other_results
-from kling_mock.storage.values import NewNotice, Notice, NoticeState, TaskResult, VideoRow
-from kling_mock.web.decimals import bounded_decimal
-
-__all__ = ["DELAYS", "DeliveryDecision", "delivery_decision", "is_public", "webhook_of"]
+from kling_mock.relay.storage.values import NewNotice, Notice, NoticeState, TaskResult, VideoRow
+from kling_mock.web.values import bounded_decimal
 
 #: Seconds from one attempt to the next: eight attempts over 28 hours (Svix's schedule).
 DELAYS: Final = (5, 300, 1800, 7200, 18_000, 36_000, 36_000)
@@ -45,7 +43,7 @@ def webhook_of(row: VideoRow, result: TaskResult, now: int) -> NewNotice | None:
 
 
 class DeliveryDecision(NamedTuple):
-    """What follows an attempt to deliver a webhook.
+    """The decision after an attempt to deliver a webhook.
 
     Attributes:
         state: The new state of the webhook.
@@ -59,13 +57,13 @@ class DeliveryDecision(NamedTuple):
 def delivery_decision(
     notice: Notice, status: int, retry_after: str, chance: float
 ) -> DeliveryDecision:
-    """Return what follows an attempt to deliver *notice*.
+    """Return the decision after an attempt to deliver *notice*.
 
-    Only 2xx is a success. 410 ends it. Everything else is retried, also 3xx: a
-    redirect is not followed, since it could lead inside.
+    Only 2xx is a success. 410 ends the delivery. Everything else is retried, also 3xx: redirects
+    are not followed, since they could lead into a private network.
 
     Args:
-        notice: As it was claimed.
+        notice: The notice as it was claimed.
         status: The HTTP status; 0 without a reply.
         retry_after: The `Retry-After` header; "" if there is none. Dates are ignored.
         chance: A number from 0 up to 1.
@@ -87,8 +85,9 @@ def _seconds(retry_after: str) -> float:
 
 # ---------------------------------------------------------------- addresses
 
-# What Python 3.11's `is_global` takes for public: an IPv4 address inside of an IPv6 one, addresses
-# for protocols and documentation, site-local ones, and that of Azure's services inside a network.
+# Addresses that Python 3.11's `is_global` wrongly takes for public: an IPv4 address inside an IPv6
+# address, addresses for protocols and documentation, site-local addresses, and the address of
+# Azure's services inside a network.
 _INWARD: Final[tuple[IPv4Network | IPv6Network, ...]] = (
     IPv4Network("168.63.129.16/32"),
     IPv4Network("192.0.0.0/24"),
@@ -102,13 +101,13 @@ _INWARD: Final[tuple[IPv4Network | IPv6Network, ...]] = (
 
 
 def is_public(address: str) -> bool:
-    """Return whether *address*, as a socket has it, belongs to the public internet."""
+    """Return whether *address*, in a socket's notation, belongs to the public internet."""
     try:
-        found = ip_address(address.partition("%")[0])
+        ip = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    if not found.is_global or found.is_multicast or found.is_reserved:
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    if not ip.is_global or ip.is_multicast or ip.is_reserved:
         return False
-    return not any(found.version == net.version and found in net for net in _INWARD)
+    return not any(ip.version == net.version and ip in net for net in _INWARD)

@@ -2,7 +2,7 @@
 
 The requests are those of the deployment guide and those of `kling_sdk`: Kling's own bodies, with
 `model` or `model_name`, and `duration` as number or text. Unknown fields are passed on to Kling
-unchanged. The replies hold exactly the keys of the guide.
+unchanged. The replies have exactly the keys of the guide.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -22,40 +22,18 @@ from kling_mock.relay.domain.json_body import HALF_PAIR, read_object
 from kling_mock.relay.domain.long_texts import LONG, hash_in_steps
 from kling_mock.relay.domain.other_results import PICTURES, other_results
 from kling_mock.relay.domain.pricing import OWN_PRICES, Use
-from kling_mock.storage.values import VideoRow
-from kling_mock.web.decimals import bounded_decimal
+from kling_mock.relay.storage.values import VideoRow
+from kling_mock.web.values import bounded_decimal
 
-__all__ = [
-    "ENDPOINTS",
-    "LONGEST_ID",
-    "LONGEST_NAME",
-    "LONGEST_URL",
-    "LONGEST_WORD",
-    "MAX_KEY",
-    "MAX_PAGE",
-    "MAX_PROMPT",
-    "MOST_SECONDS",
-    "NOT_SERVED",
-    "CreateTaskRequest",
-    "ListQuery",
-    "create_reply",
-    "list_reply",
-    "read_create",
-    "read_list",
-    "task_reply",
-    "to_json",
-    "upstream_body",
-]
-
-#: The endpoints' names, which the relay's paths end in, and the model that a request without one
-#: means. Both are the SDK's: the vendor's own default, kling-v1, is discontinued.
+#: The endpoints' names, with which the relay's paths end, and the default models. Both are the
+#: SDK's: the vendor's own default model, kling-v1, is discontinued.
 ENDPOINTS: Final[Mapping[str, str]] = {
     name: record.default_model
     for name, record in kling_sdk.ENDPOINTS.items()
     if record.is_on_relays
 }
-#: The other endpoints by name, with the reason: those that make no task, which a relay has nothing
-#: to charge by, libraries, of which each account behind it has its own, and solutions.
+#: The endpoints that are not served, by name, with the reason: a relay cannot charge for endpoints
+#: that do not make a task, each account behind it has its own libraries, and there are solutions.
 NOT_SERVED: Final[Mapping[str, str]] = {
     name: record.not_on_relays
     for name, record in kling_sdk.ENDPOINTS.items()
@@ -71,11 +49,12 @@ MAX_PROMPT: Final = 65_535  # bytes as UTF-8: `videos.prompt`
 _DEFAULT_SECONDS: Final = Decimal(5)  # vendor's pages; confidence high
 #: `resolution` -> `mode` (the vendor's migration guide; confidence high).
 _MODES: Final = {"720p": "std", "1080p": "pro", "4k": "4k"}
-#: Seconds of a video that is edited, at most (vendor's omni page; confidence high).
+#: Maximum seconds of a video that is edited (vendor's omni page; confidence high).
 _LONGEST_INPUT: Final = Decimal(15)
 _LONGEST_INPUTS: Final = {"kling-video-o1": Decimal(10), "kling-o1": Decimal(10)}
 MOST_SECONDS: Final = Decimal(3600)
-#: Pictures of a task at most, and of a series of which nothing is said (vendor's pages; high).
+#: Maximum number of images of a task, and the number of a series that does not state it (vendor's
+#: pages; high).
 _MOST_RESULTS: Final = 9
 _SERIES: Final = 4
 _LONGEST_SECONDS: Final = 20  # characters, written out: `videos.duration`
@@ -87,7 +66,7 @@ _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensu
 
 
 class CreateTaskRequest(NamedTuple):
-    """A create as the user sent it.
+    """A create request as the user sent it.
 
     Attributes:
         endpoint: One of `ENDPOINTS`.
@@ -95,8 +74,8 @@ class CreateTaskRequest(NamedTuple):
         model: The model that the user named.
         mode: The mode; "" without one.
         seconds: Length of the result, as far as the price depends on it.
-        results: How many pictures there will be at most; 1 of a video.
-        use: What else the price depends on.
+        results: Maximum number of images; 1 for a video.
+        use: The use on which the price depends too.
         aspect_ratio: Such as `16:9`; "" without one.
         prompt: The prompt; "" if there is none.
         external_task_id: The user's own id of the task; `None` if there is none.
@@ -120,7 +99,7 @@ class CreateTaskRequest(NamedTuple):
 
     @property
     def duration(self) -> str:
-        """The length as it is stored; "" of pictures."""
+        """The length as it is stored; "" for images."""
         return "" if self.endpoint in PICTURES else f"{self.seconds:f}"
 
     def __repr__(self) -> str:
@@ -129,9 +108,9 @@ class CreateTaskRequest(NamedTuple):
 
 
 def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
-    """Return a parsed create.
+    """Return a parsed create request.
 
-    Only what the relay itself uses is checked; the rest is Kling's to judge.
+    Only the fields that the relay itself uses are checked; Kling checks the rest.
 
     Args:
         endpoint: One of `ENDPOINTS`.
@@ -151,7 +130,7 @@ def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
         results=_results(body) if endpoint in PICTURES else 1,
         use=_use(body) if endpoint not in PICTURES else _use_of_picture(body, endpoint),
         aspect_ratio=_text(body, "aspect_ratio", LONGEST_WORD),
-        prompt=_prompt(body),
+        prompt=_prompt(body, endpoint),
         external_task_id=external,
         callback_url=_callback_url(body.get("callback_url")),
         request_hash=_hash(endpoint, body, len(raw)),
@@ -161,18 +140,18 @@ def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
 def upstream_body(
     request: CreateTaskRequest, target: ModelTarget, task_id: str, callback_url: str | None
 ) -> dict[str, Any]:
-    """Return what is sent to Kling.
+    """Return the body that is sent to Kling.
 
     Args:
         request: The user's request.
-        target: What the requested model is on the channel.
+        target: The model and mode that the requested model stands for on the channel.
         task_id: The relay's id, which is Kling's `external_task_id`.
-        callback_url: Where Kling reports to; `None` if this relay cannot be reached.
+        callback_url: Where Kling sends its callbacks; `None` if this relay cannot be reached.
     """
     own = {"model", "model_name", "mode", "duration", "external_task_id", "callback_url"}
     size = "mode" if request.endpoint not in PICTURES else "resolution"
     if target.mode:
-        own.add("resolution")  # the same in the words of `mode`, which the price is of
+        own.add("resolution")  # another name of `mode`, on which the price is based
     body = {name: value for name, value in request.body.items() if name not in own}
     if target.model:
         body["model_name"] = target.model
@@ -181,7 +160,7 @@ def upstream_body(
     duration = request.body.get("duration")
     if duration is not None:
         is_text = kling_sdk.ENDPOINTS[request.endpoint].duration_type == "text"
-        body["duration"] = f"{duration}" if is_text else duration  # as Kling has it
+        body["duration"] = f"{duration}" if is_text else duration  # the type that Kling uses
     body["external_task_id"] = task_id
     if callback_url is not None:
         body["callback_url"] = callback_url
@@ -199,19 +178,30 @@ def _text(body: Mapping[str, Any], name: str, longest: int | None) -> str:
     return value
 
 
-def _prompt(body: Mapping[str, Any]) -> str:
-    brought = body.get("input")
-    if isinstance(brought, dict) and "text" in brought:  # of lip-sync
-        prompt = _text(brought, "text", None)
-    elif "prompt" in body:
+def _prompt(body: Mapping[str, Any], endpoint: str) -> str:
+    if "prompt" in body:
         prompt = _text(body, "prompt", None)
-    else:  # of video-to-audio
-        heard = (_text(body, name, None) for name in ("sound_effect_prompt", "bgm_prompt"))
-        prompt = "\n".join(text for text in heard if text)
-    # Half a surrogate pair has no bytes; `_hash` refuses it with a message of its own.
+    else:  # such as the text of lip-sync
+        prompt = "\n".join(filter(None, _words(body, kling_sdk.ENDPOINTS[endpoint].fields)))
+    # Half a surrogate pair cannot be encoded; `_hash` refuses it with a message of its own.
     if len(prompt.encode("utf-8", "replace")) > MAX_PROMPT:
         raise invalid("prompt", f"is too long; the limit is {MAX_PROMPT} bytes of UTF-8")
     return prompt
+
+
+def _words(body: Mapping[str, Any], rows: Iterable[Any]) -> Iterator[str]:
+    """Yield the user's own words in a body, or in an object of it.
+
+    Args:
+        body: The body, or the object.
+        rows: Its fields, as the client's records have them.
+    """
+    for row in rows:
+        inside = body.get(row.name)
+        if row.private and row.name != "negative_prompt":
+            yield _text(body, row.name, None)
+        elif row.type == "object" and isinstance(inside, dict):
+            yield from _words(inside, row.members)
 
 
 def _model(body: Mapping[str, Any], endpoint: str) -> str:
@@ -225,7 +215,7 @@ def _model(body: Mapping[str, Any], endpoint: str) -> str:
 def _seconds(endpoint: str, body: Mapping[str, Any], model: str) -> Decimal:
     input_length = kling_sdk.ENDPOINTS[endpoint].input_length
     if input_length is not None:
-        return Decimal(input_length.longest)  # that of a file, which is not fetched
+        return Decimal(input_length.longest)  # the length of a file, which is not fetched
     value = body.get("duration")
     longest = _LONGEST_INPUTS.get(model, _LONGEST_INPUT)
     if value is None or value == "":
@@ -237,26 +227,28 @@ def _seconds(endpoint: str, body: Mapping[str, Any], model: str) -> Decimal:
             f"must be a number of seconds above 0 and up to {MOST_SECONDS}, with at most "
             f"{_LONGEST_SECONDS} characters written out, as number or text, such as 5 or '5'",
         )
-    # Kling ignores the duration beside a base video, and bills the length of that.
+    # With a base video Kling ignores the duration, and bills the length of that video.
     return max(seconds, longest) if _has_base_video(body) else seconds
 
 
 def _has_base_video(body: Mapping[str, Any]) -> bool:
-    """Whether a video is to be edited: `base` is what a video is that does not say."""
+    """Return whether the request edits a video: `base` is the default of `refer_type`."""
     videos = body.get("video_list")
     if not isinstance(videos, list):
         return bool(videos)
-    return any(not isinstance(one, dict) or one.get("refer_type") != "feature" for one in videos)
+    return any(
+        not isinstance(video, dict) or video.get("refer_type") != "feature" for video in videos
+    )
 
 
 def _mode(body: Mapping[str, Any]) -> str:
-    """Return the mode; `resolution` is another name for it, and one that is not known is none."""
+    """Return the mode; `resolution` is another name for it, and an unknown one is ignored."""
     mode = _text(body, "mode", LONGEST_WORD)
     resolution = _text(body, "resolution", LONGEST_WORD)
-    meant = _MODES.get(resolution, "")
-    if mode and resolution and mode != meant:
+    implied = _MODES.get(resolution, "")
+    if mode and resolution and mode != implied:
         raise invalid("resolution", "differs from mode; send one of the two")
-    return mode or meant
+    return mode or implied
 
 
 def _use(body: Mapping[str, Any]) -> Use:
@@ -269,7 +261,7 @@ def _use(body: Mapping[str, Any]) -> Use:
 
 
 def _results(body: Mapping[str, Any]) -> int:
-    """Return how many pictures there will be, or the most if Kling decides it."""
+    """Return the number of images, or its maximum if Kling decides it."""
     is_series = body.get("result_type") == "series"
     name = "series_amount" if is_series else "n"
     value = body.get(name)
@@ -330,7 +322,7 @@ class ListQuery(NamedTuple):
     """One page of tasks.
 
     Attributes:
-        limit: Most tasks on it.
+        limit: Maximum number of tasks on it.
         before: Only rows with a smaller key; `None` for the newest.
         status: Only tasks of this status; `None` for all.
     """
@@ -340,8 +332,12 @@ class ListQuery(NamedTuple):
     status: str | None
 
 
+#: The query parameters of a list.
+LIST_QUERY: Final = ("limit", "before", "status")
+
+
 def read_list(query: Mapping[str, str]) -> ListQuery:
-    """Return which page is requested.
+    """Return the requested page.
 
     Raises:
         RelayError: 400 naming the parameter and what it must be.
@@ -369,9 +365,9 @@ def create_reply(task: VideoRow) -> dict[str, str]:
 
 
 def task_reply(task: VideoRow) -> dict[str, Any]:
-    """Return the reply to a query; pictures and sounds are in lists under Kling's own names too.
+    """Return the reply to a query, with images and sounds also in lists under Kling's own names.
 
-    A duration is shown once there is a result; before, the row has only the requested one.
+    The duration is shown once there is a result; before that, the row has only the requested one.
     """
     ended = task.status == "succeed"
     return {

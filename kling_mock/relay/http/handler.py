@@ -1,7 +1,7 @@
 """HTTP in front of the relay: parse, call, reply, count.
 
-On aiohttp's low-level server, without router and middlewares: what a request costs is what the
-relay itself does. Whatever a client sends, the reply has the relay's shape.
+It runs on aiohttp's low-level server, without router and middlewares, so a request costs only the
+relay's own work. Whatever a client sends, the reply has the relay's format.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -26,6 +26,7 @@ from kling_mock.relay.http.routes import (
     HEALTH,
     INTERNAL_CALLBACK,
     OPERATOR,
+    REFUSAL,
     VIDEOS,
     known_method,
     template,
@@ -34,37 +35,23 @@ from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.operator.http import OperatorApi
 from kling_mock.relay.service.callbacks import CallbackReceiver
 from kling_mock.relay.service.tasks import RelayService
-from kling_mock.storage.errors import StorageUnavailableError
+from kling_mock.relay.storage.errors import StorageUnavailableError
 from kling_mock.web import bodies
+from kling_mock.web.addresses import comes_from_here
 from kling_mock.web.connections import BodyTimeoutError
-from kling_mock.web.listening import comes_from_here
+from kling_mock.web.polling import BusyPolling
 from kling_mock.web.replies import add_header, json_reply
 from kling_mock.web.request_log import REQUEST_ID, REQUEST_ID_HEADER, chosen_id
-
-__all__ = ["RelayHandler", "body_limit"]
+from kling_sdk import ENDPOINTS
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
+_OPEN = frozenset({"submitted", "processing"})  # statuses of an open task
 _MIB: Final = 1024 * 1024
-# Limits of bodies in bytes, where they are not 1 MiB. An image may have 10 MB, which are 13.4 MB
-# in base64; how many there may be is from the vendor's pages (confidence medium).
-_LIMITS: Final[Mapping[str, int]] = {
-    "image2video": 32 * _MIB,
-    "multi-image2video": 64 * _MIB,
-    "omni-video": 96 * _MIB,
-    "image-generation": 32 * _MIB,
-    "image-expand": 32 * _MIB,
-    "virtual-try-on": 32 * _MIB,
-    "multi-image2image": 96 * _MIB,
-    "omni-image": 96 * _MIB,  # seven of the ten that are possible; the rest have to be URLs
-    "motion-control": 16 * _MIB,
-    "effects": 32 * _MIB,
-    "avatar": 32 * _MIB,  # with a sound, which may have 5 MB
-    "lip-sync": 8 * _MIB,
-    "advanced-lip-sync": 8 * _MIB,
-    "ai-multi-shot": 32 * _MIB,
-    "multi-elements": 32 * _MIB,
-}
+#: Bytes that one file may take in a body: 10 MB are 13.4 MB in base64. A list may have more images
+#: than fit: the rest have to be URLs.
+_FILE: Final = 16 * _MIB
+_MAX_BODY: Final = 6 * _FILE
 
 
 class RelayHandler:
@@ -76,10 +63,10 @@ class RelayHandler:
         operator: The operator's API.
         health: Returns whether the relay can serve, and the body of `/health`.
         clock: The time, for the `Date` header.
-        pages: What else is served, by path.
+        pages: The other pages that are served, by path.
         metrics: Counts the requests.
-        new_id: Makes the id of a request that brings none.
-        large: Bounds what large bodies take.
+        new_id: Creates the id of a request that comes without one.
+        large: Limits the memory of large bodies.
     """
 
     def __init__(
@@ -103,17 +90,19 @@ class RelayHandler:
         self._clock = clock
         self._metrics = metrics
         self._new_id = new_id
+        # On the manual clock of a test, an app's own loop would never see a task end.
+        self._polling = BusyPolling() if clock.speed is None else None
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer *request*; what is raised is a connection that is gone."""
-        begun = self._metrics.begin()
+        """Respond to *request*; raise only if the connection is gone."""
+        started_at = self._metrics.begin()
         request_id = chosen_id(request.headers.get(REQUEST_ID_HEADER), self._new_id)
         REQUEST_ID.set(request_id)  # aiohttp gives each request a context of its own
         path = request.rel_url.raw_path
         reply = await self._reply(request, path)
         add_header(reply, REQUEST_ID_HEADER, request_id)
         method = known_method(request.method)
-        self._metrics.request(method, template(path), reply.status, begun)
+        self._metrics.request(method, template(path), reply.status, started_at)
         return reply
 
     async def _reply(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
@@ -142,7 +131,10 @@ class RelayHandler:
 
     async def _answer(self, request: web.BaseRequest, path: str) -> tuple[int, Mapping[str, Any]]:
         if path.startswith(VIDEOS):
-            return 200, await self._videos(request, path[len(VIDEOS) :])
+            body = await self._videos(request, path[len(VIDEOS) :])
+            if self._polling is not None and request.method == "GET":
+                self._watch(self._polling, body)
+            return 200, body
         if path.startswith(CALLBACK):
             return 200, await self._callback(request, unquote(path[len(CALLBACK) :]))
         if path == INTERNAL_CALLBACK:
@@ -162,6 +154,19 @@ class RelayHandler:
             )
         raise errors.no_path(path)
 
+    def _watch(self, polling: BusyPolling, body: Mapping[str, Any]) -> None:
+        """Detect open tasks that are queried again and again while the clock stands still.
+
+        Raises:
+            RelayError: 400, a task has been queried so for half a minute of real time.
+        """
+        rows = body.get("data")
+        for row in rows if isinstance(rows, list) else [body]:
+            if row.get("status") in _OPEN:
+                refusal = polling.watch(row["task_id"], self._clock)
+                if refusal:
+                    raise RelayError(errors.INVALID, refusal)
+
     async def _videos(self, request: web.BaseRequest, rest: str) -> dict[str, Any]:
         name = unquote(rest[1:])
         if rest and (not rest.startswith("/") or not name):
@@ -171,10 +176,10 @@ class RelayHandler:
             errors.check_method(request.method, "GET")
             return await self._service.list(caller, wire.read_list(request.query))
         if name in wire.ENDPOINTS and request.method == "POST":
-            with self._large.kept(caller.token.id) as kept:
-                raw = await read_body(request, body_limit(name), kept)
+            with self._large.counting(caller.token.id) as grow:
+                raw = await read_body(request, body_limit(name), grow)
                 parsed = await self._large.parse(partial(wire.read_create, name), raw)
-                del raw  # for as long as Kling takes, the parsed request is enough
+                del raw  # while Kling works, the parsed request is enough
                 return await self._service.create(caller, parsed)
         if name in wire.NOT_SERVED and request.method == "POST":
             raise RelayError(
@@ -187,7 +192,7 @@ class RelayHandler:
             return await self._service.query(caller, name)
         except RelayError as error:
             if is_endpoint and error.kind is errors.NOT_FOUND:
-                errors.check_method(request.method, "POST")  # no task has this external id
+                errors.check_method(request.method, "POST")  # a task cannot have this external id
             raise
 
     async def _callback(self, request: web.BaseRequest, task_id: str | None) -> dict[str, str]:
@@ -199,13 +204,16 @@ class RelayHandler:
     def _refuse(self, request: web.BaseRequest, path: str, error: RelayError) -> web.StreamResponse:
         level = logging.ERROR if error.http >= 500 else logging.INFO
         code = error.code
+        request[REFUSAL] = error.message
         _log.log(level, "kling relay error %d %s on %s %s", error.http, code, request.method, path)
         return json_reply(request, error.http, error.body(), self._clock.now(), error.retry_after)
 
 
+@cache
 def body_limit(endpoint: str) -> int:
-    """Return how many bytes the body of a create may have; of any other call for ""."""
-    return _LIMITS.get(endpoint, _MIB)
+    """Return the maximum size in bytes of the body of a create, or with "" of any other call."""
+    files = ENDPOINTS[endpoint].max_files if endpoint else 0
+    return int(min(files * _FILE, _MAX_BODY)) or _MIB
 
 
 async def read_body(
@@ -214,9 +222,8 @@ async def read_body(
     """Return the request's body.
 
     Args:
-        request: The request.
-        most: Bytes that it may have, also when it is compressed.
-        on_size: Called with its size as it comes; what it raises ends the reading.
+        most: Maximum size in bytes, both as sent and after decompression.
+        on_size: Called with the size so far as the body arrives; its exceptions end the reading.
 
     Raises:
         RelayError: It is larger (413), did not arrive in time (408), or does not match its

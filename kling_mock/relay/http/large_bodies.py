@@ -1,4 +1,4 @@
-"""What large bodies take: a bounded amount of memory, and the loop only for moments."""
+"""Limits on large bodies: they use bounded memory, and block the loop only for moments."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from kling_mock.relay.domain import errors, json_body
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.metrics.counters import Metrics
 
-__all__ = ["LARGE", "LargeBodies"]
-
 T = TypeVar("T")
 
-#: Bytes from which a body counts. It is parsed in a thread from `json_body.LARGE` on.
+#: Bytes above which a body counts. It is parsed in a thread from `json_body.LARGE` on.
 LARGE: Final = 1024 * 1024
 _RETRY_AFTER: Final = 5  # seconds
 _SOON: Final = 0.2  # seconds: by then a request that was refused has ended
@@ -27,13 +25,13 @@ _BUSY: Final = "too many large bodies are being sent to this relay; try again in
 class LargeBodies:
     """Counts the bytes of large bodies, and parses all but small ones one at a time in a thread.
 
-    They count as they come and not as they are announced, so that a slow one takes no room from
-    others, and until the create has been answered: its body is sent on to Kling. Then garbage
-    is collected: an error whose frames have the body may be part of a cycle, ours or a library's,
-    and the process's own collections are too rare for cycles of 80 MB.
+    Bytes count when they arrive and not when they are announced, so that a slow body does not take
+    room from others. They count until the response to the create: its body is sent on to Kling.
+    Then garbage is collected: an error whose frames hold the body may be part of a cycle, in the
+    relay or in a library, and the process's own collections are too rare for cycles of 80 MB.
 
     Args:
-        most: Bytes in memory at a time, of which one token gets three quarters.
+        most: Maximum bytes in memory at a time, of which one token gets three quarters.
         metrics: Counts the requests that are refused.
     """
 
@@ -41,16 +39,16 @@ class LargeBodies:
         self._most = most
         self._of_one = most * 3 // 4
         self._metrics = metrics
-        self._kept = 0
+        self._total = 0
         self._by_token = Counter[int]()
         self._is_collecting = False
         self._parsing = asyncio.Lock()
 
     @contextmanager
-    def kept(self, token_id: int) -> Generator[Callable[[int], None]]:
-        """Count a body while it is kept; yield what takes the sizes of its pieces.
+    def counting(self, token_id: int) -> Generator[Callable[[int], None]]:
+        """Count a body while it is kept; yield a function to call with its size so far.
 
-        That raises `RelayError`, 503, if there is no room for more.
+        That function raises `RelayError`, 503, if there is no room for more.
         """
         counted = 0
 
@@ -59,7 +57,7 @@ class LargeBodies:
             more = size - LARGE - counted
             if more <= 0:
                 return
-            if self._kept + more > self._most or self._by_token[token_id] + more > self._of_one:
+            if self._total + more > self._most or self._by_token[token_id] + more > self._of_one:
                 self._metrics.limit("large_bodies")
                 raise RelayError(errors.NO_MEMORY, _BUSY, retry_after=_RETRY_AFTER)
             counted += more
@@ -73,7 +71,7 @@ class LargeBodies:
                 self._collect_soon()
 
     def _collect_soon(self) -> None:
-        """Collect garbage once, however many bodies end until then."""
+        """Schedule one garbage collection, however many bodies end until then."""
         if not self._is_collecting:
             self._is_collecting = True
             asyncio.get_running_loop().call_later(_SOON, self._collect)
@@ -83,10 +81,10 @@ class LargeBodies:
         gc.collect()
 
     async def parse(self, read: Callable[[bytes], T], raw: bytes) -> T:
-        """Return what *read* makes of a body, which is called in a thread unless it is small.
+        """Return the result of *read* for a body, called in a thread unless the body is small.
 
         Raises:
-            Exception: What *read* raises.
+            Exception: Any exception of *read*.
         """
         if len(raw) <= json_body.LARGE:
             return read(raw)
@@ -94,7 +92,7 @@ class LargeBodies:
             return await asyncio.to_thread(read, raw)
 
     def _count(self, token_id: int, change: int) -> None:
-        self._kept += change
+        self._total += change
         self._by_token[token_id] += change
         if not self._by_token[token_id]:
             del self._by_token[token_id]

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the relay, made from the tables that it runs on."""
+"""The OpenAPI document of the relay, made from the tables that the relay itself uses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
+from kling_mock.relay.domain.channels import DEGRADED
 from kling_mock.relay.domain.errors import KINDS
 from kling_mock.relay.domain.shared_time import ClockFault
 from kling_mock.relay.domain.wire import (
@@ -36,8 +37,6 @@ from kling_mock.web.openapi import ApiOperation, ApiReply, Parameter, Security, 
 from kling_mock.web.operations import ApiCall
 from kling_mock.web.request_log import REQUEST_ID_HEADER
 
-__all__ = ["OPERATIONS", "openapi", "openapi_bytes"]
-
 _INFO: Final = {
     "title": "Kling relay",
     "version": "1",
@@ -50,7 +49,7 @@ _ABOUT: Final[Mapping[int, str]] = {
     401: "The token is missing, unknown, disabled or expired.",
     402: "The quota is insufficient.",
     403: "The user is disabled, or the operator's API does not serve this computer.",
-    404: "It does not exist, or belongs to somebody else.",
+    404: "It does not exist, or belongs to another user.",
     405: "The path supports another method.",
     409: "Something unique is taken, or a name is also the id of another.",
     408: "The body did not arrive in time; the connection is closed.",
@@ -66,7 +65,7 @@ _PICTURES: Final = array(
     closed(
         ("index", "url", "url_1", "url_2", "url_3", "watermark_url"),
         index=integer(0),
-        url=text("Of `ai-multi-shot` there are three instead: `url_1` to `url_3`."),
+        url=text("A picture of `ai-multi-shot` has three instead: `url_1` to `url_3`."),
         url_1=text(),
         url_2=text(),
         url_3=text(),
@@ -111,7 +110,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         "description": "Kling's own body. Unknown fields are passed on.",
         "properties": {
             "model": text("Its name, or one with a mode.", most=LONGEST_NAME),
-            "model_name": text("Likewise.", most=LONGEST_NAME),
+            "model_name": text("As `model`.", most=LONGEST_NAME),
             "mode": text(most=LONGEST_WORD),
             "prompt": text(),
             "duration": {
@@ -121,7 +120,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
                 "description": "Seconds, as number or text.",
             },
             "aspect_ratio": text(most=LONGEST_WORD),
-            "resolution": text("Of a video another name for `mode`.", most=LONGEST_WORD),
+            "resolution": text("For a video, another name for `mode`.", most=LONGEST_WORD),
             "n": {"type": ["number", "string"], "description": "How many pictures."},
             "external_task_id": text(
                 "The user's own, unique among its tasks.", most=LONGEST_ID, pattern="^[!-~]*$"
@@ -155,13 +154,13 @@ _EXAMPLE: Final = {
 
 
 def _refused(*statuses: int) -> dict[int, ApiReply]:
-    made: dict[int, ApiReply] = {}
+    replies: dict[int, ApiReply] = {}
     for status in statuses:
         headers: Mapping[str, Schema] = (
             {"Retry-After": {"type": "integer"}} if status in _WITH_RETRY_AFTER else {}
         )
-        made[status] = ApiReply(_ABOUT[status], _named("Error"), headers=headers)
-    return made
+        replies[status] = ApiReply(_ABOUT[status], _named("Error"), headers=headers)
+    return replies
 
 
 def _named(name: str) -> Schema:
@@ -208,7 +207,9 @@ def _users() -> Iterator[ApiOperation]:
         )
         yield replace(create, answers={**create.answers, 409: conflict})
     parameters = (
-        Parameter("limit", "query", integer(1, MAX_PAGE), "Most tasks on the page."),
+        Parameter(
+            "limit", "query", integer(1, MAX_PAGE), "The maximum number of tasks on the page."
+        ),
         Parameter("before", "query", integer(1, MAX_KEY), "The last page's `next_before`."),
         Parameter("status", "query", text(), "Only tasks of this status."),
     )
@@ -255,9 +256,7 @@ def _callbacks() -> Iterator[ApiOperation]:
 
 def _monitoring() -> Iterator[ApiOperation]:
     status = text(enum=["ok", "unavailable"])
-    degraded = array(
-        closed(channel=integer(), reason=text(enum=["unreadable", "unreachable", "key_refused"]))
-    )
+    degraded = array(closed(channel=integer(), reason=text(enum=[*DEGRADED])))
     clock = closed(
         fault=text(enum=[fault.value for fault in ClockFault]),
         ahead_seconds=integer(),
@@ -265,7 +264,8 @@ def _monitoring() -> Iterator[ApiOperation]:
         apart_seconds=integer(),
     )
     health = closed(
-        ("node", "degraded", "clock"),
+        ("cause", "node", "degraded", "clock"),
+        cause=text(),
         node=closed(name=text(), writable=flag()),
         degraded=degraded,
         clock=clock,

@@ -18,12 +18,11 @@ from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.operator.http import OperatorApi
 from kling_mock.relay.operator.service import STUCK_AFTER
 from kling_mock.relay.service.breakers import Breakers
-from kling_mock.storage.errors import StorageError
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import Backlog, ReceiverCounts, StoreSummary
+from kling_mock.relay.service.health import Health
+from kling_mock.relay.storage.errors import StorageError
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import Backlog, ReceiverCounts, StoreSummary
 from kling_mock.web.replies import json_reply
-
-__all__ = ["MonitoringPages", "Page"]
 
 _DATABASE_TIMEOUT: Final = 5.0  # seconds of real time that the database gets for one scrape
 
@@ -35,10 +34,9 @@ class MonitoringPages:
 
     Args:
         metrics: The counters of this process.
-        breakers: Those of the channels.
-        clock_status: Returns what is known of the clocks.
+        health: What `/health` shows.
+        clock_status: Returns the state of the clocks.
         storage: The relay's store.
-        clock: The time.
         operator: The operator's API, which knows who may read the metrics.
     """
 
@@ -46,6 +44,7 @@ class MonitoringPages:
         self,
         metrics: Metrics,
         breakers: Breakers,
+        health: Health,
         clock_status: Callable[[], ClockStatus],
         storage: Storage,
         clock: MockClock,
@@ -54,6 +53,7 @@ class MonitoringPages:
         self._operator = operator
         self._metrics = metrics
         self._breakers = breakers
+        self._health = health
         self._clock_status = clock_status
         self._storage = storage
         self._clock = clock
@@ -64,12 +64,13 @@ class MonitoringPages:
         }
 
     async def dashboard(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer with a file of the dashboard: anybody's who may call the operator's API.
+        """Respond with a file of the dashboard, to callers that may use the operator's API.
 
         Raises:
-            RelayError: 403 from elsewhere; 404 without such a file, or without that API.
+            RelayError: 403 for a caller from elsewhere; 404 if there is no such file, or if that
+                API is off.
         """
-        from kling_mock.dashboard import files as dashboard  # most relays are never looked at
+        from kling_mock.dashboard import files as dashboard  # most dashboards are never opened
 
         path = request.rel_url.raw_path
         file = dashboard.find(path.removeprefix(DASHBOARD), dashboard.RELAY)
@@ -80,16 +81,16 @@ class MonitoringPages:
         return file.to(request.headers.get("If-None-Match"))
 
     async def metrics(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a scrape.
+        """Respond to a scrape.
 
         Raises:
-            RelayError: 401 without the admin token, unless this relay is for this computer only
-                and called from there by its own name; 501 without the extra.
+            RelayError: 401 without the admin token, unless this relay serves this computer only
+                and is called from it by its own name; 501 if the extra is not installed.
         """
         errors.check_method(request.method, "GET", "HEAD")
         self._operator.check_reader(request.remote, request.headers)
         try:
-            # Loaded with the first scrape, and beside the loop.
+            # Imported on the first scrape, off the event loop.
             prometheus = await asyncio.to_thread(
                 importlib.import_module, "kling_mock.relay.metrics.prometheus"
             )
@@ -99,6 +100,7 @@ class MonitoringPages:
         body, media_type = prometheus.exposition(
             self._metrics,
             self._breakers.count(),
+            await self._health.report(),
             self._clock_status(),
             self._storage.statistics(),
             await self._store_counts(),

@@ -1,22 +1,20 @@
-"""aiohttp's connection and request object, with the relay's error body for invalid HTTP."""
+"""aiohttp's connection, with the relay's error body for invalid HTTP.
+
+Apart from the handler, which loads the storage: a test's server listens before its relay is used.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from secrets import token_hex
 from typing import Final
 
-from aiohttp import StreamReader, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_parser import RawRequestMessage
+from aiohttp import web
 
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.web.connections import Connection
 from kling_mock.web.request_log import REQUEST_ID, REQUEST_ID_HEADER, chosen_id
-
-__all__ = ["RelayProtocol", "make_request"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
@@ -24,7 +22,7 @@ _log: Final = logging.getLogger("kling_mock.relay")
 class RelayProtocol(Connection):
     """One connection.
 
-    It ends after a request that cannot be parsed: where the next one begins is unknown.
+    It ends after a request that cannot be parsed, since the start of the next one is unknown.
     """
 
     __slots__ = ()
@@ -36,11 +34,11 @@ class RelayProtocol(Connection):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it quotes what the client sent
     ) -> web.StreamResponse:
-        """Reply to what never reached the handler, or made it fail."""
-        given = request.headers.get(REQUEST_ID_HEADER)
-        request_id = REQUEST_ID.get() or chosen_id(given, _new_id)
+        """Reply to a request that never reached the handler, or made it fail."""
+        header = request.headers.get(REQUEST_ID_HEADER)
+        request_id = REQUEST_ID.get() or chosen_id(header, _new_id)
         REQUEST_ID.set(request_id)
-        if not isinstance(exc, ConnectionError):  # a client that has gone is no line of the log
+        if not isinstance(exc, ConnectionError):  # a disconnect is not logged
             _log.info("kling relay error: a connection brought no request: %s", type(exc).__name__)
         kind = errors.BROKEN if status >= 500 else errors.INVALID
         text = "the relay itself failed" if status >= 500 else "this is not HTTP"
@@ -53,14 +51,3 @@ class RelayProtocol(Connection):
 
 def _new_id() -> str:
     return token_hex(16)
-
-
-def make_request(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: web.RequestHandler,
-    writer: AbstractStreamWriter,
-    task: asyncio.Task[None],
-) -> web.BaseRequest:
-    """Make aiohttp's request object; the handler enforces the limits of bodies."""
-    return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from aiohttp import web
+
 from kling_mock.relay.domain.wire import ENDPOINTS
 from kling_mock.relay.operator.operations import CALLS
-
-__all__ = [
-    "CALLBACK",
-    "DASHBOARD",
-    "HEALTH",
-    "INTERNAL_CALLBACK",
-    "METRICS",
-    "OPENAPI",
-    "OPERATOR",
-    "OTHER",
-    "VIDEOS",
-    "known_method",
-    "template",
-]
 
 VIDEOS: Final = "/kling/v1/videos"
 CALLBACK: Final = "/kling/callback/"
@@ -29,7 +17,9 @@ METRICS: Final = "/metrics"
 OPENAPI: Final = "/openapi.json"
 OPERATOR: Final = "/__kling/relay"
 DASHBOARD: Final = "/__kling/"
-#: The route or method of a request that is none of the relay's.
+#: The key under which a refused request stores the reason.
+REFUSAL: Final = web.RequestKey("refusal", str)
+#: The route or method of a request that the relay does not know.
 OTHER: Final = "other"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
@@ -46,7 +36,7 @@ _FIXED: Final = frozenset(
 
 
 def template(path: str) -> str:
-    """Return the route that *path* belongs to, with braces for what differs; `OTHER` for none."""
+    """Return the route of *path*, with braces around variable parts; `OTHER` if it has no route."""
     if path in _FIXED:
         return path
     if path.startswith(f"{VIDEOS}/"):
@@ -54,8 +44,8 @@ def template(path: str) -> str:
     if path.startswith(CALLBACK):
         return f"{CALLBACK}{{task_id}}"
     if path.startswith(f"{OPERATOR}/"):
-        found = CALLS.template(path[len(OPERATOR) :])
-        return OTHER if found is None else OPERATOR + found
+        route = CALLS.template(path[len(OPERATOR) :])
+        return OTHER if route is None else OPERATOR + route
     return OTHER
 
 

@@ -1,1 +1,1 @@
-"""What one relay process has counted, and its Prometheus form."""
+"""The counters of one relay process, and their Prometheus format."""

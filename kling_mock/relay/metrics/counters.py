@@ -2,9 +2,9 @@
 
 Every label is in a table here, so no path, task, user or text of an upstream can add a series.
 Counting is an addition to a dictionary; `prometheus` renders the counters for a scrape. The
-instruments of `prometheus_client` would do, but for two things: they hold locks, and a relay in
-memory is pickled for a snapshot, counters included; and each brings a `_created` series that can
-only be switched off for the whole process, which is the user's own.
+instruments of `prometheus_client` are not used, for two reasons. They hold locks, but a relay in
+memory is pickled for a snapshot, counters included. And each adds a `_created` series that can be
+switched off only for the whole process, which belongs to the user.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ from types import TracebackType
 from typing import Final, Literal, TypeAlias, get_args
 
 from kling_mock.relay.domain.breaker import BreakerState
-from kling_mock.storage.values import NoticeState
+from kling_mock.relay.storage.values import NoticeState
 from kling_sdk import KlingAPIError, KlingError, NotFoundError, TransportError
-
-__all__ = ["BOUNDS", "Durations", "Metrics", "upstream_outcome"]
 
 #: Upper bounds of the histograms, in seconds.
 BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -78,21 +76,21 @@ class Metrics:
     """Counts since the process was started. Only its loop's thread may use it.
 
     Args:
-        timer: Returns seconds of real time, from any instant on.
+        timer: Returns seconds of real time since an arbitrary instant.
 
     Attributes:
         requests: By method, route and HTTP status.
         creates: By outcome.
         settlements: By the row's terminal status and the source of the result.
         contradicted: Reports that contradict a row's end.
-        unmetered: Successes that were charged their hold, because their units are unknown.
+        unmetered: Successes whose hold was charged, because their units are unknown.
         charged: Quota charged.
         uncollected: Quota not charged, because it was more than was held.
         callbacks: From Kling, by outcome.
         upstream: Calls to Kling, by call and outcome.
         upstream_seconds: By call.
         deliveries: Attempts to deliver a webhook, by its state after them.
-        limited: Requests that were refused, by the limit that they were beyond.
+        limited: Refused requests, by the limit that they exceeded.
         breakers: Changes of the circuit breakers of channels, by their new state.
     """
 
@@ -116,20 +114,20 @@ class Metrics:
         """Return the instant at which a request begins, for `request`."""
         return self._timer()
 
-    def request(self, method: str, route: str, status: int, begun: float) -> None:
+    def request(self, method: str, route: str, status: int, started_at: float) -> None:
         """Count a request that got a reply.
 
         Args:
             method: One of a fixed set.
             route: Its template, one of a fixed set; see `routes`.
             status: The HTTP status.
-            begun: What `begin` returned.
+            started_at: What `begin` returned.
         """
         key = (method, route, status)
         durations = self.requests.get(key)
         if durations is None:
             durations = self.requests[key] = Durations()
-        durations.observe(self._timer() - begun)
+        durations.observe(self._timer() - started_at)
 
     def create(self, outcome: CreateOutcome) -> None:
         """Count a create that passed validation."""
@@ -146,7 +144,7 @@ class Metrics:
         self.contradicted += 1
 
     def unmetered_success(self) -> None:
-        """Count a success that was charged its hold because its units are unknown."""
+        """Count a success whose hold was charged because its units are unknown."""
         self.unmetered += 1
 
     def callback(self, outcome: CallbackOutcome) -> None:
@@ -158,7 +156,7 @@ class Metrics:
         self.deliveries[state] += 1
 
     def limit(self, limit: Limit) -> None:
-        """Count a request that is beyond a limit."""
+        """Count a request that exceeds a limit."""
         self.limited[limit] += 1
 
     def breaker(self, state: str) -> None:
@@ -166,20 +164,20 @@ class Metrics:
         self.breakers[state] += 1
 
     def calling(self, call: Call) -> AbstractContextManager[None]:
-        """Count a call to Kling, which is made in the context."""
+        """Return a context manager that counts the call to Kling made in it."""
         return _Calling(self, call, self._timer)
 
 
 class _Calling(AbstractContextManager[None]):
     """Counts a call to Kling at its end. A class: a generator would cost twice as much."""
 
-    __slots__ = ("_begun", "_call", "_metrics", "_timer")
+    __slots__ = ("_call", "_metrics", "_started_at", "_timer")
 
     def __init__(self, metrics: Metrics, call: Call, timer: Callable[[], float]) -> None:
         self._metrics = metrics
         self._call = call
         self._timer = timer
-        self._begun = timer()
+        self._started_at = timer()
 
     def __exit__(
         self,
@@ -191,7 +189,7 @@ class _Calling(AbstractContextManager[None]):
             return  # cancelled
         outcome: CallOutcome = "ok" if error is None else upstream_outcome(error)
         self._metrics.upstream[self._call, outcome] += 1
-        self._metrics.upstream_seconds[self._call].observe(self._timer() - self._begun)
+        self._metrics.upstream_seconds[self._call].observe(self._timer() - self._started_at)
 
 
 def upstream_outcome(error: KlingError) -> CallOutcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any, Final
@@ -13,11 +13,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
 from kling_mock.relay.domain.breaker import BreakerState
+from kling_mock.relay.domain.channels import DEGRADED
 from kling_mock.relay.domain.shared_time import ClockFault, ClockStatus
 from kling_mock.relay.metrics.counters import BOUNDS, Durations, Metrics
-from kling_mock.storage.values import Backlog, ReceiverCounts, StoreStatistics, StoreSummary
-
-__all__ = ["StoreCounts", "exposition"]
+from kling_mock.relay.storage.values import Backlog, ReceiverCounts, StoreStatistics, StoreSummary
 
 _PREFIX: Final = "kling_relay_"
 
@@ -28,6 +27,7 @@ StoreCounts = tuple[Backlog, StoreSummary, ReceiverCounts] | None
 def exposition(
     metrics: Metrics,
     breakers: Mapping[BreakerState, int],
+    health: tuple[bool, Mapping[str, Any]],
     clocks: ClockStatus,
     statistics: StoreStatistics,
     store_counts: StoreCounts,
@@ -38,13 +38,14 @@ def exposition(
     Args:
         metrics: The counters of this process.
         breakers: How many channels have a circuit breaker in each state.
-        clocks: What is known of the clocks.
+        health: What `/health` shows.
+        clocks: The state of the clocks.
         statistics: Statistics of its use of the store.
         store_counts: Counts in the store.
         accept: The `Accept` header, which may name OpenMetrics.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(metrics, breakers, clocks, statistics, store_counts))
+    registry.register(_Collector(metrics, breakers, health, clocks, statistics, store_counts))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
@@ -56,12 +57,14 @@ class _Collector:
         self,
         metrics: Metrics,
         breakers: Mapping[BreakerState, int],
+        health: tuple[bool, Mapping[str, Any]],
         clocks: ClockStatus,
         statistics: StoreStatistics,
         store_counts: StoreCounts,
     ) -> None:
         self._metrics = metrics
         self._breakers = breakers
+        self._health = health
         self._clocks = clocks
         self._statistics = statistics
         self._store_counts = store_counts
@@ -71,6 +74,7 @@ class _Collector:
         yield from _requests(self._metrics)
         yield from _tasks(self._metrics)
         yield from _upstream(self._metrics, self._breakers)
+        yield from _reported(self._health)
         yield from _time(self._clocks)
         yield from _storage(self._statistics, self._store_counts)
 
@@ -78,7 +82,7 @@ class _Collector:
 def _requests(metrics: Metrics) -> Iterator[Metric]:
     yield _counter(
         "requests",
-        "Requests by method, route and HTTP status of the reply.",
+        "Requests by method, route and HTTP status of the response.",
         ("method", "route", "status"),
         {
             (method, route, str(status)): sum(durations.counts)
@@ -88,7 +92,7 @@ def _requests(metrics: Metrics) -> Iterator[Metric]:
     by_route: defaultdict[str, Durations] = defaultdict(Durations)
     for (_, route, _), durations in metrics.requests.items():
         by_route[route].add(durations)
-    yield _histogram("request_seconds", "Seconds to the reply, by route.", "route", by_route)
+    yield _histogram("request_seconds", "Seconds to the response, by route.", "route", by_route)
 
 
 def _tasks(metrics: Metrics) -> Iterator[Metric]:
@@ -124,7 +128,7 @@ def _tasks(metrics: Metrics) -> Iterator[Metric]:
     )
     yield _counter(
         "limited_requests",
-        "Requests that were refused, by the limit that they were beyond.",
+        "Requests that were refused, by the limit that they exceeded.",
         ("limit",),
         _single(metrics.limited),
     )
@@ -145,12 +149,26 @@ def _upstream(metrics: Metrics, breakers: Mapping[BreakerState, int]) -> Iterato
     )
     yield _gauges(
         "paused_channels",
-        "Channels that do not answer and are left alone: for a while, or probed at present.",
+        "Channels that do not respond: not called for a while, or being probed.",
         "state",
         {
             str(state): breakers.get(state, 0)
             for state in (BreakerState.OPEN, BreakerState.HALF_OPEN)
         },
+    )
+
+
+def _reported(health: tuple[bool, Mapping[str, Any]]) -> Iterator[Metric]:
+    can_write, body = health
+    yield _gauge(
+        "database_writable", "Whether changes reach the database, as /health says.", can_write
+    )
+    reasons = Counter(channel["reason"] for channel in body.get("degraded", ()))
+    yield _gauges(
+        "degraded_channels",
+        "Channels that take no tasks, do not answer, or whose key is refused, by reason.",
+        "reason",
+        {reason: reasons[reason] for reason in DEGRADED},
     )
 
 
@@ -179,10 +197,10 @@ def _storage(statistics: StoreStatistics, store_counts: StoreCounts) -> Iterator
         "storage_slow",
         f"Transactions that took {statistics.slow_after:g} s or more, by kind.",
         ("unit",),
-        {(one.name,): one.times for one in statistics.slow},
+        {(transaction.name,): transaction.times for transaction in statistics.slow},
     )
     yield _gauge(
-        "database_up", "Whether the database replied to this scrape.", store_counts is not None
+        "database_up", "Whether the database responded to this scrape.", store_counts is not None
     )
     if store_counts is None:
         return
@@ -236,15 +254,15 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _gauges(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
     family = GaugeMetricFamily(_PREFIX + name, text, labels=(label,))
-    for one, value in values.items():
-        family.add_metric((one,), value)
+    for label_value, value in values.items():
+        family.add_metric((label_value,), value)
     return family
 
 
 def _histogram(name: str, text: str, label: str, durations: Mapping[str, Durations]) -> Metric:
     family = HistogramMetricFamily(_PREFIX + name, text, labels=(label,))
     bounds = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
-    for one, measured in durations.items():
+    for label_value, measured in durations.items():
         buckets = list(zip(bounds, accumulate(measured.counts), strict=True))
-        family.add_metric((one,), buckets, measured.sum)
+        family.add_metric((label_value,), buckets, measured.sum)
     return family

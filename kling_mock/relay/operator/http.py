@@ -16,9 +16,6 @@ from kling_mock.web.access import AccessPolicy
 from kling_mock.web.errors import ApiError
 from kling_mock.web.operations import JsonObject
 
-__all__ = ["OperatorApi"]
-
-
 _KINDS: Final = {
     "not_local": errors.NOT_LOCAL,
     "wrong_host": errors.WRONG_HOST,
@@ -63,8 +60,8 @@ class OperatorApi:
             headers: Its headers.
             method: The HTTP method.
             path: What follows `/__kling/relay`, percent-encoded.
-            query: The query.
-            read: Returns the body; empty is an empty object. Nobody else's is read.
+            read: Returns the body; an empty one is an empty object. It is called only for the
+                operator.
 
         Raises:
             RelayError: The caller is not the operator, or the call was refused.
@@ -78,7 +75,7 @@ class OperatorApi:
             return call.status, await call.run(self._service, parameters, query.items(), body)
 
     def check_origin(self, peer: str | None, headers: Mapping[str, str]) -> None:
-        """Check all of a call but its token; see `AccessPolicy.check_origin`.
+        """Check everything about a call except its token; see `AccessPolicy.check_origin`.
 
         Raises:
             RelayError: 403.
@@ -87,7 +84,7 @@ class OperatorApi:
             self._access.check_origin(peer, headers)
 
     def check_reader(self, peer: str | None, headers: Mapping[str, str]) -> None:
-        """Check who reads the metrics; see `AccessPolicy.check_reader`.
+        """Check that a caller may read the metrics; see `AccessPolicy.check_reader`.
 
         Raises:
             RelayError: 401, 429.

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.operator import views
 from kling_mock.relay.operator.service import OperatorService
-from kling_mock.storage.errors import (
+from kling_mock.relay.storage.errors import (
     ExistsError,
     InsufficientQuotaError,
     StorageError,
     StorageUnavailableError,
     UnknownError,
 )
-from kling_mock.storage.text import TEXT_BYTES
-from kling_mock.storage.values import (
+from kling_mock.relay.storage.text import TEXT_BYTES
+from kling_mock.relay.storage.values import (
     MAX_AMOUNT,
     DailyTotals,
     LateReport,
@@ -33,13 +33,11 @@ from kling_mock.storage.values import (
     StoreSummary,
     VideoRow,
 )
-from kling_mock.storage.values.services import MAX_SERVICE, SERVICE_PATTERN
+from kling_mock.relay.storage.values.services import MAX_SERVICE, SERVICE_PATTERN
 from kling_mock.web.errors import ApiError
-from kling_mock.web.json_schema import EVERY, Schema, array, closed, integer, text
+from kling_mock.web.json_schema import EVERY, Schema, array, closed, flag, integer, text
 from kling_mock.web.json_schema import optional as nullable
-from kling_mock.web.operations import ApiCall, ApiTable, JsonObject
-
-__all__ = ["CALLS", "relay_errors", "run"]
+from kling_mock.web.operations import ApiCall, ApiTable, JsonObject, Parameters
 
 _MOST: Final = 2**53 - 1  # the largest integer that every JSON parser reads exactly
 
@@ -60,7 +58,7 @@ _CHANNEL: Final[Mapping[str, Schema]] = {
         "description": "From requested model to the model sent to Kling; an object, or its JSON.",
     },
     "models": text(
-        "Model names that it serves, separated by commas; empty is any.", most=TEXT_BYTES
+        "Model names that it serves, separated by commas; empty means any.", most=TEXT_BYTES
     ),
     "webhook_secrets": text("`whsec_...`, one per line.", most=TEXT_BYTES),
     "priority": integer(-(2**31), 2**31 - 1, "Higher priorities are tried first."),
@@ -74,6 +72,8 @@ _CHANNEL: Final[Mapping[str, Schema]] = {
         pattern=SERVICE_PATTERN,
     ),
 }
+_YES: Final = {"yes": flag("Whether to change it even if open tasks need its present settings.")}
+_KEPT: Final = {409: "The name is taken, or open tasks need the channel's present settings."}
 _BEFORE: Final = {"before": integer(0, _MOST, "Only entries with a smaller id.")}
 _NAME_TAKEN: Final = {409: "The name is taken."}
 _DELETED: Final = {"deleted": text("Whether deleted ones are listed.", enum=["true", "false"])}
@@ -117,6 +117,14 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
         ),
         ApiCall(
             "POST",
+            "/users/{id}/legacy_id",
+            OperatorService.bind_user,
+            "Make a user the owner of an old program's rows that name a number; null means of none",
+            views.USER,
+            body=closed(legacy_id=nullable(integer(1, _MOST))),
+        ),
+        ApiCall(
+            "POST",
             "/users/{id}/credit",
             OperatorService.credit,
             "Top up a user, once per reference",
@@ -141,7 +149,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             body=closed(
                 EVERY,
                 overlap_seconds=integer(
-                    0, _OVERLAP, "Seconds for which the one before signs too; default one day."
+                    0, _OVERLAP, "Seconds for which the previous one signs too; default one day."
                 ),
             ),
             errors={409: "It was rotated at the same moment, or the name is another's id."},
@@ -187,10 +195,10 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             "POST",
             "/tokens/{id}/quota",
             OperatorService.set_token_quota,
-            "Limit what a token may spend; null is as much as its user",
+            "Limit what a token may spend; null means as much as its user",
             views.TOKEN,
             body=closed(remain_quota=nullable(_QUOTA)),
-            errors={402: "The quota is smaller than what is held of it."},
+            errors={402: "The quota is smaller than the amount that is held of it."},
         ),
         ApiCall(
             "DELETE",
@@ -204,7 +212,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             "/channels",
             OperatorService.list_channels,
             "List channels",
-            _page(views.CHANNEL),
+            _page(views.LISTED_CHANNEL),
             query=_DELETED,
         ),
         ApiCall(
@@ -222,8 +230,8 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             OperatorService.replace_channel,
             "Replace all settings of a channel",
             views.CHANNEL,
-            body=closed([*_CHANNEL][3:], **_CHANNEL),
-            errors=_NAME_TAKEN,
+            body=closed([*[*_CHANNEL][3:], "yes"], **_CHANNEL, **_YES),
+            errors=_KEPT,
         ),
         ApiCall(
             "PATCH",
@@ -231,8 +239,8 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             OperatorService.change_channel,
             "Change some settings of a channel",
             views.CHANNEL,
-            body=closed(EVERY, **_CHANNEL),
-            errors=_NAME_TAKEN,
+            body=closed(EVERY, **_CHANNEL, **_YES),
+            errors=_KEPT,
         ),
         ApiCall(
             "DELETE",
@@ -296,6 +304,20 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             query={"user_id": integer(0, _MOST)},
         ),
         ApiCall(
+            "POST",
+            "/reconcile",
+            OperatorService.repair,
+            "Show the changes that would repair the tables, or make them",
+            _page(views.REPAIR),
+            body=closed(
+                EVERY,
+                release_deleted=flag(
+                    "Whether holds of open tasks whose rows were deleted are released."
+                ),
+                yes=flag("Whether to make the changes; otherwise nothing is changed."),
+            ),
+        ),
+        ApiCall(
             "GET",
             "/stats",
             OperatorService.get_stats,
@@ -326,9 +348,9 @@ _KINDS: Final = {404: errors.NOT_FOUND, 405: errors.WRONG_METHOD}
 
 @contextmanager
 def relay_errors() -> Generator[None]:
-    """Turn what the table or the store refuses into a `RelayError`.
+    """Turn a refusal by the table or the store into a `RelayError`.
 
-    `StorageUnavailableError` passes: whether to try again is the caller's decision.
+    `StorageUnavailableError` passes: the caller decides whether to try again.
     """
     try:
         yield
@@ -346,26 +368,21 @@ def relay_errors() -> Generator[None]:
         raise RelayError(errors.INVALID, str(error)) from None
 
 
-async def run(
-    service: OperatorService,
-    name: str,
-    key: str = "",
-    body: Mapping[str, Any] | None = None,
-    query: Mapping[str, Any] | None = None,
-) -> JsonObject:
+async def run(service: OperatorService, name: str, parameters: Parameters) -> JsonObject:
     """Run a call by its name, as a shell does.
 
     Args:
-        service: Does it.
+        service: Runs the call.
         name: The call's name.
-        key: What the path's `{id}` stands for.
-        body: The body's members.
-        query: The query's parameters.
+        parameters: The parameters of its path, its query and its body.
 
     Raises:
         RelayError: It was refused.
         StorageUnavailableError: The database cannot be used.
     """
-    path = {"id": key} if key else {}
+    call = CALLS[name]
+    path = {key: parameters[key] for key in call.path_parameters}
+    query = [(key, parameters[key]) for key in call.query if key in parameters]
+    body = {key: value for key, value in parameters.items() if key not in path}
     with relay_errors():
-        return await CALLS[name].run(service, path, (query or {}).items(), body)
+        return await call.run(service, path, query, body)

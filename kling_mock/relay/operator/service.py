@@ -1,19 +1,20 @@
-"""What the operator can do: manage users, tokens and channels, and inspect tasks and money.
+"""The operator's calls: manage users, tokens and channels, and inspect tasks and money.
 
 HTTP and the command line run the same methods, through the table in `operations`, which checks
-their parameters. Keys and secrets are never shown; a token is shown once, when it is made.
+their parameters. Keys and secrets are never shown; a token is shown once, when it is created.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from kling_mock.clock import MockClock
+from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.channels import check_mapping
 from kling_mock.relay.domain.credentials import (
     check_secrets,
@@ -23,23 +24,25 @@ from kling_mock.relay.domain.credentials import (
     token_hash,
     user_secret,
 )
-from kling_mock.relay.domain.errors import invalid
+from kling_mock.relay.domain.errors import RelayError, invalid
 from kling_mock.relay.domain.naming import check_name, number_of, resolve_name
 from kling_mock.relay.domain.receivers import host_of_url
+from kling_mock.relay.domain.stored_values import stated_quota
 from kling_mock.relay.operator.views import (
     STATUS,
     Body,
     show_channel,
     show_receiver,
     show_reconciliation,
+    show_repair,
     show_stuck,
     show_token,
     show_user,
 )
-from kling_mock.storage.errors import UnknownError
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.text import check_fits
-from kling_mock.storage.values import (
+from kling_mock.relay.storage.errors import UnknownError
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.text import check_fits
+from kling_mock.relay.storage.values import (
     DELETED,
     Channel,
     NewChannel,
@@ -50,8 +53,6 @@ from kling_mock.storage.values import (
     User,
 )
 from kling_mock.web.operations import Parameters
-
-__all__ = ["STUCK_AFTER", "OperatorService"]
 
 STUCK_AFTER: Final = 3600  # seconds after which an open task counts as stuck
 _DAY: Final = 86_400
@@ -66,10 +67,9 @@ class OperatorService:
 
     Args:
         storage: The relay's store.
-        clock: The time.
         random_bytes: Returns that many random bytes, for new tokens.
         on_channel_change: Called when channels have changed.
-        on_replay: Called when a user's webhook is to be sent again.
+        on_replay: Called when a user's webhook must be sent again.
         secret: Users' webhook secrets are derived from it; `None` does not show them.
     """
 
@@ -93,22 +93,22 @@ class OperatorService:
 
     async def list_users(self, parameters: Parameters) -> Body:
         """List users, without the secrets of their webhooks."""
-        found = await self._storage.list_users(after=parameters.get("after", 0), limit=_PAGE)
-        shown = [user for user in found if _is_shown(user.status, parameters)]
-        following = found[-1].id if len(found) == _PAGE else None
-        return {"data": [show_user(user) for user in shown], "next_after": following}
+        page = await self._storage.list_users(after=parameters.get("after", 0), limit=_PAGE)
+        users = [user for user in page if _is_shown(user.status, parameters)]
+        following = page[-1].id if len(page) == _PAGE else None
+        return {"data": [show_user(user) for user in users], "next_after": following}
 
     async def get_user(self, parameters: Parameters) -> Body:
         """Show a user."""
-        return await self._shown(await self._storage.get_user(await self._user_id(parameters)))
+        return await self._user_body(await self._storage.get_user(await self._user_id(parameters)))
 
     async def add_user(self, parameters: Parameters) -> Body:
         """Add a user."""
         check_name("username", parameters["username"])
-        made = await self._storage.create_user(
+        user = await self._storage.create_user(
             NewUser(parameters["username"], parameters.get("quota", 0)), now=self._now()
         )
-        return await self._shown(made)
+        return await self._user_body(user)
 
     async def delete_user(self, parameters: Parameters) -> Body:
         """Delete a user permanently."""
@@ -117,6 +117,13 @@ class OperatorService:
     async def set_user_status(self, parameters: Parameters) -> Body:
         """Switch a user on or off."""
         return await self._set_user(parameters, STATUS[parameters["status"]])
+
+    async def bind_user(self, parameters: Parameters) -> Body:
+        """Have a user own the rows of an old program that name a number."""
+        user_id = await self._user_id(parameters)
+        return await self._user_body(
+            await self._storage.bind_user(user_id, parameters["legacy_id"])
+        )
 
     async def credit(self, parameters: Parameters) -> Body:
         """Top up a user."""
@@ -138,7 +145,7 @@ class OperatorService:
 
     async def _set_user(self, parameters: Parameters, status: int) -> Body:
         user_id = await self._user_id(parameters)
-        return await self._shown(await self._storage.set_user_status(user_id, status))
+        return await self._user_body(await self._storage.set_user_status(user_id, status))
 
     async def _user_id(self, parameters: Parameters) -> int:
         """Return the id of the user that the path names, by id or by name.
@@ -164,12 +171,12 @@ class OperatorService:
             generation=1 + (0 if before is None else before.generation),
             overlap_until=self._now() + parameters.get("overlap_seconds", _DAY),
         )
-        shown = attrs.asdict(rotated)
+        body = attrs.asdict(rotated)
         if self._secret is not None:
-            shown["webhook_secret"] = user_secret(self._secret, user_id, rotated.generation)
-        return shown
+            body["webhook_secret"] = user_secret(self._secret, user_id, rotated.generation)
+        return body
 
-    async def _shown(self, user: User) -> Body:
+    async def _user_body(self, user: User) -> Body:
         if self._secret is None:
             return show_user(user)
         rotated = await self._storage.find_webhook_secret(user.id)
@@ -181,7 +188,9 @@ class OperatorService:
     async def list_tokens(self, parameters: Parameters) -> Body:
         """List a user's tokens."""
         tokens = await self._storage.list_tokens(await self._user_id(parameters))
-        return {"data": [show_token(one) for one in tokens if _is_shown(one.status, parameters)]}
+        return {
+            "data": [show_token(token) for token in tokens if _is_shown(token.status, parameters)]
+        }
 
     async def add_token(self, parameters: Parameters) -> Body:
         """Add a token, and show it this once."""
@@ -211,7 +220,13 @@ class OperatorService:
         """List channels."""
         deleted = parameters.get("deleted") == "true"
         channels = await self._storage.list_channels(with_deleted=deleted)
-        return {"data": [show_channel(channel) for channel in channels]}
+        used = await self._storage.sum_by_channel()
+        return {
+            "data": [
+                show_channel(channel) | {"used_quota": used.get(channel.id, 0)}
+                for channel in channels
+            ]
+        }
 
     async def add_channel(self, parameters: Parameters) -> Body:
         """Add a channel."""
@@ -225,6 +240,7 @@ class OperatorService:
         """Replace all settings of a channel."""
         before, new = await self._channel(parameters), NewChannel(**_declared(parameters))
         _check_new_name(before, new.name)
+        await self._check_open_tasks(before, attrs.asdict(new), parameters)
         channel = await self._storage.replace_channel(before.id, new)
         self._on_channel_change()
         return show_channel(channel)
@@ -233,9 +249,37 @@ class OperatorService:
         """Change the given settings of a channel."""
         before, settings = await self._channel(parameters), _declared(parameters)
         _check_new_name(before, settings.get("name", before.name))
+        await self._check_open_tasks(before, settings, parameters)
         channel = await self._storage.change_channel(before.id, settings)
         self._on_channel_change()
         return show_channel(channel)
+
+    async def _check_open_tasks(
+        self, before: Channel, settings: Mapping[str, Any], parameters: Parameters
+    ) -> None:
+        """Refuse a change after which open tasks could not be read, unless it is confirmed.
+
+        Raises:
+            RelayError: 409; the text has the number of open tasks.
+        """
+        after = attrs.evolve(
+            before, **{name: settings[name] for name in _LEADING & settings.keys()}
+        )
+        keys = _fingerprints(before.api_keys) <= _fingerprints(after.api_keys)
+        same = (before.base_url.rstrip("/"), before.service_label) == (
+            after.base_url.rstrip("/"),
+            after.service_label,
+        )
+        if (keys and same) or parameters.get("yes"):
+            return
+        if count := await self._storage.count_open_of_channel(before.id):
+            raise RelayError(
+                errors.OPEN_TASKS,
+                f"channel {before.id} has {count} open tasks, which can be polled only at its "
+                "address, with its key and under its service: without these they fail at their "
+                "deadline. Add a key to the present ones, or add another channel and disable this "
+                'one. To change it anyway: --yes, or in a request "yes": true',
+            )
 
     async def delete_channel(self, parameters: Parameters) -> Body:
         """Delete a channel."""
@@ -252,22 +296,31 @@ class OperatorService:
         """
         number = number_of(parameters["id"])
         channels = await self._storage.list_channels(with_deleted=True)
-        named = (one for one in channels if one.name == parameters["id"] and not one.is_deleted)
-        numbered = (one for one in channels if one.id == number)
+        named = (
+            channel
+            for channel in channels
+            if channel.name == parameters["id"] and not channel.is_deleted
+        )
+        numbered = (channel for channel in channels if channel.id == number)
         return resolve_name("channel", parameters["id"], next(named, None), next(numbered, None))
 
     # ------------------------------------------------------------ receivers of webhooks
 
     async def list_receivers(self, parameters: Parameters) -> Body:
         """List receivers that fail or are switched off."""
-        found = await self._storage.list_receivers(after=parameters.get("after", 0), limit=_PAGE)
-        following = found[-1].id if len(found) == _PAGE else None
-        return {"data": [show_receiver(one) for one in found], "next_after": following}
+        receivers = await self._storage.list_receivers(
+            after=parameters.get("after", 0), limit=_PAGE
+        )
+        following = receivers[-1].id if len(receivers) == _PAGE else None
+        return {
+            "data": [show_receiver(receiver) for receiver in receivers],
+            "next_after": following,
+        }
 
     async def set_receiver_status(self, parameters: Parameters) -> Body:
-        """Switch a receiver off, or on again: then what was kept back is sent.
+        """Switch a receiver off, or on again; the webhooks that were kept back are then sent.
 
-        It can be repeated: a receiver that is on keeps its row until it has got something.
+        It can be repeated: a receiver that is on keeps its row until it has received something.
         """
         now = self._now()
         off_at = 0 if parameters["status"] == "enabled" else now
@@ -303,16 +356,16 @@ class OperatorService:
 
     async def list_reports(self, parameters: Parameters) -> Body:
         """List results that were not applied."""
-        found = await self._storage.list_reports(before=parameters.get("before"))
-        return {"data": [attrs.asdict(report) for report in found]}
+        reports = await self._storage.list_reports(before=parameters.get("before"))
+        return {"data": [attrs.asdict(report) for report in reports]}
 
     async def list_notices(self, parameters: Parameters) -> Body:
         """List callbacks to users."""
         state = parameters.get("state")
-        found = await self._storage.list_notices(
+        notices = await self._storage.list_notices(
             state=None if not state else NoticeState(state), before=parameters.get("before")
         )
-        return {"data": [attrs.asdict(notice) for notice in found]}
+        return {"data": [attrs.asdict(notice) for notice in notices]}
 
     async def replay_notice(self, parameters: Parameters) -> Body:
         """Send a callback again."""
@@ -322,8 +375,20 @@ class OperatorService:
 
     async def reconcile(self, parameters: Parameters) -> Body:
         """Compare balances with the ledger."""
-        rows = await self._storage.reconcile(parameters.get("user_id"))
+        rows = await self._storage.reconcile(
+            parameters.get("user_id"), now=self._now(), stated=stated_quota
+        )
         return {"data": [show_reconciliation(row) for row in rows]}
+
+    async def repair(self, parameters: Parameters) -> Body:
+        """Show or make the changes that make the tables keep the rules again."""
+        commit = parameters.get("yes", False)
+        repairs = await self._storage.repair(
+            now=self._now(),
+            commit=commit,
+            release_deleted=parameters.get("release_deleted", False),
+        )
+        return {"data": [show_repair(repair, done=commit) for repair in repairs]}
 
     async def get_stats(self, parameters: Parameters) -> Body:
         """Totals per day, stuck tasks, slow statements."""
@@ -360,12 +425,23 @@ def _token_id(parameters: Parameters) -> int:
 def _number(parameters: Parameters, what: str) -> int:
     number = number_of(parameters["id"])
     if number is None:
-        raise invalid("path", f"{parameters['id'][:40]!r} is no {what} id; expected a number")
+        raise invalid("path", f"{parameters['id'][:40]!r} is not a {what} id; expected a number")
     return number
 
 
 def _without_id(parameters: Parameters) -> Body:
-    return {name: value for name, value in parameters.items() if name != "id"}
+    return {name: value for name, value in parameters.items() if name not in {"id", "yes"}}
+
+
+#: The settings that decide where the tasks of a channel are read.
+_LEADING: Final = frozenset({"base_url", "api_keys", "service"})
+
+
+def _fingerprints(keys: str) -> frozenset[str]:
+    try:
+        return frozenset(key.fingerprint for key in parse_keys(keys))
+    except RelayError:  # the stored keys are broken, so nothing is read with them
+        return frozenset()
 
 
 def _check_new_name(before: Channel, name: str) -> None:
@@ -380,19 +456,19 @@ def _declared(parameters: Parameters) -> Body:
         RelayError: A key, a secret or the mapping cannot be read.
         ValueError: A text does not fit into its column.
     """
-    given = _without_id(parameters)
-    if "model_mapping" in given:
-        mapping = given["model_mapping"]
-        given["model_mapping"] = mapping if isinstance(mapping, str) else json.dumps(mapping)
-    for name in _TEXTS & given.keys():
-        check_fits(name, given[name])
-    if "model_mapping" in given:
-        check_mapping(given["model_mapping"])
-    if "key" in given:
-        given["api_keys"] = given.pop("key")
-        parse_keys(given["api_keys"])
-    if "webhook_secrets" in given:
-        check_secrets(given["webhook_secrets"])
-    if "status" in given:
-        given["status"] = STATUS[given["status"]]
-    return given
+    settings = _without_id(parameters)
+    if "model_mapping" in settings:
+        mapping = settings["model_mapping"]
+        settings["model_mapping"] = mapping if isinstance(mapping, str) else json.dumps(mapping)
+    for name in _TEXTS & settings.keys():
+        check_fits(name, settings[name])
+    if "model_mapping" in settings:
+        check_mapping(settings["model_mapping"])
+    if "key" in settings:
+        settings["api_keys"] = settings.pop("key")
+        parse_keys(settings["api_keys"])
+    if "webhook_secrets" in settings:
+        check_secrets(settings["webhook_secrets"])
+    if "status" in settings:
+        settings["status"] = STATUS[settings["status"]]
+    return settings

@@ -11,12 +11,12 @@ import attrs
 
 from kling_mock.relay.domain.credentials import parse_keys
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.storage.values import (
+from kling_mock.relay.storage.values import (
     DELETED,
     DISABLED,
     ENABLED,
-    UNNUMBERED,
     Channel,
+    LedgerEntry,
     Receiver,
     Reconciliation,
     Repair,
@@ -24,29 +24,8 @@ from kling_mock.storage.values import (
     User,
     VideoRow,
 )
-from kling_mock.web.json_schema import Schema, array, closed, flag, integer, number, text
+from kling_mock.web.json_schema import Schema, array, closed, encode, flag, integer, number, text
 from kling_mock.web.json_schema import optional as nullable
-
-__all__ = [
-    "CHANNEL",
-    "LISTED_USER",
-    "NEW_TOKEN",
-    "RECEIVER",
-    "RECONCILIATION",
-    "SECRET",
-    "STATUS",
-    "STUCK",
-    "TOKEN",
-    "USER",
-    "schema_of",
-    "show_channel",
-    "show_receiver",
-    "show_reconciliation",
-    "show_repair",
-    "show_stuck",
-    "show_token",
-    "show_user",
-]
 
 Body = dict[str, Any]
 
@@ -69,8 +48,8 @@ def schema_of(value: type[attrs.AttrsInstance], **instead: Schema | None) -> Sch
 
 def _schema(hint: Any) -> Schema:
     if isinstance(hint, UnionType):
-        (one,) = (part for part in get_args(hint) if part is not NoneType)
-        return nullable(_schema(one))
+        (member,) = (part for part in get_args(hint) if part is not NoneType)
+        return nullable(_schema(member))
     if get_origin(hint) is tuple:
         return array(_schema(get_args(hint)[0]))
     if get_origin(hint) is not None:
@@ -98,20 +77,23 @@ TOKEN: Final = schema_of(Token, status=_STATUS, token_hash=None)
 NEW_TOKEN: Final = schema_of(
     Token, status=_STATUS, token_hash=None, token=text("The token; no later call shows it.")
 )
-CHANNEL: Final = schema_of(
-    Channel,
-    status=_STATUS,
-    api_keys=None,
-    keys=array(text(), about="Fingerprints of its keys."),
-    webhook_secrets=integer(about="The number of its webhook secrets."),
-    service=text("Its service: the operator's label, else the host of its base URL."),
+_CHANNEL: Final[Mapping[str, Schema | None]] = {
+    "status": _STATUS,
+    "api_keys": None,
+    "keys": array(text(), about="Fingerprints of its keys."),
+    "webhook_secrets": integer(about="The number of its webhook secrets."),
+    "service": text("Its service: the operator's label, else the host of its base URL."),
+}
+CHANNEL: Final = schema_of(Channel, **_CHANNEL)
+LISTED_CHANNEL: Final = schema_of(
+    Channel, **_CHANNEL, used_quota=integer(about="What was charged for its tasks.")
 )
 RECEIVER: Final = schema_of(Receiver, status=text(enum=["enabled", "disabled"]))
 SECRET: Final = closed(
     ("webhook_secret",),
     user_id=integer(),
     generation=integer(about="How often it was rotated."),
-    overlap_until=integer(about="Unix seconds until which the one before signs too."),
+    overlap_until=integer(about="Unix seconds until which the previous one signs too."),
     webhook_secret=text("The new secret."),
 )
 RECONCILIATION: Final = schema_of(
@@ -120,31 +102,40 @@ RECONCILIATION: Final = schema_of(
     held_difference=integer(),
     is_explained=flag(),
 )
+_NEW_ENTRY: Final = schema_of(LedgerEntry, id=None)  # the store will number it
+REPAIR: Final = closed(
+    ("insert", "column", "add"),
+    repair=text("The rule that it makes the tables keep again."),
+    row=text(),
+    done=flag(),
+    insert=_NEW_ENTRY,
+    column=text(),
+    add=integer(),
+)
 STUCK: Final = closed(stuck=text(), status=text(), created_at=integer())
 
 
 def show_user(user: User) -> Body:
     """Return a user as JSON."""
-    return attrs.asdict(user) | {"status": _NAMES[user.status]}
+    return encode(LISTED_USER, user, status=_NAMES[user.status])
 
 
 def show_token(token: Token) -> Body:
     """Return a token as JSON, without its hash."""
-    shown = attrs.asdict(token, filter=lambda field, _: field.name != "token_hash")
-    return shown | {"status": _NAMES[token.status]}
+    return encode(TOKEN, token, status=_NAMES[token.status])
 
 
 def show_channel(channel: Channel) -> Body:
     """Return a channel as JSON: fingerprints instead of keys, a count instead of secrets."""
-    secret = {"api_keys", "webhook_secrets"}
-    shown = attrs.asdict(channel, filter=lambda field, _: field.name not in secret)
     status = DELETED if channel.is_deleted else channel.status
-    return shown | {
-        "status": _NAMES.get(status, "disabled"),
-        "keys": _fingerprints(channel),
-        "webhook_secrets": len(channel.webhook_secrets.split()),
-        "service": channel.service_label,
-    }
+    return encode(
+        CHANNEL,
+        channel,
+        status=_NAMES.get(status, "disabled"),
+        keys=_fingerprints(channel),
+        webhook_secrets=len(channel.webhook_secrets.split()),
+        service=channel.service_label,
+    )
 
 
 def _fingerprints(channel: Channel) -> list[str]:
@@ -156,30 +147,22 @@ def _fingerprints(channel: Channel) -> list[str]:
 
 def show_receiver(receiver: Receiver) -> Body:
     """Return a receiver as JSON."""
-    return attrs.asdict(receiver) | {"status": "disabled" if receiver.is_off else "enabled"}
+    return encode(RECEIVER, receiver, status="disabled" if receiver.is_off else "enabled")
 
 
 def show_reconciliation(row: Reconciliation) -> Body:
     """Return a `Reconciliation` as JSON, with its differences."""
-    return attrs.asdict(row) | {
-        "difference": row.difference,
-        "held_difference": row.held_difference,
-        "is_explained": row.is_explained,
-    }
+    return encode(RECONCILIATION, row)
 
 
 def show_repair(repair: Repair, *, done: bool) -> Body:
     """Return a `Repair`, made or only planned, as JSON."""
-    shown: Body = {"repair": repair.rule, "row": repair.row, "done": done}
+    body: Body = {"repair": repair.rule, "row": repair.row, "done": done}
     if repair.entry is not None:
-        return shown | {"insert": attrs.asdict(repair.entry, filter=_is_numbered)}
-    return shown | {"column": repair.column, "add": repair.amount}
-
-
-def _is_numbered(attribute: attrs.Attribute[Any], value: Any) -> bool:
-    return attribute.name != "id" or value != UNNUMBERED
+        return body | {"insert": encode(_NEW_ENTRY, repair.entry)}
+    return body | {"column": repair.column, "add": repair.amount}
 
 
 def show_stuck(row: VideoRow) -> Body:
     """Return a task that has been open for too long."""
-    return {"stuck": row.task_id, "status": row.status, "created_at": row.created_at}
+    return encode(STUCK, row, stuck=row.task_id)

@@ -1,9 +1,10 @@
-"""The circuit breakers of one process: of its channels, and of its users' receivers.
+"""The circuit breakers of one process: for its channels, and for its users' receivers.
 
-What hangs takes a connection for each call until the first of them fail, so the calls that wait
-for a reply are limited, too.
+A peer that hangs takes a connection for each call until the first calls fail, so the number of
+calls that wait for a reply is limited too.
 
-A process learns for itself who does not answer, so nothing is stored, and a start forgets it.
+Each process learns by itself which peers do not answer: nothing is stored, and a restart forgets
+it.
 """
 
 from __future__ import annotations
@@ -20,19 +21,17 @@ from kling_mock.relay.domain.breaker import (
     is_admitted,
 )
 
-__all__ = ["Breakers"]
-
-_FULL = 1.0  # seconds until a call may be made of what has too many calls to answer
-_REMEMBERED = 10_000  # breakers that are not as new
+_FULL = 1.0  # seconds until the next call to a peer that has too many calls to answer
+_REMEMBERED = 10_000  # breakers with a history
 
 
 class Breakers:
-    """Breakers by what they protect. One that is closed without failures takes no memory.
+    """Breakers by the peer that they protect. One that is closed without failures is not stored.
 
     Args:
         monotonic: Returns seconds that never run backwards.
         on_change: Called with the new state of a breaker that opens or closes.
-        most: How many calls may wait for a reply of each of what is protected; 0 is any number.
+        most: Maximum number of calls that wait for a reply of one peer; 0 for no limit.
     """
 
     def __init__(
@@ -49,32 +48,35 @@ class Breakers:
 
     def is_closed(self, key: Hashable) -> bool:
         """Return whether calls are made as usual."""
-        found = self._breakers.get(key)
-        return found is None or found.state is BreakerState.CLOSED
+        breaker = self._breakers.get(key)
+        return breaker is None or breaker.state is BreakerState.CLOSED
 
     def is_admitted(self, key: Hashable) -> bool:
         """Return whether a call may be made now; `begin` may refuse it a moment later."""
         if self._is_full(key):
             return False
-        found = self._breakers.get(key)
-        return found is None or is_admitted(found, self._monotonic())
+        breaker = self._breakers.get(key)
+        return breaker is None or is_admitted(breaker, self._monotonic())
 
     def is_pausing(self, key: Hashable) -> bool:
-        """Return whether no call may be made, not even a probe, nor is one under way."""
-        found = self._breakers.get(key)
-        is_open = found is not None and found.state is BreakerState.OPEN
+        """Return whether calls are paused: a probe may not be made yet, and none is under way."""
+        breaker = self._breakers.get(key)
+        is_open = breaker is not None and breaker.state is BreakerState.OPEN
         return is_open and not self.is_admitted(key)
 
     def wait(self, key: Hashable) -> float:
         """Return in how many seconds a call may be made; 0 is now."""
         least = _FULL if self._is_full(key) else 0.0
-        found = self._breakers.get(key)
-        if found is None or found.state is BreakerState.CLOSED:
+        breaker = self._breakers.get(key)
+        if breaker is None or breaker.state is BreakerState.CLOSED:
             return least
-        return max(least, found.until - self._monotonic())
+        return max(least, breaker.until - self._monotonic())
 
     def begin(self, key: Hashable) -> bool:
-        """Begin a call, if it may be made; `replied`, `failed` or `abandoned` must follow."""
+        """Start a call if it may be made, and return whether it may.
+
+        After a call that was started, `replied`, `failed` or `abandoned` must be called.
+        """
         if not self.is_admitted(key):
             return False
         if not self.is_closed(key):
@@ -84,29 +86,29 @@ class Breakers:
         return True
 
     def replied(self, key: Hashable) -> None:
-        """Note that a call got a reply, be it a refusal."""
+        """Record that a call got a reply, even if that was a refusal."""
         self._ended(key)
         if key in self._breakers:
             self._change(key, BreakerEvent.REPLIED)
 
     def failed(self, key: Hashable) -> None:
-        """Note that a call got no reply."""
+        """Record that a call got no reply."""
         self._ended(key)
         self._change(key, BreakerEvent.FAILED)
 
     def abandoned(self, key: Hashable) -> None:
-        """Note that a call ended without showing anything."""
+        """Record that a call ended without showing whether the peer answers."""
         self._ended(key)
         if key in self._breakers:
             self._change(key, BreakerEvent.ABANDONED)
 
     def states(self) -> Mapping[Hashable, BreakerState]:
-        """Return the states of all breakers that are not as new."""
-        return {key: found.state for key, found in self._breakers.items()}
+        """Return the states of all breakers that have a history."""
+        return {key: breaker.state for key, breaker in self._breakers.items()}
 
     def count(self) -> Counter[BreakerState]:
-        """Return how many of them are in each state."""
-        return Counter(found.state for found in self._breakers.values())
+        """Return the number of these breakers in each state."""
+        return Counter(breaker.state for breaker in self._breakers.values())
 
     def _is_full(self, key: Hashable) -> bool:
         return bool(self._most) and self._under_way[key] >= self._most
@@ -119,12 +121,12 @@ class Breakers:
 
     def _change(self, key: Hashable, event: BreakerEvent) -> None:
         before = self._breakers.get(key, BREAKER)
-        found = after(before, event, self._monotonic())
-        if found == BREAKER:
+        breaker = after(before, event, self._monotonic())
+        if breaker == BREAKER:
             self._breakers.pop(key, None)
         else:
             if len(self._breakers) >= _REMEMBERED and key not in self._breakers:
                 del self._breakers[next(iter(self._breakers))]
-            self._breakers[key] = found
-        if found.state is not before.state and found.state is not BreakerState.HALF_OPEN:
-            self._on_change(found.state)
+            self._breakers[key] = breaker
+        if breaker.state is not before.state and breaker.state is not BreakerState.HALF_OPEN:
+            self._on_change(breaker.state)

@@ -17,12 +17,10 @@ from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.channel_registry import ChannelRoute
 from kling_mock.relay.service.reconciler import error_summary
 from kling_mock.relay.service.upstream import Upstream
-from kling_mock.storage.errors import KlingTaskClashError, StorageUnavailableError
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import TaskOutcome, TaskResult, VideoRow
+from kling_mock.relay.storage.errors import KlingTaskClashError, StorageUnavailableError
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import TaskOutcome, TaskResult, VideoRow
 from kling_sdk import KlingError, Task
-
-__all__ = ["Dispatcher"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
@@ -33,12 +31,10 @@ class Dispatcher:
     """Sends creates to Kling.
 
     Args:
-        storage: Where the rows are.
+        storage: The store of the rows.
         upstream: Kling.
-        breakers: Those of the channels.
-        clock: The time.
-        public_url: Where Kling's callbacks reach the relay; `None` asks for none.
-        lease: Seconds for which an attempt counts as being under way; longer than it may take.
+        public_url: The URL at which Kling's callbacks reach the relay; `None` requests none.
+        lease: Seconds for which an attempt counts as under way; longer than it may take.
         schedule_sweep: Called with an instant at which the sweeper has work.
         metrics: Counts how creates end.
     """
@@ -64,11 +60,11 @@ class Dispatcher:
         self._schedule_sweep = schedule_sweep
 
     def lease(self) -> int:
-        """Return when the lease of an attempt ends that begins now, Unix seconds."""
+        """Return when the lease of an attempt that starts now ends, in Unix seconds."""
         return self._now() + self._lease
 
     def schedule_check(self, lease: int) -> int:
-        """Schedule the sweeper's check of a create whose sender gets killed; return its instant.
+        """Schedule the sweeper's check of a create, should its sender be killed; return its time.
 
         Args:
             lease: When the lease of the create ends.
@@ -84,7 +80,7 @@ class Dispatcher:
 
         Raises:
             RelayError: All channels refused, provably; the hold is released.
-            StorageUnavailableError: The database is unavailable; the sweeper ends the row.
+            StorageUnavailableError: The database is unavailable; the sweeper will end the row.
         """
         try:
             return await self._send(row, request, routes)
@@ -104,7 +100,7 @@ class Dispatcher:
             if not self._breakers.is_admitted(path):
                 waits.append(self._breakers.wait(path))
                 continue
-            # A process that was stopped for so long has lost its lease before it sends.
+            # A process that was stopped for that long has lost its lease before it sends.
             renew = turn > 0 or self._now() >= row.attempt_until
             if renew and not await self._bind(row, route, self.lease()):
                 break
@@ -137,8 +133,8 @@ class Dispatcher:
 
         Args:
             row: Its row.
-            error: The last refusal, if it was sent to any.
-            waits: Seconds until each of those that were passed over may be tried again.
+            error: The last refusal, if it was sent to any channel.
+            waits: Seconds until each channel that was skipped may be tried again.
 
         Raises:
             RelayError: It was refused.
@@ -147,7 +143,7 @@ class Dispatcher:
             return await self._refused(row, upstream_refusal(error), error_summary(error))
         if waits:
             return await self._refused(row, paused(min(waits)), "no channel answers")
-        # It was found or given up meanwhile.
+        # The task was found or given up meanwhile.
         return wire.create_reply(await self._storage.find_task(row.task_id) or row)
 
     async def _attempt(
@@ -171,7 +167,7 @@ class Dispatcher:
             _log.error("kling task error: %s", error)
             return wire.create_reply(row)
         except StorageUnavailableError as error:
-            # The task exists, and the row knows under which id to find it.
+            # The task exists, and the row has the id under which to find it.
             _log.error("kling task error: %s is accepted, not stored: %s", row.task_id, error)
         self._schedule_sweep(poll_at)
         _log.info(
@@ -215,9 +211,9 @@ class Dispatcher:
     async def _refused(self, row: VideoRow, refusal: RelayError, why: str) -> dict[str, str]:
         """Release the hold; the user may repeat the request under the same external id.
 
-        The refusal is stored for the repeats that wait for the end of this create, in whichever
-        process. If Kling has shown the task meanwhile, it exists, whatever the reply to the create
-        was: then its row is returned as it is.
+        The refusal is stored for repeats that wait for the end of this create in any process. If
+        Kling has shown the task meanwhile, the task exists, whatever the reply to the create was:
+        then its row is returned as it is.
 
         Raises:
             RelayError: It was refused.
@@ -230,7 +226,7 @@ class Dispatcher:
             json_data=stored_refusal(refusal),
             free_external_id=True,
         )
-        settled = await self._storage.settle(result, now=self._now())
+        settled = await self._storage.settle(result, now=self._now(), user_id=row.user_id)
         if settled.row.kling_task_id is not None:
             _log.warning(
                 "kling task error: the create of %s was refused, but Kling has shown the task",

@@ -1,4 +1,4 @@
-"""Work that is due in the store, begun in shares: nobody's backlog delays anybody else's."""
+"""Work that is due in the store, started in shares: no owner's backlog delays another owner."""
 
 from __future__ import annotations
 
@@ -13,29 +13,27 @@ from kling_mock.relay.domain.shares import Path, Shares
 from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.scheduler import Scheduler
 
-__all__ = ["DueWork"]
-
 D = TypeVar("D")
 W = TypeVar("W")
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
-_PAGE: Final = 250  # what is looked at in one statement
-_PAGES: Final = 4  # what one run looks at, so that what has been freed meanwhile is used
-_START: Final = (0, 0)
+_PAGE: Final = 250  # rows that one statement reads
+_PAGES: Final = 4  # pages that one run reads, so that capacity that becomes free is used
+START: Final = (0, 0)
 
 
 class DueWork(ABC, Generic[D, W]):
-    """Looks through what is due, and begins what there is room for.
+    """Looks through the due work, and starts as much as there is room for.
 
-    A run looks at the beginning, where the most urgent is, and then goes on where the last one
-    has stopped. So each run is short, and what is behind a long backlog is found all the same.
+    A run looks at the most urgent work first, and then continues where the last run has stopped.
+    So each run is short, and work behind a long backlog is still found.
 
     Args:
-        clock: The time, and what runs the work.
+        clock: The time; it also runs the work.
         scheduler: Runs `run`.
-        shares: How much may be under way, of whom.
-        breakers: Who is left alone for a while.
+        shares: How much work of each owner may be under way.
+        breakers: The owners that are left alone for a while.
     """
 
     def __init__(
@@ -45,56 +43,56 @@ class DueWork(ABC, Generic[D, W]):
         self._scheduler = scheduler
         self._shares = shares
         self._breakers = breakers
-        self._resume = _START
+        self._resume = START
         self._left_some = False
 
     async def run(self) -> None:
-        """Begin what is due and has room, without waiting for its end."""
+        """Start due work as far as there is room, without waiting for its end."""
         self._left_some = self._shares.is_full
         if self._left_some:
             return
         now = self._now()
-        position = _START
+        position = START
         for _ in range(_PAGES):
             page = await self._page(now, position, _PAGE)
             await self._take(page, now)
             if len(page) < _PAGE:
-                self._resume = _START
+                self._resume = START
                 return
             if self._shares.is_full:
                 self._left_some = True
                 return
             last = self._position_of(page[-1])
-            position = max(last, self._resume) if position == _START else last
+            position = max(last, self._resume) if position == START else last
         self._resume = position
         self._scheduler.run_now()
 
     @abstractmethod
     async def _page(self, now: int, after: tuple[int, int], limit: int) -> Sequence[D]:
-        """Return what is due after a position, in order."""
+        """Return the due work after a position, in order."""
 
     @abstractmethod
     def _position_of(self, due: D) -> tuple[int, int]:
-        """Return the position of one."""
+        """Return the position of a piece of work."""
 
     @abstractmethod
     def _path_of(self, due: D) -> Path:
-        """Return to whom it belongs, for the shares; all of it is what a breaker protects."""
+        """Return its owners, for the shares; a breaker protects the whole path."""
 
     @abstractmethod
     async def _claim(self, chosen: Sequence[D], now: int) -> Sequence[W | None]:
-        """Lease what was chosen; `None` for what somebody else has taken meanwhile."""
+        """Lease the chosen work; `None` stands for work that another process has taken."""
 
     @abstractmethod
     async def _put_off(self, due: Sequence[D], at: int, now: int) -> None:
-        """Have some be due again at *at*."""
+        """Make some work due again at *at*."""
 
     @abstractmethod
     async def _do(self, work: W) -> None:
         """Do one piece of work."""
 
     def _is_last_call(self, due: D, now: int) -> bool:
-        """Return whether it must be done now, whoever is left alone."""
+        """Return whether it must be done now, even if its owner is left alone."""
         del due, now
         return False
 
@@ -104,42 +102,42 @@ class DueWork(ABC, Generic[D, W]):
         self._left_some |= len(chosen) < len(waiting)
         if not chosen:
             return
-        begun = 0
+        handled = 0
         try:
             for due, work in zip(chosen, await self._claim(chosen, now), strict=True):
-                begun += 1
+                handled += 1
                 if work is None:
                     self._shares.end(self._path_of(due))
                 else:
                     self._clock.spawn(self._guarded(self._path_of(due), work))
         finally:
-            for due in chosen[begun:]:
+            for due in chosen[handled:]:
                 self._shares.end(self._path_of(due))
 
     async def _without_broken(self, page: Sequence[D], now: int) -> list[D]:
-        """Return what is not for somebody who is left alone, and put off the rest.
+        """Return the work whose owners are not left alone, and put off the rest.
 
-        Of somebody whose pause is over one is left, as a probe.
+        An owner whose pause is over keeps one piece of work, as a probe.
         """
-        kept: list[D] = []
+        ready: list[D] = []
         put_off: dict[Path, list[D]] = {}
         probed: set[Path] = set()
         for due in page:
             path = self._path_of(due)
             if self._breakers.is_closed(path) or self._is_last_call(due, now):
-                kept.append(due)
+                ready.append(due)
             elif self._breakers.is_pausing(path):
                 put_off.setdefault(path, []).append(due)
             elif self._may_probe(path) and path not in probed:
                 probed.add(path)
-                kept.append(due)
-            else:  # a probe is under way, and soon it is known
+                ready.append(due)
+            else:  # a probe is under way, and its result is known soon
                 self._left_some = True
         for path, them in put_off.items():
             at = max(now + 1, math.ceil(self._clock.now() + self._breakers.wait(path)))
             await self._put_off(them, at, now)
             self._scheduler.schedule(at)
-        return kept
+        return ready
 
     def _may_probe(self, path: Path) -> bool:
         return self._breakers.is_admitted(path) and not self._shares.under_way(path)

@@ -1,9 +1,9 @@
 """The limit of open tasks per token, without a statement for each create.
 
-All open tasks are counted at once, now and then, in one statement over an index that has nothing
-else. In between a process adds what it creates itself. So a token may have a few more for a
-moment: what is just being stored while the others are counted, and what other processes have
-created since.
+All open tasks are counted together, now and then, in one statement over an index of open tasks
+only. In between a process adds the tasks that it creates itself. So a token may exceed the limit a
+little for a moment: by tasks that are being stored during the count, and by tasks that other
+processes have created since.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from typing import Final
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.metrics.counters import Metrics
-from kling_mock.storage.protocol import Storage
+from kling_mock.relay.storage.sql_storage import Storage
 
-__all__ = ["RECOUNT_AFTER", "OpenTasks"]
-
-#: Seconds of real time after which a create has all counted again: until then a process does not
-#: know what others have created.
+#: Seconds of real time after which a create triggers a new count: until then a process does not
+#: know which tasks others have created.
 RECOUNT_AFTER: Final = 10.0
 _AT_LEAST: Final = 1.0  # seconds between two counts, however many creates are refused
 _RETRY_AFTER: Final = 10  # seconds
@@ -31,9 +29,9 @@ class OpenTasks:
     """Counts the open tasks of each token.
 
     Args:
-        storage: Where the rows are.
-        limit: How many a token may have; 0 is any number.
-        timer: Returns seconds of real time, from any instant on.
+        storage: The store of the rows.
+        limit: Maximum number of open tasks of a token; 0 means no limit.
+        timer: Returns seconds of real time since an arbitrary instant.
         metrics: Counts the creates that are refused.
     """
 
@@ -53,7 +51,7 @@ class OpenTasks:
         """Count a create of a token.
 
         Raises:
-            RelayError: 429, it has as many open tasks as it may have.
+            RelayError: 429, the token has reached its limit of open tasks.
         """
         if not self._limit:
             return
@@ -76,12 +74,12 @@ class OpenTasks:
 
     async def _recount(self) -> None:
         try:
-            begun = self._since
+            since = self._since
             self._since = Counter()
             try:
                 self._counted = await self._storage.count_open_by_token()
             except BaseException:
-                self._since.update(begun)
+                self._since.update(since)
                 raise
             self._at = self._timer()
         finally:

@@ -1,7 +1,7 @@
-"""Applying what Kling reports of a task to its row: the only path of a result.
+"""Applying Kling's reports of a task to its row: the only path of a result.
 
-Queries, callbacks and the sweeper all end here, so it makes no difference which of them comes
-first, or how often.
+Queries, callbacks and the sweeper all end here, so it does not matter which of them comes first, or
+how often.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from decimal import Decimal
 from typing import Final
 
 from kling_mock.clock import MockClock
+from kling_mock.relay.domain.channels import is_refused_key
 from kling_mock.relay.domain.pricing import final_quota
+from kling_mock.relay.domain.repeats import longest_attempt
 from kling_mock.relay.domain.schedule import READ_INTERVAL, first_poll
 from kling_mock.relay.domain.states import Action, TaskEvent, action, state_of
 from kling_mock.relay.domain.stored_values import (
@@ -27,10 +29,11 @@ from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.upstream import Upstream
-from kling_mock.storage.errors import KlingTaskClashError
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.text import TEXT_BYTES
-from kling_mock.storage.values import (
+from kling_mock.relay.storage.errors import KlingTaskClashError
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.text import TEXT_BYTES
+from kling_mock.relay.storage.values import (
+    MISNAMED,
     UNCONFIRMED,
     Absence,
     Settlement,
@@ -48,8 +51,6 @@ from kling_sdk import (
     Video,
     parse_callback,
 )
-
-__all__ = ["TaskReconciler", "error_summary", "lacks_units", "would_change"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
@@ -70,14 +71,11 @@ class TaskReconciler:
     """Reads tasks from Kling and applies the result.
 
     Args:
-        storage: Where the rows are.
-        channels: The channels.
-        breakers: Those of the channels.
+        storage: The store of the rows.
         upstream: Kling.
-        clock: The time.
         send_webhooks: Called when a webhook to a user is due.
         metrics: Counts how tasks end.
-        may_expire: Returns whether the time can be trusted, so that a task may fail after some.
+        may_expire: Returns whether the time can be trusted, so that a task may fail for its age.
     """
 
     def __init__(
@@ -101,15 +99,14 @@ class TaskReconciler:
         self._send_webhooks = send_webhooks
 
     async def refresh(self, row: VideoRow, source: str) -> bool:
-        """Read an open row from Kling and apply it, if that is not too soon.
+        """Read an open row's task from Kling and apply the result, if that is not too soon.
 
         Args:
-            row: The row.
-            source: What triggered it, for the operator: `query`, `callback`.
+            source: The trigger of this poll, for the operator: `query`, `callback`.
 
         Returns:
-            False if it was read within the last 5 seconds, by whichever process, or if its
-            channel does not answer and is left alone for a while.
+            False if any process has read the task within the last 5 seconds, or if its channel
+            does not answer and is left alone for a while.
         """
         if not self._breakers.is_admitted((row.channel_id,)):
             return False
@@ -121,19 +118,13 @@ class TaskReconciler:
         return True
 
     async def read(self, row: VideoRow, source: str) -> bool:
-        """Read *row* from Kling and apply the result.
+        """Read the task of *row* from Kling and apply the result.
 
         Returns:
             Whether Kling replied.
         """
         sent = await self._channels.sent_through(row)
         if sent is None:
-            _log.error(
-                "kling task error: %s cannot be read: key %s of channel %d is gone",
-                row.task_id,
-                row.channel_key_id,
-                row.channel_id,
-            )
             return False
         channel, key = sent
         sent_at = self._now()
@@ -141,12 +132,16 @@ class TaskReconciler:
         try:
             task = await self._upstream.read(channel, key, row.type, name)
         except NotFoundError as error:
-            if error.code:  # else it is a page of something between us and Kling
+            if error.code:  # else it is a page of a server between us and Kling
                 await self._absent(row, sent_at, source)
             return bool(error.code)
         except KlingError as error:
-            _log.warning(
-                "kling task error: %s cannot be read (%s)", row.task_id, error_summary(error)
+            _log.log(
+                # A refused key was logged once, with the channel.
+                logging.DEBUG if is_refused_key(error) else logging.WARNING,
+                "kling task error: %s cannot be read (%s)",
+                row.task_id,
+                error_summary(error),
             )
             return False
         if task is None:  # the channel is left alone for a while
@@ -155,13 +150,16 @@ class TaskReconciler:
         return True
 
     async def apply(self, row: VideoRow, task: Task, source: str) -> None:
-        """Apply what Kling reports of *row*.
+        """Apply Kling's report of a task to its row.
 
         Args:
             row: The row as last seen.
-            task: What Kling reports; its origin must have been authenticated.
+            task: Kling's report; its origin must have been authenticated.
             source: How it was received.
         """
+        if names_another(row, task):
+            await self.reject(row, task, source)
+            return
         if not would_change(row, task):
             return
         event = _event(task)
@@ -171,22 +169,39 @@ class TaskReconciler:
             else:
                 await self._open(row, task, event)
         except KlingTaskClashError as error:
-            # An error: two tasks of ours would be one of Kling's.
+            # This is an error: two of our tasks would have the same task of Kling.
             _log.error("kling task error: %s", error)
 
-    async def read_first(self, row: VideoRow, task: Task) -> bool:
-        """Read an open row from Kling, because a signed success of it names no units.
-
-        If Kling does not show its end, cannot be reached, or was read a moment ago, the success
-        is stored as an `UNCONFIRMED` report: `settle_unconfirmed` applies it if no reading has
-        ended the row by its deadline.
+    async def reject(self, row: VideoRow, task: Task, source: str) -> None:
+        """Keep a report that names another task in the reports of *row*, and change nothing else.
 
         Args:
-            row: The row.
+            task: Kling's report; see `names_another`.
+            source: How it was received.
+        """
+        result = _result(row, task, _event(task), source, MAX_HINT)
+        await self._storage.keep_report(result, status=MISNAMED, now=self._now())
+        self._metrics.contradiction()
+        _log.error(
+            "kling task error: %s: what was received by %s names another external id; stored as a"
+            " report, nothing changed",
+            row.task_id,
+            source,
+        )
+
+    async def read_first(self, row: VideoRow, task: Task) -> bool:
+        """Read an open row's task from Kling, because its signed success does not state units.
+
+        If Kling does not show that the task has ended, cannot be reached, or was read a moment ago,
+        the success is stored as an `UNCONFIRMED` report: `settle_unconfirmed` applies it if no poll
+        has ended the row by its deadline.
+
+        Args:
             task: The success; its origin must have been authenticated.
 
         Returns:
-            False if it was read within the last 5 seconds, so that it must be read again later.
+            False if the task was read within the last 5 seconds, so that it must be read again
+            later.
         """
         try:
             await self._store_id(row, task)
@@ -201,15 +216,16 @@ class TaskReconciler:
             result = _result(known, task, TaskEvent.SUCCEED, "callback")
             await self._storage.keep_report(result, status=UNCONFIRMED, now=self._now())
             _log.warning(
-                "kling task error: %s: a signed success names no units, and no reading has yet",
+                "kling task error: %s: a signed success does not state its units, and no poll has "
+                "stated them yet",
                 row.task_id,
             )
         return was_read
 
     async def settle_unconfirmed(self, row: VideoRow) -> bool:
-        """End a row whose deadline has passed by an `UNCONFIRMED` success, if there is one.
+        """End a row whose deadline has passed with its `UNCONFIRMED` success, if there is one.
 
-        Neither the report nor a reading has stated units, so its hold is charged.
+        Neither the report nor a poll has stated units, so the row's hold is charged.
 
         Returns:
             Whether the row has ended.
@@ -228,7 +244,7 @@ class TaskReconciler:
     async def keep_unverified(self, row: VideoRow, task: Task) -> None:
         """Store an unsigned callback that contradicts the end of *row* as a report.
 
-        Of each status one is stored, with at most 4,096 bytes of its body; others are counted.
+        One callback per status is stored, with at most 4,096 bytes of its body; others are counted.
         """
         event = _event(task)
         result = _result(row, task, event, "callback", MAX_HINT)
@@ -256,13 +272,15 @@ class TaskReconciler:
     async def _end(self, row: VideoRow, task: Task, event: TaskEvent, source: str) -> None:
         now = self._now()
         result = _result(row, task, event, source)
-        settled = await self._storage.settle(result, now=now, notice=webhook_of(row, result, now))
+        settled = await self._storage.settle(
+            result, now=now, notice=webhook_of(row, result, now), user_id=row.user_id
+        )
         self._log_end(settled, result)
         if settled.outcome is TaskOutcome.SETTLED and row.callback_url is not None:
             self._send_webhooks()
 
     async def _absent(self, row: VideoRow, sent_at: int, source: str) -> None:
-        if not self._may_expire():  # how long it has been unknown, is unknown as well
+        if not self._may_expire():  # the time for which Kling has not known it cannot be trusted
             return
         failed = TaskResult(row.task_id, "failed", source, fail_reason=NEVER_CREATED)
         absence = await self._storage.report_not_found(
@@ -270,6 +288,7 @@ class TaskReconciler:
             queried_at=sent_at,
             reason=NEVER_CREATED,
             notice=webhook_of(row, failed, sent_at),
+            longest=longest_attempt(self._clock.speed),
         )
         if absence is Absence.FAILED:
             _log.warning("kling task error: %s failed: Kling never received it", row.task_id)
@@ -312,12 +331,21 @@ class TaskReconciler:
 
 
 def would_change(row: VideoRow, task: Task) -> bool:
-    """Whether applying *task* would change *row*, or contradict it."""
+    """Return whether applying *task* would change *row*, or contradict it."""
     return action(state_of(row.status, row.kling_task_id), _event(task)) is not Action.KEEP
 
 
+def names_another(row: VideoRow, task: Task) -> bool:
+    """Return whether *task* names another external id than the one with which *row* was sent.
+
+    Such a task does not belong to the row, for example because the channel leads to another service
+    by now. The external id of a legacy row is unknown.
+    """
+    return not row.legacy and task.external_task_id not in {None, "", row.task_id}
+
+
 def lacks_units(task: Task) -> bool:
-    """Whether *task* is a success without its units."""
+    """Return whether *task* is a success without its units."""
     return _event(task) is TaskEvent.SUCCEED and final_quota(task.units) is None
 
 
@@ -326,7 +354,7 @@ def _event(task: Task) -> TaskEvent:
 
 
 def error_summary(error: KlingError) -> str:
-    """Return what may be logged of *error*: a server's message may quote a prompt."""
+    """Return the parts of *error* that may be logged: a server's message may quote a prompt."""
     if isinstance(error, KlingAPIError):
         return f"HTTP {error.http_status}, code {error.code}"
     return type(error).__name__
@@ -355,6 +383,6 @@ def _result(
 
 
 def _seconds(duration: Decimal | None) -> str:
-    """Return a result's length as text; "" if Kling states none that `videos` has room for."""
+    """Return a result's length as text; "" if Kling does not state one that fits `videos`."""
     text = "" if duration is None else f"{duration:f}"
     return text if len(text) <= _LONGEST_SECONDS else ""

@@ -1,7 +1,7 @@
 """The replies to repeated creates.
 
-Any process may be sending the first create, so nothing in memory decides: its row shows whether it
-is still being sent, and is read until it no longer is.
+Any process may be sending the first create, so nothing in memory can tell: the row of that create
+shows whether it is still being sent, and is read until it no longer is.
 """
 
 from __future__ import annotations
@@ -17,22 +17,20 @@ from kling_mock.relay.domain.repeats import (
     WAITING_PER_TOKEN,
     in_progress,
     is_being_sent,
+    longest_attempt,
     wait_pauses,
     was_refused,
 )
 from kling_mock.relay.metrics.counters import Metrics
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import VideoRow
-
-__all__ = ["RepeatedCreates"]
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import VideoRow
 
 
 class RepeatedCreates:
-    """Replies to creates whose `external_task_id` has made a task before, by the same request.
+    """Replies to creates that repeat an earlier request with the same `external_task_id`.
 
     Args:
-        storage: Where the rows are.
-        clock: The time.
+        storage: The store of the rows.
         metrics: Counts the repeats.
     """
 
@@ -43,17 +41,18 @@ class RepeatedCreates:
         self._waiting: Counter[int] = Counter()
 
     async def reply(self, row: VideoRow, token_id: int) -> dict[str, str]:
-        """Return the first create's task as it is once that create is no longer being sent.
+        """Return the first create's task, once that create is no longer being sent.
 
         Args:
             row: The row of the first create.
             token_id: The token of the repeat.
 
         Raises:
-            RelayError: The first create was refused, and so is this one; or it is still being
-                sent after `WAIT_LIMIT` seconds, or too many repeats of the token wait already.
+            RelayError: The first create was refused, so this one is refused too; or the first one
+                is still being sent after `WAIT_LIMIT` seconds, or too many repeats of the token
+                are waiting already.
         """
-        if is_being_sent(row, self._clock.now()):
+        if self._is_being_sent(row):
             row = await self._once_sent(row, token_id)
         self._metrics.create("repeated")
         if was_refused(row):
@@ -76,20 +75,23 @@ class RepeatedCreates:
         return sent
 
     async def _poll(self, row: VideoRow) -> VideoRow | None:
-        """Read the row until it is no longer being sent; return None if it is for too long."""
+        """Read the row until it is no longer being sent; return None if that takes too long."""
         until = self._clock.monotonic() + WAIT_LIMIT
         for pause in wait_pauses():
             await self._pause(pause)
-            found = await self._storage.find_task(row.task_id)
-            if found is not None and not is_being_sent(found, self._clock.now()):
-                return found
+            latest = await self._storage.find_task(row.task_id)
+            if latest is not None and not self._is_being_sent(latest):
+                return latest
             if self._clock.monotonic() >= until:
                 break
         return None
 
     async def _pause(self, seconds: float) -> None:
         if self._clock.speed is None:
-            # A clock that stands still would never end it, and sending takes real time.
+            # With a clock that stands still this would never end, and sending takes real time.
             await asyncio.sleep(seconds)
         else:
             await self._clock.asleep(seconds)
+
+    def _is_being_sent(self, row: VideoRow) -> bool:
+        return is_being_sent(row, self._clock.now(), longest_attempt(self._clock.speed))

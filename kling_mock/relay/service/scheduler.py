@@ -1,4 +1,4 @@
-"""Work that runs when something is due: one timer, on the relay's clock."""
+"""A scheduler of due work: one timer on the relay's clock."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from collections.abc import Awaitable, Callable
 from kling_mock.clock import MockClock, Timer
 from kling_mock.web.request_log import REQUEST_ID
 
-__all__ = ["Scheduler"]
-
 
 class Scheduler:
     """Runs one piece of work at every instant it was scheduled for, and after each idle interval.
 
-    Runs never overlap. Instants are whole seconds; those that have passed when a run begins are
-    covered by it.
+    Runs never overlap. Instants are whole seconds; a run covers the instants that have passed when
+    it starts.
 
     Args:
-        clock: The time.
-        interval: Seconds from a run to the next one if nothing is scheduled. By then it finds
-            what other processes have left behind.
+        interval: Seconds from a run to the next one if nothing is scheduled. That run finds the
+            work that other processes have left behind.
         next_due: Returns when something in the store is due, `None` for nothing; for a store
             that no other process writes to, so that idle intervals are skipped.
     """
@@ -43,7 +40,7 @@ class Scheduler:
         self._stopped = False
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run *work* now, and from now on whenever it is due; it finds out itself what is due."""
+        """Run *work* now, and then whenever it is due; *work* itself finds out what is due."""
         self._work = work
         self.schedule(self._clock.now())
 
@@ -62,7 +59,7 @@ class Scheduler:
         self.schedule(self._clock.now())
 
     def stop(self) -> None:
-        """Begin no further run."""
+        """Stop starting runs."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
@@ -83,7 +80,7 @@ class Scheduler:
         self._clock.spawn(self._run(work))
 
     async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
-        REQUEST_ID.set("")  # it is not part of the request that made it due
+        REQUEST_ID.set("")  # the run is not part of the request that made it due
         now = self._clock.now()
         while self._instants and self._instants[0] <= now:
             self._known.discard(heapq.heappop(self._instants))
@@ -105,7 +102,7 @@ class Scheduler:
             due = self._next_due()
             if due is None:
                 return
-            at = max(at, due)  # what could not be done yet is not tried without a pause
+            at = max(at, due)  # work that could not be done yet is retried only after a pause
         instant = math.ceil(at)
         self._known.add(instant)
         heapq.heappush(self._instants, instant)

@@ -18,26 +18,24 @@ from kling_mock.relay.domain.shares import Path, Shares
 from kling_mock.relay.domain.user_webhooks import webhook_of
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.breakers import Breakers
-from kling_mock.relay.service.due_work import DueWork
+from kling_mock.relay.service.due_work import START, DueWork
 from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.scheduler import Scheduler
-from kling_mock.storage.errors import StorageUnavailableError
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import DueTask, TaskResult, VideoRow
-
-__all__ = ["Sweeper"]
+from kling_mock.relay.storage.errors import StorageUnavailableError
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import DueTask, TaskResult, VideoRow
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
 EXPIRED: Final = "The task did not end within its deadline."
 
-_LEASE: Final = 120  # seconds: longer than one reading takes
+_LEASE: Final = 120  # seconds: longer than one poll takes
 
 
 class _Poll(NamedTuple):
-    """One row to be polled, and the chance of its next poll.
+    """One row to be polled, and the random number for its next poll.
 
-    The chance is drawn when polls begin: they may end in any order.
+    The number is drawn when the polls start, since they may end in any order.
     """
 
     row: VideoRow
@@ -48,17 +46,15 @@ class Sweeper(DueWork[DueTask, _Poll]):
     """Polls the rows that are due, and fails those past their deadline.
 
     Any number of processes may do so at a time: a row is leased to one of them. Rows are taken in
-    shares per channel, so that one that hangs delays nobody else's.
+    shares per channel, so that a channel that hangs does not delay the rows of others.
 
     Args:
-        storage: Where the rows are.
+        storage: The store of the rows.
         reconciler: Reads tasks from Kling.
-        clock: The time.
         chance: Returns a number from 0 up to 1, so that polls spread.
         scheduler: Runs the sweeps.
         send_webhooks: Called when a webhook to a user is due.
         shares: How many rows are read concurrently, in all and of a channel.
-        breakers: Those of the channels.
         metrics: Counts the tasks that expire.
         may_expire: Returns whether the time can be trusted, so that a task may fail for its age.
     """
@@ -85,6 +81,9 @@ class Sweeper(DueWork[DueTask, _Poll]):
         self._send_webhooks = send_webhooks
 
     async def _page(self, now: int, after: tuple[int, int], limit: int) -> Sequence[DueTask]:
+        if after == START:  # rows that a wrong clock has put off for hours are due now
+            for task_id in await self._storage.list_far_tasks(now=now, limit=limit):
+                await self._storage.schedule_sooner(task_id, now, now=now)
         return await self._storage.list_due_tasks(now=now, after=after, limit=limit)
 
     def _position_of(self, due: DueTask) -> tuple[int, int]:
@@ -100,10 +99,10 @@ class Sweeper(DueWork[DueTask, _Poll]):
         return [polls.get(task_id) for task_id in ids]
 
     async def _put_off(self, due: Sequence[DueTask], at: int, now: int) -> None:
-        await self._storage.put_off_tasks([one.task_id for one in due], at, now=now)
+        await self._storage.put_off_tasks([task.task_id for task in due], at, now=now)
 
     def _is_last_call(self, due: DueTask, now: int) -> bool:
-        # Its deadline has passed, also that of an upstream that cannot be read.
+        # The row's deadline has passed, even the one for an upstream that cannot be read.
         return is_expired(now, due.created_at, readable=False)
 
     async def _do(self, work: _Poll) -> None:
@@ -124,8 +123,11 @@ class Sweeper(DueWork[DueTask, _Poll]):
             return
         known = row.kling_task_id is not None
         at = next_poll(now, row.created_at, poll.chance) if known else now + UNKNOWN_PAUSE
-        await self._storage.end_poll(row, at, lease_until=now + READ_INTERVAL)
-        self._scheduler.schedule(at)
+        soon = now + READ_INTERVAL
+        was_set = await self._storage.end_poll(row, at, lease_until=soon)
+        # A poll that was requested meanwhile is due when the lease ends; until then others find
+        # the row leased.
+        self._scheduler.schedule(at if was_set else soon)
 
     async def _read(self, row: VideoRow) -> bool:
         try:

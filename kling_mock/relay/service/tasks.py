@@ -1,6 +1,6 @@
 """The calls of the relay's users: create, query, list.
 
-No SQL and no HTTP: it uses the storage protocol, and handlers parse, call and reply.
+There is no SQL and no HTTP here: SQL is in the storage, and handlers parse, call and reply.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.credentials import token_hash
 from kling_mock.relay.domain.errors import RelayError
+from kling_mock.relay.domain.other_results import PICTURES, SOUNDS
 from kling_mock.relay.domain.pricing import BillableRequest, Quote, price_list
 from kling_mock.relay.domain.rates import TokenBuckets
 from kling_mock.relay.domain.repeats import conflict
@@ -26,21 +27,19 @@ from kling_mock.relay.service.open_tasks import OpenTasks
 from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.repeats import RepeatedCreates
 from kling_mock.relay.settings import RelaySettings
-from kling_mock.storage.errors import (
+from kling_mock.relay.storage.errors import (
     DisabledError,
     ExternalIdConflictError,
     InsufficientQuotaError,
 )
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import (
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import (
     ENABLED,
     Caller,
     NewTask,
     VideoRow,
 )
 from kling_sdk import interface_of
-
-__all__ = ["RelayService"]
 
 _BAD_TOKEN: Final = "the token is missing, unknown, disabled or expired; expected Bearer sk-..."  # noqa: S105 - a text
 _NO_TASK: Final = "you have no such task; expected one of your own task_id or external_task_id"
@@ -51,16 +50,13 @@ class RelayService:
 
     Args:
         storage: The store.
-        channels: The channels.
-        breakers: Those of the channels.
         open_tasks: Limits the open tasks of a token.
         reconciler: Reads tasks from Kling.
         dispatcher: Sends tasks to Kling.
         repeats: Replies to repeated creates.
-        clock: The time.
         settings: The settings of the relay.
         new_id: Returns a new `kling_<32 hex>`.
-        buckets: Limit the requests of a token; `None` limits none.
+        buckets: Limit the requests of a token; `None` means no limit.
         metrics: Counts the creates that are not sent.
     """
 
@@ -122,11 +118,11 @@ class RelayService:
         `RepeatedCreates`.
 
         Args:
-            caller: Who pays.
-            request: What was sent.
+            caller: The user and the token that pay.
+            request: The request as sent.
 
         Raises:
-            RelayError: It was refused; nothing is held. A create whose outcome is unknown is no
+            RelayError: It was refused; nothing is held. A create whose outcome is unknown is not an
                 error: it gets a reply, and the sweeper finds the outcome.
         """
         try:
@@ -140,8 +136,8 @@ class RelayService:
         lease = self._dispatcher.lease()
         task = self._new_task(caller, request, routes, lease)
         row = await self._insert(task, request, self._dispatcher.schedule_check(lease))
-        # Not `is_new`: a row that this very call has inserted, and whose COMMIT got no reply, is
-        # found by the second run, and nobody else will send it.
+        # `is_new` would not do: if the COMMIT of this call's own insert got no reply, the second
+        # run finds the row, and no other caller will send it.
         if row.task_id != task.task_id:
             return await self._repeats.reply(row, caller.token.id)
         return await self._dispatcher.send(row, request, routes)
@@ -150,7 +146,7 @@ class RelayService:
         """Return the routes whose channels take the task now.
 
         Raises:
-            RelayError: There is none.
+            RelayError: No channel takes it.
         """
         routes = await self._channels.routes(request.model, request.mode)
         if not routes:
@@ -158,10 +154,10 @@ class RelayService:
             if interface_of(request.model) != "v1":
                 text += "; the channel of such a model needs an API key, not AK|SK"
             raise RelayError(errors.NO_CHANNEL, text)
-        able = [one for one in routes if self._breakers.is_admitted((one.channel.id,))]
+        able = [route for route in routes if self._breakers.is_admitted((route.channel.id,))]
         if not able:
             self._metrics.limit("channels_paused")
-            raise errors.paused(min(self._breakers.wait((one.channel.id,)) for one in routes))
+            raise errors.paused(min(self._breakers.wait((route.channel.id,)) for route in routes))
         return able
 
     async def _first_task(
@@ -181,12 +177,13 @@ class RelayService:
 
         Args:
             caller: The user.
-            name: The relay's id of it, or the user's own.
+            name: The relay's id of the task, or the user's own.
 
         Raises:
-            RelayError: 404; also for somebody else's task.
+            RelayError: 404; also for another user's task.
         """
-        row = await self._storage.get_task(caller.user.id, name)
+        user = caller.user
+        row = await self._storage.get_task(user.id, name, legacy_id=user.legacy_id)
         if row is None:
             raise RelayError(errors.NOT_FOUND, _NO_TASK)
         if row.is_open and not row.legacy and await self._reconciler.refresh(row, "query"):
@@ -196,7 +193,12 @@ class RelayService:
     async def list(self, caller: Caller, query: ListQuery) -> dict[str, Any]:
         """Return one page of the caller's own tasks, newest first."""
         rows = await self._storage.list_tasks(
-            caller.user.id, before=query.before, limit=query.limit, status=query.status
+            caller.user.id,
+            before=query.before,
+            limit=query.limit,
+            status=query.status,
+            reports_of=PICTURES | SOUNDS,
+            legacy_id=caller.user.legacy_id,
         )
         following = rows[-1].id if len(rows) == query.limit else None
         return wire.list_reply(rows, following)
@@ -205,7 +207,9 @@ class RelayService:
         self, caller: Caller, request: CreateTaskRequest, routes: Sequence[ChannelRoute], lease: int
     ) -> NewTask:
         route = routes[0]
-        quote = max(self._quote(request, target) for target in {one.target for one in routes})
+        quote = max(
+            self._quote(request, target) for target in {candidate.target for candidate in routes}
+        )
         return NewTask(
             task_id=self._new_id(),
             user_id=caller.user.id,

@@ -5,6 +5,7 @@ Retrying is the relay's own decision, since a retry may go to another channel.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final
@@ -16,8 +17,8 @@ from kling_mock.relay.domain.channels import is_refused_key
 from kling_mock.relay.domain.credentials import ChannelKey
 from kling_mock.relay.metrics.counters import CallOutcome, Metrics, upstream_outcome
 from kling_mock.relay.service.breakers import Breakers
-from kling_mock.storage.text import ID_RULE, is_external_id
-from kling_mock.storage.values import Channel
+from kling_mock.relay.storage.text import ID_RULE, is_external_id
+from kling_mock.relay.storage.values import Channel
 from kling_mock.web.tls import ServerCertificate
 from kling_sdk import (
     ENDPOINTS,
@@ -30,9 +31,9 @@ from kling_sdk import (
     TransportError,
 )
 
-__all__ = ["Upstream"]
+_log: Final = logging.getLogger("kling_mock.relay")
 
-#: What shows that a channel answers, be it with a refusal.
+#: The call outcomes that show that a channel answers, even if only with a refusal.
 _REPLIES: Final = frozenset({"ok", "refused", "not_found"})
 
 
@@ -40,11 +41,11 @@ class Upstream:
     """The SDK's clients of all channels, over one pool of connections for each kind of trust.
 
     Args:
-        clock: The time by which tokens are signed.
+        clock: The time for signing tokens.
         timeout: Seconds of real time that one attempt may take.
         metrics: Counts the calls.
-        breakers: Those of the channels, which learn from each call.
-        certificates: What a server is known by, where no authority has issued it, by base URL.
+        breakers: The channels' breakers, which learn from each call.
+        certificates: By base URL, the certificates of servers that no authority has issued.
 
     Attributes:
         answered: Whether Kling replied to the last call; `None` before the first.
@@ -70,7 +71,7 @@ class Upstream:
         self.refused_keys: set[int] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_clients": {}, "_sessions": {}}  # connections are no state
+        return self.__dict__ | {"_clients": {}, "_sessions": {}}  # connections are not state
 
     async def create(
         self, channel: Channel, key: ChannelKey, endpoint: str, body: dict[str, Any]
@@ -79,8 +80,8 @@ class Upstream:
 
         Raises:
             KlingError: It was refused, not sent, or the outcome is unknown; see
-                `channels.failover_decision`. A task with an id that no database can store
-                counts as no reply.
+                `channels.failover_decision`. A reply with a task id that no database can store
+                does not count as a reply.
         """
         resource = self._resource(channel.base_url, key, endpoint)
         if not self._breakers.begin((channel.id,)):
@@ -89,7 +90,7 @@ class Upstream:
             try:
                 return await self._answered(channel.id, resource.submit(body))
             except OutcomeUnknownError as error:
-                # The reason, if there is one.
+                # Re-raise the reason, if there is one.
                 cause = error.__cause__
                 raise cause if isinstance(cause, KlingError) else error from None
 
@@ -128,6 +129,14 @@ class Upstream:
             self.answered = bool(getattr(cause, "code", 0))
             outcome = upstream_outcome(cause)
             if is_refused_key(cause):
+                if channel_id not in self.refused_keys:
+                    _log.error(
+                        "kling relay error: Kling refuses the key of channel %d (code %s). To give"
+                        " it another one: kling-mock channel set id:%d --key-file FILE",
+                        channel_id,
+                        getattr(cause, "code", ""),
+                        channel_id,
+                    )
                 self.refused_keys.add(channel_id)
             elif outcome in _REPLIES:
                 self.refused_keys.discard(channel_id)
@@ -163,7 +172,7 @@ class Upstream:
                 http_client=self._session(base_url),
                 clock=self._clock,
                 timeout=self._timeout,
-                # These would count on the relay's clock, which may be fast.
+                # These timeouts would run on the relay's clock, which may be fast.
                 deadline=math.inf,
                 create_deadline=math.inf,
                 retries=0,
@@ -176,7 +185,7 @@ class Upstream:
         certificate = self._certificates.get(base_url.rstrip("/"))
         session = self._sessions.get(certificate)
         if session is None:
-            # No limit: how many tasks run at a time is limited by the channels.
+            # No limit: the channels limit how many tasks run at a time.
             trust = True if certificate is None else certificate.client_context
             session = self._sessions[certificate] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=trust),

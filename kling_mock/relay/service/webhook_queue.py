@@ -13,14 +13,18 @@ from kling_mock.relay.domain.shares import Path, Shares
 from kling_mock.relay.domain.user_webhooks import DeliveryDecision, delivery_decision
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.breakers import Breakers
-from kling_mock.relay.service.due_work import DueWork
+from kling_mock.relay.service.due_work import START, DueWork
 from kling_mock.relay.service.scheduler import Scheduler
 from kling_mock.relay.service.webhook_sender import WebhookReply, WebhookSender
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import DueNotice, Notice, NoticeState, Receiver, WebhookDelivery
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import (
+    DueNotice,
+    Notice,
+    NoticeState,
+    Receiver,
+    WebhookDelivery,
+)
 from kling_mock.web.webhook_signing import signed_headers
-
-__all__ = ["WebhookQueue"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
@@ -28,9 +32,9 @@ _LEASE: Final = 60  # seconds: longer than an attempt takes
 
 
 class _Delivery(NamedTuple):
-    """One attempt, and the chance of the pause after it.
+    """One attempt, and the random number for the pause after it.
 
-    The chance is drawn when attempts begin: their replies may arrive in any order.
+    The number is drawn when the attempts start, since their replies may arrive in any order.
     """
 
     notice: Notice
@@ -41,18 +45,18 @@ class _Delivery(NamedTuple):
 class WebhookQueue(DueWork[DueNotice, _Delivery]):
     """Sends the webhooks that are due; any number of processes may share a store.
 
-    They are sent in shares per user and receiver, so that one that hangs delays nobody else's.
+    They are sent in shares per user and receiver, so that a receiver that hangs does not delay the
+    webhooks of others.
 
     Args:
-        storage: Where webhooks are queued.
-        sender: Sends one.
-        clock: The time.
+        storage: The store in which webhooks are queued.
+        sender: Sends one webhook.
         chance: Returns a number from 0 up to 1, so that retries spread.
-        secret: From which each user's secrets are derived.
+        secret: The secret from which each user's secrets are derived.
         scheduler: Runs the deliveries.
         shares: How many attempts are made concurrently: in all, for a user, and for a receiver.
-        breakers: Those of the receivers.
-        off_after: Seconds of failures in a row after which a receiver is switched off; 0 is never.
+        breakers: The receivers' breakers.
+        off_after: Seconds of failures in a row after which a receiver is switched off; 0 for never.
         metrics: Counts the attempts.
     """
 
@@ -78,6 +82,8 @@ class WebhookQueue(DueWork[DueNotice, _Delivery]):
         self._off_after = off_after
 
     async def _page(self, now: int, after: tuple[int, int], limit: int) -> Sequence[DueNotice]:
+        if after == START and await self._storage.has_far_notices(now=now):
+            await self._storage.hasten_notices(now=now)
         return await self._storage.list_due_notices(now=now, after=after, limit=limit)
 
     def _position_of(self, due: DueNotice) -> tuple[int, int]:
@@ -90,15 +96,16 @@ class WebhookQueue(DueWork[DueNotice, _Delivery]):
         ids = [due.event_id for due in chosen]
         notices = await self._storage.claim_notices(ids, now=now, lease_until=now + _LEASE)
         paths = {due.event_id: self._path_of(due) for due in chosen}
-        begun = {
-            one.event_id: _Delivery(one, paths[one.event_id], self._chance()) for one in notices
+        deliveries = {
+            notice.event_id: _Delivery(notice, paths[notice.event_id], self._chance())
+            for notice in notices
         }
-        for delivery in begun.values():
+        for delivery in deliveries.values():
             self._breakers.begin(delivery.path)
-        return [begun.get(event_id) for event_id in ids]
+        return [deliveries.get(event_id) for event_id in ids]
 
     async def _put_off(self, due: Sequence[DueNotice], at: int, now: int) -> None:
-        await self._storage.put_off_notices([one.event_id for one in due], at, now=now)
+        await self._storage.put_off_notices([notice.event_id for notice in due], at, now=now)
 
     async def _do(self, work: _Delivery) -> None:
         known = False
@@ -109,7 +116,7 @@ class WebhookQueue(DueWork[DueNotice, _Delivery]):
                 self._breakers.abandoned(work.path)
 
     async def _deliver(self, delivery: _Delivery) -> bool:
-        """Make one attempt, unless the receiver is off; return whether it showed anything."""
+        """Make one attempt unless the receiver is off; return whether the attempt was made."""
         notice = delivery.notice
         receiver = await self._storage.find_receiver(
             notice.user_id, host := host_of_url(notice.url)

@@ -12,8 +12,6 @@ from yarl import URL
 from kling_mock.relay.domain.user_webhooks import is_public
 from kling_mock.web.addresses import ANY_HOST
 
-__all__ = ["WebhookReply", "WebhookSender"]
-
 _TIMEOUT: Final = 15.0  # seconds of real time for everything (Standard Webhooks asks for 15 to 30)
 _BLOCKED: Final = "the address is not public"
 
@@ -23,7 +21,7 @@ class WebhookReply(NamedTuple):
 
     Attributes:
         status: The HTTP status; 0 without a reply.
-        error: Why there is none; "" otherwise. It holds no URL.
+        error: Why there is no reply; "" if there is one. It does not contain the URL.
         retry_after: The `Retry-After` header; "" if there is none.
     """
 
@@ -33,12 +31,12 @@ class WebhookReply(NamedTuple):
 
 
 class _PrivateAddressError(OSError):
-    """The address that would be connected to is not public."""
+    """The address of the connection would not be public."""
 
 
 def _public_socket(info: Any) -> socket.socket:
-    # aiohttp makes a socket just before it connects, with the address that it connects to:
-    # also for a literal address, and after the last DNS lookup.
+    # aiohttp calls this just before it connects, with the address that it connects to: also for a
+    # literal address, and after the last DNS lookup.
     family, kind, protocol, _, address = info
     if not is_public(str(address[0])):
         raise _PrivateAddressError(_BLOCKED)
@@ -59,7 +57,7 @@ class WebhookSender:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_sessions": {}}  # connections are no state
+        return self.__dict__ | {"_sessions": {}}  # connections are not state
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> WebhookReply:
         """POST *body* to *url*; every failure is in the result."""
@@ -71,7 +69,7 @@ class WebhookSender:
             ) as reply:
                 return WebhookReply(reply.status, retry_after=reply.headers.get("Retry-After", ""))
         except TimeoutError:
-            return WebhookReply(0, f"no reply within {_TIMEOUT:g} s")
+            return WebhookReply(0, f"no response within {_TIMEOUT:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             cause = getattr(error, "os_error", error)
             if isinstance(cause, _PrivateAddressError):

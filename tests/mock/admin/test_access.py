@@ -1,4 +1,4 @@
-"""The admin API: who may call it, and how others are refused."""
+"""The admin API: authentication, and refusals of other callers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.admin.api import MAX_BODY
 from kling_mock.admin.calls import CALLS
-from kling_mock.web.listening import is_local
+from kling_mock.web.addresses import is_local
 from tests.mock.admin_client import Admin
 
 
@@ -38,6 +38,9 @@ def test_a_refusal_without_the_token_says_how_to_get_it(mock: KlingMock) -> None
     assert reply.headers["www-authenticate"] == "Bearer"
     assert "Bearer <admin_token>" in reply.json()["error"]["message"]
     assert mock.admin_token not in reply.text
+    with Admin(mock, "another") as admin:
+        error = admin.ask("GET", "/clock", status=401)["error"]
+    assert "is not that of this server" in error["message"]  # not a word about a missing header
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,7 @@ def test_what_comes_through_a_proxy_comes_from_elsewhere(admin: Admin, header: s
     """A proxy on this computer does not open the admin API to the world."""
     reply = admin.send("GET", "/clock", headers={header: "127.0.0.1"})
     assert reply.status_code == 403
+    assert reply.json()["error"]["type"] == "permission"
     assert reply.json()["error"]["code"] == "not_local"
 
 
@@ -78,7 +82,7 @@ def test_remote_calls_can_be_allowed() -> None:
 
 
 def test_it_can_be_switched_off() -> None:
-    """With `admin="off"` its paths do not exist, and the OpenAPI document has none of them."""
+    """With `admin="off"` its paths do not exist, and the OpenAPI document does not list them."""
     with KlingMock(admin="off") as mock, Admin(mock) as admin:
         reply = admin.send("GET", "/clock")
         assert (reply.status_code, reply.json()["error"]) == (404, "Not Found")
@@ -116,7 +120,7 @@ def test_unknown_paths_and_methods(admin: Admin) -> None:
     ],
 )
 def test_bodies_that_cannot_be_read(admin: Admin, content: bytes, status: int, code: str) -> None:
-    """Each is refused in the one shape, and the connection goes on."""
+    """All are refused in the same shape, and the connection goes on."""
     reply = admin.send("POST", "/clock/advance", content=content)
     assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
     admin.ask("POST", "/clock/advance", {"seconds": 0})
@@ -142,7 +146,7 @@ def test_a_failure_of_the_mock_itself_is_a_500(
 
 
 def test_it_is_not_in_the_journal_and_no_fault_strikes_it(mock: KlingMock, admin: Admin) -> None:
-    """Steering is no traffic of the code under test."""
+    """Admin calls are not traffic of the code under test."""
     mock.faults.add("reset")
     admin.ask("GET", "/clock")
     assert len(mock.journal) == 0
@@ -150,7 +154,7 @@ def test_it_is_not_in_the_journal_and_no_fault_strikes_it(mock: KlingMock, admin
 
 @pytest.mark.slow
 def test_nothing_of_it_is_loaded_before_the_first_call() -> None:
-    """A server that nobody steers from outside does not load the admin API."""
+    """A server that is not steered from outside does not load the admin API."""
     code = (
         "import sys, urllib.request\n"
         "from kling_mock import KlingMock\n"

@@ -108,14 +108,14 @@ def test_a_seed_decides_ids_and_times() -> None:
 def test_a_snapshot_is_put_back_by_its_name(admin: Admin, api: Api) -> None:
     """What follows is again what followed: the same id, the same time."""
     api.new()
-    kept = admin.ask("POST", "/snapshots", {"snapshot_id": "before"}, status=201)
-    assert (kept["snapshot_id"], kept["tasks"]) == ("before", 1)
+    snapshot = admin.ask("POST", "/snapshots", {"snapshot_id": "before"}, status=201)
+    assert (snapshot["snapshot_id"], snapshot["tasks"]) == ("before", 1)
     seen: list[Any] = []
     for _ in range(2):
         api.new()
         admin.ask("POST", "/clock/advance", {"seconds": 1000})
         seen.append((admin.ask("GET", "/tasks"), admin.ask("GET", "/journal")))
-        assert admin.ask("POST", "/snapshots/before/restore") == kept
+        assert admin.ask("POST", "/snapshots/before/restore") == snapshot
     assert seen[0] == seen[1]
     assert len(admin.ask("GET", "/tasks")["data"]) == 1
 
@@ -123,7 +123,7 @@ def test_a_snapshot_is_put_back_by_its_name(admin: Admin, api: Api) -> None:
 def test_snapshots_are_listed_bounded_and_deleted(
     admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So many and no more; a name is taken once; a reset forgets all of them."""
+    """There is a maximum; a name is taken once; a reset forgets all of them."""
     first = admin.ask("POST", "/snapshots", status=201)
     assert admin.ask("GET", "/snapshots")["data"] == [first]
     again = {"snapshot_id": first["snapshot_id"]}
@@ -188,7 +188,7 @@ def test_tasks_are_moved_by_hand(admin: Admin, api: Api, receiver: Receiver) -> 
 
 
 def test_a_terminal_status_never_changes(admin: Admin, api: Api) -> None:
-    """What has ended is refused with 409; what there is not, with 404."""
+    """What has ended is refused with 409; what does not exist, with 404."""
     task = api.new()
     admin.ask("POST", f"/tasks/{task}/complete")
     for event in ("process", "complete", "fail"):
@@ -205,9 +205,9 @@ def test_tasks_are_listed_in_pages(admin: Admin, api: Api) -> None:
     rest = admin.ask("GET", f"/tasks?limit=3&before={first['next_before']}")
     assert [row["task_id"] for row in rest["data"]] == tasks[1::-1]
     assert rest["next_before"] is None
-    found = admin.ask("GET", "/tasks?external_task_id=order-2&status=submitted")["data"]
-    assert [row["task_id"] for row in found] == [tasks[2]]
-    assert admin.ask("GET", f"/tasks/{tasks[2]}") == found[0]
+    matches = admin.ask("GET", "/tasks?external_task_id=order-2&status=submitted")["data"]
+    assert [row["task_id"] for row in matches] == [tasks[2]]
+    assert admin.ask("GET", f"/tasks/{tasks[2]}") == matches[0]
 
 
 # ---------------------------------------------------------------- rules
@@ -225,12 +225,12 @@ def test_faults_strike_are_counted_and_end(admin: Admin, api: Api) -> None:
 
 
 def test_a_profile_of_faults_is_added_whole_or_not_at_all(admin: Admin) -> None:
-    """One wrong row, and none of them is there."""
-    rows: list[Any] = [{"kind": "reset", "account": "nobody"}, {"kind": "explode"}]
+    """If one row is wrong, no row is added."""
+    rows: list[Any] = [{"kind": "reset", "account": "default"}, {"kind": "explode"}]
     admin.refused("POST", "/faults/profile", {"faults": rows}, status=400)
     assert admin.ask("GET", "/faults")["data"] == []
-    made = admin.ask("POST", "/faults/profile", {"faults": rows[:1] * 2}, status=201)
-    assert [row["fault_id"] for row in made["data"]] == ["fault-1", "fault-2"]
+    faults = admin.ask("POST", "/faults/profile", {"faults": rows[:1] * 2}, status=201)
+    assert [row["fault_id"] for row in faults["data"]] == ["fault-1", "fault-2"]
     assert admin.ask("DELETE", "/faults") == {"removed": 2}
 
 
@@ -279,7 +279,7 @@ def test_content_rules(admin: Admin, api: Api) -> None:
 
 
 def test_the_journal_is_searched(admin: Admin, api: Api) -> None:
-    """By method and path, status, code, account and fault; newest first, in pages."""
+    """Searches are by method and path, status, code, account and fault; newest first, in pages."""
     task = api.new()
     api.get(f"/v1/videos/text2video/{task}")
     api.get("/v1/videos/text2video/nobody")
@@ -292,18 +292,27 @@ def test_the_journal_is_searched(admin: Admin, api: Api) -> None:
         "code=1201": [3],
         "status=200": [2, 1],
         "account=default": [3, 2, 1],
-        "account=other": [],
+        "match=POST%20/v1/videos/image2video": [],
         "fault=reset": [],
         f"task_id={task}": [2, 1],
         "external_task_id=nobody": [3],
         "limit=2": [3, 2],
         "before=3": [2, 1],
     }.items():
-        found = admin.ask("GET", f"/journal?{query}")["data"]
-        assert [row["number"] for row in found] == numbers, query
+        entries = admin.ask("GET", f"/journal?{query}")["data"]
+        assert [row["number"] for row in entries] == numbers, query
     assert '"prompt"' in every[2]["request"]
     assert task in every[2]["response"]
-    admin.refused("GET", "/journal?match=nothing%20at%20all", status=400)
+    for query, words in {
+        "match=nothing%20at%20all": "match: must be a method, a path or both",
+        "match=POST%20/v1/video/text2video": "the nearest is /v1/videos/text2video",
+        "match=PSOT": "no endpoint has the method PSOT",
+        "match=POST&code=1305": "code: must be one of",
+        "account=defualt": "the nearest is default",
+        "fault=response_lost": "the nearest is response-lost",
+    }.items():
+        error = admin.ask("GET", f"/journal?{query}", status=400)["error"]
+        assert words in error["message"], query
     assert admin.ask("GET", "/journal/unexpected")["data"] == []
     api.get("/v1/video/text2video")
     (text,) = admin.ask("GET", "/journal/unexpected")["data"]
@@ -325,19 +334,19 @@ def test_deliveries_are_listed_and_replayed(
     assert [row["task_status"] for row in rows] == ["succeed", "processing", "submitted"]
     assert rows[0]["attempts"][0]["status"] == 200
     first = receiver.received[-1]
-    one = f"/deliveries/{rows[0]['delivery_id']}/replay"
+    path = f"/deliveries/{rows[0]['delivery_id']}/replay"
     same = {"replayed": 1, "delivery_id": rows[0]["delivery_id"]}
-    assert admin.ask("POST", one) == same
+    assert admin.ask("POST", path) == same
     assert receiver.received[-1] == first
     admin.ask("POST", "/clock/advance", {"seconds": 60})
-    assert admin.ask("POST", one, {"resign": True}) == same
+    assert admin.ask("POST", path, {"resign": True}) == same
     assert receiver.received[-1].headers["webhook-signature"] != first.headers["webhook-signature"]
     assert admin.ask("POST", f"/tasks/{task}/replay") == {"replayed": 3}
     assert len(receiver.received) == 8
-    changed = admin.ask("POST", one, {"body": "{}", "url": receiver.url + "/other"})
+    changed = admin.ask("POST", path, {"body": "{}", "url": receiver.url + "/other"})
     assert changed["delivery_id"] == mock.deliveries[-1].delivery_id != rows[0]["delivery_id"]
     assert receiver.received[-1].body == b"{}"
-    admin.refused("POST", one, {"url": "nowhere"}, status=400)
+    admin.refused("POST", path, {"url": "nowhere"}, status=400)
     admin.refused("POST", "/deliveries/nothing/replay", status=404)
     admin.refused("POST", "/tasks/1/replay", status=404)
 
@@ -385,7 +394,7 @@ def test_settings_change_all_or_none(mock: KlingMock, admin: Admin, wrong: Any) 
 
 def test_accounts_keys_and_packs(mock: KlingMock, admin: Admin, api: Api) -> None:
     """A new account with keys that work, keys that can be refused, and packs."""
-    made = admin.ask("POST", "/accounts", {"account": "acme"}, status=201)
+    acme = admin.ask("POST", "/accounts", {"account": "acme"}, status=201)
     body = {"account": "acme"}
     assert admin.refused("POST", "/accounts", body, status=409) == "account_exists"
     pair = admin.ask("POST", "/accounts/acme/key-pairs", status=201)
@@ -395,7 +404,7 @@ def test_accounts_keys_and_packs(mock: KlingMock, admin: Admin, api: Api) -> Non
         return api.get("/v1/videos/text2video", headers=api.headers(key)).status_code == 200
 
     token = api.token(iss=pair["access_key"], secret=pair["secret_key"])
-    assert works(made["api_key"])
+    assert works(acme["api_key"])
     assert works(key)
     assert works(token)
     for name in (key, pair["access_key"]):
@@ -417,9 +426,9 @@ def test_accounts_keys_and_packs(mock: KlingMock, admin: Admin, api: Api) -> Non
 def test_webhook_secrets(mock: KlingMock, admin: Admin) -> None:
     """Made or given, two during a rotation, and removed."""
     first = admin.ask("POST", "/accounts/default/webhook-secrets", status=201)["secret"]
-    given = {"secret": "whsec_" + "YWJj" * 8}
-    admin.ask("POST", "/accounts/default/webhook-secrets", given, status=201)
-    assert mock.account.webhook_secrets == (given["secret"], first)
+    body = {"secret": "whsec_" + "YWJj" * 8}
+    admin.ask("POST", "/accounts/default/webhook-secrets", body, status=201)
+    assert mock.account.webhook_secrets == (body["secret"], first)
     assert admin.ask("GET", "/accounts/default")["webhook_secrets"] == 2
     wrong = {"secret": "whsec_short"}
     admin.refused("POST", "/accounts/default/webhook-secrets", wrong, status=400)
@@ -427,8 +436,8 @@ def test_webhook_secrets(mock: KlingMock, admin: Admin) -> None:
 
 
 def test_no_secret_is_told_twice(mock: KlingMock, admin: Admin, api: Api) -> None:
-    """Secret keys, API keys, webhook secrets and the admin token are in no answer to a GET."""
-    made = admin.ask("POST", "/accounts", {"account": "acme"}, status=201)
+    """Secret keys, API keys, webhook secrets and the admin token are not in responses to a GET."""
+    account = admin.ask("POST", "/accounts", {"account": "acme"}, status=201)
     pair = admin.ask("POST", "/accounts/acme/key-pairs", status=201)
     key = admin.ask("POST", "/accounts/acme/api-keys", status=201)
     webhook = admin.ask("POST", "/accounts/acme/webhook-secrets", status=201)
@@ -437,8 +446,8 @@ def test_no_secret_is_told_twice(mock: KlingMock, admin: Admin, api: Api) -> Non
         mock.secret_key,
         mock.api_key,
         mock.admin_token,
-        made["secret_key"],
-        made["api_key"],
+        account["secret_key"],
+        account["api_key"],
         pair["secret_key"],
         *key.values(),
         *webhook.values(),
@@ -454,3 +463,57 @@ def test_no_secret_is_told_twice(mock: KlingMock, admin: Admin, api: Api) -> Non
     # Where a secret would be: the account's keys are named there.
     assert pair["access_key"] in texts["/accounts/{account}"]
     assert pair["access_key"] in texts["/accounts"]
+
+
+def test_a_task_is_known_by_its_external_id_as_well(
+    mock: KlingMock, admin: Admin, receiver: Receiver
+) -> None:
+    """Wherever an id is taken: an app under test knows no other."""
+    with mock.client() as kling:
+        task = kling.text2video.create(
+            prompt="a", external_task_id="order-1", callback_url=receiver.url
+        )
+    path = "/tasks/order-1"
+    assert admin.ask("GET", path)["task_id"] == task.task_id
+    assert admin.ask("POST", f"{path}/process")["status"] == "processing"
+    assert admin.ask("POST", f"{path}/complete")["status"] == "succeed"
+    deliveries = admin.ask("GET", "/deliveries?task_id=order-1")["data"]
+    assert {row["task_id"] for row in deliveries} == {task.task_id}
+    assert admin.ask("POST", f"{path}/replay")["replayed"] == len(deliveries)
+    assert mock.deliveries.of("order-1") == mock.deliveries.of(task)
+    other = mock.accounts.add("second")
+    with mock.client(api_key=other.api_key) as kling:
+        kling.text2video.create(prompt="a", external_task_id="order-1")
+    assert "several accounts" in admin.ask("GET", path, status=404)["error"]["message"]
+
+
+def test_python_takes_an_external_id_too(mock: KlingMock) -> None:
+    """`process`, `complete` and `fail`, with a text that says what there must be."""
+    with mock.client() as kling:
+        for name in ("order-1", "order-2"):
+            kling.text2video.create(prompt="a", external_task_id=name)
+        mock.process("order-1")
+        mock.complete("order-1")
+        mock.fail("order-2")
+        assert kling.text2video.get("order-1").status == "succeed"
+        assert kling.text2video.get("order-2").status == "failed"
+    with pytest.raises(KeyError, match="the task id or the external id"):
+        mock.complete("order-3")
+
+
+def test_a_row_of_the_journal_has_its_bodies_as_json(mock: KlingMock, admin: Admin) -> None:
+    """Beside their first bytes as text; and a page says how many rows there are in all."""
+    with mock.client() as kling:
+        task = kling.text2video.create(prompt="a kitten")
+        for _ in range(3):
+            kling.text2video.get(task.task_id)
+    page = admin.ask("GET", "/journal?match=POST&limit=1")
+    (row,) = page["data"]
+    assert row["request_json"]["prompt"] == "a kitten"
+    assert row["response_json"]["data"]["task_id"] == task.task_id
+    assert page["total"] == 1
+    page = admin.ask("GET", "/journal?match=GET&limit=2")
+    assert (page["total"], len(page["data"])) == (3, 2)
+    assert page["data"][0]["request_json"] is None
+    page = admin.ask("GET", f"/journal?match=GET&limit=2&before={page['next_before']}")
+    assert (page["total"], len(page["data"])) == (3, 1)

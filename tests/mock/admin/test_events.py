@@ -1,4 +1,4 @@
-"""The stream of events: what happens is told soon, in order, and again after a break."""
+"""The stream of events: soon, in order, and repeated after a break."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.mock.receiver import Receiver, receiver
 
 __all__ = ["receiver"]
 
-pytestmark = pytest.mark.slow  # each look takes a tenth of a second
+pytestmark = pytest.mark.slow  # each poll takes a tenth of a second
 
 
 class Stream:
@@ -67,7 +67,7 @@ def admin(mock: KlingMock) -> Iterator[Admin]:
 
 
 def test_it_begins_with_what_is(mock: KlingMock, admin: Admin) -> None:
-    """A greeting, the faults, the clock; and it is no page that anybody may keep."""
+    """A greeting, the faults, the clock; the response must not be cached."""
     with follow(admin) as stream:
         assert stream.reply.headers["content-type"] == "text/event-stream;charset=UTF-8"
         assert stream.reply.headers["cache-control"] == "no-store"
@@ -90,11 +90,11 @@ def test_a_task_is_told_as_the_list_shows_it(mock: KlingMock, admin: Admin, api:
 def test_callbacks_requests_faults_and_the_clock_are_told(
     mock: KlingMock, admin: Admin, api: Api, receiver: Receiver
 ) -> None:
-    """Each with what it is now."""
+    """Each event has the current values."""
     with follow(admin) as stream:
         stream.settle()
         mock.faults.add("stuck", times=3)
-        assert [one["kind"] for one in stream.until("faults")["data"]] == ["stuck"]
+        assert [fault["kind"] for fault in stream.until("faults")["data"]] == ["stuck"]
         api.new(callback_url=receiver.url)
         assert stream.until("callback")["task_status"] == "submitted"
         assert stream.until("requests") == {"total": 1}
@@ -116,7 +116,7 @@ def test_after_a_break_nothing_is_missed(mock: KlingMock, admin: Admin, api: Api
     with follow(admin, stream.last_id) as again:
         assert again.next() == ("hello", {"resumed": True, "total": 3})
         assert [again.until("task")["task_id"] for _ in missed] == missed
-    with follow(admin, stream.last_id) as third:  # and as often as it asks
+    with follow(admin, stream.last_id) as third:  # as often as it asks
         assert third.until("task")["task_id"] == missed[0]
 
 
@@ -133,7 +133,7 @@ def test_who_cannot_be_told_what_was_missed_is_told_so(
 
 
 def test_much_at_once_is_told_as_a_reset(mock: KlingMock, admin: Admin, api: Api) -> None:
-    """As is a reset itself: what is shown has to be asked for again."""
+    """A reset is an event, too: the viewer has to ask again for what it shows."""
     with follow(admin) as stream:
         stream.settle()
         changes = mock._emulator.world.changes
@@ -167,13 +167,13 @@ def test_it_ends_with_the_server() -> None:
     with KlingMock(seed=1) as mock, Admin(mock) as admin, follow(admin) as stream:
         stream.settle()
         mock.stop()
-        with pytest.raises(EOFError):  # and no broken connection
+        with pytest.raises(EOFError):  # not a broken connection
             stream.until("what never comes")
         assert not mock._emulator.world.changes.watchers
 
 
 def test_nobody_who_watches_is_in_the_journal(mock: KlingMock, admin: Admin, api: Api) -> None:
-    """Nor is who looks at a result: it is the app under test whose requests count."""
+    """Downloads by a viewer are not there either: only requests of the app under test count."""
     task = api.new()
     mock.complete(task)
     path = admin.ask("GET", f"/tasks/{task}")["results"][0]["path"]

@@ -32,17 +32,17 @@ def admin(mock: KlingMock) -> Iterator[Admin]:
 
 def picture() -> bytes:
     """Return a PNG file that is large enough to be kept."""
-    made = io.BytesIO()
-    Image.effect_noise((320, 320), 90).save(made, "PNG")
-    return made.getvalue()
+    file = io.BytesIO()
+    Image.effect_noise((320, 320), 90).save(file, "PNG")
+    return file.getvalue()
 
 
 def test_a_picture_of_the_request_can_be_seen_again(admin: Admin, api: Api) -> None:
     """Byte for byte, under the name of its field."""
     content = picture()
     task = api.new("image2video", image=base64.b64encode(content).decode())
-    shown = admin.ask("GET", f"/tasks/{task}")
-    assert shown["inputs"] == [{"field": "image", "content_type": "image/png"}]
+    view = admin.ask("GET", f"/tasks/{task}")
+    assert view["inputs"] == [{"field": "image", "content_type": "image/png"}]
     reply = admin.send("GET", f"/tasks/{task}/inputs/0")
     assert (reply.content, reply.headers["content-type"]) == (content, "image/png")
     assert reply.headers["x-content-type-options"] == "nosniff"
@@ -55,9 +55,9 @@ def test_a_result_is_served_when_there_is_one(mock: KlingMock, admin: Admin, api
     assert admin.ask("GET", f"/tasks/{task}")["results"] == []
     mock.complete(task)
     results = admin.ask("GET", f"/tasks/{task}")["results"]
-    assert [one["type"] for one in results] == ["image", "image"]
-    for one in results:
-        assert admin.send("GET", f"/media/{one['path']}").content.startswith(b"\x89PNG")
+    assert [result["type"] for result in results] == ["image", "image"]
+    for result in results:
+        assert admin.send("GET", f"/media/{result['path']}").content.startswith(b"\x89PNG")
     assert admin.refused("GET", "/media/videos/1.mp4", status=404) == "unknown_result"
 
 
@@ -65,15 +65,15 @@ def test_a_result_is_served_when_there_is_one(mock: KlingMock, admin: Admin, api
 def test_each_file_of_a_task_is_served(
     mock: KlingMock, admin: Admin, api: Api, endpoint: str
 ) -> None:
-    """Of every endpoint: videos, pictures, sounds, subtitles, samples of voices; not an element."""
+    """Every endpoint except elements has files: videos, pictures, sounds, subtitles and voices."""
     task = api.new(endpoint, **with_sources(mock, vendor_body(endpoint)))
     mock.complete(task)
     results = admin.ask("GET", f"/tasks/{task}")["results"]
     assert bool(results) is (endpoint != "elements")
-    for one in results:
-        reply = admin.send("GET", f"/media/{one['path']}")
+    for result in results:
+        reply = admin.send("GET", f"/media/{result['path']}")
         assert reply.status_code == 200
-        assert reply.headers["content-type"].startswith(TYPES[one["type"]])
+        assert reply.headers["content-type"].startswith(TYPES[result["type"]])
 
 
 def test_both_need_the_token(mock: KlingMock, api: Api) -> None:

@@ -1,4 +1,4 @@
-"""By which names the APIs that steer a server may be called: the same on all of its ports."""
+"""Host names of the APIs that steer a server: the same on all of its ports."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.standalone import RelayServer
+from tests.plain_http import NO_TLS
 from tests.started import SERVE, started
 
 ADMIN = "/__kling/clock"
@@ -19,9 +20,9 @@ REBOUND = "evil.example"
 
 
 def ask(url: str, token: str, host: str = "", **headers: str) -> httpx.Response:
-    """Call a server as somebody who knows it by the name *host*."""
+    """Call a server as a caller who knows it by the name *host*."""
     sent = {"Authorization": f"Bearer {token}"} | ({"Host": host} if host else {}) | headers
-    return httpx.get(url, headers=sent, trust_env=False)
+    return httpx.get(url, headers=sent, trust_env=False, verify=NO_TLS)
 
 
 def urls_of(mock: KlingMock) -> tuple[str, ...]:
@@ -70,11 +71,11 @@ def test_addresses_and_localhost_are_known(mock: KlingMock, host: str) -> None:
     ],
 )
 def test_a_name_can_be_allowed_for_both_apis(settings: dict[str, Any]) -> None:
-    """By its own setting, or as the host of a public URL; another name stays refused."""
+    """It is allowed by its own setting, or as the host of a public URL; others stay refused."""
     with KlingMock(**settings) as mock:
-        found = {ask(url, mock.admin_token, "kling.test:1").status_code for url in urls_of(mock)}
+        statuses = {ask(url, mock.admin_token, "kling.test:1").status_code for url in urls_of(mock)}
         others = {ask(url, mock.admin_token, REBOUND).status_code for url in urls_of(mock)}
-    assert found == {200}
+    assert statuses == {200}
     assert others == ({200} if settings.get("admin_hosts") == "*" else {403})
 
 
@@ -131,7 +132,7 @@ def test_the_metrics_of_a_relay_that_others_call_need_the_token(
 
 @pytest.mark.parametrize("scheme", ["Basic", "Token", ""])
 def test_both_apis_want_a_bearer(mock: KlingMock, scheme: str) -> None:
-    """The same comparison on both ports: another scheme is no token."""
+    """The comparison is the same on both ports: a token with another scheme does not count."""
     for url in (mock.kling_url + ADMIN, mock.relay_url + OPERATOR):
         header = {"Authorization": f"{scheme} {mock.admin_token}".strip()}
         assert httpx.get(url, headers=header, trust_env=False).status_code == 401
@@ -139,7 +140,7 @@ def test_both_apis_want_a_bearer(mock: KlingMock, scheme: str) -> None:
 
 @pytest.mark.parametrize("url", ["kling", "relay"])
 def test_the_body_of_a_stranger_is_not_read(mock: KlingMock, url: str) -> None:
-    """Who is refused is refused by the header alone: an endless body costs nothing."""
+    """A refusal needs the header only: an endless body costs nothing."""
     path = mock.kling_url + "/__kling/faults" if url == "kling" else mock.relay_url + OPERATOR
     headers = {"Authorization": "Bearer wrong"}
     reply = httpx.post(path, content=b" " * 2**21, headers=headers, trust_env=False)
@@ -148,15 +149,15 @@ def test_the_body_of_a_stranger_is_not_read(mock: KlingMock, url: str) -> None:
 
 @pytest.mark.slow
 def test_the_commands_take_names() -> None:
-    """`kling-mock serve` and `kling-mock relay` have `--admin-host`, for as many as there are."""
+    """`kling-mock serve` and `kling-mock relay` have `--admin-host`, which may be repeated."""
     names = ("--admin-host", "one.test", "--admin-host", "two.test")
     with started(*SERVE, *names) as (_, ready):
         for url in (ready["kling_url"] + ADMIN, ready["relay_url"] + OPERATOR):
-            found = [ask(url, ready["admin_token"], name) for name in ("two.test", REBOUND)]
-            assert [reply.status_code for reply in found] == [200, 403]
+            replies = [ask(url, ready["admin_token"], name) for name in ("two.test", REBOUND)]
+            assert [reply.status_code for reply in replies] == [200, 403]
     alone = ("relay", "--upstream", "http://127.0.0.1:9", "--port", "0", "--db", "sqlite://")
     words = (*alone, *names)
-    with started(*words, given={"KLING_API_KEY": "a-key"}) as (_, ready):
+    with started(*words, variables={"KLING_API_KEY": "a-key"}) as (_, ready):
         url = ready["relay_url"] + OPERATOR
-        found = [ask(url, ready["admin_token"], name) for name in ("one.test", REBOUND)]
-    assert [reply.status_code for reply in found] == [200, 403]
+        replies = [ask(url, ready["admin_token"], name) for name in ("one.test", REBOUND)]
+    assert [reply.status_code for reply in replies] == [200, 403]

@@ -1,4 +1,4 @@
-"""Who may steer a server: one switch, one rule for both ports, and no token from a known seed."""
+"""Access to the admin and operator APIs: one switch, one rule, no token from a known seed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.web.listening import is_loopback
+from kling_mock.web.addresses import is_loopback
 from tests.started import started
 
 ADMIN_PATHS = ("/__kling/clock", "/__kling/tasks", "/__kling/")
@@ -38,12 +38,12 @@ def answers(mock_urls: tuple[str, str], token: str, **headers: str) -> dict[str,
 )
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - what is tested
 def test_one_switch_is_for_both_apis(host: str, admin: Any, status: int, *, proxied: bool) -> None:
-    """The admin API and the relay's operator API are open to the same callers, or to nobody."""
+    """The admin API and the relay's operator API are open to the same callers, or both closed."""
     headers = {"X-Forwarded-For": "10.0.0.1"} if proxied else {}
     with KlingMock(host=host, admin=admin) as mock:
         urls = (mock.kling_url, mock.relay_url)
-        found = answers(urls, mock.admin_token, **headers)
-        assert set(found.values()) == {status}
+        statuses = answers(urls, mock.admin_token, **headers)
+        assert set(statuses.values()) == {status}
         with httpx.Client(trust_env=False) as client:
             paths = client.get(f"{mock.relay_url}/openapi.json").json()["paths"]
         assert any(path.startswith("/__kling") for path in paths) is (admin != "off")
@@ -74,28 +74,28 @@ def secrets_of(mock: KlingMock) -> set[str]:
 
 
 def test_secrets_are_random_where_others_can_call() -> None:
-    """On such an address, which has no seed, no two servers have a secret in common."""
-    found = []
+    """On such an address without a seed, no two servers have a secret in common."""
+    secret_sets = []
     for _ in range(2):
         with KlingMock(host="0.0.0.0") as mock:  # noqa: S104 - what is tested
-            found.append(secrets_of(mock))
-    assert [len(one) for one in found] == [10, 10]
-    assert len(set.union(*found)) == 20
+            secret_sets.append(secrets_of(mock))
+    assert [len(secrets) for secrets in secret_sets] == [10, 10]
+    assert len(set.union(*secret_sets)) == 20
 
 
 def test_on_loopback_a_seed_still_makes_the_keys() -> None:
     """The negative control of the test above: two servers of one seed share every secret there."""
-    with KlingMock(seed=7) as one, KlingMock(seed=7, host="localhost") as other:
-        assert secrets_of(one) == secrets_of(other)
+    with KlingMock(seed=7) as mock, KlingMock(seed=7, host="localhost") as other:
+        assert secrets_of(mock) == secrets_of(other)
 
 
 def test_keys_outlive_a_reset_and_a_restore_also_where_they_are_random() -> None:
     """A reset to another seed changes no key, and neither does a snapshot."""
     with KlingMock(host="0.0.0.0") as mock:  # noqa: S104 - what is tested
-        kept, keys = mock.snapshot(), (mock.secret_key, mock.relay_token, mock.admin_token)
+        snapshot, keys = mock.snapshot(), (mock.secret_key, mock.relay_token, mock.admin_token)
         mock.reset(8)
         assert (mock.secret_key, mock.relay_token, mock.admin_token) == keys
-        mock.restore(kept)
+        mock.restore(snapshot)
         assert (mock.secret_key, mock.relay_token, mock.admin_token) == keys
 
 
@@ -109,9 +109,11 @@ def test_the_command_is_safe_by_default_and_shut_by_its_switch() -> None:
         assert set(ready.values()).isdisjoint(
             {known.admin_token, known.relay_token, known.secret_key, known.api_key}
         )
-        found = answers(urls, known.admin_token)
-        assert set(found.values()) <= {200, 401}
-        assert all(status == 401 for url, status in found.items() if not url.endswith("/__kling/"))
+        statuses = answers(urls, known.admin_token)
+        assert set(statuses.values()) <= {200, 401}
+        assert all(
+            status == 401 for url, status in statuses.items() if not url.endswith("/__kling/")
+        )
         assert set(answers(urls, ready["admin_token"]).values()) == {200}
     with started("serve", "--host", "0.0.0.0", "--no-admin", *ports) as (_, ready):  # noqa: S104
         urls = (ready["kling_url"], ready["relay_url"])

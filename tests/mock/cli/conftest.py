@@ -1,4 +1,4 @@
-"""What a command changes in its process is put back after a test that has run it here."""
+"""The changes of a command to its process are undone after a test that has run it here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLAGS = ("logThreads", "logProcesses", "logMultiprocessing")
 def the_log_of_the_process() -> Iterator[None]:
     """A handler that stays would write to a standard error that is closed when the test ends."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [(one, one.handlers, one.level, one.propagate) for one in loggers]
+    before = [(logger, logger.handlers, logger.level, logger.propagate) for logger in loggers]
     flags = {name: getattr(logging, name) for name in FLAGS}
     yield
     for logger, handlers, level, propagate in before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import io
 import json
@@ -17,14 +18,15 @@ import pytest
 
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.cli.main import main
-from kling_mock.cli.operator import OperatorRequest, _rows, operator_on
-from kling_mock.migration.database.session import connect as connect_session
+from kling_mock.cli.operator import COMMANDS, _rows, operator_on
 from kling_mock.relay.domain.credentials import user_secret
-from kling_mock.storage.connect import connect
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import NewUser
+from kling_mock.relay.migration.database.session import connect as connect_session
+from kling_mock.relay.operator.operations import CALLS
+from kling_mock.relay.storage.connect import connect
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.values import NewUser
 from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS, Caller
-from tests.mock.storage.databases import Mysql, SqliteFile, need
+from tests.mock.relay.storage.databases import Mysql, SqliteFile, need
 from tests.started import SERVE, started
 
 KEY = "access|a-very-secret-key"
@@ -40,7 +42,7 @@ class Shell:
         self.printed = ""
 
     def run(self, *words: str) -> tuple[int, list[dict[str, Any]], str]:
-        """Return status, the lines of JSON, and what was complained of."""
+        """Return the status, the lines of JSON, and the error output."""
         status = main([*words, "--db", self.url])
         output, complaint = self._read()
         self.printed += output + complaint
@@ -85,8 +87,8 @@ def test_a_channel_is_made_changed_and_deleted(
 ) -> None:
     """Keys come from the environment, a file or standard input, and are never shown again."""
     monkeypatch.setenv("UPSTREAM_KEY", KEY)
-    made = shell.does(*CHANNEL, "--key-env", "UPSTREAM_KEY", "--model-mapping", '{"a": "b"}')
-    assert (made["id"], made["status"], len(made["keys"])) == (1, "enabled", 1)
+    channel = shell.does(*CHANNEL, "--key-env", "UPSTREAM_KEY", "--model-mapping", '{"a": "b"}')
+    assert (channel["id"], channel["status"], len(channel["keys"])) == (1, "enabled", 1)
     keys = tmp_path / "keys"
     keys.write_text(f"{KEY}\nother|another-secret-key\n")
     secrets = tmp_path / "secrets"
@@ -98,7 +100,7 @@ def test_a_channel_is_made_changed_and_deleted(
     assert (len(changed["keys"]), changed["priority"], changed["webhook_secrets"]) == (2, 7, 1)
     assert changed["model_mapping"] == '{"a": "b"}'  # what is not named stays
     monkeypatch.setattr(sys, "stdin", io.StringIO(KEY))
-    assert shell.does("channel", "set", "1", "--key-file", "-")["keys"] == made["keys"]
+    assert shell.does("channel", "set", "1", "--key-file", "-")["keys"] == channel["keys"]
     assert shell.does("channel", "disable", "two")["status"] == "disabled"
     assert shell.does("channel", "enable", "two")["status"] == "enabled"
     assert shell.does("channel", "list")["name"] == "two"
@@ -132,11 +134,12 @@ def test_a_repair_is_shown_before_it_is_made(shell: Shell) -> None:
     with connect_session(shell.url) as session:
         session.execute("UPDATE users SET quota = 510, request_count = 3")
     for _ in range(2):
-        status, (balance, requests, user), _ = shell.run("reconcile", "--repair")
+        status, (balance, credited, requests, user), _ = shell.run("reconcile", "--repair")
         assert (status, user["is_explained"], user["difference"]) == (1, False, 10)
         assert (balance["repair"], balance["done"]) == ("user-balance", False)
         assert (balance["insert"]["kind"], balance["insert"]["amount"]) == ("credit", 10)
         assert "id" not in balance["insert"]
+        assert (credited["column"], credited["add"]) == ("credited_quota", 10)
         assert requests == {
             "repair": "user-requests",
             "row": "users 1",
@@ -144,25 +147,53 @@ def test_a_repair_is_shown_before_it_is_made(shell: Shell) -> None:
             "column": "request_count",
             "add": -3,
         }
-    status, (balance, requests, user), _ = shell.run("reconcile", "--repair", "--yes")
+    status, (balance, _, requests, user), _ = shell.run("reconcile", "--repair", "--yes")
     assert (status, user["is_explained"], user["quota"]) == (0, True, 510)
     assert (balance["done"], requests["done"]) == (True, True)
     assert shell.does("reconcile", "--repair", "--yes")["is_explained"]
     assert "--repair" in shell.refuses(2, "reconcile", "--yes")
 
 
+def test_the_hold_of_a_deleted_task_is_released_by_a_command(shell: Shell) -> None:
+    """It is shown first; afterwards the user can spend it, and nothing is left to report."""
+    shell.does("user", "add", "alice", "--quota", "500")
+    shell.does("token", "add", "alice")
+    with connect_session(shell.url) as session:
+        for table in ("users", "tokens"):
+            session.execute(f"UPDATE {table} SET held_quota = 90")
+        session.execute(
+            "INSERT INTO ledger (kind, reference, user_id, token_id, amount)"
+            " VALUES ('hold', 'deleted', 1, 1, 90)"
+        )
+    words = ("reconcile", "--repair", "--release-deleted")
+    assert shell.run("reconcile", "--repair", "--yes")[0] == 1
+    _, (release, user, token, books), _ = shell.run(*words)
+    assert (release["insert"]["kind"], release["insert"]["amount"]) == ("release", -90)
+    assert {(row["column"], row["add"], row["done"]) for row in (user, token)} == {
+        ("held_quota", -90, False)
+    }
+    assert (books["held"], books["is_explained"]) == (90, False)
+    status, (*repairs, books), _ = shell.run(*words, "--yes")
+    assert (status, books["held"], books["is_explained"]) == (0, 0, True)
+    assert [repair["done"] for repair in repairs] == [True] * 3
+    assert shell.does(*words, "--yes")["is_explained"]
+    assert "--release-deleted: only with --repair" in shell.refuses(
+        2, "reconcile", "--release-deleted"
+    )
+
+
 def test_a_token_is_shown_once(shell: Shell) -> None:
     """`token add` prints it; no other command ever does."""
     shell.does("user", "add", "alice")
-    made = shell.does("token", "add", "alice", "--name", "web", "--quota", "9")
-    assert made["token"].startswith("sk-")
+    token = shell.does("token", "add", "alice", "--name", "web", "--quota", "9")
+    assert token["token"].startswith("sk-")
     shell.printed = ""
     assert shell.does("token", "list", "alice")["remain_quota"] == 9
     assert shell.does("token", "disable", "1")["status"] == "disabled"
     assert shell.does("token", "enable", "1")["status"] == "enabled"
     assert shell.does("token", "delete", "1")["status"] == "deleted"
     assert shell.run("token", "list", "alice") == (0, [], "")
-    assert made["token"].removeprefix("sk-") not in shell.printed
+    assert token["token"].removeprefix("sk-") not in shell.printed
 
 
 def test_receivers_are_switched_off_and_on(shell: Shell) -> None:
@@ -184,13 +215,13 @@ def test_receivers_are_switched_off_and_on(shell: Shell) -> None:
     assert shell.does("receiver", "list")["status"] == "disabled"
     assert shell.does("receiver", "enable", number)["status"] == "enabled"
     assert "there is no receiver 99" in shell.refuses(1, "receiver", "enable", "99")
-    assert "is no receiver id" in shell.refuses(2, "receiver", "enable", "dead.example")
+    assert "is not a receiver id" in shell.refuses(2, "receiver", "enable", "dead.example")
 
 
 def test_a_secret_is_rotated_and_shown_only_where_the_relay_s_own_is_known(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The new secret is made from the relay's own, which is no argument and not in the database."""
+    """The new secret is derived from the relay's own, which is neither an argument nor stored."""
     shell.does("user", "add", "alice")
     first = shell.does("user", "rotate-secret", "alice", "--overlap", "60")
     assert (first["generation"], "webhook_secret" in first) == (1, False)
@@ -204,7 +235,7 @@ def test_a_secret_is_rotated_and_shown_only_where_the_relay_s_own_is_known(
 def test_what_cannot_be_done_is_told_by_the_exit_status(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """1: there is no such thing, or it is taken; 2: a wrong argument, or no database."""
+    """1: the object does not exist, or is taken; 2: a wrong argument, or no database."""
     monkeypatch.setenv("UPSTREAM_KEY", KEY)
     shell.does("user", "add", "alice", "--quota", "500")
     shell.does("token", "add", "alice")
@@ -214,7 +245,7 @@ def test_what_cannot_be_done_is_told_by_the_exit_status(
     assert "already" in shell.refuses(1, "user", "add", "alice")
     another = ("--weight", "2", "--key-env", "UPSTREAM_KEY")
     assert "already" in shell.refuses(1, *CHANNEL, *another)
-    assert "does not reach" in shell.refuses(1, "user", "topup", "alice", "-501")
+    assert "is not enough" in shell.refuses(1, "user", "topup", "alice", "-501")
     assert "there is no token 1" in shell.refuses(1, "token", "enable", "1")
     assert "there is no channel 'x'" in shell.refuses(1, "channel", "disable", "x")
     assert "give --key-file" in shell.refuses(2, *CHANNEL)
@@ -222,7 +253,7 @@ def test_what_cannot_be_done_is_told_by_the_exit_status(
     assert "key: " in shell.refuses(2, "channel", "set", "two", "--key-file", os.devnull)
     assert "nothing to change" in shell.refuses(2, "channel", "set", "two")
     assert "quota: " in shell.refuses(2, "user", "add", "eve", "--quota", "-1")
-    assert "is no token id" in shell.refuses(2, "token", "disable", "x")
+    assert "is not a token id" in shell.refuses(2, "token", "disable", "x")
 
 
 def test_arguments_that_make_no_sense(capsys: pytest.CaptureFixture[str]) -> None:
@@ -239,10 +270,24 @@ def test_the_help_says_why_keys_are_no_arguments(capsys: pytest.CaptureFixture[s
     """The options for keys name a file or a variable, and the help says why."""
     with pytest.raises(SystemExit):
         main(["channel", "add", "--help"])
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "everybody on the computer can read a command's arguments" in shown
-    assert "--key-file" in shown
-    assert "--key " not in shown
+    text = " ".join(capsys.readouterr().out.split())
+    assert "everybody on the computer can read a command's arguments" in text
+    assert "--key-file" in text
+    assert "--key " not in text
+
+
+def test_every_argument_is_a_parameter_of_the_call() -> None:
+    """What a command can be told, its call of the API can be told too."""
+    prepared = {"key_file", "key_env", "webhook_secrets_file", "quota"}
+    for command in (command for group in COMMANDS.values() for command in group.values()):
+        call = CALLS[command.call]
+        known = {*call.path_parameters, *call.query, *(call.body or {}).get("properties", ())}
+        parser = argparse.ArgumentParser()
+        for name, settings in command.arguments:
+            parser.add_argument(name, **settings)
+        names = {action.dest for action in parser._actions} - {"help"}
+        assert names - prepared <= known, command.call
+        assert command.constants.keys() <= known, command.call
 
 
 async def test_long_lists_are_listed_whole() -> None:
@@ -250,8 +295,8 @@ async def test_long_lists_are_listed_whole() -> None:
     store = MemoryStorage()
     for number in range(250):
         await store.create_user(NewUser(f"user {number}"), now=1)
-    shown = [row["id"] async for row in _rows(operator_on(store), OperatorRequest("list_users"))]
-    assert shown == list(range(1, 251))
+    ids = [row["id"] async for row in _rows(operator_on(store), "list_users", {})]
+    assert ids == list(range(1, 251))
 
 
 # ---------------------------------------------------------------- a relay that runs
@@ -316,7 +361,7 @@ def test_stats_tell_days_stuck_tasks_and_slow_statements(shell: Shell) -> None:
         mock.clock.advance(60)
         assert caller.query(good)["status"] == "succeed"
         status, lines, _ = shell.run("stats", "--stuck-after", "0")
-        shown = caller.operate("GET", "stats")
+        stats = caller.operate("GET", "stats")
     assert status == 0
     days = [line for line in lines if "day" in line]
     assert sum(line["total"] for line in days) == 3
@@ -327,8 +372,8 @@ def test_stats_tell_days_stuck_tasks_and_slow_statements(shell: Shell) -> None:
     assert slow["recorded"] or slow["advice"]
     assert lines[-1]["open_tasks"] == 1
     # The same room answers by HTTP, with what that process has measured itself.
-    assert shown["slow"] | {"running": [], "statements": []} == slow | {
+    assert stats["slow"] | {"running": [], "statements": []} == slow | {
         "running": [],
         "statements": [],
     }
-    assert set(shown["process"]["repeats"]) >= {"deadlock", "busy"}
+    assert set(stats["process"]["repeats"]) >= {"deadlock", "busy"}

@@ -45,7 +45,7 @@ def test_record_replay_and_compare(tmp_path: Path, capsys: pytest.CaptureFixture
         with started("record", *words) as (process, ready):
             assert ready["file"] == str(path)
             assert ready["units_left"] == "2"
-            made = post(ready["url"], mock.api_key)
+            reply = post(ready["url"], mock.api_key)
             assert post(ready["url"], mock.api_key).status_code == 429
             process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=20)
@@ -57,7 +57,7 @@ def test_record_replay_and_compare(tmp_path: Path, capsys: pytest.CaptureFixture
 
     with started("replay", str(path), "--port", "0") as (process, ready):
         played = post(ready["url"], "any key")
-        assert played.json()["data"]["task_status"] == made.json()["data"]["task_status"]
+        assert played.json()["data"]["task_status"] == reply.json()["data"]["task_status"]
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
         assert process.returncode == 0
@@ -67,8 +67,8 @@ def test_record_replay_and_compare(tmp_path: Path, capsys: pytest.CaptureFixture
     edited = path.read_text("utf-8").replace('"task_status": "submitted"', '"task_status": "new"')
     path.write_text(edited, "utf-8")
     assert main(["compare", str(path)]) == 1
-    told = capsys.readouterr().out.splitlines()
-    assert told == [
+    report = capsys.readouterr().out.splitlines()
+    assert report == [
         f"line 3  POST {T2V}  value at data.task_status: recorded new, emulated submitted",
         "1 compared, 0 not, 1 differences",
     ]
@@ -117,7 +117,7 @@ def test_a_recorder_that_is_killed_leaves_a_readable_file(tmp_path: Path) -> Non
                     second.result()
         session = read_session(path)
         assert len(session.exchanges) == 1
-        with path.open("ab") as file:  # as if it had been killed in the middle of a line
+        with path.open("ab") as file:  # killed in the middle of a line
             file.write(b'{"at": 1, "ms": 3, "meth')
         spent = read_session(path).spent
         assert spent == Decimal(3)
@@ -134,7 +134,7 @@ def test_a_recorder_that_is_killed_leaves_a_readable_file(tmp_path: Path) -> Non
     [
         (["compare", "/nowhere/session.jsonl"], 2, "No such file"),
         (["replay", "/nowhere/session.jsonl"], 1, "No such file"),
-        (["replay", "letter"], 1, "line 1: no JSON"),
+        (["replay", "letter"], 1, "line 1: not JSON"),
         (["record", "--upstream", "x", "--out", "/nowhere/x", "--max-units", "1"], 1, "upstream:"),
         (
             ["record", "--upstream", "http://x.test", "--out", "/nowhere/x", "--max-units", "1"],

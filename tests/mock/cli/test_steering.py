@@ -36,7 +36,7 @@ def mock() -> Iterator[KlingMock]:
 def steer(
     mock: KlingMock, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, list[str], str]]:
-    """Run a command; return its status, the lines of its output, and what it complains of."""
+    """Run a command; return its status, the lines of its output, and its error output."""
     ready = tmp_path / "ready.json"
     line = {"kling_url": mock.kling_url, "admin_token": mock.admin_token, "api_key": mock.api_key}
     ready.write_text(json.dumps(line), encoding="utf-8")
@@ -95,7 +95,7 @@ def test_what_is_no_time(text: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_clock_is_advanced(mock: KlingMock, steer: Any) -> None:
-    """And what comes due by then is done."""
+    """Work that comes due by then is done."""
     task_id, before = created(mock), mock.clock.now()
     status, output, _ = steer("advance", "1h30m")
     assert (status, mock.clock.now()) == (0, before + 5400)
@@ -112,10 +112,10 @@ def test_tasks_are_ended_by_id_and_by_external_id(mock: KlingMock, steer: Any) -
 
 
 def test_the_newest_open_task_or_all_of_them(mock: KlingMock, steer: Any) -> None:
-    """With `--latest` one, with `--all` the rest; then none is open."""
+    """`--latest` ends one, `--all` the rest; then no task is open."""
     tasks = [created(mock) for _ in range(3)]
     assert steer("complete", "--latest")[0] == 0
-    assert [status_of(mock, one) for one in tasks] == ["submitted", "submitted", "succeed"]
+    assert [status_of(mock, task) for task in tasks] == ["submitted", "submitted", "succeed"]
     status, output, _ = steer("fail", "--all", "--code", "1301", "--message", "withheld")
     assert status == 0
     assert [line.split()[0] for line in output] == tasks[:2]
@@ -124,24 +124,24 @@ def test_the_newest_open_task_or_all_of_them(mock: KlingMock, steer: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "told"),
+    ("words", "status", "message"),
     [
-        ((), 2, "which task? give ids, --latest or --all"),
-        (("x", "--all"), 2, "which task? give ids, --latest or --all"),
-        (("nobody",), 1, "no task has the external id 'nobody'"),
+        ((), 2, "no task given; give ids, --latest or --all"),
+        (("x", "--all"), 2, "no task given; give ids, --latest or --all"),
+        (("nobody",), 1, "There is no task 'nobody'; it must be the task id or the external id"),
         (("1" * 18,), 1, "no task"),
         (("ended",), 1, "it will never change again"),
     ],
 )
 def test_which_task(
-    mock: KlingMock, steer: Any, words: tuple[str, ...], status: int, told: str
+    mock: KlingMock, steer: Any, words: tuple[str, ...], status: int, message: str
 ) -> None:
-    """What is unclear, unknown or over is told, and nothing changes."""
+    """An unclear, unknown or ended task is named, and nothing changes."""
     task_id = created(mock, "ended")
     mock.clock.advance(3600)
-    found, output, complaint = steer("complete", *words)
-    assert (found, output) == (status, [])
-    assert told in complaint
+    exit_status, output, complaint = steer("complete", *words)
+    assert (exit_status, output) == (status, [])
+    assert message in complaint
     assert status_of(mock, task_id) == "succeed"
 
 
@@ -153,7 +153,7 @@ def test_an_external_id_of_two_accounts(mock: KlingMock, steer: Any) -> None:
         kling.text2video.create(prompt="a", model_name="kling-v2-6", external_task_id="same")
     status, _, complaint = steer("complete", "same")
     assert status == 1
-    assert "tasks of several accounts have the external id 'same'" in complaint
+    assert "Tasks of several accounts have the external id 'same'" in complaint
 
 
 # ---------------------------------------------------------------- looking
@@ -174,7 +174,7 @@ def test_tasks_are_listed(mock: KlingMock, steer: Any) -> None:
 def test_the_tail_shows_requests_and_callbacks(
     mock: KlingMock, steer: Any, receiver: Receiver
 ) -> None:
-    """In the order of their times, with the task that a create has made."""
+    """They are sorted by time, and have the task that a create has made."""
     receiver.answers = [500]
     task_id = created(mock, callback_url=receiver.url)
     mock.clock.advance(7200)
@@ -198,27 +198,27 @@ def test_a_line_has_nothing_that_a_terminal_obeys(mock: KlingMock, steer: Any) -
 
 @pytest.mark.slow
 def test_the_tail_follows(mock: KlingMock, tmp_path: Path) -> None:
-    """Each request is shown once, soon after it came; also after a reset, which counts anew."""
+    """Each request is shown once, soon after it came; a reset restarts the count."""
     ready = tmp_path / "ready.json"
     line = {"kling_url": mock.kling_url, "admin_token": mock.admin_token}
     ready.write_text(json.dumps(line), encoding="utf-8")
-    made = created(mock)
+    task = created(mock)
     with command("tail", "--server", str(ready)) as tail:
         assert tail.stdout is not None
-        assert made in tail.stdout.readline()
+        assert task in tail.stdout.readline()
         for _ in range(2):
-            made = created(mock)
-            assert made in tail.stdout.readline()
+            task = created(mock)
+            assert task in tail.stdout.readline()
         mock.reset(seed=8)
-        made = created(mock)
-        assert made in tail.stdout.readline()
+        task = created(mock)
+        assert task in tail.stdout.readline()
         tail.send_signal(signal.SIGINT)
         assert tail.wait(10) == 0
 
 
 @pytest.mark.slow
 def test_the_tail_ends_with_its_reader(mock: KlingMock, tmp_path: Path) -> None:
-    """As `kling-mock tail | head -1` does: quietly."""
+    """It ends quietly, as in `kling-mock tail | head -1`."""
     ready = tmp_path / "ready.json"
     line = {"kling_url": mock.kling_url, "admin_token": mock.admin_token}
     ready.write_text(json.dumps(line), encoding="utf-8")
@@ -235,16 +235,16 @@ def test_the_tail_ends_with_its_reader(mock: KlingMock, tmp_path: Path) -> None:
 
 @contextmanager
 def command(
-    *words: str, stdout: int = subprocess.PIPE, given: Mapping[str, str] | None = None
+    *words: str, stdout: int = subprocess.PIPE, environment: Mapping[str, str] | None = None
 ) -> Generator[subprocess.Popen[str]]:
     """Run `kling-mock WORDS` in a process of its own, which is killed in the end."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("KLING_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("KLING_")}
     with subprocess.Popen(
         [sys.executable, "-m", "kling_mock", *words],
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        env={**kept, "PYTHONPATH": str(ROOT), **(given or {})},
+        env={**inherited, "PYTHONPATH": str(ROOT), **(environment or {})},
     ) as process:
         try:
             yield process
@@ -261,7 +261,7 @@ def test_the_callbacks_of_a_new_task_are_triggered(
     """An application gets what Kling sends of a task that fails, or succeeds."""
     status, output, _ = steer("trigger", "failed", "--to", receiver.url, "--external-id", "mine")
     assert status == 0
-    assert [one.task["task_status"] for one in receiver.received][-1] == "failed"
+    assert [callback.task["task_status"] for callback in receiver.received][-1] == "failed"
     assert receiver.received[-1].task["task_info"]["external_task_id"] == "mine"
     assert len(output) == len(receiver.received)
     assert all(line.endswith("200") for line in output)
@@ -273,7 +273,7 @@ def test_the_callbacks_of_a_new_task_are_triggered(
 def test_an_application_that_refuses_a_callback_fails_the_command(
     steer: Any, receiver: Receiver
 ) -> None:
-    """And its answers are shown, also none."""
+    """The output shows the application's responses, also a missing one."""
     receiver.answers = [401] * 10
     status, output, _ = steer("trigger", "succeed", "--to", receiver.url)
     assert status == 1
@@ -297,7 +297,7 @@ def test_without_the_ready_line_a_key_is_made(
 
 
 def test_callbacks_are_replayed(mock: KlingMock, steer: Any, receiver: Receiver) -> None:
-    """One by its id, or all of a task; byte for byte, or signed anew."""
+    """One is replayed by its id, or all of a task, byte for byte or signed again."""
     mock.accounts["default"].add_webhook_secret()
     task_id = created(mock, callback_url=receiver.url)
     mock.clock.advance(3600)
@@ -315,8 +315,22 @@ def test_callbacks_are_replayed(mock: KlingMock, steer: Any, receiver: Receiver)
     assert steer("replay-callback", "nothing")[0] == 1
 
 
+def test_an_old_callback_is_replayed(
+    mock: KlingMock, steer: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer is printed, although a page of newer callbacks came since."""
+    monkeypatch.setattr("kling_mock.cli.steering._TAIL_PAGE", 2)
+    for _ in range(2):
+        created(mock, callback_url=receiver.url)
+        mock.clock.advance(3600)
+    oldest = mock.deliveries[0].delivery_id
+    status, output, _ = steer("replay-callback", oldest)
+    assert (status, len(output)) == (0, 1)
+    assert output[0].endswith("replayed")
+
+
 def test_a_callback_is_sent_changed(mock: KlingMock, steer: Any, receiver: Receiver) -> None:
-    """Another body, another address; a task has several, of which none is meant."""
+    """The body or the address is changed; a task with several callbacks needs a choice."""
     task_id = created(mock, callback_url=closed_url())
     mock.clock.advance(0)
     words = ("replay-callback", mock.deliveries[-1].delivery_id, "--to", receiver.url)
@@ -331,7 +345,7 @@ def test_a_callback_is_sent_changed(mock: KlingMock, steer: Any, receiver: Recei
 
 
 def test_faults_are_added_listed_and_ended(mock: KlingMock, steer: Any) -> None:
-    """By kind, target and settings; a setting is JSON, else text."""
+    """They have a kind, a target and settings; a setting is JSON, else text."""
     status, output, _ = steer(
         *("fault", "add", "status", "http=503", "message=busy", "--times", "2"),
         *("--match", "POST /v1/*", "--after", "1", "--external-id", "order-*"),
@@ -350,17 +364,19 @@ def test_faults_are_added_listed_and_ended(mock: KlingMock, steer: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "told"),
+    ("words", "status", "message"),
     [
         (("nonsense",), 1, "kind: must be one of latency, status"),
         (("status", "http"), 2, "a setting must be NAME=VALUE, such as http=503; got 'http'"),
         (("status", "http=9"), 1, "http"),
     ],
 )
-def test_a_fault_that_cannot_be(steer: Any, words: tuple[str, ...], status: int, told: str) -> None:
-    found, output, complaint = steer("fault", "add", *words)
-    assert (found, output) == (status, [])
-    assert told in complaint
+def test_a_fault_that_cannot_be(
+    steer: Any, words: tuple[str, ...], status: int, message: str
+) -> None:
+    exit_status, output, complaint = steer("fault", "add", *words)
+    assert (exit_status, output) == (status, [])
+    assert message in complaint
 
 
 # ---------------------------------------------------------------- which server
@@ -376,7 +392,7 @@ def test_the_server_that_a_person_has_started_is_found(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One that has ended is passed over; of two that run none is chosen."""
+    """A server that has ended is skipped; if two are running, neither is chosen."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     where = folder(os.environ)
     gone = {"kling_url": closed_url().rstrip("/"), "admin_token": "x"}
@@ -404,7 +420,7 @@ def test_only_the_person_can_read_what_is_remembered(mock: KlingMock, tmp_path: 
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(mock: KlingMock, tmp_path: Path) -> None:
-    """The server runs, and the commands are told where it is."""
+    """The server runs; commands then need its address."""
     (tmp_path / "file").touch()
     with remembered(ready_of(mock), tmp_path / "file" / "servers"):
         pass
@@ -423,7 +439,7 @@ def test_where_servers_are_remembered(environment: Mapping[str, str], path: Path
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (None, "No such file"),
         ("", "Expecting value"),
@@ -432,7 +448,7 @@ def test_where_servers_are_remembered(environment: Mapping[str, str], path: Path
     ],
 )
 def test_a_file_without_a_ready_line(
-    text: str | None, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str | None, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Status 2, and what can be given instead."""
     path = tmp_path / "ready.json"
@@ -440,7 +456,7 @@ def test_a_file_without_a_ready_line(
         path.write_text(text, encoding="utf-8")
     assert main(["tasks", "--server", str(path)]) == 2
     complaint = capsys.readouterr().err
-    assert told in complaint
+    assert message in complaint
     assert "give --server FILE with the line that 'kling-mock serve' prints" in complaint
 
 
@@ -451,17 +467,23 @@ def test_what_is_no_server(
     assert main(["tasks", "--server", mock.kling_url]) == 2
     assert "the admin token must be in KLING_MOCK_ADMIN_TOKEN" in capsys.readouterr().err
     monkeypatch.setenv("KLING_MOCK_ADMIN_TOKEN", "wrong-token")
-    for url, told in ((mock.kling_url, "token"), (closed_url(), "does not answer (ConnectError")):
+    for url, message in (
+        (mock.kling_url, "token"),
+        (closed_url(), "does not respond (ConnectError"),
+    ):
         assert main(["tasks", "--server", url]) == 1
         complaint = capsys.readouterr().err
-        assert told in complaint
+        assert message in complaint
         assert "wrong-token" not in complaint
 
 
 def test_a_page_of_another_service(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is no JSON is no answer of the emulated Kling."""
+    """A response that is not JSON is not from the emulated Kling."""
     monkeypatch.setenv("KLING_MOCK_ADMIN_TOKEN", "x")
-    with connect(receiver.url) as client, pytest.raises(Exception, match="is no emulated Kling"):
+    with (
+        connect(receiver.url) as client,
+        pytest.raises(Exception, match="is not an emulated Kling"),
+    ):
         client.call("advance_clock", {"seconds": 1})
 
 
@@ -470,18 +492,18 @@ def test_a_page_of_another_service(receiver: Receiver, monkeypatch: pytest.Monke
 
 @pytest.mark.slow
 def test_a_person_on_a_terminal_is_told_what_to_do(tmp_path: Path) -> None:
-    """Where to look, what to set and how to steer; the commands then find the server."""
-    given = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    """It says where to look, what to set and how to steer; the commands then find the server."""
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
     ours, theirs = pty.openpty()
-    with command(*SERVE, stdout=theirs, given=given) as process:
+    with command(*SERVE, stdout=theirs, environment=environment) as process:
         os.close(theirs)
-        shown = read_until(ours, "KLING_RELAY_TOKEN=sk-")
-        assert "/__kling/" in shown
-        assert "export KLING_BASE_URL=http://127.0.0.1:" in shown
-        assert "kling-mock tail" in shown
-        with command("tasks", given=given) as tasks:
+        text = read_until(ours, "KLING_RELAY_TOKEN=sk-")
+        assert "/__kling/" in text
+        assert "export KLING_BASE_URL=http://127.0.0.1:" in text
+        assert "kling-mock tail" in text
+        with command("tasks", environment=environment) as tasks:
             output, complaint = tasks.communicate(timeout=20)
-        assert (tasks.returncode, output, complaint) == (0, "", "")
+        assert (tasks.returncode, output, complaint) == (0, "", "no task\n")
         process.send_signal(signal.SIGTERM)
         process.wait(10)
         assert list((tmp_path / "kling-mock").iterdir()) == []
@@ -490,7 +512,7 @@ def test_a_person_on_a_terminal_is_told_what_to_do(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "shown", "hidden"),
+    ("words", "visible", "hidden"),
     [
         (("--json",), '{"relay_url"', "Look at it"),
         (("--no-admin",), "with --speed 60", "Steer it"),
@@ -499,15 +521,15 @@ def test_a_person_on_a_terminal_is_told_what_to_do(tmp_path: Path) -> None:
     ],
 )
 def test_a_terminal_with_other_wishes(
-    words: tuple[str, ...], shown: str, hidden: str, tmp_path: Path
+    words: tuple[str, ...], visible: str, hidden: str, tmp_path: Path
 ) -> None:
     """The line of JSON, where it is wanted; no word of an admin API that is off."""
     ours, theirs = pty.openpty()
-    given = {"XDG_RUNTIME_DIR": str(tmp_path)}
-    with command(*SERVE, *words, stdout=theirs, given=given):
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    with command(*SERVE, *words, stdout=theirs, environment=environment):
         os.close(theirs)
         text = read_until(ours, "sk-")
-        assert shown in text
+        assert visible in text
         assert hidden not in text
         assert hidden == "2 minutes" or list(tmp_path.iterdir()) == []
     os.close(ours)

@@ -1,4 +1,4 @@
-"""Where a manual clock cannot be advanced, and what ends an advance."""
+"""Advances of a manual clock: where they are refused, and what ends them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_advancing_inside_a_call_is_refused(clock: ManualClock, server: Any) -> 
 
 
 async def test_advancing_inside_an_async_call_is_refused(clock: ManualClock, server: Any) -> None:
-    """Unless another task does it, for which the call does not wait."""
+    """It is refused unless another task advances the clock, which the call does not wait for."""
     with clock.call():
         with pytest.raises(RuntimeError, match="inside a call"):
             await clock.aadvance(1)
@@ -80,7 +80,7 @@ def test_there_is_an_error_for_each_kind_of_loop(clock: ManualClock, server: Any
 
 @pytest.mark.parametrize("how", ["reset", "load"])
 def test_a_reset_ends_an_advance(clock: ManualClock, server: Any, how: str) -> None:
-    """So does a restore: the clock stays where it was put."""
+    """A reset and a restore end it; the clock stays where it was put."""
     moment = server.run(clock.save)
     reached = threading.Event()
 
@@ -100,7 +100,7 @@ def test_a_reset_ends_an_advance(clock: ManualClock, server: Any, how: str) -> N
 
 
 def test_a_stop_ends_an_advance_with_an_error(clock: ManualClock, served: Any) -> None:
-    """Whoever advances learns that the time was not reached."""
+    """The caller that advances the clock learns that the time was not reached."""
     reached = threading.Event()
     errors: list[str] = []
 

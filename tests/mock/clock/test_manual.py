@@ -204,10 +204,10 @@ async def test_async_pollers_on_a_users_loop(clock: ManualClock, server: Any) ->
                 seen.append(clock.now() - START)
             return seen
 
-    one, two = await asyncio.gather(poll(5), poll(7))
+    first, second = await asyncio.gather(poll(5), poll(7))
 
-    assert one == [5 * n for n in range(1, 21)]
-    assert two == [7 * n for n in range(1, 21)]
+    assert first == [5 * n for n in range(1, 21)]
+    assert second == [7 * n for n in range(1, 21)]
 
 
 async def test_a_cancelled_sleeper_is_forgotten(clock: ManualClock, server: Any) -> None:
@@ -249,7 +249,7 @@ def test_a_set_event_ends_a_sleep(clock: ManualClock, server: Any) -> None:
 
 
 def test_a_wake_event_does_not_keep_the_clock_from_waking(clock: ManualClock, server: Any) -> None:
-    """A sleep with an event that nobody sets ends by the clock."""
+    """A sleep with an event that is never set ends by the clock."""
     with clock.call():
         clock.sleep(1000, threading.Event())
 
@@ -257,7 +257,7 @@ def test_a_wake_event_does_not_keep_the_clock_from_waking(clock: ManualClock, se
 
 
 def test_a_sleeper_outside_calls_never_moves_the_clock(clock: ManualClock, server: Any) -> None:
-    """A background loop sleeps until somebody else moves the time."""
+    """A background loop sleeps until another caller moves the time."""
     woken = threading.Event()
 
     def background() -> None:
@@ -279,12 +279,12 @@ def test_a_sleeper_outside_calls_never_moves_the_clock(clock: ManualClock, serve
 async def test_a_call_inside_a_call_stands_for_it(clock: ManualClock, server: Any) -> None:
     """A helper that encloses several calls holds nothing up while they sleep."""
 
-    async def one(seconds: float) -> None:
+    async def sleep(seconds: float) -> None:
         with clock.call():
             await clock.asleep(seconds)
 
     with clock.call():
-        await asyncio.gather(one(10), one(20))
+        await asyncio.gather(sleep(10), sleep(20))
 
     assert clock.now() == START + 20
 

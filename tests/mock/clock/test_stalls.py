@@ -1,4 +1,4 @@
-"""Who holds a manual clock: named after a second, dropped when it is gone, refused at once."""
+"""Holders of a manual clock: named after a second, dropped when gone, refused at once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from kling_mock.clock import ManualClock
+from kling_mock.clock._base import SpawnedWork
+from kling_mock.clock._stalls import Stalls
 
 START = 1_700_000_000.0
 
@@ -100,7 +102,9 @@ def test_the_thread_that_holds_the_clock_is_named(
     assert "thread 'the app', for 1.2 s, at a_long_computation (test_stalls.py:" in report
     assert "< hold (test_stalls.py:" in report
     assert "mock.reset()" in report
-    assert [(one.levelname, one.message) for one in caplog.records] == [("WARNING", report)]
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", report)
+    ]
     assert clock.now() == START + 60
 
 
@@ -155,6 +159,17 @@ def test_work_that_does_not_end_is_named(clock: ManualClock, server: Any, steady
     assert "callbacks of task 7, for 1.5 s" in report
 
 
+def test_work_is_reported_once_and_not_before_it_is_old() -> None:
+    """A second after it began; what is younger waits for its own second."""
+    stalls = Stalls()
+    old, young = SpawnedWork("old", 100.0, None), SpawnedWork("young", 104.5, None)
+    assert stalls.look(100.0, START, [], [old]) == ""
+    assert "old" in stalls.look(102.0, START, [], [old])
+    assert stalls.look(105.0, START, [], [old, young]) == ""
+    report = stalls.look(106.0, START, [], [old, young])
+    assert ("young" in report, "old" in report) == (True, False)
+
+
 def test_a_report_is_forgotten_by_a_reset(clock: ManualClock, server: Any) -> None:
     """The next test of a shared server starts without it."""
     clock.report("something")
@@ -198,7 +213,7 @@ def holding(clock: ManualClock) -> Iterator[None]:
 def test_a_call_whose_loop_is_closed_holds_nothing(
     clock: ManualClock, server: Any, state: str
 ) -> None:
-    """Neither does it move the clock, if it slept."""
+    """If it slept, it does not move the clock either."""
 
     async def wait() -> None:
         with clock.call():
@@ -245,7 +260,7 @@ def test_a_call_that_is_collected_elsewhere_changes_nothing_there(
 
 
 def test_a_reset_writes_off_the_calls_in_progress(clock: ManualClock, server: Any) -> None:
-    """A thread that hangs in its `on_update` for ever does not hold up the next test."""
+    """A thread that hangs in its `on_update` forever does not hold up the next test."""
     go_on, held = threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -274,16 +289,16 @@ def test_a_reply_that_is_held_back_holds_nobody_else(
 ) -> None:
     """The call that waits for it cannot act; when it can again, it counts again."""
     held = server.run(clock.holding_back_reply)
-    go_on, begun = threading.Event(), threading.Event()
+    go_on, started = threading.Event(), threading.Event()
 
     def wait_for_the_reply() -> None:
         with clock.call():
-            begun.set()
+            started.set()
             go_on.wait(10)
 
     waiting = threading.Thread(target=wait_for_the_reply)
     waiting.start()
-    assert begun.wait(10)
+    assert started.wait(10)
     server.run(held.__enter__)
     with sleeping(clock):
         steady.now += 0.5

@@ -1,4 +1,4 @@
-"""What is left of a manual clock when its server stops or is reset, and other clients' time."""
+"""A manual clock whose server stops or is reset, and other clients' time."""
 
 import asyncio
 import threading
@@ -27,7 +27,7 @@ def test_a_stopped_clock_moves_with_its_sleepers(clock: ManualClock, served: Any
 
 
 def test_stopping_wakes_sleepers(clock: ManualClock, served: Any) -> None:
-    """Nobody is left asleep on a clock whose server has stopped."""
+    """A client does not stay asleep on a clock whose server has stopped."""
     thread = threading.Thread(target=clock.sleep, args=(1000,))
     with served(clock):
         thread.start()

@@ -21,8 +21,6 @@ from typing import Any, Self
 
 import pytest
 
-__all__ = ["AXE", "NAMES", "Chromium", "Page", "chromium"]
-
 AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 _INSTALL = "apt-get install -y --no-install-recommends chromium fonts-noto-cjk"
@@ -53,7 +51,7 @@ class Chromium:
             "--headless=new",
             "--remote-debugging-pipe",
             f"--user-data-dir={self._folder.name}",
-            "--no-sandbox",  # a container's root has none
+            "--no-sandbox",  # a container's root has no sandbox
             "--disable-dev-shm-usage",
             "--disable-background-networking",
             "--disable-component-update",
@@ -104,14 +102,14 @@ class Chromium:
             message["sessionId"] = session
         os.write(self._write, json.dumps(message).encode() + b"\0")
         while True:
-            said = self._next()
-            if said.get("id") == self._number:
-                if "error" in said:
-                    raise RuntimeError(f"{method}: {said['error']['message']}")
-                result: dict[str, Any] = said["result"]
+            received = self._next()
+            if received.get("id") == self._number:
+                if "error" in received:
+                    raise RuntimeError(f"{method}: {received['error']['message']}")
+                result: dict[str, Any] = received["result"]
                 return result
-            if "method" in said:
-                self.events.append(said)
+            if "method" in received:
+                self.events.append(received)
 
     def _next(self) -> dict[str, Any]:
         end = time.monotonic() + 3 * _PATIENCE
@@ -122,8 +120,8 @@ class Chromium:
                 raise RuntimeError("Chromium does not answer")
             self._rest += more
         message, _, self._rest = self._rest.partition(b"\0")
-        said: dict[str, Any] = json.loads(message)
-        return said
+        received: dict[str, Any] = json.loads(message)
+        return received
 
     @contextlib.contextmanager
     def page(
@@ -192,10 +190,18 @@ class Page:
     def reload(self) -> None:
         """Load the page again; return when the old one, which may show the same, is gone."""
         self.run("window.isOld = true")
-        self.run("location.reload()")
+        self.call("Page.reload")
         end = time.monotonic() + _PATIENCE
-        while self.run("window.isOld === true || document.documentElement === null"):
+        while self._is_old():
             assert time.monotonic() < end, "the page is not loaded again"
+
+    def _is_old(self) -> bool:
+        try:
+            return bool(self.run("window.isOld === true || document.documentElement === null"))
+        except RuntimeError as error:
+            if "navigated" not in str(error):
+                raise
+            return True  # the page went while it was asked
 
     def wait_text(self, text: str, where: str = "main") -> None:
         """Wait until an element shows a text."""
@@ -208,7 +214,9 @@ class Page:
         return str(self.run(f"document.querySelector({json.dumps(where)}).innerText"))
 
     def click(self, what: str, text: str = "") -> None:
-        """Click on an element, with a real mouse, once it is there.
+        """Click on an element, with a real mouse, once it is there and does not move.
+
+        A page that gets its rows meanwhile moves it from under the mouse.
 
         Args:
             what: A selector.
@@ -220,7 +228,10 @@ class Page:
           if (!found) return null;
           found.scrollIntoView({{ block: "center" }});
           const box = found.getBoundingClientRect();
-          return box.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
+          const place = [box.x + box.width / 2, box.y + box.height / 2];
+          const stands = String(place) === String(window.lastPlace);
+          window.lastPlace = place;
+          return stands && found.contains(document.elementFromPoint(...place)) ? place : null;
         }})()""")
         for kind in ("mousePressed", "mouseReleased"):
             self.call(
@@ -274,23 +285,25 @@ class Page:
 
     def problems(self) -> list[str]:
         """Return what scripts, the policy and requests have complained about."""
-        found: list[str] = []
+        problems: list[str] = []
         for event in self._events():
             details = event["params"]
             if event["method"] == "Runtime.exceptionThrown":
-                found.append(json.dumps(details["exceptionDetails"])[:500])
+                problems.append(json.dumps(details["exceptionDetails"])[:500])
             elif event["method"] == "Log.entryAdded" and details["entry"]["level"] == "error":
-                found.append(f"{details['entry']['text']} {details['entry'].get('url', '')}")
-        return [one for one in found if not any(text in one for text in self.expected)]
+                problems.append(f"{details['entry']['text']} {details['entry'].get('url', '')}")
+        return [
+            problem for problem in problems if not any(text in problem for text in self.expected)
+        ]
 
     def _events(self) -> list[dict[str, Any]]:
         self.run("0")  # whatever was said before has come then
-        return [one for one in self.browser.events if one.get("sessionId") == self.session]
+        return [event for event in self.browser.events if event.get("sessionId") == self.session]
 
     def requests(self) -> list[str]:
         """Return the addresses of all requests so far."""
-        sent = (one for one in self._events() if one["method"] == "Network.requestWillBeSent")
-        return [str(one["params"]["request"]["url"]) for one in sent]
+        sent = (event for event in self._events() if event["method"] == "Network.requestWillBeSent")
+        return [str(event["params"]["request"]["url"]) for event in sent]
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ PICTURES = (
 
 
 def fill(mock: KlingMock, language: str, receiver: Receiver) -> str:
-    """Make what there is to see; return the task with a story."""
+    """Make everything that the pictures show; return the task with a story."""
     api = Api(mock)
     account = mock.accounts["default"]
     account.add_pack(units=100, slots=5)
@@ -47,9 +47,9 @@ def fill(mock: KlingMock, language: str, receiver: Receiver) -> str:
     account.add_webhook_secret()
     first, second, third = PROMPTS[language]
     receiver.answers = [500]
-    told = api.new(prompt=first, callback_url=receiver.url, external_task_id="order-1001")
-    api.task(told)
-    api.task(told)
+    task = api.new(prompt=first, callback_url=receiver.url, external_task_id="order-1001")
+    api.task(task)
+    api.task(task)
     mock.clock.advance(400)
     failed = api.new(prompt=second, external_task_id="order-1002")
     mock.fail(failed)
@@ -60,7 +60,7 @@ def fill(mock: KlingMock, language: str, receiver: Receiver) -> str:
     api.new(prompt=third, external_task_id="order-1005")
     mock.faults.add("response-lost", "POST *", times=3)
     api.http.close()
-    return told
+    return task
 
 
 def take(page: Page) -> bytes:
@@ -87,9 +87,9 @@ def balloon() -> str:
     draw.polygon((455, 440, 505, 440, 480, 405), (150, 24, 32))
     draw.ellipse((350, 100, 610, 425), (204, 36, 44))
     draw.ellipse((405, 150, 460, 230), (236, 120, 124))
-    made = io.BytesIO()
-    sky.save(made, "PNG")
-    return base64.b64encode(made.getvalue()).decode()
+    buffer = io.BytesIO()
+    sky.save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def video_frame() -> bytes:
@@ -114,7 +114,7 @@ def save(name: str, content: bytes) -> None:
 
 
 def main() -> int:
-    """Write all pictures; return 1 if there is no browser."""
+    """Write all pictures; return 1 if no browser is found."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         print("no Chromium; see CONTRIBUTING.md", file=sys.stderr)  # noqa: T201 - a command
@@ -123,9 +123,9 @@ def main() -> int:
     with Chromium(program) as browser:
         for name, language, colours, view in PICTURES:
             with contextlib.closing(Receiver()) as receiver, KlingMock(seed=7) as mock:
-                told = fill(mock, language, receiver)
+                task = fill(mock, language, receiver)
                 assert mock.dashboard_url is not None
-                where = f"{mock.dashboard_url}&view={view}&id={told}"
+                where = f"{mock.dashboard_url}&view={view}&id={task}"
                 locale = "zh-CN" if language == "zh" else "en"
                 dark = colours == "dark"
                 height = 760 if view == "tasks" else 1200

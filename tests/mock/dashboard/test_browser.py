@@ -92,7 +92,7 @@ def test_a_task_comes_in_and_its_video_plays(page: Page, mock: KlingMock) -> Non
     assert first[0] == last[0]  # what the video is, in the upper half
     assert first[1] != last[1]  # the counter
     assert first[2] + 0.5 < last[2]  # the bar
-    assert len(mock.journal) == 1  # who looks on is no app
+    assert len(mock.journal) == 1  # the dashboard's viewer is not an app
 
 
 def test_inputs_stand_beside_results(page: Page, mock: KlingMock, api: Api) -> None:
@@ -154,7 +154,7 @@ def test_a_task_tells_its_story(page: Page, mock: KlingMock, api: Api, receiver:
 
 
 def test_a_failed_task_says_why_and_costs_nothing(page: Page, mock: KlingMock, api: Api) -> None:
-    """And an open one can be ended from its page."""
+    """An open task can be ended from its page."""
     task = api.new()
     visit(page, mock, "task", id=task)
     page.click("button", "Let it fail")
@@ -162,7 +162,7 @@ def test_a_failed_task_says_why_and_costs_nothing(page: Page, mock: KlingMock, a
     page.wait_text("1301")
     assert api.task(task)["task_status"] == "failed"
     visit(page, mock, "task", id="800000000000000000")
-    page.wait_text("The id may be of another server")
+    page.wait_text("The id may belong to another server")
     page.expected = ("404",)
 
 
@@ -178,7 +178,7 @@ def test_what_comes_from_outside_is_text(page: Page, mock: KlingMock, api: Api) 
 
 
 def test_filters_are_in_the_address_and_back_works(page: Page, mock: KlingMock, api: Api) -> None:
-    """A filtered list can be sent to somebody; from a task one gets back to it."""
+    """The URL of a filtered list can be shared; going back from a task leads to it."""
     for number in range(3):
         mock.complete(api.new(prompt=f"a lake, take {number}", external_task_id=f"lake-{number}"))
     api.new(prompt="a forest")
@@ -251,7 +251,7 @@ def test_what_changes_while_a_list_is_asked_for_is_not_lost(
 
 
 def test_a_few_letters_lead_anywhere(page: Page, mock: KlingMock, api: Api) -> None:
-    """To a view, or to a task by its prompt or id; also while somebody types."""
+    """They lead to a view, or to a task by its prompt or id, also while typing."""
     task = api.new(prompt="a lighthouse in the fog")
     api.new(prompt="a kitten")
     page.wait_text("2 tasks", "h1")
@@ -283,7 +283,7 @@ def test_a_few_letters_lead_anywhere(page: Page, mock: KlingMock, api: Api) -> N
 
 
 def test_everything_can_be_done_by_keys(page: Page, mock: KlingMock, api: Api) -> None:
-    """To a task and back to its row; to the search and out of it; to the help."""
+    """Keys lead to a task and back to its row, to the search and out of it, and to the help."""
     for number in range(3):
         api.new(prompt=f"number {number}")
     page.wait_text("3 tasks", "h1")
@@ -330,7 +330,7 @@ def test_cards_or_a_table(page: Page, mock: KlingMock, api: Api) -> None:
 
 
 def test_the_clock_is_moved(page: Page, mock: KlingMock, api: Api) -> None:
-    """By a step, or to what is due next by its name; what happened on the way is listed."""
+    """It moves by a step, or to the next due event by name; the events on the way are listed."""
     task = api.new()
     start = mock.clock.now()
     page.wait_text("Next: processing begins, in", "header")
@@ -348,13 +348,13 @@ def test_the_clock_is_moved(page: Page, mock: KlingMock, api: Api) -> None:
 
 
 def test_a_scaled_clock_runs_pauses_and_goes_on(chromium: Chromium) -> None:
-    """At the speed that was set before the pause."""
+    """It goes on at the speed that was set before the pause."""
     with KlingMock(clock=60.0, seed=1) as mock:
         assert mock.dashboard_url is not None
         with chromium.page(mock.dashboard_url) as page:
             page.wait_text("runs 60 times as fast as real time", "header")
-            shown = page.text("header time")
-            page.wait(f"document.querySelector('header time').innerText !== {json.dumps(shown)}")
+            label = page.text("header time")
+            page.wait(f"document.querySelector('header time').innerText !== {json.dumps(label)}")
             page.click("header button", "Pause")
             page.wait_text("paused", "header")
             assert mock.clock.speed == 1e-6
@@ -401,7 +401,7 @@ def test_a_callback_is_judged_and_replayed(
     page.wait_text("HTTP 503")
     page.wait_text('"task_status": "submitted"')
     page.click("button", "Replay as it was")
-    page.wait_text("Sent again; the answer: 200.")
+    page.wait_text("Sent again; the response: 200.")
     page.wait_text("(replay)")
     page.wait_text("delivered")
     first, again = receiver.received
@@ -419,7 +419,7 @@ def test_a_callback_is_judged_and_replayed(
 def test_a_callback_is_changed_and_sent(
     page: Page, mock: KlingMock, api: Api, receiver: Receiver
 ) -> None:
-    """With another body and the old signature; the new delivery opens and says that it is none."""
+    """A changed body keeps the old signature; the new delivery opens and says it is not valid."""
     mock.accounts["default"].add_webhook_secret()
     task = api.new(callback_url=receiver.url)
     visit(page, mock, "callbacks", id=mock.deliveries[-1].delivery_id, task=task)
@@ -449,7 +449,7 @@ def test_a_callback_that_nobody_takes_says_why(page: Page, mock: KlingMock, api:
 
 
 def test_a_fault_is_added_counted_and_ended(page: Page, mock: KlingMock, api: Api) -> None:
-    """From a failed request, with the hits that are left; and off by one click."""
+    """It is added from a failed request, shows the hits that are left, and ends by one click."""
     api.create(model_name="kling-v0")
     page.click("nav a", "Requests")
     page.wait_text("POST")
@@ -470,7 +470,7 @@ def test_a_fault_is_added_counted_and_ended(page: Page, mock: KlingMock, api: Ap
 
 
 def test_every_kind_of_fault_can_be_added(page: Page, mock: KlingMock) -> None:
-    """Each with the form's own values; a refusal of the server is shown."""
+    """The form's own values are accepted; a refusal of the server is shown."""
     visit(page, mock, "faults")
     kinds = page.wait(
         "((all) => all.length > 1 && all.map((one) => one.value))"
@@ -582,7 +582,7 @@ def test_it_asks_nobody_else(page: Page, mock: KlingMock, api: Api) -> None:
     visit(page, mock, "task", id=task)
     page.wait_text("https://example.com/a.png")
     ours = urlsplit(mock.kling_url).netloc
-    assert {urlsplit(one).netloc for one in page.requests() if one.startswith("http")} == {ours}
+    assert {urlsplit(url).netloc for url in page.requests() if url.startswith("http")} == {ours}
 
 
 def test_it_speaks_two_languages(page: Page, mock: KlingMock, api: Api) -> None:
@@ -610,7 +610,7 @@ def test_a_chinese_browser_gets_chinese(chromium: Chromium, mock: KlingMock) -> 
 def test_everybody_can_use_it(
     page: Page, mock: KlingMock, api: Api, receiver: Receiver, width: int, language: str
 ) -> None:
-    """axe finds nothing in any view, light or dark; nothing is wider than the screen."""
+    """axe finds no violation in any view, light or dark; nothing is wider than the screen."""
     mock.accounts["default"].add_pack(units=100, slots=5)
     mock.accounts["default"].add_webhook_secret()
     mock.faults.add("stuck", prompt="never", times=2)
@@ -622,13 +622,13 @@ def test_everybody_can_use_it(
     page.choose("footer select", language)
     page.resize(width)
     page.run(AXE.read_text("utf-8") + ";0")
-    found = judged(page, mock, ended, width)
-    assert not found, json.dumps(found, indent=1, ensure_ascii=False)
+    findings = judged(page, mock, ended, width)
+    assert not findings, json.dumps(findings, indent=1, ensure_ascii=False)
 
 
 def judged(page: Page, mock: KlingMock, task: str, width: int) -> dict[str, object]:
     """Return what axe finds in each view and theme, and what is too wide."""
-    found: dict[str, object] = {}
+    findings: dict[str, object] = {}
     for view, more in [*((view, {}) for view in VIEWS), ("task", {"id": task}), ("table", {})]:
         visit(page, mock, "tasks" if view == "table" else view, **more)
         if view == "table":
@@ -652,11 +652,11 @@ def judged(page: Page, mock: KlingMock, task: str, width: int) -> dict[str, obje
                 " node.html.slice(0, 160) + ' ' + node.failureSummary.slice(0, 200))]))"
             )
             if problems:
-                found[f"{view} {scheme}"] = problems
+                findings[f"{view} {scheme}"] = problems
         wide = page.run("document.documentElement.scrollWidth")
         if wide > width:
-            found[f"{view} width"] = wide
-    return found
+            findings[f"{view} width"] = wide
+    return findings
 
 
 def test_with_many_tasks_it_stays_quick(
@@ -670,28 +670,28 @@ def test_with_many_tasks_it_stays_quick(
     def fill(number: int) -> None:
         world = mock._emulator.world
         for at_ in range(number):
-            wanted = plan._replace(prompt=f"task number {at_}", external_task_id=f"many-{at_}")
-            world.submit(account, wanted)
+            variant = plan._replace(prompt=f"task number {at_}", external_task_id=f"many-{at_}")
+            world.submit(account, variant)
 
     mock._steering.proxy.call(lambda _: fill(MANY - 1))
     assert mock.dashboard_url is not None
-    begun = time.perf_counter()
+    started = time.perf_counter()
     with chromium.page(mock.dashboard_url) as page:
         page.wait_text(f"task number {MANY - 2}")
-        opened = time.perf_counter() - begun
+        opened = time.perf_counter() - started
         painted = page.run(
             "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
         )
         newest = list(mock._emulator.world.tasks)[-1].task_id
-        begun = time.perf_counter()
+        started = time.perf_counter()
         mock.complete(newest)
         page.wait("document.querySelector('.card .status.succeed')")
-        told = time.perf_counter() - begun
-        begun = time.perf_counter()
+        updated = time.perf_counter() - started
+        started = time.perf_counter()
         page.press("/")
         page.type("the very first")
         page.wait_text("1 task", "h1")
-        searched = time.perf_counter() - begun
+        searched = time.perf_counter() - started
         visit(page, mock, "tasks", before=newest)
         page.wait_text(f"task number {MANY - 4}")
         elements = page.run("document.querySelectorAll('*').length")
@@ -701,9 +701,47 @@ def test_with_many_tasks_it_stays_quick(
         with capsys.disabled():
             print(  # noqa: T201 - the figures are what it is about
                 f"\n{MANY} tasks: first paint {painted:.0f} ms, first row {opened:.2f} s with a"
-                f" new tab, an update {told * 1000:.0f} ms, a search {searched * 1000:.0f} ms,"
+                f" new tab, an update {updated * 1000:.0f} ms, a search {searched * 1000:.0f} ms,"
                 f" {elements} elements, {memory:.1f} MiB of script memory"
             )
         assert elements < 4000
         assert memory < 60
         assert opened < 10
+
+
+#: By how many pixels each result reaches out of its player, and the player out of the window.
+OUTSIDE = """[...document.querySelectorAll(".preview")].map((box) => {
+    const outer = box.getBoundingClientRect();
+    const inner = box.querySelector("video, img").getBoundingClientRect();
+    return Math.max(outer.left - inner.left, inner.right - outer.right,
+                    outer.top - inner.top, inner.bottom - outer.bottom,
+                    outer.right - innerWidth, -outer.left);
+})"""
+VIDEO_RATIOS = ("16:9", "9:16", "1:1")
+PICTURE_RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9")
+
+
+def test_every_result_is_whole_inside_its_player(page: Page, mock: KlingMock, api: Api) -> None:
+    """Results of any ratio fit with their controls: on the task's page, as cards and in tables."""
+    tasks = [api.new(prompt="a lake", aspect_ratio=ratio) for ratio in VIDEO_RATIOS]
+    tasks += [
+        api.new("image-generation", prompt="a lake", aspect_ratio=ratio) for ratio in PICTURE_RATIOS
+    ]
+    for task in tasks:
+        mock.complete(task)
+    loaded = (
+        "[...document.querySelectorAll('.preview video, .preview img')]"
+        ".filter((one) => one.videoWidth || one.naturalWidth).length >= {}"
+    )
+    for width in (1400, 400):
+        page.resize(width, 6000)
+        for task in tasks:
+            visit(page, mock, "task", id=task)
+            page.wait_text(task)
+            page.wait(loaded.format(1))
+            assert (width, task, max(page.run(OUTSIDE)) <= 0.5) == (width, task, True)
+        for look in ("cards", "table"):
+            visit(page, mock, "tasks")
+            page.wait(loaded.format(len(tasks)))
+            assert (width, look, max(page.run(OUTSIDE)) <= 0.5) == (width, look, True)
+            page.click("button", "Table")

@@ -16,14 +16,14 @@ import kling_mock.dashboard
 from kling_mock import KlingMock
 from kling_mock.admin.calls import CALLS
 from kling_mock.dashboard.files import EMULATOR, RELAY
-from kling_mock.journal.matching import STATUSES
-from kling_mock.journal.notes import NoteKind
 from kling_mock.kling.callbacks.log import State
 from kling_mock.kling.faults.kinds import KINDS
+from kling_mock.kling.journal.matching import STATUSES
+from kling_mock.kling.journal.notes import NoteKind
 from kling_mock.kling.model.packs import PackStatus
 from kling_mock.kling.model.plan import PackType
 from kling_mock.relay.operator.operations import CALLS as OPERATOR_CALLS
-from kling_mock.storage.values import LedgerKind, NoticeState
+from kling_mock.relay.storage.values import LedgerKind, NoticeState
 from kling_mock.web.webhook_signing import Verdict
 
 STATIC = Path(kling_mock.dashboard.__file__).with_name("static")
@@ -35,8 +35,10 @@ BUDGET = 140_000, 48_000  # bytes of all that a browser loads: as it is, and com
 
 def texts() -> dict[str, list[str]]:
     source = (STATIC / "texts.js").read_text("utf-8")
-    found: dict[str, list[str]] = json.loads(source[source.index("{") :].rstrip().rstrip(";"))
-    return found
+    translations: dict[str, list[str]] = json.loads(
+        source[source.index("{") :].rstrip().rstrip(";")
+    )
+    return translations
 
 
 # ---------------------------------------------------------------- how they are sent
@@ -44,7 +46,7 @@ def texts() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_the_address_without_its_slash_leads_to_it(mock: KlingMock, method: str) -> None:
-    """As somebody types it; a query stays."""
+    """The address may be typed without it; a query stays."""
     url = f"{mock.kling_url}/__kling?a=1"
     with httpx.Client(trust_env=False) as http:
         reply = http.request(method, url)
@@ -53,7 +55,7 @@ def test_the_address_without_its_slash_leads_to_it(mock: KlingMock, method: str)
 
 
 def test_control_other_addresses_do_not_lead_there(mock: KlingMock) -> None:
-    """Without the admin API there is nothing, as at a path that only begins like it."""
+    """Without the admin API the path does not exist, like a path that only begins like it."""
     with KlingMock(admin="off") as other:
         assert other.dashboard_url is None
         urls = ["/__kling", "/__kling/", "/__kling/app.js"]
@@ -62,9 +64,9 @@ def test_control_other_addresses_do_not_lead_there(mock: KlingMock) -> None:
 
 
 def test_it_is_served_without_a_token_and_holds_none(mock: KlingMock) -> None:
-    """Anybody on this computer gets the files; what they show needs the token."""
+    """Every caller on this computer gets the files; the data that they show needs the token."""
     with httpx.Client(trust_env=False) as http:
-        for path in ["", *(str(one.relative_to(STATIC)) for one in SOURCES)]:
+        for path in ["", *(str(source.relative_to(STATIC)) for source in SOURCES)]:
             reply = http.get(f"{mock.kling_url}/__kling/{path}")
             assert reply.status_code == 200
             for secret in (mock.admin_token, mock.secret_key, mock.api_key):
@@ -97,13 +99,13 @@ def test_it_is_not_served_through_a_proxy(mock: KlingMock) -> None:
     ],
 )
 def test_nothing_else_is_a_file(mock: KlingMock, path: str) -> None:
-    """Other paths belong to the API, which wants the token."""
+    """Other paths belong to the API, which needs the token."""
     reply = httpx.get(f"{mock.kling_url}/__kling/{path}", trust_env=False)
     assert reply.status_code in {401, 404}
 
 
 def test_a_browser_that_has_a_file_gets_it_once(mock: KlingMock) -> None:
-    """A reload asks, and is told that nothing has changed."""
+    """A reload asks, and is told with 304 that nothing has changed."""
     url = f"{mock.kling_url}/__kling/app.js"
     first = httpx.get(url, trust_env=False)
     assert first.headers["content-type"] == "text/javascript;charset=UTF-8"
@@ -145,7 +147,7 @@ def test_what_is_not_ours_is_as_its_makers_published_it() -> None:
         assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == row["sha256"], name
         assert (VENDOR / f"{row['package']}-LICENSE").read_text().strip()
     licences = {f"{row['package']}-LICENSE" for row in known.values()}
-    assert {one.name for one in VENDOR.iterdir()} == {"versions.json", *known, *licences}
+    assert {file.name for file in VENDOR.iterdir()} == {"versions.json", *known, *licences}
 
 
 def test_it_is_small() -> None:
@@ -159,31 +161,31 @@ def test_it_is_small() -> None:
 
 
 def test_every_module_belongs_to_a_page() -> None:
-    """Nothing is shipped that nobody loads."""
+    """Every shipped module is loaded by a page."""
     loaded = modules("app.js") | modules("relay.js")
     assert {STATIC / name for name in loaded} == {*SOURCES, *STATIC.rglob("*.mjs")}
 
 
 def modules(name: str) -> set[str]:
     """Return the names of a module and of all that it loads."""
-    found, left = set[str](), [name]
+    loaded, left = set[str](), [name]
     while left:
-        one = left.pop()
-        if one not in found:
-            found.add(one)
-            loads = re.findall(r'from "(\.{1,2}/[^"]+)"', (STATIC / one).read_text("utf-8"))
+        module = left.pop()
+        if module not in loaded:
+            loaded.add(module)
+            loads = re.findall(r'from "(\.{1,2}/[^"]+)"', (STATIC / module).read_text("utf-8"))
             left += [
-                str(((STATIC / one).parent / other).resolve().relative_to(STATIC))
+                str(((STATIC / module).parent / other).resolve().relative_to(STATIC))
                 for other in loads
             ]
-    return found
+    return loaded
 
 
 def test_every_call_of_the_page_is_in_the_table() -> None:
-    """The page calls nothing that the admin API has not."""
-    asked = re.findall(r'\bget\(["`]relay/([^"`?]+)', OWN)
-    assert len(asked) >= 8
-    for path in asked:
+    """The page calls only what the admin API has."""
+    paths = re.findall(r'\bget\(["`]relay/([^"`?]+)', OWN)
+    assert len(paths) >= 8
+    for path in paths:
         OPERATOR_CALLS.route("GET", "/" + re.sub(r"\$\{.*?\}", "1", path))
     called = re.findall(r'ask\("([A-Z]+)", ["`]([^"`?]+)', OWN)
     called.remove(("POST", "tasks/${this.props.address.id}/${path}"))  # see "act" below
@@ -199,7 +201,7 @@ def test_every_call_of_the_page_is_in_the_table() -> None:
 
 
 def test_every_text_is_there_in_both_languages() -> None:
-    """With the same values in it; English has no Chinese, and Chinese its own punctuation."""
+    """Both have the same values; English has no Chinese, and Chinese has its own punctuation."""
     for key, row in texts().items():
         english, chinese = row
         assert english.strip(), key
@@ -211,23 +213,23 @@ def test_every_text_is_there_in_both_languages() -> None:
 
 
 def test_every_text_that_the_page_names_is_there_and_no_other() -> None:
-    """A key without a text would be shown as it is; a text that nobody shows is dead."""
+    """A key without a text would be shown as it is; a text without a use is dead."""
     known = set(texts())
     source = "\n".join(text for path, text in SOURCES.items() if path.name != "texts.js")
     exact = set(re.findall(r'"([a-z]+(?:[.-][A-Za-z_-]+)*)"', source)) & known
-    asked = set(re.findall(r'\bt\(\s*"([^"]+)"', source))
-    assert asked <= known, asked - known
+    keys = set(re.findall(r'\bt\(\s*"([^"]+)"', source))
+    assert keys <= known, keys - known
     patterns = [
-        re.sub(r"\\\$\\\{.*?\\\}", ".+", re.escape(one))
-        for one in re.findall(r"\bt\(\s*`((?:[^`{]|\{[^`]*?\})+)`", source)
+        re.sub(r"\\\$\\\{.*?\\\}", ".+", re.escape(template))
+        for template in re.findall(r"\bt\(\s*`((?:[^`{]|\{[^`]*?\})+)`", source)
     ]
-    made = {key for key in known if any(re.fullmatch(one, key) for one in patterns)}
-    assert known == exact | made, known - exact - made
+    matched = {key for key in known if any(re.fullmatch(pattern, key) for pattern in patterns)}
+    assert known == exact | matched, known - exact - matched
 
 
 def test_whatever_the_server_names_has_a_text() -> None:
-    """A new kind of fault, note, status or pack fails here until somebody words it."""
-    wanted = [
+    """A new kind of fault, note, status or pack fails here until it has a text."""
+    keys = [
         *(f"fault.kind.{name}" for name in KINDS),
         *(f"fault.field.{name}" for kind in KINDS.values() for name in kind.settings),
         *(f"status.{name}" for name in (*STATUSES, *get_args(State))),
@@ -241,4 +243,4 @@ def test_whatever_the_server_names_has_a_text() -> None:
         *(f"ledger.kind.{name}" for name in LedgerKind),
         *(f"notice.{name}" for name in NoticeState),
     ]
-    assert [key for key in wanted if key not in texts()] == []
+    assert [key for key in keys if key not in texts()] == []

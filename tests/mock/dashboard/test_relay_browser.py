@@ -1,4 +1,4 @@
-"""The page of a relay in a browser: users, money and channels, as their operator looks at them."""
+"""The page of a relay in a browser: users, money and channels, as their operator sees them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_ledger_explains_a_balance(page: Page, mock: KlingMock) -> None:
 
 
 def test_a_price_that_is_not_listed_is_marked(page: Page, mock: KlingMock) -> None:
-    """In the note of its hold: the operator may want to list it."""
+    """The mark is in the note of its hold: the operator may want to list it."""
     with mock.relay_client() as kling:  # nothing public has the prices of effects
         kling.effects.create(**BODIES["effects"])
     page.click("nav a", "Users")
@@ -72,7 +72,7 @@ def test_a_price_that_is_not_listed_is_marked(page: Page, mock: KlingMock) -> No
 
 
 def test_a_relay_is_reconciled_and_its_channels_are_judged(page: Page, mock: KlingMock) -> None:
-    """Without a click that changes anything."""
+    """The operator only opens pages; no data changes."""
     page.click("nav a", "Reconcile")
     page.wait_text("The ledger explains the balances of all 1 user.")
     page.click("nav a", "Channels")
@@ -83,11 +83,11 @@ def test_a_relay_is_reconciled_and_its_channels_are_judged(page: Page, mock: Kli
 
 @pytest.mark.parametrize(("language", "width"), [("en", 1400), ("zh", 400)])
 def test_everybody_can_use_it(page: Page, mock: KlingMock, language: str, width: int) -> None:
-    """axe finds nothing in any view, light or dark; nothing is wider than the screen."""
+    """axe finds no violation in any view, light or dark; nothing is wider than the screen."""
     page.choose("footer select", language)
     page.resize(width)
     page.run(AXE.read_text("utf-8") + ";0")
-    found: dict[str, object] = {}
+    findings: dict[str, object] = {}
     for view in ("overview", "users", "user&id=1", "channels", "webhooks", "reconcile"):
         page.run(f"location.hash = '#token={mock.admin_token}&view={view}'")
         page.wait(
@@ -103,15 +103,15 @@ def test_everybody_can_use_it(page: Page, mock: KlingMock, language: str, width:
                 " [one.id, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))]))"
             )
             if problems:
-                found[f"{view} {scheme}"] = problems
+                findings[f"{view} {scheme}"] = problems
         wide = page.run("document.documentElement.scrollWidth")
         if wide > width:
-            found[f"{view} width"] = wide
-    assert not found, json.dumps(found, indent=1, ensure_ascii=False)
+            findings[f"{view} width"] = wide
+    assert not findings, json.dumps(findings, indent=1, ensure_ascii=False)
 
 
 def test_it_is_served_to_who_may_call_the_operators_api(mock: KlingMock) -> None:
-    """Not through a proxy; under the policy of the other page; and nothing else is there."""
+    """It is not served through a proxy; it has the policy of the other page, and nothing else."""
     with httpx.Client(base_url=mock.relay_url, trust_env=False) as http:
         reply = http.get("/__kling/")
         assert (reply.status_code, "relay.js" in reply.text) == (200, True)

@@ -1,4 +1,4 @@
-"""Calls that answer at once and make no task: who may make them, what they cost and leave."""
+"""Calls that return a result at once, without a task: their permissions, prices and traces."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def left(kling: Kling) -> Decimal | None:
 def test_it_is_charged_once_and_only_for_an_answer(
     mock: KlingMock, kling: Kling, name: str
 ) -> None:
-    """A refused body costs nothing, and no answer is given that is not paid for."""
+    """A refused body is not charged, and every successful response is."""
     body = with_sources(mock, CALLS[name])
     price = ENDPOINTS[name].units_per_call
     mock.account.add_pack(units=price * 2 - price / 2)
@@ -68,7 +68,7 @@ def test_it_is_paid_by_a_pack_of_its_own_type(mock: KlingMock, kling: Kling, nam
 
 @pytest.mark.parametrize("name", CALLS)
 def test_an_endpoint_can_be_denied(mock: KlingMock, kling: Kling, name: str) -> None:
-    """As one that makes tasks; slots are not needed."""
+    """It is denied like one that makes tasks; slots are not needed."""
     body = with_sources(mock, CALLS[name])
     mock.account.slots = 0
     assert call(kling, name, body)
@@ -82,7 +82,7 @@ def account(name: str) -> Account:
 
 
 def test_a_session_is_of_one_account_and_kind_and_ends() -> None:
-    """Nobody else finds it, and nobody after its end."""
+    """Other accounts do not find it, and its own does not find it after its end."""
     ids = iter("123")
     sessions, mine = Sessions(lambda: next(ids)), account("mine")
     session = sessions.open(mine, "identify-face", 10.0, "what it remembers")
@@ -108,16 +108,16 @@ def test_the_oldest_session_makes_room() -> None:
 def test_a_face_is_found_from_the_beginning_to_the_end_of_the_video(
     mock: KlingMock, kling: Kling
 ) -> None:
-    """Both kinds of sources; a session each."""
-    found = kling.identify_face.call(**with_sources(mock, CALLS["identify-face"]))
+    """Both kinds of sources work, each with its own session."""
+    identified = kling.identify_face.call(**with_sources(mock, CALLS["identify-face"]))
     other = kling.identify_face.call(video_url="https://example.com/a.mp4")
 
-    assert found.units == Decimal("0.05")
-    assert [(face.face_id, face.start_time, face.end_time) for face in found.faces] == [
+    assert identified.units == Decimal("0.05")
+    assert [(face.face_id, face.start_time, face.end_time) for face in identified.faces] == [
         ("0", 0, 5000)
     ]
-    assert found.session_id != other.session_id
-    assert kling.download(found.faces[0].image_url).startswith(b"\x89PNG")
+    assert identified.session_id != other.session_id
+    assert kling.download(identified.faces[0].image_url).startswith(b"\x89PNG")
     assert SESSION_SECONDS == 24 * 3600
 
 
@@ -133,13 +133,13 @@ def test_a_face_is_found_from_the_beginning_to_the_end_of_the_video(
 def test_a_video_that_cannot_be_used_is_refused(
     kling: Kling, body: dict[str, Any], message: str
 ) -> None:
-    """At once: there is no task that could fail later."""
+    """It is refused at once, so no task can fail later."""
     with pytest.raises(InvalidRequestError, match=message):
         call(kling, "identify-face", body)
 
 
 def test_a_session_is_in_a_snapshot_and_not_behind_a_reset(mock: KlingMock, kling: Kling) -> None:
-    """As all that the server remembers."""
+    """Sessions are kept and reset like all other state."""
     face = {"face_id": "0", "audio_id": speech(mock), "sound_start_time": 0, "sound_end_time": 3000}
     session = kling.identify_face.call(video_url="https://example.com/a.mp4")
     body = {"session_id": session.session_id, "face_choose": [{**face, "sound_insert_time": 0}]}

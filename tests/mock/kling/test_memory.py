@@ -1,4 +1,4 @@
-"""What a server keeps, and what it forgets: it may run for weeks."""
+"""A server's memory of tasks: it may run for weeks."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Place:
         self._plan = plan("text2video", {"prompt": "a kitten", "model_name": "kling-v2-6"})
 
     def new(self, external_id: str = "") -> EmulatedTask:
-        wanted: Plan = self._plan._replace(external_task_id=external_id)
-        return self.world.submit(self.world.account, wanted)
+        task_plan: Plan = self._plan._replace(external_task_id=external_id)
+        return self.world.submit(self.world.account, task_plan)
 
     def ended(self, count: int) -> list[EmulatedTask]:
-        """Return so many new tasks, each of which has ended."""
-        made = [self.new() for _ in range(count)]
-        for task in made:
+        """Return *count* new tasks, each of which has ended."""
+        tasks = [self.new() for _ in range(count)]
+        for task in tasks:
             self.world.complete(task)
-        return made
+        return tasks
 
     def wait(self, seconds: float) -> None:
         """Let time pass, and nothing else."""
@@ -55,25 +55,25 @@ def place() -> Place:
 
 @pytest.mark.slow
 def test_an_old_task_is_forgotten_once_many_newer_ones_have_ended(place: Place) -> None:
-    """So memory does not grow with every task; queries and lists know it no more."""
+    """So memory does not grow with every task; queries and lists no longer find it."""
     old = place.new("order-1")
     place.world.complete(old)
     place.wait(KEPT_SECONDS + 1)
-    kept = place.ended(KEPT - 1)
+    recent = place.ended(KEPT - 1)
     assert place.world.tasks.any(old.task_id) is old
-    kept += place.ended(1)
+    recent += place.ended(1)
 
     assert len(place.world.tasks) == KEPT
     with pytest.raises(Refusal, match="not found"):
         place.world.tasks.find(place.world.account, "text2video", old.task_id)
     with pytest.raises(Refusal, match="not found"):
         place.world.tasks.find(place.world.account, "text2video", "order-1")
-    assert place.page(3) == kept[:-4:-1]
+    assert place.page(3) == recent[:-4:-1]
     assert place.new("order-1").task_id != old.task_id
 
 
 def test_a_task_that_anybody_may_wait_for_is_kept(place: Place) -> None:
-    """However many end within the hour, none of them is forgotten, nor is its external id."""
+    """However many tasks end within the hour, each is kept, as is its external id."""
     first = place.new("order-1")
     place.world.complete(first)
     place.wait(KEPT_SECONDS)
@@ -104,8 +104,8 @@ def test_what_a_library_has_outlives_many_videos(place: Place) -> None:
     place.world.complete(item)
     place.wait(KEPT_SECONDS + 1)
     place.ended(KEPT + 1)
-    found = place.world.library.item("element", item.video_id)
-    assert found is item
+    stored = place.world.library.item("element", item.video_id)
+    assert stored is item
     assert place.world.library.may_use(account, item)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,13 +17,11 @@ from kling_mock import KlingMock
 from kling_mock.clock import ManualClock, MockClock
 from kling_mock.kling.model.tasks import TaskIds
 from kling_mock.kling.snapshots import _Writer
+from kling_mock.relay.storage.memory import MemoryStorage
 from kling_mock.server.relay import EmbeddedRelay, RelaySnapshot
-from kling_mock.storage.memory import MemoryStorage
 from tests.mock.conftest import Api
-from tests.mock.receiver import Receiver, receiver
+from tests.mock.receiver import Receiver
 from tests.mock.state_machine import PUBLIC, RELAY_STEPS, STEPS, Step, Story
-
-__all__ = ["receiver"]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def what_follows_is_the_same(hearer: Receiver, before: list[Step], after: list[S
 def test_what_follows_a_snapshot_follows_it_again(
     hearer: Receiver, before: list[Step], after: list[Step]
 ) -> None:
-    """Whatever was done before and since, the same calls get the same answers, to the byte."""
+    """After any history, the same calls get the same responses, to the byte."""
     what_follows_is_the_same(hearer, before, after)
 
 
@@ -69,7 +70,9 @@ def test_the_relay_goes_on_from_a_snapshot_as_well(
 
 
 def _share(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kind, "__reduce__", lambda self: (_kept, (_keep(self),)), raising=False)
+    monkeypatch.setattr(
+        kind, "__reduce__", lambda self: (_shared_at, (_keep(self),)), raising=False
+    )
 
 
 _shared: dict[int, object] = {}
@@ -80,7 +83,7 @@ def _keep(thing: object) -> int:
     return id(thing)
 
 
-def _kept(number: int) -> object:
+def _shared_at(number: int) -> object:
     return _shared[number]
 
 
@@ -95,7 +98,7 @@ def _same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _relay_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the relay go on as if nothing had been put back."""
+    """Let the relay continue as if nothing had been restored."""
     monkeypatch.setattr(EmbeddedRelay, "restore", lambda _, snapshot: snapshot.relay.stop())
 
 
@@ -163,6 +166,52 @@ def test_a_fault_can_be_removed_after_a_restore(mock: KlingMock) -> None:
     assert len(mock.faults) == 0
 
 
+@pytest.mark.parametrize("how", ["restore", "reset", "POST /reset"])
+def test_no_callback_of_before_comes_after(
+    mock: KlingMock, api: Api, receiver: Receiver, how: str
+) -> None:
+    """A restore or reset waits for those under way: the next state has tasks of their ids."""
+    ways: dict[str, Callable[[], object]] = {
+        "restore": partial(mock.restore, mock.snapshot()),
+        "reset": mock.reset,
+        "POST /reset": partial(
+            httpx.post,
+            f"{mock.kling_url}/__kling/reset",
+            headers={"Authorization": f"Bearer {mock.admin_token}"},
+            json={},
+            trust_env=False,
+        ),
+    }
+    reached, go_on = threading.Event(), threading.Event()
+
+    def before_answer() -> None:
+        reached.set()
+        go_on.wait(60)
+
+    receiver.before_answer = before_answer
+    api.new(callback_url=receiver.url)
+    assert reached.wait(60)
+    replacing = threading.Thread(target=ways[how])
+    replacing.start()
+    replacing.join(0.1)
+    assert replacing.is_alive()
+    go_on.set()
+    replacing.join(60)
+    assert not mock.deliveries
+
+
+def test_a_receiver_that_hangs_holds_up_no_reset(
+    mock: KlingMock, api: Api, receiver: Receiver
+) -> None:
+    """It is waited for a second, not until the emulated Kling gives it up."""
+    go_on = threading.Event()
+    receiver.before_answer = lambda: go_on.wait(60)
+    api.new(callback_url=receiver.url)
+    mock.reset()
+    assert not mock.deliveries
+    go_on.set()
+
+
 def test_a_snapshot_waits_for_callbacks_under_way(
     api: Any, mock: KlingMock, receiver: Receiver
 ) -> None:
@@ -201,18 +250,18 @@ def test_a_snapshot_of_another_server_is_refused(mock: KlingMock) -> None:
 
 
 def test_what_cannot_be_kept_is_told(mock: KlingMock) -> None:
-    """A function of the test's own that waits on the clock is no part of the server."""
+    """The test's own function that waits on the clock is not part of the server."""
     mock._proxy.call(lambda world: world.clock.call_at(world.clock.now() + 1, lambda: None))
-    with pytest.raises(RuntimeError, match="no part of the emulated Kling or its relay"):
+    with pytest.raises(RuntimeError, match="not part of the emulated Kling or its relay"):
         mock.snapshot()
 
 
 def test_what_a_snapshot_says_of_itself(mock: KlingMock, api: Any) -> None:
-    """Its time, its tasks and its size, and no secret."""
+    """It has its time, its tasks and its size, and no secret."""
     api.new()
-    shown = repr(mock.snapshot())
-    assert shown.startswith("<Snapshot at 2026-01-01T00:00:00+00:00: 1 tasks, ")
-    assert mock.secret_key not in shown
+    text = repr(mock.snapshot())
+    assert text.startswith("<Snapshot at 2026-01-01T00:00:00+00:00: 1 tasks, ")
+    assert mock.secret_key not in text
 
 
 def test_a_scaled_clock_goes_back() -> None:
@@ -278,7 +327,7 @@ def calls_of_a_writer(monkeypatch: pytest.MonkeyPatch, mock: KlingMock) -> int:
 
 
 def test_the_cost_of_a_snapshot_is_not_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hundred tasks more are no call more: what is not copied is found once, by its type."""
+    """A hundred more tasks add no Python calls: what is not copied is found once, by its type."""
     with KlingMock(seed=1, relay=False) as mock, mock.client() as kling:
         kling.text2video.create(prompt="a kitten")
         few = calls_of_a_writer(monkeypatch, mock)
@@ -301,11 +350,11 @@ def test_the_collection_of_garbage_is_as_it_was(*, is_on: bool) -> None:
             (gc.enable if was_on else gc.disable)()
 
 
-@pytest.mark.parametrize("given", [None, 5, "a snapshot"])
-def test_what_is_no_snapshot_is_refused(given: Any) -> None:
-    """With what it must be."""
+@pytest.mark.parametrize("snapshot", [None, 5, "a snapshot"])
+def test_what_is_no_snapshot_is_refused(snapshot: Any) -> None:
+    """The error says what it must be."""
     with (
         KlingMock(relay=False) as mock,
         pytest.raises(ValueError, match="snapshot: must be what snapshot"),
     ):
-        mock.restore(given)
+        mock.restore(snapshot)

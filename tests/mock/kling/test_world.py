@@ -157,25 +157,29 @@ def test_no_module_keeps_state(receiver: Receiver) -> None:
 
 def test_two_servers_share_nothing(receiver: Receiver) -> None:
     """Settings, faults, rules, deliveries and accounts of one server are not another's."""
-    with KlingMock(seed=1) as one, KlingMock(seed=1) as two:
-        one.account.slots = 0
-        one.account.disabled = True
-        one.accounts.add("other")
-        one.faults.add("reset")
-        one.content.add("")
-        one.progress.add("stuck")
-        one.callbacks.retries = ()
-        one.callbacks.timeout = 1
-        one.callbacks.timestamps = "real"
-        one.account.add_webhook_secret()
-        with two.client() as kling:
+    with KlingMock(seed=1) as first, KlingMock(seed=1) as second:
+        first.account.slots = 0
+        first.account.disabled = True
+        first.accounts.add("other")
+        first.faults.add("reset")
+        first.content.add("")
+        first.progress.add("stuck")
+        first.callbacks.retries = ()
+        first.callbacks.timeout = 1
+        first.callbacks.timestamps = "real"
+        first.account.add_webhook_secret()
+        with second.client() as kling:
             task = kling.text2video.run(prompt="a kitten", callback_url=receiver.url)
         assert task.is_succeed
-        assert (len(one.deliveries), len(two.deliveries)) == (0, 3)
+        assert (len(first.deliveries), len(second.deliveries)) == (0, 3)
         assert "webhook-id" not in receiver.received[0].headers
-        assert list(two.callbacks.retries) == [10, 30, 60]
-        assert [two.callbacks.timeout, two.callbacks.timestamps] == [5, "clock"]
-        assert (list(two.accounts), len(two.faults), len(two.content)) == (["default"], 0, 0)
+        assert list(second.callbacks.retries) == [10, 30, 60]
+        assert [second.callbacks.timeout, second.callbacks.timestamps] == [5, "clock"]
+        assert (list(second.accounts), len(second.faults), len(second.content)) == (
+            ["default"],
+            0,
+            0,
+        )
 
 
 KINDS = ["status", "latency", "malformed-body", "stuck", "callback-dropped", "callback-shuffled"]
@@ -303,7 +307,7 @@ def run(machine: Any, phases: tuple[Phase, ...]) -> None:
 
 @pytest.mark.slow
 def test_after_a_reset_nobody_can_tell_the_server_from_a_new_one(machine: Any) -> None:
-    """Whatever was done to a server, a reset makes it like one that has just been started."""
+    """After any use, a reset makes a server like one that has just been started."""
     run(machine, tuple(Phase))
 
 

@@ -15,7 +15,7 @@ import httpx
 import jwt
 
 from kling_mock import KlingMock
-from kling_mock.recording.placeholders import placeholder
+from kling_mock.recording.media import placeholder
 from kling_mock.recording.recorder import Recorder
 from tests.mock.receiver import Receiver
 
@@ -26,7 +26,7 @@ SECRET_KEY = "canarysecretkey0123456789abcdef0"
 PROMPT = "A zebra named Wilhelmina crosses the Oberbaumbruecke at midnight, 威廉明娜在桥上 🦓"
 NEGATIVE = "watermelons, umbrellas"
 IMAGE_URL = "https://bucket.example.com/pictures/wilhelmina.png?X-Amz-Signature=c0ffee1234abcd"
-EXTERNAL_ID = "invoice-wilhelmina-22914806735"  # long enough to be in no other id by chance
+EXTERNAL_ID = "invoice-wilhelmina-22914806735"  # long enough not to be in another id by chance
 VOICE_ID = "829836802793406551"
 FAILURE = f"the subject Wilhelmina of {EXTERNAL_ID} is not allowed"
 USER_AGENT = "canary-agent/9.9 (workstation of Erika Mustermann)"
@@ -51,11 +51,14 @@ def canaries(callback_url: str, tokens: tuple[str, ...]) -> dict[str, tuple[str,
     }
 
 
-def found_in(text: str, wanted: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:
+def found_in(text: str, canary_words: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:
     """Return the canaries that are in *text*, by kind; without regard to case."""
     lower = text.lower()
-    found = {kind: [one for one in ones if one.lower() in lower] for kind, ones in wanted.items()}
-    return {kind: ones for kind, ones in found.items() if ones}
+    leaks = {
+        kind: [word for word in words if word.lower() in lower]
+        for kind, words in canary_words.items()
+    }
+    return {kind: words for kind, words in leaks.items() if words}
 
 
 @contextmanager
@@ -78,7 +81,7 @@ def record_everything(path: Path, receiver: Receiver) -> tuple[str, ...]:
     """Record a session that has a bit of everything; return the tokens that it used.
 
     A poll, a callback URL, a failed task, a duplicate id, a picture in base64, a list, refusals
-    of every kind, both ways to authenticate, a body that is no JSON; and the same with the model
+    of every kind, both ways to authenticate, a body that is not JSON; and the same with the model
     in the path.
     """
     with canary_mock() as mock, Recorder(mock.kling_url, path, Decimal(100)) as recorder:
@@ -102,8 +105,8 @@ def _talk(http: httpx.Client, mock: KlingMock, bearer: str, callback_url: str) -
         "callback_url": callback_url,
     }
     url = "/v1/videos/text2video"
-    made = http.post(url, json=video, headers=by_token)
-    task = made.json()["data"]["task_id"]
+    response = http.post(url, json=video, headers=by_token)
+    task = response.json()["data"]["task_id"]
     assert http.post(url, json=video, headers=by_token).status_code == 400  # the same id again
     http.get(f"{url}/{task}", headers=by_token)
     mock.clock.advance(30)
@@ -140,9 +143,9 @@ def _talk_with_the_model_in_the_path(
         "options": {"external_task_id": own, "callback_url": callback_url},
     }
     url = "/text-to-video/kling-3.0"
-    made = http.post(url, json=video, headers=by_key).json()["data"]["id"]
+    task_id = http.post(url, json=video, headers=by_key).json()["data"]["id"]
     assert http.post(url, json=video, headers=by_key).status_code == 400  # the same id again
-    http.get("/tasks", params={"task_ids": made}, headers=by_key)
+    http.get("/tasks", params={"task_ids": task_id}, headers=by_key)
     mock.clock.advance(1800)
     (ended,) = http.get("/tasks", params={"external_task_ids": own}, headers=by_key).json()["data"]
     assert ended["status"] == "succeeded"
@@ -155,7 +158,7 @@ def _talk_with_the_model_in_the_path(
     failing = http.post("/image-to-video/kling-2.6", json=spoken, headers=by_key)
     failed = failing.json()["data"]["id"]
     mock.fail(failed, 1301, FAILURE)
-    http.get("/tasks", params={"task_ids": f"{failed},{made}"}, headers=by_key)
+    http.get("/tasks", params={"task_ids": f"{failed},{task_id}"}, headers=by_key)
     http.post("/tasks", json={"limit": 2}, headers=by_key)
     http.get("/tasks", headers=by_key)  # without ids
 

@@ -1,4 +1,4 @@
-"""The kind of a key, and what of a request must be in no file."""
+"""The kind of a key, and the parts of a request that must not be in any file."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def test_the_kind_of_a_header(header: str | None, kind: str) -> None:
 
 def test_what_is_secret_of_a_request() -> None:
     """The token and its parts, the access key in it, cookies, the user agent."""
-    made = token()
+    bearer = token()
     headers = {
-        "Authorization": f"Bearer {made}",
+        "Authorization": f"Bearer {bearer}",
         "Cookie": "a=canary-cookie; b=x; mode=processing",
         "User-Agent": "canary-agent/1",
         "X-Api-Key": "canary-api-key",
     }
-    found = secrets_of(headers)
-    wanted = {made, *made.split("."), "canary-access-key", "canary-cookie", "canary-api-key"}
-    assert wanted | {"canary-agent/1"} <= set(found)
-    assert not {"x", "processing"} & set(found)
+    secrets = secrets_of(headers)
+    expected = {bearer, *bearer.split("."), "canary-access-key", "canary-cookie", "canary-api-key"}
+    assert expected | {"canary-agent/1"} <= set(secrets)
+    assert not {"x", "processing"} & set(secrets)
     assert secrets_of({}) == ()

@@ -49,10 +49,10 @@ def compared(session: Lines) -> ComparedSession:
 
 def test_a_session_with_the_emulator_differs_in_nothing(recorded: Lines) -> None:
     """A poll, a callback URL, a failed task, a duplicate id, pictures, lists; both interfaces."""
-    found = compared(recorded)
-    assert found.differences == ()
-    assert found.skipped == ()
-    assert found.compared == 23
+    comparison = compared(recorded)
+    assert comparison.differences == ()
+    assert comparison.skipped == ()
+    assert comparison.compared == 23
 
 
 def create(session: Lines) -> Any:
@@ -164,11 +164,13 @@ SEEDS: list[tuple[Callable[[Lines], None], str, str]] = [
 def test_each_seeded_difference_is_found(
     seed: Callable[[Lines], None], kind: str, at: str, recorded: Lines
 ) -> None:
-    """And nothing else is reported with it, of this exchange or any other."""
+    """Nothing else is reported with it, for this exchange or any other."""
     session = copy.deepcopy(recorded)
     seed(session)
-    found = compared(session)
-    assert [(one.difference.kind, one.difference.at) for one in found.differences] == [(kind, at)]
+    comparison = compared(session)
+    assert [
+        (exchange.difference.kind, exchange.difference.at) for exchange in comparison.differences
+    ] == [(kind, at)]
 
 
 def test_all_of_them_at_once(recorded: Lines) -> None:
@@ -183,19 +185,19 @@ def test_all_of_them_at_once(recorded: Lines) -> None:
 def test_a_task_that_was_not_made_in_the_session_is_not_compared(recorded: Lines) -> None:
     """The emulator cannot know it; in a list it is left out."""
     session = [line for line in recorded if line.get("create") not in {1, 2}]
-    found = compared(session)
-    assert found.differences == ()
-    assert len(found.skipped) == 3
-    assert all("not made in the session" in one.reason for one in found.skipped)
+    comparison = compared(session)
+    assert comparison.differences == ()
+    assert len(comparison.skipped) == 3
+    assert all("not made in the session" in exchange.reason for exchange in comparison.skipped)
 
 
 def test_an_exchange_without_a_reply_is_not_compared(recorded: Lines) -> None:
     """There is nothing to compare."""
     session = copy.deepcopy(recorded)
     session[-1]["reply"] = None
-    found = compared(session)
-    assert [one.reason for one in found.skipped] == ["no reply was recorded"]
-    assert found.differences == ()
+    comparison = compared(session)
+    assert [exchange.reason for exchange in comparison.skipped] == ["no response was recorded"]
+    assert comparison.differences == ()
 
 
 def test_every_way_to_authenticate_and_bodies_that_cannot_be_read(tmp_path: Path) -> None:
@@ -227,6 +229,6 @@ def test_every_way_to_authenticate_and_bodies_that_cannot_be_read(tmp_path: Path
             http.post(url, content=content, headers=key)
     assert codes == [0, 1004, 1003, 1000, 1000, 1002, 1001, 1002]
     assert "wilhelmina" not in path.read_text("utf-8")
-    found = compare(read_session(path))
-    assert found.differences == ()
-    assert found.compared == 12
+    comparison = compare(read_session(path))
+    assert comparison.differences == ()
+    assert comparison.compared == 12

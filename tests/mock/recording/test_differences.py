@@ -1,4 +1,4 @@
-"""What counts as a difference between two replies, of either interface."""
+"""The differences between two responses, of either interface."""
 
 from __future__ import annotations
 
@@ -47,12 +47,14 @@ OTHER: dict[str, Any] = {
 
 
 def between(recorded: Any, emulated: Any, ids: Ids | None = None) -> list[tuple[str, str]]:
-    found = differences(RecordedReply(200, recorded), RecordedReply(200, emulated), ids or Ids())
-    return [(one.kind, one.at) for one in found]
+    mismatches = differences(
+        RecordedReply(200, recorded), RecordedReply(200, emulated), ids or Ids()
+    )
+    return [(mismatch.kind, mismatch.at) for mismatch in mismatches]
 
 
 def test_other_ids_times_and_urls_are_no_difference() -> None:
-    """Nor is "3.0" instead of "3"."""
+    """A difference between "3.0" and "3" does not count either."""
     assert between(TASK, OTHER) == []
 
 
@@ -73,7 +75,7 @@ DELETED = object()
 
 
 @pytest.mark.parametrize(
-    ("at", "value", "kind", "shown"),
+    ("at", "value", "kind", "place"),
     [
         ("code", 1201, "code", "code"),
         ("message", "no", "message", "message"),
@@ -94,18 +96,21 @@ DELETED = object()
         ("data", [], "type", "data"),
     ],
 )
-def test_each_difference(at: str, value: Any, kind: str, shown: str) -> None:
+def test_each_difference(at: str, value: Any, kind: str, place: str) -> None:
     """One at a time, with its place."""
     changed = copy.deepcopy(OTHER)
     change(at, value)(changed)
-    assert between(TASK, changed) == [(kind, shown)]
+    assert between(TASK, changed) == [(kind, place)]
 
 
 def test_the_http_status_and_what_is_no_json() -> None:
     """A page instead of an envelope."""
     page = RecordedReply(404, text="<html>")
-    found = differences(RecordedReply(200, TASK), page, Ids())
-    assert [(one.kind, one.at) for one in found] == [("status", "http"), ("type", "")]
+    mismatches = differences(RecordedReply(200, TASK), page, Ids())
+    assert [(mismatch.kind, mismatch.at) for mismatch in mismatches] == [
+        ("status", "http"),
+        ("type", ""),
+    ]
     assert differences(page, RecordedReply(404, text="other"), Ids()) == []
 
 
@@ -124,7 +129,9 @@ def test_ids_in_messages() -> None:
     """The recorded text has the recorded id, the emulator's has its own."""
     ids = Ids()
     ids.learn("811111", "922222")
-    recorded, emulated = ({"message": f"Task not found: {one}"} for one in ("811111", "922222"))
+    recorded, emulated = (
+        {"message": f"Task not found: {task_id}"} for task_id in ("811111", "922222")
+    )
     assert between(recorded, emulated, ids) == []
     assert between(recorded, {"message": "Task not found: 933333"}, ids) == [("message", "message")]
 
@@ -160,5 +167,5 @@ def test_a_list_leaves_out_the_tasks_of_others() -> None:
     )
 )
 def test_nothing_differs_from_itself(body: Any) -> None:
-    """Whatever it is."""
+    """This holds for any value."""
     assert between(body, copy.deepcopy(body)) == []

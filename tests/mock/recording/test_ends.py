@@ -1,4 +1,4 @@
-"""How the tasks of a session ended, and the callbacks that tell it."""
+"""The ends of the tasks of a session, and their callbacks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from kling_mock.recording.ends import RecordedEnds, callback_body
 from kling_mock.recording.session import RecordedExchange, RecordedReply
-from kling_mock.recording.tasks import ShownTask
+from kling_mock.recording.tasks import RecordedEnds, ShownTask, callback_body
 
 T2V = "/v1/videos/text2video"
 NEW = "/text-to-video/kling-3.0"
@@ -32,15 +31,15 @@ def end_of(create: RecordedExchange, *others: RecordedExchange) -> ShownTask | N
 
 
 @pytest.mark.parametrize(
-    "shown",
+    "query",
     [
         exchange("GET", f"{T2V}/1", v1("1", "failed")),
         exchange("GET", T2V, [v1("2", "succeed"), v1("1", "failed")]),
     ],
 )
-def test_any_reply_may_show_the_end(shown: RecordedExchange) -> None:
+def test_any_reply_may_show_the_end(query: RecordedExchange) -> None:
     """A query, or a list."""
-    end = end_of(exchange("POST", T2V, v1("1", "submitted")), shown)
+    end = end_of(exchange("POST", T2V, v1("1", "submitted")), query)
     assert end is not None
     assert (end.task_id, end.end) == ("1", "failed")
 
@@ -61,13 +60,13 @@ def test_the_first_reply_that_shows_it_counts() -> None:
     ]
     end = end_of(exchange("POST", T2V, v1("1", "submitted")), *ends)
     assert end is not None
-    assert end.shown["updated_at"] == 0
+    assert end.members["updated_at"] == 0
 
 
 @pytest.mark.parametrize(
-    ("create", "shown"),
+    ("create", "task"),
     [
-        # Nobody asked until it had ended.
+        # It was not polled until it had ended.
         (exchange("POST", T2V, v1("1", "submitted")), v1("1", "processing")),
         # Another one ended.
         (exchange("POST", T2V, v1("1", "submitted")), v1("2", "succeed")),
@@ -76,34 +75,34 @@ def test_the_first_reply_that_shows_it_counts() -> None:
         (exchange("POST", NEW, model_path("1", "submitted")), v1("1", "succeed")),
         # A refusal.
         (exchange("POST", T2V, {}), v1("1", "succeed")),
-        # No reply, and no id of the client's.
+        # Without a response, and without an id of the client's.
         (exchange("POST", T2V, None, {"prompt": "a"}), v1("1", "succeed")),
     ],
 )
-def test_an_end_that_nothing_shows(create: RecordedExchange, shown: dict[str, Any]) -> None:
+def test_an_end_that_nothing_shows(create: RecordedExchange, task: dict[str, Any]) -> None:
     """No callback is made up."""
-    assert end_of(create, exchange("GET", f"{T2V}/1", shown)) is None
+    assert end_of(create, exchange("GET", f"{T2V}/1", task)) is None
 
 
 def test_a_create_without_a_reply_is_found_by_its_external_id() -> None:
-    """As a client finds it."""
+    """A client finds it the same way."""
     info = {"external_task_id": "mine"}
     old = exchange("POST", T2V, None, info)
     new = exchange("POST", NEW, None, {"options": info})
-    shown = [v1("1", "succeed", task_info=info), model_path("2", "succeeded", external_id="mine")]
-    ends = RecordedEnds([old, new, exchange("GET", "/tasks", shown)])
+    tasks = [v1("1", "succeed", task_info=info), model_path("2", "succeeded", external_id="mine")]
+    ends = RecordedEnds([old, new, exchange("GET", "/tasks", tasks)])
     assert [end and end.task_id for end in map(ends.of, (old, new))] == ["1", "2"]
 
 
 def test_a_callback_of_v1_has_the_external_id_and_no_watermark() -> None:
     """The vendor's page has it so; a query of a failed task leaves the id out."""
-    shown = v1("1", "failed", task_info={}, watermark_info={"enabled": False}, created_at=5)
-    body = callback_body(ShownTask("1", "failed", "", shown), "mine")
+    task = v1("1", "failed", task_info={}, watermark_info={"enabled": False}, created_at=5)
+    body = callback_body(ShownTask("1", "failed", "", task), "mine")
     assert body == v1("1", "failed", task_info={"external_task_id": "mine"}, created_at=5)
-    assert callback_body(ShownTask("1", "failed", "", shown), "")["task_info"] == {}
+    assert callback_body(ShownTask("1", "failed", "", task), "")["task_info"] == {}
 
 
 def test_a_callback_with_the_model_in_the_path_is_what_a_query_shows() -> None:
-    """Without an envelope."""
-    shown = model_path("1", "succeeded", external_id="mine", outputs=[], billing=[])
-    assert callback_body(ShownTask("1", "succeeded", "", shown), "other") == shown
+    """It has no envelope."""
+    task = model_path("1", "succeeded", external_id="mine", outputs=[], billing=[])
+    assert callback_body(ShownTask("1", "succeeded", "", task), "other") == task

@@ -1,4 +1,4 @@
-"""What stands for URLs, ids and times."""
+"""Placeholders for URLs, ids and times."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NAMES = Pseudonyms(bytes(range(16)))
 )
 def test_a_url_keeps_its_scheme_and_the_kind_of_its_file(url: str, start: str, end: str) -> None:
     """Host, path, query and user info are gone; the same URL is always the same."""
-    made = NAMES.url(url)
-    assert made.startswith(start)
-    assert made.endswith(end)
-    assert len(made) == len(start) + 16 + len(end)
-    assert made == NAMES.url(url) != NAMES.url(f"{url}x")
+    pseudonym = NAMES.url(url)
+    assert pseudonym.startswith(start)
+    assert pseudonym.endswith(end)
+    assert len(pseudonym) == len(start) + 16 + len(end)
+    assert pseudonym == NAMES.url(url) != NAMES.url(f"{url}x")
 
 
 def test_a_callback_goes_elsewhere() -> None:
@@ -36,14 +36,14 @@ def test_a_callback_goes_elsewhere() -> None:
 @pytest.mark.parametrize("url", ["http://", "https://x.example:99999/a", "ftp://x.example/a"])
 def test_a_url_that_cannot_be_called_stays_one(url: str) -> None:
     """The service refuses it, and has to be asked with one that it refuses."""
-    made = NAMES.url(url)
-    assert made.split(":")[0] == url.split(":", maxsplit=1)[0]
-    assert "x.example" not in made
+    pseudonym = NAMES.url(url)
+    assert pseudonym.split(":")[0] == url.split(":", maxsplit=1)[0]
+    assert "x.example" not in pseudonym
 
 
 @given(st.integers(1_500_000_000_000, 2_000_000_000_000), st.integers(0, 10_000_000))
 def test_times_are_shifted_and_what_lies_between_stays(first: int, more: int) -> None:
-    """By the same number of seconds, in seconds and in milliseconds."""
+    """All times move by the same number of seconds, in seconds and in milliseconds."""
     assert NAMES.time(first + more) - NAMES.time(first) == more
     assert NAMES.time(first) == first - 1000 * NAMES.shift
     assert NAMES.time(first // 1000) == first // 1000 - NAMES.shift
@@ -64,7 +64,7 @@ def test_a_number_and_a_text_with_its_digits_are_one_id() -> None:
 
 def test_what_is_a_pseudonym_already_stays() -> None:
     """A client of a server that plays back sends what it was answered."""
-    made = NAMES.text("order-17")
-    again = Pseudonyms(bytes(range(16)), {made})
-    assert again.text(made) == made
-    assert again.text("order-17") == made
+    pseudonym = NAMES.text("order-17")
+    again = Pseudonyms(bytes(range(16)), {pseudonym})
+    assert again.text(pseudonym) == pseudonym
+    assert again.text("order-17") == pseudonym

@@ -9,17 +9,16 @@ import imagesize  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from kling_mock.recording.mapping import Pseudonyms
-from kling_mock.recording.media import describe, expand
-from kling_mock.recording.placeholders import placeholder
+from kling_mock.recording.media import describe, expand, placeholder
 from tests.ffmpeg import NEEDS_FFMPEG, decode, probe
 
 NAMES = Pseudonyms(bytes(range(16)))
 
 
 def described(text: str) -> str:
-    found = describe(text, NAMES.digest)
-    assert found is not None
-    return found
+    description = describe(text, NAMES.digest)
+    assert description is not None
+    return description
 
 
 @pytest.mark.parametrize("kind", ["image/png", "image/jpeg"])
@@ -29,9 +28,9 @@ def test_a_picture_keeps_type_size_and_pixels(kind: str, pixels: tuple[int, int]
     content = placeholder(kind, 50_000, pixels)
     text = described(base64.b64encode(content).decode())
     assert f"{kind} {pixels[0]}x{pixels[1]} 50000 bytes" in text
-    made = base64.b64decode(str(expand(text)))
-    assert len(made) == 50_000
-    assert imagesize.get(io.BytesIO(made)) == pixels
+    expanded = base64.b64decode(str(expand(text)))
+    assert len(expanded) == 50_000
+    assert imagesize.get(io.BytesIO(expanded)) == pixels
 
 
 @pytest.mark.parametrize("kind", ["image/gif", "audio/wav", "audio/mpeg", "video/mp4"])
@@ -43,7 +42,7 @@ def test_other_files_keep_type_and_size(kind: str) -> None:
 
 
 def test_a_data_uri_stays_one() -> None:
-    """The service refuses it, where it wants base64 alone."""
+    """The service refuses it where it accepts only base64."""
     uri = (
         "data:image/png;base64," + base64.b64encode(placeholder("image/png", 900, (9, 9))).decode()
     )
@@ -54,8 +53,8 @@ def test_a_data_uri_stays_one() -> None:
 
 def test_distinct_files_are_told_apart_and_equal_ones_are_not() -> None:
     """Two pictures of the same size are two pictures."""
-    one, other = (placeholder("image/png", 900, (9, 9)) + end for end in (b"abc", b"abd"))
-    texts = [described(base64.b64encode(content).decode()) for content in (one, other, one)]
+    first, other = (placeholder("image/png", 900, (9, 9)) + end for end in (b"abc", b"abd"))
+    texts = [described(base64.b64encode(content).decode()) for content in (first, other, first)]
     assert texts[0] == texts[2] != texts[1]
 
 

@@ -1,4 +1,4 @@
-"""Which recorded reply belongs to a request."""
+"""The recorded response that belongs to a request."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def task(task_id: str, external_id: str, status: str = "submitted", **more: Any)
 
 def ask(playback: Playback, method: str, target: str, body: Any = None) -> Any:
     content = b"" if body is None else json.dumps(body).encode()
-    found = playback.answer(method, target, content)
-    if isinstance(found, Unrecorded):
-        return found
-    assert isinstance(found, Played)
-    return None if found.reply is None else found.reply.body
+    answer = playback.answer(method, target, content)
+    if isinstance(answer, Unrecorded):
+        return answer
+    assert isinstance(answer, Played)
+    return None if answer.reply is None else answer.reply.body
 
 
 def test_a_prompt_is_matched_and_the_clients_own_id_comes_back() -> None:
@@ -82,17 +82,17 @@ def test_a_prompt_is_matched_and_the_clients_own_id_comes_back() -> None:
 
 
 def test_a_task_goes_through_its_states_and_stays_in_the_last() -> None:
-    """By its task id, and by the client's own id."""
+    """It is found by its task id, and by the client's own id."""
     writing = Writing()
     writing.add("POST", T2V, {"prompt": "a", "external_task_id": "x1"}, task("811", "x1"))
     for status in ("processing", "processing", "succeed"):
         writing.add("GET", f"{T2V}/811", None, task("811", "x1", status))
     writing.add("GET", f"{T2V}/x1", None, task("811", "x1", "succeed"))
     playback = writing.playback()
-    made = ask(playback, "POST", T2V, {"prompt": "a", "external_task_id": "mine"})["data"][
+    task_id = ask(playback, "POST", T2V, {"prompt": "a", "external_task_id": "mine"})["data"][
         "task_id"
     ]
-    seen = [ask(playback, "GET", f"{T2V}/{made}")["data"]["task_status"] for _ in range(5)]
+    seen = [ask(playback, "GET", f"{T2V}/{task_id}")["data"]["task_status"] for _ in range(5)]
     assert seen == ["processing", "processing", "succeed", "succeed", "succeed"]
     assert ask(playback, "GET", f"{T2V}/mine")["data"]["task_info"]["external_task_id"] == "mine"
 
@@ -112,18 +112,18 @@ def test_a_duplicate_id_is_told_from_another_create_with_the_same_body() -> None
     again = ask(playback, "POST", T2V, body | {"external_task_id": "c1"})
     assert again["message"] == "External_task_id c1 already exists"
     used_up = ask(playback, "POST", T2V, body | {"external_task_id": "c1"})
-    assert "all of its recorded replies have been played back" in used_up.message
+    assert "all of its recorded responses have been played back" in used_up.message
 
 
 def test_ids_that_are_the_same_in_each_run_are_matched_by_themselves() -> None:
-    """Also if the requests come in another order."""
+    """They match also if the requests come in another order."""
     writing = Writing()
     for name, number in (("job-1", "811"), ("job-2", "822")):
         body = {"prompt": "a", "external_task_id": name}
         writing.add("POST", T2V, body, task(number, name))
     playback = writing.playback()
-    found = ask(playback, "POST", T2V, {"prompt": "a", "external_task_id": "job-2"})
-    assert found["data"]["task_id"] == writing.redactor.reply({"id": "822"})["id"]
+    reply = ask(playback, "POST", T2V, {"prompt": "a", "external_task_id": "job-2"})
+    assert reply["data"]["task_id"] == writing.redactor.reply({"id": "822"})["id"]
 
 
 def test_what_a_client_makes_anew_is_not_compared() -> None:
@@ -139,7 +139,7 @@ def test_what_a_client_makes_anew_is_not_compared() -> None:
 
 
 def test_several_ids_in_one_query() -> None:
-    """Of the interface with `/tasks`, in any order."""
+    """The ids are of the interface with `/tasks`, in any order."""
     writing = Writing()
     reply = {"code": 0, "data": [{"id": "8111111", "status": "succeeded"}]}
     writing.add("GET", "/tasks?task_ids=8111111,8222222", None, reply)
@@ -157,10 +157,10 @@ def test_the_result_of_one_task_in_the_request_of_another() -> None:
     omni = {"prompt": "a", "video_list": [{"video_url": url}]}
     writing.add("POST", "/v1/videos/omni-video", omni, {"code": 0})
     playback = writing.playback()
-    found = ask(playback, "GET", writing.exchanges[0].path)
-    shown = found["data"]["task_result"]["videos"][0]["url"]
-    assert shown.startswith(f"{ORIGIN}/media/")
-    omni["video_list"] = [{"video_url": shown}]
+    reply = ask(playback, "GET", writing.exchanges[0].path)
+    played_url = reply["data"]["task_result"]["videos"][0]["url"]
+    assert played_url.startswith(f"{ORIGIN}/media/")
+    omni["video_list"] = [{"video_url": played_url}]
     assert ask(playback, "POST", "/v1/videos/omni-video", omni) == {"code": 0}
 
 
@@ -198,19 +198,19 @@ def test_a_reply_that_did_not_come() -> None:
 def test_what_was_not_recorded_names_the_nearest(
     method: str, target: str, body: Any, words: str
 ) -> None:
-    """And what differs, in values that tell nothing."""
+    """The refusal shows what differs, without values."""
     writing = Writing()
     writing.add("POST", T2V, {"prompt": "a", "duration": "5"}, {"code": 0})
-    found = ask(writing.playback(), method, target, body)
-    assert isinstance(found, Unrecorded)
-    assert words in found.message
-    assert "wilhelmina" not in found.message
+    unrecorded = ask(writing.playback(), method, target, body)
+    assert isinstance(unrecorded, Unrecorded)
+    assert words in unrecorded.message
+    assert "wilhelmina" not in unrecorded.message
 
 
 def test_an_empty_session() -> None:
-    """Nothing is near."""
-    found = ask(Writing().playback(), "GET", T2V)
-    assert "neither was anything else" in found.message
+    """No recorded request is near."""
+    unrecorded = ask(Writing().playback(), "GET", T2V)
+    assert "neither was anything else" in unrecorded.message
 
 
 URL = "http://127.0.0.1:9/hook?token=mine"
@@ -218,15 +218,15 @@ URL = "http://127.0.0.1:9/hook?token=mine"
 
 def callbacks(playback: Playback, target: str, body: Any, times: int = 1) -> list[Callback | None]:
     """Return what follows the reply to a create, which is sent a number of times."""
-    found = [playback.answer("POST", target, json.dumps(body).encode()) for _ in range(times)]
-    return [one.callback if isinstance(one, Played) else None for one in found]
+    answers = [playback.answer("POST", target, json.dumps(body).encode()) for _ in range(times)]
+    return [answer.callback if isinstance(answer, Played) else None for answer in answers]
 
 
 def test_a_create_with_a_callback_url_is_followed_by_the_end_of_its_task() -> None:
-    """In the form of /v1, at the client's own address, with the client's id and this server."""
+    """The callback has the form of /v1, the client's address and id, and this server's URLs."""
     writing = Writing()
-    given = {"prompt": "a", "callback_url": "https://app.example/hook"}
-    writing.add("POST", T2V, given | {"external_task_id": "x1"}, task("811", "x1"))
+    body = {"prompt": "a", "callback_url": "https://app.example/hook"}
+    writing.add("POST", T2V, body | {"external_task_id": "x1"}, task("811", "x1"))
     result = {"videos": [{"url": "https://cdn.example/1.mp4"}]}
     writing.add("GET", f"{T2V}/811", None, task("811", "x1", "succeed", task_result=result))
     mine = {"prompt": "a", "callback_url": URL, "external_task_id": "mine"}
@@ -239,13 +239,13 @@ def test_a_create_with_a_callback_url_is_followed_by_the_end_of_its_task() -> No
 
 
 def test_a_callback_with_the_model_in_the_path() -> None:
-    """In the form of /tasks."""
+    """It has the form of /tasks."""
     writing = Writing()
     new = "/text-to-video/kling-3.0"
     options = {"callback_url": "https://app.example/hook", "external_task_id": "x1"}
-    made = {"id": "811", "status": "submitted", "external_id": "x1"}
-    writing.add("POST", new, {"prompt": "a", "options": options}, {"code": 0, "data": made})
-    ended = made | {"status": "succeeded", "outputs": []}
+    submitted = {"id": "811", "status": "submitted", "external_id": "x1"}
+    writing.add("POST", new, {"prompt": "a", "options": options}, {"code": 0, "data": submitted})
+    ended = submitted | {"status": "succeeded", "outputs": []}
     writing.add("GET", "/tasks?task_ids=811", None, {"code": 0, "data": [ended]})
     own = {"callback_url": URL, "external_task_id": "mine"}
     (callback,) = callbacks(writing.playback(), new, {"prompt": "a", "options": own})
@@ -260,14 +260,14 @@ def test_a_callback_with_the_model_in_the_path() -> None:
 
 
 def test_what_was_reported_is_what_queries_of_the_task_show() -> None:
-    """An app that asks after a callback finds the same; lists go on as they were recorded."""
+    """A query after a callback shows the same; lists continue as they were recorded."""
     writing = Writing()
     body = {"prompt": "a", "callback_url": "https://app.example/hook"}
     writing.add("POST", T2V, body, task("811", "x1"))
     for status in ("submitted", "processing", "succeed"):
         writing.add("GET", f"{T2V}/811", None, task("811", "x1", status))
-        one, other = task("811", "x1", status)["data"], task("822", "x2")["data"]
-        writing.add("GET", T2V, None, {"code": 0, "data": [one, other]})
+        first, other = task("811", "x1", status)["data"], task("822", "x2")["data"]
+        writing.add("GET", T2V, None, {"code": 0, "data": [first, other]})
     playback = writing.playback()
     (callback,) = callbacks(playback, T2V, body)
     assert callback is not None
@@ -279,7 +279,7 @@ def test_what_was_reported_is_what_queries_of_the_task_show() -> None:
 
 @pytest.mark.parametrize("url", [None, "", "not a url", 7, "ftp://127.0.0.1/"])
 def test_without_a_url_nothing_is_called(url: Any) -> None:
-    """Whatever the client put there; it was recorded so."""
+    """With any other `callback_url` of the client, no callback is sent."""
     writing = Writing()
     body = {"prompt": "a", "callback_url": url}
     writing.add("POST", T2V, body, task("811", "x1"))
@@ -303,5 +303,5 @@ def test_one_task_is_reported_once() -> None:
     writing.add("POST", T2V, body, None)
     writing.add("POST", T2V, body, refused, 400)
     writing.add("GET", f"{T2V}/x1", None, task("811", "x1", "succeed"))
-    found = callbacks(writing.playback(), T2V, body, times=3)
-    assert [one and one.body["task_id"] for one in found] == [_name(writing), None, None]
+    reports = callbacks(writing.playback(), T2V, body, times=3)
+    assert [report and report.body["task_id"] for report in reports] == [_name(writing), None, None]

@@ -42,24 +42,24 @@ def playing(folder: Path, *lines: Any) -> Iterator[tuple[Player, httpx.Client]]:
 
 
 def test_a_reply_is_played_back(tmp_path: Path) -> None:
-    """Status, headers and body; a body that is no JSON, too."""
+    """Its status, headers and body are played back; also a body that is not JSON."""
     reply = {"status": 429, "headers": {"retry-after": "3"}, "body": {"code": 1302}}
     page = {"status": 502, "headers": {"content-type": "text/html"}, "text": "<b>"}
     with playing(tmp_path, exchange("/tasks", reply), exchange("/v1", page)) as (player, http):
-        found = http.get("/tasks")
-        assert (found.status_code, found.json()) == (429, {"code": 1302})
-        assert found.headers["retry-after"] == "3"
-        found = http.get("/v1")
-        assert (found.status_code, found.text) == (502, "<b>")
+        response = http.get("/tasks")
+        assert (response.status_code, response.json()) == (429, {"code": 1302})
+        assert response.headers["retry-after"] == "3"
+        response = http.get("/v1")
+        assert (response.status_code, response.text) == (502, "<b>")
         assert player.unrecorded == ()
 
 
 def test_what_was_not_recorded_is_refused_and_kept(tmp_path: Path) -> None:
-    """In the service's envelope, so that a client shows the text."""
+    """It has the service's envelope, so that a client shows the text."""
     with playing(tmp_path, exchange("/tasks", {"status": 200})) as (player, http):
-        found = http.get("/task")
-        assert (found.status_code, found.json()["code"]) == (404, 1203)
-        assert "nearest is line 2, GET /tasks" in found.json()["message"]
+        response = http.get("/task")
+        assert (response.status_code, response.json()["code"]) == (404, 1203)
+        assert "nearest is line 2, GET /tasks" in response.json()["message"]
         assert len(player.unrecorded) == 1
 
 
@@ -83,7 +83,7 @@ def test_a_reply_that_did_not_come_does_not_come(tmp_path: Path) -> None:
     ],
 )
 def test_results_are_placeholders(tmp_path: Path, kind: str, name: str, start: bytes) -> None:
-    """Of the type that the URL or the place in the reply says."""
+    """The type of a placeholder is that of the URL, or of the place in the response."""
     result = {kind: [{"url": f"https://media.test/{name}", "duration": "5.041"}]}
     body = {"data": {"task_result": result}}
     with playing(tmp_path, exchange("/tasks", {"status": 200, "body": body})) as (player, http):
@@ -109,10 +109,10 @@ ENDED = {"task_id": "811", "task_status": "succeed", "task_result": {"videos": [
 
 def reported(url: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a create with a callback URL, and a query that shows the end of its task."""
-    made = {"status": 200, "body": {"code": 0, "data": TASK}}
+    submitted = {"status": 200, "body": {"code": 0, "data": TASK}}
     ended = {"status": 200, "body": {"code": 0, "data": ENDED}}
     return (
-        exchange(T2V, made, method="POST", body={"callback_url": url}),
+        exchange(T2V, submitted, method="POST", body={"callback_url": url}),
         exchange(f"{T2V}/811", ended),
     )
 
@@ -130,19 +130,19 @@ def until(condition: Callable[[], object]) -> None:
 def test_the_callback_comes_after_the_reply(tmp_path: Path, receiver: Receiver) -> None:
     """One POST of JSON, of a task that the client knows by then."""
     with playing(tmp_path, *reported("https://callback.test/1")) as (_, http):
-        made = http.post(T2V, json={"callback_url": receiver.url}).json()["data"]
+        task = http.post(T2V, json={"callback_url": receiver.url}).json()["data"]
         until(lambda: receiver.received)
     (received,) = receiver.received
     assert received.headers["content-type"] == "application/json"
-    assert received.task == ENDED | {"task_id": made["task_id"], "task_info": {}}
+    assert received.task == ENDED | {"task_id": task["task_id"], "task_info": {}}
 
 
 def test_a_callback_follows_a_reply_that_did_not_come(tmp_path: Path, receiver: Receiver) -> None:
     """The service had the create."""
     body = {"callback_url": "https://callback.test/1", "external_task_id": "x"}
-    shown = ENDED | {"task_info": {"external_task_id": "x"}}
+    task = ENDED | {"task_info": {"external_task_id": "x"}}
     create = exchange(T2V, None, method="POST", body=body)
-    query = exchange(f"{T2V}/811", {"status": 200, "body": {"data": shown}})
+    query = exchange(f"{T2V}/811", {"status": 200, "body": {"data": task}})
     with playing(tmp_path, create, query) as (_, http):
         with pytest.raises(httpx.TransportError):
             http.post(T2V, json={"callback_url": receiver.url, "external_task_id": "mine"})
@@ -160,7 +160,7 @@ def test_a_callback_follows_a_reply_that_did_not_come(tmp_path: Path, receiver: 
 def test_a_callback_that_cannot_be_sent_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, url: str, reason: str
 ) -> None:
-    """Without the token that the URL may have; the create has its reply."""
+    """The log does not have the token of the URL; the create gets its response."""
     url = url.format(closed=closed_url())
     with playing(tmp_path, *reported("https://callback.test/1")) as (_, http):
         assert http.post(T2V, json={"callback_url": url}).json()["code"] == 0
@@ -174,7 +174,7 @@ def test_a_callback_that_cannot_be_sent_is_logged(
 def test_a_receiver_that_refuses_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, receiver: Receiver
 ) -> None:
-    """There is one attempt: nobody knows how the real service repeats them."""
+    """There is one attempt, since the real service's repeats are not known."""
     receiver.answers = [500]
     with playing(tmp_path, *reported("https://callback.test/1")) as (_, http):
         http.post(T2V, json={"callback_url": receiver.url})

@@ -1,4 +1,4 @@
-"""What a request costs is known before it is sent, from the emulator's records."""
+"""The price of a request is known before it is sent, from the emulator's records."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from kling_mock.kling.endpoints.example_parts import (
 )
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.wire.solutions import SOLUTIONS
-from kling_mock.recording.ceiling import refusal_of
-from kling_mock.recording.pricing import RequestPrice, price_of, reads_only
+from kling_mock.recording.pricing import RequestPrice, price_of, reads_only, refusal_of
 
 T2V = "/v1/videos/text2video"
 
@@ -37,8 +36,8 @@ def priced(path: str = T2V, **body: Any) -> RequestPrice:
 )
 def test_a_create(body: dict[str, Any], units: str) -> None:
     """Model, mode, length and sound decide; what the service ignores does not."""
-    found = priced(**body)
-    assert (found.is_free, found.units) == (False, Decimal(units))
+    price = priced(**body)
+    assert (price.is_free, price.units) == (False, Decimal(units))
 
 
 @pytest.mark.parametrize(
@@ -73,16 +72,15 @@ def test_what_makes_nothing_is_free(method: str, path: str) -> None:
 )
 def test_an_unknown_price(path: str, body: bytes, reason: str) -> None:
     """The reason has no value of the request."""
-    found = price_of("POST", path, body)
-    assert (found.is_free, found.units) == (False, None)
-    assert reason in found.reason
-    assert "Wilhelmina" not in found.reason
+    price = price_of("POST", path, body)
+    assert (price.is_free, price.units) == (False, None)
+    assert reason in price.reason
+    assert "Wilhelmina" not in price.reason
 
 
 def test_the_examples_of_all_endpoints_have_a_price() -> None:
-    """But of a request that works on an earlier result or a session, which are not known here.
-
-    And but for /solutions, of which no list has a price that can be relied on.
+    """The exceptions are requests that work on an earlier result or a session, which are not known
+    here, and /solutions, which has no reliable price list.
     """
     for record in ENDPOINTS.values():
         if record.makes_tasks and record.interface is not SOLUTIONS:
@@ -90,30 +88,30 @@ def test_the_examples_of_all_endpoints_have_a_price() -> None:
                 names = (VIDEO_ID, SESSION_ID, AUDIO_ID, SELECTION_ID)
                 if any(name in str(body) for name in names):
                     continue
-                # Not every model of a path that names it can do what an example shows.
-                paths = [record.path.replace("{model}", one) for one in record.models or ("",)]
-                found = [price_of("POST", path, json.dumps(body).encode()) for path in paths]
-                reasons = [one.reason for one in found]
-                assert any(one.units is not None for one in found), (record.name, reasons)
+                # Not every model of a path that names its model can do what an example shows.
+                paths = [record.path.replace("{model}", model) for model in record.models or ("",)]
+                prices = [price_of("POST", path, json.dumps(body).encode()) for path in paths]
+                reasons = [price.reason for price in prices]
+                assert any(price.units is not None for price in prices), (record.name, reasons)
 
 
 def test_the_ceiling() -> None:
     """It may be reached and not passed; the refusal says how much is left."""
     price = RequestPrice(is_free=False, units=Decimal("1.5"))
     assert refusal_of(price, Decimal("8.5"), Decimal(10), allows_unpriced=False) is None
-    found = refusal_of(price, Decimal("8.6"), Decimal(10), allows_unpriced=True)
-    assert found is not None
-    assert (found.http, found.code) == (429, 1102)
-    assert "it costs 1.5 units, and 8.6 of --max-units 10 are spent" in found.message
+    refusal = refusal_of(price, Decimal("8.6"), Decimal(10), allows_unpriced=True)
+    assert refusal is not None
+    assert (refusal.http, refusal.code) == (429, 1102)
+    assert "it costs 1.5 units, and 8.6 of --max-units 10 are spent" in refusal.message
 
 
 def test_an_unknown_price_is_refused_unless_it_is_allowed() -> None:
-    """With what to do."""
+    """The error says what to do."""
     price = RequestPrice(is_free=False, units=None, reason="why")
-    found = refusal_of(price, Decimal(0), Decimal(10), allows_unpriced=False)
-    assert found is not None
-    assert (found.http, found.code) == (403, 1103)
-    assert "--allow-unpriced" in found.message
+    refusal = refusal_of(price, Decimal(0), Decimal(10), allows_unpriced=False)
+    assert refusal is not None
+    assert (refusal.http, refusal.code) == (403, 1103)
+    assert "--allow-unpriced" in refusal.message
     assert refusal_of(price, Decimal(0), Decimal(10), allows_unpriced=True) is None
 
 

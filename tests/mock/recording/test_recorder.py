@@ -24,13 +24,14 @@ from kling_mock.recording.redaction import Redactor
 from kling_mock.recording.session import read_session
 from tests.mock.receiver import closed_url
 from tests.mock.recording.recorded_sessions import exchanges, lines
+from tests.plain_http import NO_TLS
 
 T2V = "/v1/videos/text2video"
 BODY = {"model_name": "kling-v2-6", "prompt": "a kitten"}  # 1.5 units
 
 
 class Upstream:
-    """A server that keeps what it was sent, to the byte, and answers as it is told."""
+    """A server that keeps what it was sent, to the byte, and responds as configured."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, list[tuple[str, str]], bytes]] = []
@@ -69,13 +70,13 @@ class Upstream:
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
-    made = Upstream()
-    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
+    service = Upstream()
+    thread = threading.Thread(target=service.server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield made
-    made.server.shutdown()
+    yield service
+    service.server.shutdown()
     thread.join()
-    made.server.server_close()
+    service.server.server_close()
 
 
 @contextmanager
@@ -84,7 +85,7 @@ def recording(
 ) -> Iterator[tuple[Recorder, httpx.Client]]:
     with (
         Recorder(url, path, Decimal(units), **options) as recorder,
-        httpx.Client(base_url=recorder.url, trust_env=False) as http,
+        httpx.Client(base_url=recorder.url, trust_env=False, verify=NO_TLS) as http,
     ):
         yield recorder, http
 
@@ -147,8 +148,8 @@ def test_what_no_one_here_can_read_is_not_asked_for(upstream: Upstream, path: Pa
     with recording(upstream.url, path) as (_, http):
         http.get(T2V, headers={"Accept-Encoding": "br, gzip;q=0.5, zstd"})
         http.get(T2V, headers={"Accept-Encoding": "br"})
-    asked = [dict(headers)["Accept-Encoding"] for _, _, headers, _ in upstream.seen]
-    assert asked == ["gzip;q=0.5", "identity"]
+    encodings = [dict(headers)["Accept-Encoding"] for _, _, headers, _ in upstream.seen]
+    assert encodings == ["gzip;q=0.5", "identity"]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
@@ -168,8 +169,8 @@ def test_no_request_is_repeated(upstream: Upstream, path: Path, method: str) -> 
         upstream.before = close
         reply = http.request(method, "/v1/videos/omni-video", json=None)
         assert reply.status_code == 502
-        assert "no reply came" in reply.json()["message"]
-    assert [one[0] for one in upstream.seen] == ["GET", method]
+        assert "no response came" in reply.json()["message"]
+    assert [request[0] for request in upstream.seen] == ["GET", method]
     assert exchanges(path)[1]["reply"] is None
 
 
@@ -221,7 +222,7 @@ def test_twenty_creates_at_once_stay_below_the_ceiling(upstream: Upstream, path:
 
 
 def test_the_ceiling_is_of_the_file(upstream: Upstream, path: Path) -> None:
-    """A recorder that is started again goes on counting."""
+    """A recorder that is started again continues the count."""
     for _ in range(2):
         with recording(upstream.url, path, "4") as (_, http):
             for _ in range(2):
@@ -256,7 +257,7 @@ def test_an_unknown_price(upstream: Upstream, path: Path) -> None:
 
 
 def test_a_create_is_in_the_file_before_it_is_sent(upstream: Upstream, path: Path) -> None:
-    """Whatever happens to the recorder then, its price is known."""
+    """If the recorder fails then, the price of the create is known."""
     seen: list[Decimal] = []
 
     def look(_: BaseHTTPRequestHandler) -> bool:
@@ -288,14 +289,14 @@ def test_a_client_gets_what_it_has_paid_for(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whatever is wrong with the recorder: a reply that it cannot write is handed back.
+    """A response that the recorder cannot write is still returned to the client.
 
     The log says so, without what the error quotes of the reply.
     """
     upstream.body = b'{"code":0,"message":"canary","data":{}}'
 
-    def broken(_: Redactor, given: Any) -> Any:
-        raise ValueError(given)
+    def broken(_: Redactor, body: Any) -> Any:
+        raise ValueError(body)
 
     monkeypatch.setattr(Redactor, "reply", broken)
     with recording(upstream.url, path) as (_, http):

@@ -77,7 +77,7 @@ def documents(canary: str) -> st.SearchStrategy[Any]:
 @pytest.mark.slow
 @given(CANARIES.flatmap(lambda canary: st.tuples(st.just(canary), documents(canary))))
 def test_no_canary_survives_wherever_it_is(case: tuple[str, Any]) -> None:
-    """In any text of any member, of any shape of body; in paths and queries, too."""
+    """This covers any text of any member, any shape of body, and paths and queries."""
     canary, document = case
     redact = redactor()
     assert canary not in json.dumps(redact.request(document), ensure_ascii=False)
@@ -96,9 +96,9 @@ def test_the_shape_stays(document: Any) -> None:
     def shape(value: Any) -> Any:
         match value:
             case dict():
-                return {name: shape(one) for name, one in value.items()}
+                return {name: shape(member) for name, member in value.items()}
             case list():
-                return [shape(one) for one in value]
+                return [shape(element) for element in value]
             case _:
                 return type(value).__name__
 
@@ -109,7 +109,7 @@ def test_the_shape_stays(document: Any) -> None:
 @pytest.mark.slow
 @given(documents("wilhelmina"))
 def test_the_same_body_gives_the_same_body(document: Any) -> None:
-    """In another process, after other bodies."""
+    """This holds in another process, after other bodies."""
     other = redactor()
     other.request({"prompt": "something else", "task_id": "17"})
     assert redactor().request(document) == other.request(document)
@@ -117,7 +117,7 @@ def test_the_same_body_gives_the_same_body(document: Any) -> None:
 
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_settings_stay(name: str) -> None:
-    """Of the example requests of all endpoints, models and enums stay: a comparison needs them."""
+    """Models and enums of the example requests of all endpoints stay: a comparison needs them."""
     record = ENDPOINTS[name]
     for body in record.examples.values():
         redacted = redactor().request(body)
@@ -127,11 +127,11 @@ def test_settings_stay(name: str) -> None:
 
 
 def test_a_voice_of_the_catalogue_stays_and_your_own_does_not() -> None:
-    """The former are the same for everybody, and a comparison needs them."""
+    """Catalogue voices are the same for all accounts, and a comparison needs them."""
     body = {"voice_id": "oversea_male1", "input": {"voice_id": "829826751244537879"}}
-    found = redactor().request(body)
-    assert found["voice_id"] == "oversea_male1"
-    assert found["input"]["voice_id"] != "829826751244537879"
+    redacted = redactor().request(body)
+    assert redacted["voice_id"] == "oversea_male1"
+    assert redacted["input"]["voice_id"] != "829826751244537879"
 
 
 def test_a_request_of_the_other_interface() -> None:
@@ -149,18 +149,18 @@ def test_a_request_of_the_other_interface() -> None:
         },
         "options": {"external_task_id": "job-wilhelmina", "watermark_info": {"enabled": False}},
     }
-    found = redactor().request(body)
-    assert found["settings"] == body["settings"]
-    assert found["contents"][0]["type"] == "prompt"
-    assert f"@{found['contents'][1]['id']} " in found["contents"][0]["text"]
-    assert found["contents"][0]["text"].endswith("@image_01")
-    assert found["contents"][1]["url"].startswith("https://media.test/")
-    assert len(found["options"]["external_task_id"]) == len("job-wilhelmina")
-    assert "wilhelmina" not in json.dumps(found)
+    redacted = redactor().request(body)
+    assert redacted["settings"] == body["settings"]
+    assert redacted["contents"][0]["type"] == "prompt"
+    assert f"@{redacted['contents'][1]['id']} " in redacted["contents"][0]["text"]
+    assert redacted["contents"][0]["text"].endswith("@image_01")
+    assert redacted["contents"][1]["url"].startswith("https://media.test/")
+    assert len(redacted["options"]["external_task_id"]) == len("job-wilhelmina")
+    assert "wilhelmina" not in json.dumps(redacted)
 
 
 def test_one_id_is_one_id_everywhere() -> None:
-    """In a body, a path, a query, a list of ids, a message and a reply."""
+    """It is the same in a body, a path, a query, a list of ids, a message and a response."""
     redact = redactor()
     sent = redact.request({"external_task_id": "order-wilhelmina-17"})["external_task_id"]
     assert redact.path("/v1/videos/text2video/order-wilhelmina-17").endswith(f"/{sent}")
@@ -205,20 +205,30 @@ def test_messages_stay(message: str) -> None:
     ],
 )
 def test_what_a_message_repeats_of_a_prompt_is_replaced(message: str) -> None:
-    """As a whole, shortened, or as a word of it; in the letters of another script, too."""
+    """It is replaced whole, shortened, or as a single word, also in letters of another script."""
     redact = redactor()
     redact.request({"prompt": "A zebra named Wilhelmina crosses the bridge, 威廉明娜在桥上"})
-    found = redact.reply({"message": message})["message"]
+    redacted = redact.reply({"message": message})["message"]
     for word in ("wilhelmina", "wilhelm", "zebra", "威廉", "token"):
-        assert word not in found.lower()
-    assert len(found.split(" ")) == len(message.split(" "))
+        assert word not in redacted.lower()
+    assert len(redacted.split(" ")) == len(message.split(" "))
+
+
+def test_a_url_in_a_message_is_replaced_whole() -> None:
+    """Its host may be the user's own, and its words were not in a request."""
+    message = redactor().reply({"message": "cannot fetch https://mara.example/a?b=c now"})[
+        "message"
+    ]
+    assert "mara" not in message
+    assert message.startswith("cannot fetch https://")
+    assert message.endswith(" now")
 
 
 def test_a_message_of_a_request_is_private() -> None:
     """Only what the service says is kept."""
-    found = redactor().request({"message": "dear wilhelmina", "error": "zebra"})
-    assert "wilhelmina" not in found["message"]
-    assert found["error"] != "zebra"
+    redacted = redactor().request({"message": "dear wilhelmina", "error": "zebra"})
+    assert "wilhelmina" not in redacted["message"]
+    assert redacted["error"] != "zebra"
 
 
 def test_letters_in_ids_are_no_words() -> None:
@@ -233,22 +243,22 @@ def test_letters_in_ids_are_no_words() -> None:
 
 def test_a_body_that_is_no_json_keeps_its_punctuation() -> None:
     """So it stays a body that cannot be read."""
-    found = redactor().plain(b'{"prompt": "wilhelmina" "mode": pro')
-    assert found[:2] == '{"'
-    assert found.count('"') == 6
-    assert "wilhelmina" not in found
-    assert read_json(found.encode()) is NOT_JSON
+    redacted = redactor().plain(b'{"prompt": "wilhelmina" "mode": pro')
+    assert redacted[:2] == '{"'
+    assert redacted.count('"') == 6
+    assert "wilhelmina" not in redacted
+    assert read_json(redacted.encode()) is NOT_JSON
 
 
 @pytest.mark.parametrize("body", [b"", b"nul", b'{"a": NaN}', b"\xff", b"[" * 100_000])
 def test_what_is_no_json(body: bytes) -> None:
-    """Also what Python would take."""
+    """This includes values that Python would accept."""
     assert read_json(body) is NOT_JSON
 
 
 def test_numbers() -> None:
     """Settings stay, long ones are ids, and what no JSON can hold is made one that it can."""
-    found = redactor().request(
+    redacted = redactor().request(
         {
             "cfg_scale": 0.5,
             "n": 9,
@@ -257,31 +267,31 @@ def test_numbers() -> None:
             "x": 1e999,
         }
     )
-    assert (found["cfg_scale"], found["n"]) == (0.5, 9)
-    assert found["element_id"] != 829836802793406551
-    assert found["seed"] != 12345678901
-    json.dumps(found, allow_nan=False)
+    assert (redacted["cfg_scale"], redacted["n"]) == (0.5, 9)
+    assert redacted["element_id"] != 829836802793406551
+    assert redacted["seed"] != 12345678901
+    json.dumps(redacted, allow_nan=False)
 
 
 def test_names_of_members() -> None:
-    """Those of the service stay, also unknown ones; what looks like no name is replaced."""
-    found = redactor().request({"brand_new_field": 1, "erika@example.com": 2, "k1234567890": 3})
-    assert "brand_new_field" in found
-    assert not {"erika@example.com", "k1234567890"} & set(found)
+    """Names of the service stay, also unknown ones; text that is not like a name is replaced."""
+    redacted = redactor().request({"brand_new_field": 1, "erika@example.com": 2, "k1234567890": 3})
+    assert "brand_new_field" in redacted
+    assert not {"erika@example.com", "k1234567890"} & set(redacted)
 
 
 def test_the_body_of_an_unknown_path() -> None:
     """Its time is shifted, its path is judged as a path."""
-    given = {
+    body = {
         "timestamp": "2025-06-14T08:13:14.793+0000",
         "status": 404,
         "error": "Not Found",
         "message": "No message available",
         "path": "/v1/videos/wilhelmina",
     }
-    found = redactor().reply(given)
-    assert found["timestamp"] != given["timestamp"]
-    assert found["timestamp"].endswith(".793+00:00")
-    assert (found["error"], found["message"]) == (given["error"], given["message"])
-    assert found["path"].startswith("/v1/videos/")
-    assert "wilhelmina" not in found["path"]
+    redacted = redactor().reply(body)
+    assert redacted["timestamp"] != body["timestamp"]
+    assert redacted["timestamp"].endswith(".793+00:00")
+    assert (redacted["error"], redacted["message"]) == (body["error"], body["message"])
+    assert redacted["path"].startswith("/v1/videos/")
+    assert "wilhelmina" not in redacted["path"]

@@ -1,4 +1,4 @@
-"""Nothing secret is in the file of a session: each canary is searched for."""
+"""The file of a session has no secrets: each canary is searched for."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def test_no_canary_is_in_the_file(tmp_path: Path, receiver: Receiver) -> None:
     """Keys, tokens, prompts, URLs, media, ids, user agent, cookies; the session is all there."""
     path = tmp_path / "session.jsonl"
     tokens = record_everything(path, receiver)
-    wanted = canaries(receiver.url, tokens)
-    assert len(wanted) == 12
-    assert found_in(path.read_text("utf-8"), wanted) == {}
+    canary_words = canaries(receiver.url, tokens)
+    assert len(canary_words) == 12
+    assert found_in(path.read_text("utf-8"), canary_words) == {}
     assert "wrong-canary-key" not in path.read_text("utf-8")
-    statuses = [one["reply"]["status"] for one in exchanges(path)]
+    statuses = [exchange["reply"]["status"] for exchange in exchanges(path)]
     assert len(statuses) == 23
     assert {200, 400, 401, 404} <= set(statuses)
 
@@ -58,8 +58,8 @@ def test_a_redaction_that_is_switched_off_is_caught(
 ) -> None:
     """The negative control: the search finds what was left."""
 
-    def leave(_: Any, given: Any, *__: Any, **___: Any) -> Any:
-        return given
+    def leave(_: Any, argument: Any, *__: Any, **___: Any) -> Any:
+        return argument
 
     monkeypatch.setattr(owner, name, leave)
     path = tmp_path / "session.jsonl"
@@ -68,17 +68,17 @@ def test_a_redaction_that_is_switched_off_is_caught(
 
 
 def test_the_search_finds_each_canary() -> None:
-    """One that is looked for wrongly would never be found."""
-    wanted = canaries("http://127.0.0.1:9/", ("aaaa.bbbb.cccc",))
-    for kind, ones in wanted.items():
-        for one in ones:
-            line = json.dumps({"x": f"..{one}.."}, ensure_ascii=False)
-            assert one in found_in(line, {kind: ones})[kind]
+    """A canary that is searched wrongly would never be found."""
+    canary_words = canaries("http://127.0.0.1:9/", ("aaaa.bbbb.cccc",))
+    for kind, words in canary_words.items():
+        for word in words:
+            line = json.dumps({"x": f"..{word}.."}, ensure_ascii=False)
+            assert word in found_in(line, {kind: words})[kind]
 
 
 @pytest.mark.parametrize("place", ["body", "key", "query", "path", "reply"])
 def test_a_key_in_the_wrong_place_is_replaced_all_the_same(place: str) -> None:
-    """The key of a request is in no line, wherever else it stands."""
+    """The key of a request is not in any line, wherever else it stands."""
     redactor = Redactor(Pseudonyms(bytes(16)))
     line: Callable[[str], str] = {
         "body": lambda key: json.dumps({"body": {"mode": key}}),

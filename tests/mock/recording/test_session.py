@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -40,8 +41,8 @@ def writer(path: Path, upstream: str = "api.example.com", now: float = NOW) -> S
 
 
 def text(*lines: object) -> bytes:
-    shown = (line_of(line) if not isinstance(line, str) else f"{line}\n" for line in lines)  # type: ignore[arg-type]  # what a test writes
-    return "".join(shown).encode()
+    texts = (line_of(line) if not isinstance(line, str) else f"{line}\n" for line in lines)  # type: ignore[arg-type]  # what a test writes
+    return "".join(texts).encode()
 
 
 def test_what_is_written_is_read() -> None:
@@ -50,7 +51,7 @@ def test_what_is_written_is_read() -> None:
     content = text(HEADER, (1, Decimal("1.5")), EXCHANGE, (2, None), other)
     session = parse_session(content, "file")
     assert session.header == HEADER
-    assert [one.line for one in session.exchanges] == [3, 5]
+    assert [exchange.line for exchange in session.exchanges] == [3, 5]
     assert session.exchanges[0] == RecordedExchange(
         **{name: getattr(EXCHANGE, name) for name in EXCHANGE.__slots__} | {"line": 3}
     )
@@ -59,7 +60,7 @@ def test_what_is_written_is_read() -> None:
 
 
 def test_a_person_may_edit_it() -> None:
-    """Blank lines, other spaces, members in another order, and members that nobody knows."""
+    """A person may add blank lines, spaces and unknown members, and reorder members."""
     line = '{"reply": {"status": 200}, "path": "/x",  "method": "GET", "ms": 1, "at": 0, "note": 1}'
     session = parse_session(text(HEADER, "", line, ""), "file")
     assert session.exchanges[0].path == "/x"
@@ -73,8 +74,8 @@ def test_a_person_may_edit_it() -> None:
         (["{}"], "line 1: kling_recording: must be 1"),
         (['{"kling_recording": 2}'], "line 1: kling_recording: must be 1"),
         (["[]"], "line 1: must be a JSON object"),
-        (["nothing"], "line 1: no JSON"),
-        ([HEADER, "{"], "line 2: no JSON"),
+        (["nothing"], "line 1: not JSON"),
+        ([HEADER, "{"], "line 2: not JSON"),
         ([HEADER, '{"method": "GET"}'], "line 2: at: must be a number"),
         ([HEADER, '{"create": "x"}'], "line 2: create: must be a whole number"),
         ([HEADER, '{"create": 1, "units": "-1"}'], "line 2: units: must be"),
@@ -105,7 +106,7 @@ def test_errors_name_the_line(lines: list[object], words: str) -> None:
 
 
 def test_a_line_that_was_cut_is_left_out(tmp_path: Path) -> None:
-    """What a killed recorder leaves is read, and the next one goes on after the last whole line."""
+    """A file of a killed recorder is read; the next one continues after the last whole line."""
     path = tmp_path / "session.jsonl"
     first = writer(path)
     number = first.begin_create(Decimal(3))
@@ -129,12 +130,12 @@ def test_a_session_goes_on(tmp_path: Path) -> None:
     first = writer(path)
     first.begin_create(Decimal("1.5"))
     first.begin_create(None)
-    made, at = first.names.text("order-17"), first.since_start(NOW + 10)
+    pseudonym, at = first.names.text("order-17"), first.since_start(NOW + 10)
     first.close()
     second = writer(path, now=NOW + 5000)
     assert second.spent == Decimal("1.5")
     assert second.begin_create(Decimal(1)) == 3
-    assert second.names.text("order-17") == made
+    assert second.names.text("order-17") == pseudonym
     assert second.since_start(NOW + 10) == at
     assert 10 <= at < 11
     second.close()
@@ -149,7 +150,7 @@ def test_the_start_is_shifted_like_all_times(tmp_path: Path) -> None:
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
-    """A session of another host, and a file that is none."""
+    """These are a session of another host, and a file that is not a session."""
     path = tmp_path / "session.jsonl"
     writer(path).close()
     with pytest.raises(SessionFileError, match=r"with api\.example\.com, not with other\.example"):
@@ -174,5 +175,11 @@ def test_one_recorder_at_a_time(tmp_path: Path) -> None:
 
 def test_the_lines_are_json() -> None:
     """Nothing that only Python reads."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
     for line in text(HEADER, (1, None), EXCHANGE).splitlines():
-        json.loads(line)
+        json.loads(line, parse_constant=refuse)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        text(HEADER, (1, None), replace(EXCHANGE, body={"cfg_scale": float("nan")}))

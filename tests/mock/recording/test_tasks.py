@@ -1,4 +1,4 @@
-"""How requests and replies of either interface have tasks."""
+"""Tasks in requests and responses of either interface."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ MODEL_PATH = {"id": "2", "status": "succeeded", "message": "", "external_id": "m
 
 
 def test_tasks_of_both_interfaces() -> None:
-    """With what they are called, where they stand, and why they failed."""
+    """Both have their names, their places, and the reasons of failures."""
     old, new = tasks_in([{"data": V1}, {"result": [MODEL_PATH, {"id": "3"}]}])
     assert (old.task_id, old.status, old.message, old.end) == ("1", "failed", "why", "failed")
     assert (new.task_id, new.status, new.message, new.end) == ("2", "succeeded", "", "succeed")
-    assert (old.is_v1, old.shown) == (True, V1)
-    assert (new.is_v1, new.shown) == (False, MODEL_PATH)
+    assert (old.is_v1, old.members) == (True, V1)
+    assert (new.is_v1, new.members) == (False, MODEL_PATH)
 
 
 @pytest.mark.parametrize("status", ["submitted", "processing", "paused"])
 def test_an_open_task_has_no_end(status: str) -> None:
-    """A status that nobody knows is none."""
-    (shown,) = tasks_in({"id": "1", "status": status})
-    assert shown.end == ""
+    """An unknown status does not count as an end."""
+    (task,) = tasks_in({"id": "1", "status": status})
+    assert task.end == ""
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_an_open_task_has_no_end(status: str) -> None:
     [None, "task_id", 7, [], {"id": 7, "status": "x"}, {"status": "failed"}, {"id": "1"}],
 )
 def test_what_is_no_task_with_a_status(value: Any) -> None:
-    """Nothing is made up."""
+    """No task is made up."""
     assert list(tasks_in(value)) == []
 
 
@@ -45,21 +45,21 @@ def test_the_external_id_where_each_interface_has_it() -> None:
         {},
         {"task_info": []},
     ]
-    found = [next(tasks_in({**V1, **one})).external_id for one in named]
-    assert found == ["a", "b", "", ""]
+    external_ids = [next(tasks_in({**V1, **fields})).external_id for fields in named]
+    assert external_ids == ["a", "b", "", ""]
 
 
 def test_what_is_a_task() -> None:
-    """One that a create has just made has an id at least."""
+    """A task that was just created has at least an id."""
     assert is_task({"task_id": "1"})
     assert is_task({"id": "1"})
     others: list[Any] = [{}, {"id": 1}, [], "id", None]
-    assert [is_task(one) for one in others] == [False] * 5
+    assert [is_task(other) for other in others] == [False] * 5
 
 
 def test_an_option_where_each_interface_has_it() -> None:
-    """In the body, or in its `options`."""
+    """It is in the body, or in its `options`."""
     bodies = [{"callback_url": "u"}, {"options": {"callback_url": "u"}}]
-    assert [option_of(one, "callback_url") for one in bodies] == ["u", "u"]
+    assert [option_of(body, "callback_url") for body in bodies] == ["u", "u"]
     others: list[Any] = [None, [], {}, {"options": []}, {"options": {"callback_url": 7}}]
-    assert [option_of(one, "callback_url") for one in others] == [""] * 5
+    assert [option_of(body, "callback_url") for body in others] == [""] * 5

@@ -3,60 +3,77 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 import jsonschema_rs
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from openapi_spec_validator import validate
-from schemathesis import GenerationMode, checks
-from schemathesis.core.failures import FailureGroup
 
 from kling_mock import KlingMock
-from kling_mock.journal.notes import NOTE_HEADER
 from kling_mock.kling.endpoints.registry import ENDPOINTS
+from kling_mock.kling.journal.notes import NOTE_HEADER
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.reference import operations
 from kling_mock.reference.documents import OPERATIONS, fidelity_page, openapi, openapi_bytes
 from kling_mock.web.openapi import ApiOperation
 from kling_mock.web.replies import json_reply
+from tests.committed import check_copy
 from tests.endpoints import with_sources
+from tests.evidence.figures import with_figures
+from tests.nightly import NIGHTLY
+from tests.plain_http import NO_TLS
 
 DOCS = Path(__file__).parents[3] / "docs"
-FEW = 80
-# Cases of each operation in each mode; set the variable for a longer run, at random.
-CASES = int(os.environ.get("KLING_MOCK_SCHEMATHESIS_CASES", str(FEW)))
-SCHEMA = schemathesis.openapi.from_dict(openapi())
+CASES = 80 if NIGHTLY else 10  # of each operation in each mode
 ROWS = [pytest.param(row, id=row.name) for row in OPERATIONS]
-CHECKS = [
-    checks.not_a_server_error,
-    checks.status_code_conformance,
-    checks.content_type_conformance,
-    checks.response_headers_conformance,
-    checks.response_schema_conformance,
-]
+#: Schemathesis, imported only by the tests that use it: the extra `test` does not include it.
+MODES = ("positive", "negative")
+
+
+def checks() -> list[Any]:
+    """Return what must hold of every answer."""
+    from schemathesis import checks
+
+    return [
+        checks.not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_headers_conformance,
+        checks.response_schema_conformance,
+    ]
+
+
+@cache
+def schema() -> Any:
+    """Return the document as Schemathesis reads it."""
+    import schemathesis
+
+    return schemathesis.openapi.from_dict(openapi())
 
 
 @pytest.mark.slow
 def test_it_is_valid() -> None:
     """The document keeps the OpenAPI 3.1 specification, references included."""
+    from openapi_spec_validator import validate
+
     validate(openapi())
 
 
 @pytest.mark.parametrize(
-    ("name", "made"), [("openapi.json", openapi_bytes()), ("fidelity.md", fidelity_page().encode())]
+    ("name", "text"),
+    [("openapi.json", openapi_bytes().decode()), ("fidelity.md", with_figures(fidelity_page()))],
 )
-def test_the_committed_copies_are_up_to_date(name: str, made: bytes) -> None:
-    """docs/ holds what `python -m kling_mock.reference` would write now."""
-    assert (DOCS / name).read_bytes() == made
+@pytest.mark.committed_copy
+def test_the_committed_copies_are_up_to_date(name: str, text: str) -> None:
+    """docs/ holds what the commands of `nox -s generate` would write now."""
+    check_copy(DOCS / name, text, "nox -s generate")
 
 
 def test_the_server_gives_it_to_anybody(api: Any) -> None:
@@ -97,9 +114,9 @@ def test_examples_keep_their_schema(endpoint: str, body: dict[str, Any]) -> None
 
 
 def validator(endpoint: str) -> Any:
-    made = openapi()
-    schema = made["components"]["schemas"][f"create-{endpoint}"]
-    return jsonschema_rs.Draft202012Validator({**schema, "components": made["components"]})
+    spec = openapi()
+    schema = spec["components"]["schemas"][f"create-{endpoint}"]
+    return jsonschema_rs.Draft202012Validator({**schema, "components": spec["components"]})
 
 
 # ---------------------------------------------------------------- Schemathesis
@@ -115,7 +132,7 @@ def server() -> Iterator[KlingMock]:
 def known(server: KlingMock) -> dict[str, list[str]]:
     """Ids that a query or download finds, by endpoint: an open, a done and a failed task."""
     headers = {"Authorization": f"Bearer {server.api_key}"}
-    found: dict[str, list[str]] = {
+    known_ids: dict[str, list[str]] = {
         row.path: [] for row in operations.OPERATIONS if row.path.startswith("/media/")
     }
     with httpx.Client(base_url=server.kling_url, headers=headers, trust_env=False) as http:
@@ -126,30 +143,43 @@ def known(server: KlingMock) -> dict[str, list[str]]:
                 marked = {"options": marked}
             example = with_sources(server, next(iter(record.examples.values()))) | marked
             path = record.path.replace("{model}", next(iter(record.models), ""))
-            made = [http.post(path, json=example).json()["data"] for _ in range(3)]
-            ids = [task.get("task_id") or task["id"] for task in made]
+            tasks = [http.post(path, json=example).json()["data"] for _ in range(3)]
+            ids = [task.get("task_id") or task["id"] for task in tasks]
             server.complete(ids[1])
             server.fail(ids[2])
-            found[endpoint] = ids
+            known_ids[endpoint] = ids
             query = "/solutions" if path.startswith("/solutions/") else TASKS
-            shown = http.get(query, params={"task_ids": ids[1]}).text
-            for folder, stem, suffix in re.findall(r'rl":"[^"]*/media/(\w+)/(.+?)[.](\w+)"', shown):
+            text = http.get(query, params={"task_ids": ids[1]}).text
+            for folder, stem, suffix in re.findall(r'rl":"[^"]*/media/(\w+)/(.+?)[.](\w+)"', text):
                 path = f"/media/{folder}/{{file}}"
-                if path in found:
-                    found[path].append(f"{stem}.{suffix}")
+                if path in known_ids:
+                    known_ids[path].append(f"{stem}.{suffix}")
                 else:  # there are several forms of it, and the path has the suffix
-                    found[f"{path}.{suffix}"].append(stem)
-        found["tasks"] = [",".join(found[endpoint]) for endpoint in ENDPOINTS.with_tasks]
-    return found
+                    known_ids[f"{path}.{suffix}"].append(stem)
+        known_ids["tasks"] = [",".join(known_ids[endpoint]) for endpoint in ENDPOINTS.with_tasks]
+    return known_ids
 
 
-# Those of no parameters have one case; those of the admin API have a test of their own.
+def test_every_task_is_shown_as_its_schema_says(
+    server: KlingMock, known: dict[str, list[str]]
+) -> None:
+    """Open, done and failed ones of all endpoints, with what they have made."""
+    spec = openapi()
+    reply = spec["paths"][TASKS]["get"]["responses"]["200"]
+    shape = reply["content"]["application/json"]["schema"]
+    accepts = jsonschema_rs.Draft202012Validator({**shape, "components": spec["components"]})
+    headers = {"Authorization": f"Bearer {server.api_key}"}
+    with httpx.Client(base_url=server.kling_url, headers=headers, verify=NO_TLS) as http:
+        for endpoint in ENDPOINTS.with_tasks:
+            if not ENDPOINTS[endpoint].path.startswith("/solutions/"):
+                envelope = http.get(TASKS, params={"task_ids": ",".join(known[endpoint])}).json()
+                accepts.validate(envelope)
+                assert len(envelope["data"]) == 3
+
+
+# Operations without parameters have one case; those of the admin API have their own test.
 OPEN = [row for row in operations.OPERATIONS if row.parameters or row.body]
-SENT = [
-    pytest.param(row, mode, id=f"{row.name}-{mode.value}")
-    for row in OPEN
-    for mode in GenerationMode
-]
+SENT = [pytest.param(row, mode, id=f"{row.name}-{mode}") for row in OPEN for mode in MODES]
 
 
 def test_there_are_enough_cases() -> None:
@@ -163,10 +193,10 @@ def sent() -> Iterator[Counter[int]]:
     total: Counter[int] = Counter()
     yield total
     # For a reader of `pytest -s`.
-    print(f"\nSchemathesis: {total.total():,} cases in this process, {_shown(total)}")  # noqa: T201
+    print(f"\nSchemathesis: {total.total():,} cases in this process, {_summary(total)}")  # noqa: T201
 
 
-def _shown(statuses: Counter[int]) -> str:
+def _summary(statuses: Counter[int]) -> str:
     return "by status: " + ", ".join(
         f"{status}: {count}" for status, count in sorted(statuses.items())
     )
@@ -175,10 +205,12 @@ def _shown(statuses: Counter[int]) -> str:
 def given_members(value: Any) -> Any:
     """Return a body without the members that count as not given, known or not."""
     if isinstance(value, list):
-        return [given_members(one) for one in value]
+        return [given_members(element) for element in value]
     if not isinstance(value, dict):
         return value
-    return {name: given_members(one) for name, one in value.items() if one not in (None, "")}
+    return {
+        name: given_members(member) for name, member in value.items() if member not in (None, "")
+    }
 
 
 @pytest.mark.parametrize(("row", "mode"), SENT)
@@ -188,21 +220,23 @@ def test_schemathesis(
     known: dict[str, list[str]],
     sent: Counter[int],
     row: ApiOperation,
-    mode: GenerationMode,
+    mode: str,
 ) -> None:
     """Whatever fits the document, or just does not, gets an answer that the document lists."""
-    operation = SCHEMA[row.path][row.method]
+    from schemathesis import GenerationMode
+
+    operation = schema()[row.path][row.method]
     accepts = validator(row.group) if row.body else None
     ids = known.get(row.path) or known.get(row.group, [])
     key = {"Authorization": f"Bearer {server.api_key}"}
-    keyless = st.just(key) if mode is GenerationMode.POSITIVE else st.sampled_from([key, {}])
+    keyless = st.just(key) if mode == "positive" else st.sampled_from([key, {}])
     seen: Counter[int] = Counter()
     record = ENDPOINTS.get(row.group)
     # Each example with its fields that hold ids of what is there.
     ready: list[Any] = []
-    for shown in row.examples.values():
-        made = with_sources(server, shown)
-        ready.append((made, {name: made[name] for name in made if made[name] != shown[name]}))
+    for documented in row.examples.values():
+        body = with_sources(server, documented)
+        ready.append((body, {name: body[name] for name in body if body[name] != documented[name]}))
     models = record.models if record is not None and row.path.endswith("{model}") else ()
     model = next(iter(models), "")
     ids = list(models) or ids
@@ -210,42 +244,45 @@ def test_schemathesis(
     @settings(
         max_examples=CASES,
         deadline=None,
-        derandomize=CASES <= FEW,
+        derandomize=not NIGHTLY,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
     @given(
-        case=operation.as_strategy(generation_mode=mode),
+        case=operation.as_strategy(generation_mode=GenerationMode(mode)),
         headers=keyless,
-        found=st.none() | st.sampled_from(ids or [""]),
+        identifier=st.none() | st.sampled_from(ids or [""]),
         example=st.none() | st.sampled_from(ready or [None]),
     )
-    def send(case: Any, headers: dict[str, str], found: str | None, example: Any) -> None:
-        if model:  # one made from the schema is never one that there is
-            case.path_parameters = {"model": found or model}
+    def send(case: Any, headers: dict[str, str], identifier: str | None, example: Any) -> None:
+        if not seen and mode == "positive":  # it is accepted, whatever is drawn
+            identifier, example = identifier or next(iter(ids), None), None
+            case.body = ready[0][0] if ready else case.body
+        if model:  # one made from the schema never exists
+            case.path_parameters = {"model": identifier or model}
         elif row.group == "tasks":
-            case.query = (case.query or {}) | ({"task_ids": found} if found else {})
-        elif found:  # likewise an id
-            case.path_parameters = dict.fromkeys(case.path_parameters, found)
+            case.query = (case.query or {}) | ({"task_ids": identifier} if identifier else {})
+        elif identifier:  # an id as well
+            case.path_parameters = dict.fromkeys(case.path_parameters, identifier)
         if example and isinstance(case.body, dict):  # what is made alone is seldom accepted
             whole, source = example
             case.body = whole | dict(itertools.islice(case.body.items(), 1))
-            if mode is GenerationMode.POSITIVE:
+            if mode == "positive":
                 case.body |= source  # made from the schema, it is the id of nothing
         reply = case.call(base_url=server.kling_url, headers=headers)
         seen[reply.status_code] += 1
-        case.validate_response(reply, checks=CHECKS)
+        case.validate_response(reply, checks=checks())
         if accepts is not None and reply.status_code == 200 and NOTE_HEADER not in reply.headers:
             accepts.validate(given_members(case.body))  # all else has a note
 
     send()
     sent.update(seen)
-    print(f"{row.name}, {mode.value}: {seen.total()} cases, {_shown(seen)}")  # noqa: T201 - likewise
+    print(f"{row.name}, {mode}: {seen.total()} cases, {_summary(seen)}")  # noqa: T201 - as above
     assert seen.total() >= CASES, seen
-    # What a delete made from the schema names is nothing that there is.
+    # What a delete made from the schema names does not exist.
     is_delete = row.path.rpartition("/")[2].startswith("delete-")
-    assert mode is GenerationMode.NEGATIVE or is_delete or seen[200], seen
+    assert mode == "negative" or is_delete or seen[200], seen
 
 
 V1_TASK, TASKS = "/v1/videos/text2video/{id}", "/tasks"
@@ -262,6 +299,7 @@ V1_TASK, TASKS = "/v1/videos/text2video/{id}", "/tasks"
         (TASKS, b'"amount":"', b'"units":"'),
     ],
 )
+@pytest.mark.slow
 def test_schemathesis_notices_a_wrong_answer(
     server: KlingMock,
     known: dict[str, list[str]],
@@ -271,13 +309,15 @@ def test_schemathesis_notices_a_wrong_answer(
     wrong: bytes,
 ) -> None:
     """An answer with one member of another type or name does not pass for what is documented."""
+    from schemathesis.core.failures import FailureGroup
+
     done = known["text2video"][1]
-    case = SCHEMA[path]["GET"].Case(
+    case = schema()[path]["GET"].Case(
         path_parameters={"id": done} if path == V1_TASK else {},
         query={"task_ids": done} if path == TASKS else {},
     )
     key = {"Authorization": f"Bearer {server.api_key}"}
-    case.validate_response(case.call(base_url=server.kling_url, headers=key), checks=CHECKS)
+    case.validate_response(case.call(base_url=server.kling_url, headers=key), checks=checks())
 
     def spoilt(request: Any, status: int, body: bytes, *more: Any) -> Any:
         return json_reply(request, status, body.replace(right, wrong), *more)
@@ -285,4 +325,4 @@ def test_schemathesis_notices_a_wrong_answer(
     monkeypatch.setattr("kling_mock.kling.http.exchange.json_reply", spoilt)
     reply = case.call(base_url=server.kling_url, headers=key)
     with pytest.raises(FailureGroup):
-        case.validate_response(reply, checks=CHECKS)
+        case.validate_response(reply, checks=checks())

@@ -1,4 +1,4 @@
-"""What tests of the relay share."""
+"""Fixtures of the relay's tests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from kling_mock import KlingMock
 from tests.mock.relay.http_calls import Caller
+from tests.plain_http import NO_TLS
 
 
 @pytest.fixture
@@ -19,5 +20,5 @@ def mock() -> Iterator[KlingMock]:
 
 @pytest.fixture
 def caller(mock: KlingMock) -> Iterator[Caller]:
-    with httpx.Client(base_url=mock.relay_url, timeout=20) as client:
+    with httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as client:
         yield Caller(client, mock)

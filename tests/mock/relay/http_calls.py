@@ -41,8 +41,8 @@ class Caller:
     def query(self, name: str) -> dict[str, Any]:
         reply = self.call("GET", f"{VIDEOS}/{name}")
         assert reply.status_code == 200, reply.text
-        shown: dict[str, Any] = reply.json()
-        return shown
+        task: dict[str, Any] = reply.json()
+        return task
 
     def report(self, task_id: str, status: str = "succeed", **fields: Any) -> httpx.Response:
         """Post a callback by hand, as the guide's internal test does."""

@@ -6,8 +6,6 @@ import logging
 
 import pytest
 
-__all__ = ["lines_about"]
-
 
 def lines_about(
     caplog: pytest.LogCaptureFixture, task_id: str, level: int = logging.WARNING

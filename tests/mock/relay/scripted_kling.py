@@ -10,8 +10,6 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from tests.mock.relay.http_calls import Caller
 
-__all__ = ["ReceivedRequest", "ScriptedKling", "accepted", "envelope", "refusal", "task"]
-
 
 class ReceivedRequest(NamedTuple):
     """A request of the relay's; the names of its headers are in lower case."""
@@ -23,7 +21,7 @@ class ReceivedRequest(NamedTuple):
 
     @property
     def external_task_id(self) -> str:
-        """The relay's own id of the task: of a create, or of a reading by it."""
+        """The relay's own id of the task, in a create or in a query by it."""
         return str(self.body.get("external_task_id") or self.path.rpartition("/")[2])
 
 
@@ -49,9 +47,9 @@ def task(task_id: str, status: str, **members: Any) -> dict[str, Any]:
     return {"task_id": task_id, "task_status": status, **result, **members}
 
 
-def accepted(asked: ReceivedRequest, task_id: str = "873") -> Reply:
+def accepted(request: ReceivedRequest, task_id: str = "873") -> Reply:
     """Return the answer to a create that Kling takes: it names the relay's own id."""
-    info = {"external_task_id": asked.external_task_id}
+    info = {"external_task_id": request.external_task_id}
     return envelope(task(task_id, "submitted", task_info=info))
 
 
@@ -60,12 +58,12 @@ class ScriptedKling:
 
     Attributes:
         answer: Returns the answer to a request.
-        asked: Every request, in order.
+        requests: Every request, in order.
     """
 
     def __init__(self, answer: Callable[[ReceivedRequest], Reply]) -> None:
         self.answer = answer
-        self.asked: list[ReceivedRequest] = []
+        self.requests: list[ReceivedRequest] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
@@ -80,11 +78,14 @@ class ScriptedKling:
             def do_GET(self) -> None:
                 raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                asked = ReceivedRequest(self.command, self.path, headers, json.loads(raw or b"{}"))
-                owner.asked.append(asked)
-                status, body = owner.answer(asked)
+                request = ReceivedRequest(
+                    self.command, self.path, headers, json.loads(raw or b"{}")
+                )
+                owner.requests.append(request)
+                status, body = owner.answer(request)
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
+                self.send_header("x-kling-mock-script", "true")  # `relay --speed` requires it
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -121,6 +122,6 @@ class ScriptedKling:
             "model_mapping": {"kling-v1-5-std": "kling-v1-6-std"},
         }
         caller.operate("POST", "channels", json=channel)
-        for one in caller.operate("GET", "channels")["data"]:
-            if one["name"] != "by hand":
-                caller.operate("DELETE", f"channels/{one['id']}")
+        for row in caller.operate("GET", "channels")["data"]:
+            if row["name"] != "by hand":
+                caller.operate("DELETE", f"channels/{row['id']}")

@@ -14,11 +14,9 @@ from kling_mock.relay.settings import RelaySettings
 from kling_mock.relay.standalone import RelayServer
 from tests.mock.relay.http_calls import Caller
 
-__all__ = ["standalone"]
-
 
 class _Tokens(NamedTuple):
-    """What a `Caller` has to know of the server."""
+    """The part of the server that a `Caller` needs."""
 
     relay_token: str
     admin_token: str
@@ -33,9 +31,9 @@ def standalone(
     **settings: Any,
 ) -> Iterator[Caller]:
     """Run a relay in front of *upstream_url*; yield its user, who is also its operator."""
-    given = {"upstream_url": upstream_url, "upstream_key": "AK-1|SK-1"} | settings
+    options = {"upstream_url": upstream_url, "upstream_key": "AK-1|SK-1"} | settings
     chosen = clock if speed is None else ScaledClock(speed)
-    server = RelayServer(RelaySettings(**given), clock=chosen)
+    server = RelayServer(RelaySettings(**options), clock=chosen)
     server.start()
     try:
         ready = server.ready()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kling_mock.relay.bootstrap import USER, bootstrap
 from kling_mock.relay.settings import RelaySettings
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import User
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.values import User
 
 SETTINGS = RelaySettings(
     upstream_url="http://127.0.0.1:1", upstream_key="access|secret", token="sk-token"
@@ -19,11 +19,11 @@ class Overtaken(MemoryStorage):
     overtaken = False
 
     async def find_user(self, username: str) -> User | None:
-        found = await super().find_user(username)
+        user = await super().find_user(username)
         if not self.overtaken:
             self.overtaken = True
             await bootstrap(self, SETTINGS, NOW - 1)
-        return found
+        return user
 
 
 async def test_relays_that_start_at_the_same_moment_fill_one_database_once() -> None:

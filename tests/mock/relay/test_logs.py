@@ -5,19 +5,28 @@ from __future__ import annotations
 import logging
 import pkgutil
 from importlib import import_module
-from types import ModuleType
 
 import pytest
 
 import kling_mock.relay
-import kling_mock.storage
+
+STORAGE = "kling_mock.relay.storage."
 
 
-@pytest.mark.parametrize("package", [kling_mock.relay, kling_mock.storage])
-def test_every_module_logs_under_the_name_that_the_page_has(package: ModuleType) -> None:
-    """`kling_mock.relay` and `kling_mock.storage`: whoever sets one has all of its lines."""
-    found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-    modules = [import_module(one.name) for one in found if not one.name.endswith("__main__")]
-    loggers = [log for one in modules if isinstance(log := vars(one).get("_log"), logging.Logger)]
+@pytest.mark.parametrize(
+    ("logger", "is_of_storage"), [("kling_mock.relay", False), ("kling_mock.storage", True)]
+)
+def test_every_module_logs_under_the_name_that_the_page_has(
+    logger: str, *, is_of_storage: bool
+) -> None:
+    """One setting covers the relay, and one its storage, wherever their modules are."""
+    infos = pkgutil.walk_packages(kling_mock.relay.__path__, "kling_mock.relay.")
+    names = [info.name for info in infos if not info.name.endswith("__main__")]
+    loggers = [
+        log
+        for name in names
+        if name.startswith(STORAGE) == is_of_storage
+        and isinstance(log := vars(import_module(name)).get("_log"), logging.Logger)
+    ]
     assert len(loggers) > 1
-    assert {log.name for log in loggers} == {package.__name__}
+    assert {log.name for log in loggers} == {logger}

@@ -95,25 +95,25 @@ def test_replies_and_webhooks_have_every_picture(
     name = caller.call("POST", f"{VIDEOS}/{endpoint}", json=request).json()["task_id"]
     assert key not in caller.query(name)
     caller.mock.clock.advance(3600)
-    shown = caller.query(name)
+    reply = caller.query(name)
 
-    assert [one["index"] for one in shown[key]] == list(range(count))
-    assert shown["video_url"] == shown[key][0]["url"]
-    assert shown["duration"] == ""
-    assert caller.call("GET", VIDEOS).json()["data"][0] == shown
-    told = parse_callback(receiver.received[-1].body, verify=False).task
-    assert [one.url for one in told.files] == [one["url"] for one in shown[key]]
-    assert told.videos == ()
+    assert [image["index"] for image in reply[key]] == list(range(count))
+    assert reply["video_url"] == reply[key][0]["url"]
+    assert reply["duration"] == ""
+    assert caller.call("GET", VIDEOS).json()["data"][0] == reply
+    task = parse_callback(receiver.received[-1].body, verify=False).task
+    assert [file.url for file in task.files] == [image["url"] for image in reply[key]]
+    assert task.videos == ()
 
 
 def test_replies_have_every_view(caller: Caller) -> None:
     """`ai-multi-shot` has three pictures of each index, and no `url`."""
     name = caller.call("POST", f"{VIDEOS}/ai-multi-shot", json=body("ai-multi-shot"))
     caller.mock.clock.advance(3600)
-    shown = caller.query(name.json()["task_id"])
+    reply = caller.query(name.json()["task_id"])
 
-    assert [set(one) for one in shown["images"]] == [{"index", "url_1", "url_2", "url_3"}] * 3
-    assert shown["video_url"] == shown["images"][0]["url_1"]
+    assert [set(image) for image in reply["images"]] == [{"index", "url_1", "url_2", "url_3"}] * 3
+    assert reply["video_url"] == reply["images"][0]["url_1"]
     with caller.mock.relay_client() as relay:
         task = relay.ai_multi_shot.run(element_frontal_image=URL)
     assert [(image.index, image.view) for image in task.images[:4]] == [
@@ -125,7 +125,7 @@ def test_replies_have_every_view(caller: Caller) -> None:
 
 
 def test_the_client_of_a_relay_sees_pictures(mock: KlingMock) -> None:
-    """As those of Kling itself, in order."""
+    """They are those of Kling itself, in order."""
     with mock.relay_client() as relay:
         task = relay.image_generation.run(prompt="a cat", n=2)
         series = relay.omni_image.run(prompt="a cat", result_type="series", series_amount=3)

@@ -28,8 +28,8 @@ def test_the_guide_s_first_two_tests(caller: Caller) -> None:
         "status": "submitted",
     }
     caller.mock.clock.advance(8)
-    shown = caller.query(reply["task_id"])
-    assert shown == reply | {
+    task = caller.query(reply["task_id"])
+    assert task == reply | {
         "status": "processing",
         "video_url": "",
         "duration": "",
@@ -43,7 +43,7 @@ def test_every_endpoint_makes_a_task(caller: Caller, endpoint: str) -> None:
     request = with_sources(caller.mock, body(endpoint))
     reply = caller.call("POST", f"{VIDEOS}/{endpoint}", json=request)
     assert reply.status_code == 200, reply.text
-    entry = [one for one in caller.mock.journal if one.method == "POST"][-1]
+    entry = [entry for entry in caller.mock.journal if entry.method == "POST"][-1]
     assert entry.path == kling_sdk.ENDPOINTS[endpoint].path
     caller.mock.clock.advance(3600)
     assert caller.query(reply.json()["task_id"])["status"] == "succeed"
@@ -56,14 +56,14 @@ def test_a_call_without_a_task_is_not_served(caller: Caller, endpoint: str) -> N
     before = caller.mock.ledger.user()
     reply = caller.call("POST", f"{VIDEOS}/{endpoint}", json={"video_id": "1"})
     assert error_of(reply)[0] == 404
-    assert "a relay serves tasks only: call Kling itself" in reply.json()["error"]["message"]
+    assert "a relay serves only tasks: call Kling itself" in reply.json()["error"]["message"]
     assert caller.mock.ledger.user() == before
     assert len(caller.mock.journal) == 0
 
 
 @pytest.mark.parametrize("endpoint", [name for name in NOT_SERVED if name not in CALLS])
 def test_a_library_or_a_solution_is_not_served(caller: Caller, endpoint: str) -> None:
-    """Each channel has its own library: a user would see and delete those of others."""
+    """Each channel has its own library: a user would see and delete the items of others."""
     assert endpoint in BODIES
     reply = caller.call("POST", f"{VIDEOS}/{endpoint}", json=vendor_body(endpoint))
     assert error_of(reply)[0] == 404
@@ -81,14 +81,14 @@ def test_multi_elements_is_served_with_a_selection_of_the_channel_s_account(
     created = caller.call("POST", f"{VIDEOS}/multi-elements", json=request)
     assert created.status_code == 200, created.text
     caller.mock.clock.advance(3600)
-    shown = caller.query(created.json()["task_id"])
-    assert (shown["status"], shown["video_url"] != "") == ("succeed", True)
+    task = caller.query(created.json()["task_id"])
+    assert (task["status"], task["video_url"] != "") == ("succeed", True)
     caller.mock.ledger.assert_balanced()
 
     other = caller.mock.accounts.add("other")
     with caller.mock.client(api_key=other.api_key) as kling:
-        found = kling.multi_elements.init_selection(video_url="https://example.com/a.mp4")
-    elsewhere = request | {"session_id": found.session_id}
+        selection = kling.multi_elements.init_selection(video_url="https://example.com/a.mp4")
+    elsewhere = request | {"session_id": selection.session_id}
     refused = caller.call("POST", f"{VIDEOS}/multi-elements", json=elsewhere)
     assert error_of(refused)[0] == 400
     caller.mock.ledger.assert_balanced()
@@ -101,10 +101,10 @@ def test_a_task_is_paid_for_when_it_has_succeeded(caller: Caller) -> None:
     held = caller.mock.ledger.user()
     assert (held.quota, held.held_quota) == (before.quota, PRICE)
     caller.mock.clock.advance(3600)
-    shown = caller.query(task_id)
-    assert shown["status"] == "succeed"
-    assert shown["video_url"].startswith(caller.mock.kling_url)
-    assert shown["duration"] == "5"
+    task = caller.query(task_id)
+    assert task["status"] == "succeed"
+    assert task["video_url"].startswith(caller.mock.kling_url)
+    assert task["duration"] == "5"
     after = caller.mock.ledger.user()
     assert (after.quota, after.held_quota) == (before.quota - PRICE, 0)
     assert (after.used_quota, after.request_count) == (PRICE, 1)
@@ -116,8 +116,8 @@ def test_a_failed_task_costs_nothing(caller: Caller) -> None:
     before = caller.mock.ledger.user()
     reply = caller.create().json()
     caller.mock.fail(reply["kling_task_id"], 1301, "the prompt is not allowed")
-    shown = caller.query(reply["task_id"])
-    assert (shown["status"], shown["fail_reason"]) == ("failed", "the prompt is not allowed")
+    task = caller.query(reply["task_id"])
+    assert (task["status"], task["fail_reason"]) == ("failed", "the prompt is not allowed")
     assert caller.mock.ledger.user() == before
     caller.mock.ledger.assert_balanced()
 
@@ -126,23 +126,23 @@ def test_a_thousand_polls_charge_once(caller: Caller) -> None:
     """However often a finished task is asked for, it is charged once and Kling is left alone."""
     task_id = caller.created()
     caller.mock.clock.advance(3600)
-    asked = caller.mock.journal.total
+    calls = caller.mock.journal.total
     for _ in range(200):
         assert caller.query(task_id)["status"] == "succeed"
-    assert caller.mock.journal.total == asked
+    assert caller.mock.journal.total == calls
     assert caller.mock.ledger.user().used_quota == PRICE
 
 
 def test_an_open_task_is_read_upstream_once_per_five_seconds(caller: Caller) -> None:
     """Many polls of an open task ask Kling once in 5 seconds; between them the row answers."""
     task_id = caller.created()
-    asked = caller.mock.journal.total
+    calls = caller.mock.journal.total
     for _ in range(20):
         caller.query(task_id)
-    assert caller.mock.journal.total == asked + 1
+    assert caller.mock.journal.total == calls + 1
     caller.mock.clock.advance(5)
     caller.query(task_id)
-    assert caller.mock.journal.total == asked + 2
+    assert caller.mock.journal.total == calls + 2
 
 
 def test_a_create_that_is_repeated_is_one_task(caller: Caller) -> None:
@@ -158,7 +158,7 @@ def test_a_create_that_is_repeated_is_one_task(caller: Caller) -> None:
 
 
 def test_users_see_their_own_tasks_only(caller: Caller) -> None:
-    """Somebody else's task does not exist, whichever of its ids is asked with."""
+    """Another user's task does not exist, by any of its ids."""
     task_id = caller.created(external_task_id="mine")
     other = caller.another()
     for name in (task_id, "mine"):
@@ -201,11 +201,11 @@ def test_a_balance_for_three_videos_makes_three(caller: Caller) -> None:
 
 
 def test_the_sdk_works_through_the_relay(mock: KlingMock) -> None:
-    """The SDK's relay client creates, waits, lists and raises failures, in no real time."""
+    """The SDK's relay client creates, waits, lists and raises failures, on a simulated clock."""
     with mock.relay_client() as relay:
         task = relay.text2video.run(prompt="a kitten")
         assert task.is_succeed
-        assert [one.task_id for one in relay.text2video.iter()] == [task.task_id]
+        assert [listed.task_id for listed in relay.text2video.iter()] == [task.task_id]
         relay.text2video.create(prompt="a", external_task_id="x")
         with pytest.raises(ConflictError):
             relay.text2video.create(prompt="b", external_task_id="x")
@@ -243,15 +243,19 @@ def test_a_reset_forgets_the_relay_too(caller: Caller) -> None:
     assert caller.created() == first  # the same seed makes the same ids
 
 
-def test_ids_are_not_repeated_when_the_server_is_started_again() -> None:
-    """The books outlive a stop, so the relay's second run goes on with new ids."""
-    mock = KlingMock(seed=7)
+@pytest.mark.parametrize("database", [None, "sqlite://", "sqlite:///:memory:"])
+def test_ids_are_not_repeated_when_the_server_is_started_again(database: str | None) -> None:
+    """The books in memory outlive a stop, so the relay's second run goes on with new ids."""
+    mock = KlingMock(seed=7, relay=RelaySettings(database=database))
     replies: list[httpx.Response] = []
     for _ in range(2):
         with mock, httpx.Client(base_url=mock.relay_url, timeout=20) as client:
             replies.append(Caller(client, mock).create())
     assert [reply.status_code for reply in replies] == [200, 200]
     assert len({reply.json()["task_id"] for reply in replies}) == 2
+    with mock:
+        mock.restore(mock.snapshot())
+        assert mock.ledger.user().held_quota == 2 * PRICE
 
 
 def test_a_server_without_a_relay_says_so() -> None:

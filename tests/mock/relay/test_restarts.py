@@ -1,4 +1,4 @@
-"""What a start changes: everything in an empty database, nothing in one that is in use."""
+"""The effect of a start: it fills an empty database, and leaves one in use unchanged."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from kling_mock.relay.domain.credentials import token_hash
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.operator.operations import run
 from kling_mock.relay.settings import RelaySettings
-from kling_mock.storage.connect import connect
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import NewChannel, NewToken, NewUser
+from kling_mock.relay.storage.connect import connect
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import NewChannel, NewToken, NewUser
 from tests.mock.relay.http_calls import GUIDE, VIDEOS
-from tests.mock.storage.databases import Mysql, Postgres, SqliteFile, need
+from tests.mock.relay.standalone import standalone
+from tests.mock.relay.storage.databases import Mysql, Postgres, SqliteFile, need
 from tests.started import started
 
 NOW = 1_700_000_000
@@ -63,7 +64,7 @@ _CHANNEL = {
 _NEEDED = ("name", "base_url", "key")
 _WHOLE = st.fixed_dictionaries(
     {name: _CHANNEL[name] for name in _NEEDED},
-    optional={name: one for name, one in _CHANNEL.items() if name not in _NEEDED},
+    optional={name: strategy for name, strategy in _CHANNEL.items() if name not in _NEEDED},
 )
 
 
@@ -116,7 +117,7 @@ async def operate(storage: Storage, actions: list[Action]) -> None:
     service = operator_on(storage)
     for name, key, body in actions:
         try:
-            await run(service, name, key, body)
+            await run(service, name, {"id": key, **body} if key else body)
         except RelayError:
             continue
 
@@ -141,7 +142,7 @@ async def lived(
 @given(actions=ACTIONS, again=AGAIN)
 @pytest.mark.slow
 def test_a_restart_changes_nothing_in_memory(actions: list[Action], again: RelaySettings) -> None:
-    """Whatever the operator has set, and whatever the process is started with."""
+    """This holds for any settings of the operator, and for any arguments of the start."""
     before, after = asyncio.run(lived(MemoryStorage(), bootstrap, actions, again))
     assert after == before
 
@@ -182,11 +183,13 @@ def test_a_restart_changes_nothing_in_a_database(
 ) -> None:
     """The same on SQLite, MariaDB and PostgreSQL, where the next process opens the database."""
 
-    async def on(one: RelaySettings, work: Callable[[Storage], Awaitable[None]]) -> Stored:
+    async def on(
+        relay_settings: RelaySettings, work: Callable[[Storage], Awaitable[None]]
+    ) -> Stored:
         storage = connect(database.url)
         await storage.open()
         try:
-            await bootstrap(storage, one, NOW)
+            await bootstrap(storage, relay_settings, NOW)
             await work(storage)
             return await stored(storage)
         finally:
@@ -204,19 +207,23 @@ def test_a_restart_changes_nothing_in_a_database(
     assert after == before
 
 
-async def naive(storage: Storage, one: RelaySettings, now: int) -> None:
-    """What a start did once: it made what is missing, and overwrote the channel."""
+async def naive(storage: Storage, relay_settings: RelaySettings, now: int) -> None:
+    """The former start: it made what is missing, and overwrote the channel."""
     user = await storage.find_user(USER)
     if user is None:
         user = await storage.create_user(NewUser(USER, 1), now=now)
-    hashed = token_hash(one.token)
+    hashed = token_hash(relay_settings.token)
     if await storage.authenticate(hashed) is None:
         await storage.create_token(NewToken(user.id, hashed, "default"), now=now)
-    channel = NewChannel(name="Kling AI", base_url=one.upstream_url, api_keys=one.upstream_key)
-    for found in await storage.list_channels():
-        if found.name == channel.name:
-            kept = {name: getattr(found, name) for name in ("model_mapping", "priority", "status")}
-            await storage.replace_channel(found.id, attrs.evolve(channel, **kept))
+    channel = NewChannel(
+        name="Kling AI", base_url=relay_settings.upstream_url, api_keys=relay_settings.upstream_key
+    )
+    for existing in await storage.list_channels():
+        if existing.name == channel.name:
+            fields = {
+                name: getattr(existing, name) for name in ("model_mapping", "priority", "status")
+            }
+            await storage.replace_channel(existing.id, attrs.evolve(channel, **fields))
             return
     await storage.create_channel(channel, now=now)
 
@@ -245,7 +252,7 @@ def test_control_a_naive_start_is_noticed(actions: list[Action], again: RelaySet
 
 
 async def test_an_empty_database_gets_a_channel_a_user_and_a_token() -> None:
-    """So that a new relay works at once."""
+    """With these, a new relay works at once."""
     storage = MemoryStorage()
     await bootstrap(storage, FIRST, NOW)
     (channel,) = await storage.list_channels()
@@ -264,7 +271,7 @@ async def test_a_start_that_was_killed_half_way_is_completed() -> None:
 
 
 async def test_users_of_the_operator_s_own_are_not_joined_by_another() -> None:
-    """A database with users gets no further one, and no token."""
+    """A database with users does not get another user or a token."""
     storage = MemoryStorage()
     await storage.create_user(NewUser("alice", 5), now=NOW)
     await bootstrap(storage, FIRST, NOW)
@@ -291,9 +298,13 @@ async def test_another_key_in_the_environment_is_reported_once(
 async def test_the_channel_of_an_emulated_kling_follows_it() -> None:
     """`serve` has a new port and key with each start; all else of its channel stays."""
     storage = MemoryStorage()
-    own = RelaySettings(upstream_url="http://127.0.0.1:1001", upstream_key="a|b", token="sk-1")
+    own = RelaySettings(
+        upstream_url="http://127.0.0.1:1001", upstream_key="a|b", token="sk-of-sixteen-or-more"
+    )
     await bootstrap(storage, own, NOW, emulated=True)
-    await run(operator_on(storage), "change_channel", "1", {"priority": 7, "status": "disabled"})
+    await run(
+        operator_on(storage), "change_channel", {"id": "1", "priority": 7, "status": "disabled"}
+    )
     moved = attrs.evolve(own, upstream_url="http://127.0.0.1:1002", upstream_key="c|d")
     await bootstrap(storage, moved, NOW, emulated=True)
     (channel,) = await storage.list_channels(with_deleted=True)
@@ -309,13 +320,36 @@ async def test_a_channel_that_is_not_the_emulated_kling_s_own_stays(
 ) -> None:
     """Another address, a second key or another name make it the operator's."""
     storage = MemoryStorage()
-    own = RelaySettings(upstream_url="http://127.0.0.1:1001", upstream_key="a|b", token="sk-1")
+    own = RelaySettings(
+        upstream_url="http://127.0.0.1:1001", upstream_key="a|b", token="sk-of-sixteen-or-more"
+    )
     await bootstrap(storage, own, NOW, emulated=True)
-    await run(operator_on(storage), "change_channel", "1", changed)
+    await run(operator_on(storage), "change_channel", {"id": "1", **changed})
     before = await storage.list_channels(with_deleted=True)
     moved = attrs.evolve(own, upstream_url="http://127.0.0.1:1002", upstream_key="e|f")
     await bootstrap(storage, moved, NOW, emulated=True)
     assert await storage.list_channels(with_deleted=True) == before
+
+
+async def test_an_emulated_kling_leaves_a_relay_s_database_as_it_is() -> None:
+    """Its channel may lead to a gateway on this computer, as with `serve --db` by mistake."""
+    storage = MemoryStorage()
+    gateway = attrs.evolve(FIRST, upstream_url="http://127.0.0.1:1001", upstream_key="a|b")
+    await bootstrap(storage, gateway, NOW)
+    before = await stored(storage)
+    emulated = RelaySettings(
+        upstream_url="http://127.0.0.1:1002", upstream_key="e|f", token="sk-of-sixteen-or-more"
+    )
+    await bootstrap(storage, emulated, NOW, emulated=True)
+    assert await stored(storage) == before
+
+
+async def test_a_database_with_users_and_no_channel_is_not_empty() -> None:
+    """Users may have been imported: the environment's key does not make a channel there."""
+    storage = MemoryStorage()
+    await storage.create_user(NewUser("imported", 1), now=NOW)
+    await bootstrap(storage, FIRST, NOW)
+    assert await storage.list_channels(with_deleted=True) == []
 
 
 # ---------------------------------------------------------------- the command
@@ -323,13 +357,13 @@ async def test_a_channel_that_is_not_the_emulated_kling_s_own_stays(
 
 @contextmanager
 def relay(
-    upstream: str, folder: Path, *words: str, **given: str
+    upstream: str, folder: Path, *words: str, **environment: str
 ) -> Iterator[tuple[dict[str, Any], Path]]:
     """`kling-mock relay`; yields its ready line and the file of its log."""
     log = folder / f"log{len(list(folder.glob('log*')))}"
-    own = {"KLING_API_KEY": "key-of-the-environment", **given}
+    own = {"KLING_API_KEY": "key-of-the-environment", **environment}
     command = ("relay", "--port", "0", "--upstream", upstream, *words)
-    with log.open("w") as lines, started(*command, given=own, errors=lines) as (process, ready):
+    with log.open("w") as lines, started(*command, variables=own, errors=lines) as (process, ready):
         yield ready, log
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
@@ -337,7 +371,7 @@ def relay(
 
 @pytest.mark.slow
 def test_later_starts_make_no_token(tmp_path: Path) -> None:
-    """The first start prints a token that works; later ones print none, and say how to make one."""
+    """The first start prints a token that works; later ones say how to make one."""
     url = f"sqlite:///{tmp_path / 'relay.db'}"
     with KlingMock(relay=False) as kling:
         with relay(kling.kling_url, tmp_path, "--db", url) as (first, _):
@@ -348,7 +382,9 @@ def test_later_starts_make_no_token(tmp_path: Path) -> None:
                 headers={"Authorization": f"Bearer {first['relay_token']}"},
             )
             assert reply.status_code == 200
-        with relay(kling.kling_url, tmp_path, "--db", url, KLING_MOCK_RELAY_TOKEN="sk-mine") as (
+        with relay(
+            kling.kling_url, tmp_path, "--db", url, KLING_MOCK_RELAY_TOKEN="sk-mine-and-long-enough"
+        ) as (
             third,
             refused,
         ):
@@ -368,9 +404,9 @@ def test_later_starts_make_no_token(tmp_path: Path) -> None:
     async def tokens() -> int:
         storage = connect(url)
         await storage.open()
-        found = await storage.list_tokens(1)
+        rows = await storage.list_tokens(1)
         await storage.close()
-        return len(found)
+        return len(rows)
 
     assert asyncio.run(tokens()) == 1
 
@@ -385,7 +421,7 @@ def test_the_database_of_the_environment_is_used(tmp_path: Path) -> None:
 
 
 def test_a_database_in_memory_is_announced(tmp_path: Path) -> None:
-    """In the ready line and as a warning, since everything is lost at the end."""
+    """The ready line says so, and a warning, since everything is lost at the end."""
     with relay("http://127.0.0.1:1", tmp_path, "--db", "sqlite://") as (ready, log):
         assert ready["database"] == "memory"
         assert ready["relay_token"].startswith("sk-")
@@ -400,8 +436,8 @@ def test_an_operator_s_second_key_survives_a_restart(tmp_path: Path) -> None:
     with KlingMock(relay=False, clock=1000.0) as kling:
         second = kling.accounts.add("second")
         pair = f"{second.access_key}|{second.secret_key}"
-        given = {"KLING_ACCESS_KEY": kling.access_key, "KLING_SECRET_KEY": kling.secret_key}
-        with relay(kling.kling_url, tmp_path, "--db", url, **given) as (ready, _):
+        environment = {"KLING_ACCESS_KEY": kling.access_key, "KLING_SECRET_KEY": kling.secret_key}
+        with relay(kling.kling_url, tmp_path, "--db", url, **environment) as (ready, _):
             headers = {"Authorization": f"Bearer {ready['admin_token']}"}
             changed = httpx.patch(
                 f"{ready['relay_url']}/__kling/relay/channels/1",
@@ -414,11 +450,23 @@ def test_an_operator_s_second_key_survives_a_restart(tmp_path: Path) -> None:
                 f"{ready['relay_url']}{VIDEOS}/text2video", json=GUIDE, headers=token, timeout=20
             )
             assert created.json()["kling_task_id"]
-        with relay(kling.kling_url, tmp_path, "--db", url, **given) as (ready, _):
-            shown: dict[str, str] = {}
+        with relay(kling.kling_url, tmp_path, "--db", url, **environment) as (ready, _):
+            reply: dict[str, str] = {}
             for _ in range(500):
                 task = f"{ready['relay_url']}{VIDEOS}/{created.json()['task_id']}"
-                shown = httpx.get(task, headers=token, timeout=20).json()
-                if shown["status"] in {"succeed", "failed"}:
+                reply = httpx.get(task, headers=token, timeout=20).json()
+                if reply["status"] in {"succeed", "failed"}:
                     break
-    assert shown["status"] == "succeed", shown
+    assert reply["status"] == "succeed", reply
+
+
+def test_webhook_secrets_survive_a_restart(tmp_path: Path) -> None:
+    """They are kept also if derived by default; another key of Kling derives other secrets."""
+    database = f"sqlite:///{tmp_path / 'relay.db'}"
+    secrets: list[str] = []
+    for key in ("access|secret", "access|secret", "another|secret"):
+        with standalone("http://127.0.0.1:9", database=database, upstream_key=key) as caller:
+            secrets.append(caller.operate("GET", f"users/{USER}")["webhook_secret"])
+    first, again, other = secrets
+    assert first == again
+    assert other != first

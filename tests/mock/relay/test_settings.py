@@ -69,6 +69,6 @@ def test_no_secret_is_in_the_repr() -> None:
 def test_a_relay_in_front_of_a_real_kling_needs_an_upstream_and_has_no_test_hook(
     settings: RelaySettings, why: str
 ) -> None:
-    """Behind a proxy every caller is local, so the hook would let anybody end tasks."""
+    """Behind a proxy every caller is local, so the hook would let every caller end tasks."""
     with pytest.raises(ValueError, match=why):
         RelayServer(settings)

@@ -55,22 +55,22 @@ def test_replies_and_webhooks_have_the_sound(
     ).json()["task_id"]
     assert "audios" not in caller.query(name)
     caller.mock.clock.advance(3600)
-    shown = caller.query(name)
+    reply = caller.query(name)
     seconds = f"{request_.get('duration', 5):g}"
 
-    (audio,) = shown["audios"]
+    (audio,) = reply["audios"]
     assert audio.keys() == {"id", "url_mp3", "url_wav", "duration_mp3", "duration_wav"}
-    assert (audio["duration_mp3"], shown["duration"]) == (seconds, seconds)
+    assert (audio["duration_mp3"], reply["duration"]) == (seconds, seconds)
     is_video = endpoint == "video-to-audio"
-    assert (shown["video_url"] == audio["url_mp3"]) is not is_video
-    assert caller.call("GET", VIDEOS).json()["data"][0] == shown
-    told = parse_callback(receiver.received[-1].body, verify=False).task
-    assert [one.raw for one in told.audios] == [audio]
-    assert [one.url for one in told.videos] == [shown["video_url"]] * is_video
+    assert (reply["video_url"] == audio["url_mp3"]) is not is_video
+    assert caller.call("GET", VIDEOS).json()["data"][0] == reply
+    task = parse_callback(receiver.received[-1].body, verify=False).task
+    assert [sound.raw for sound in task.audios] == [audio]
+    assert [video.url for video in task.videos] == [reply["video_url"]] * is_video
 
 
 def test_the_client_of_a_relay_sees_sounds(mock: KlingMock) -> None:
-    """As those of Kling itself; the MP3 is not taken for a video."""
+    """They are those of Kling itself; the MP3 is not taken for a video."""
     with mock.relay_client() as relay:
         rain = relay.text_to_audio.run(prompt="rain", duration=3.5)
         assert (rain.videos, len(rain.outputs)) == ((), 1)
@@ -82,15 +82,16 @@ def test_the_client_of_a_relay_sees_sounds(mock: KlingMock) -> None:
 
 
 def test_a_call_that_answers_at_once_is_not_served(mock: KlingMock) -> None:
-    """Nor sent."""
-    with mock.relay_client() as relay, pytest.raises(RequestValidationError, match="makes no task"):
+    """It is not sent either."""
+    message = "does not make a task"
+    with mock.relay_client() as relay, pytest.raises(RequestValidationError, match=message):
         relay.tts.call(text="x", voice_id="AOT", voice_language="en")
 
 
 def test_what_is_heard_is_stored_as_the_prompt(caller: Caller) -> None:
-    """Both texts of a video's sound."""
-    given = URL | {"sound_effect_prompt": "steps", "bgm_prompt": "a piano"}
-    caller.call("POST", f"{VIDEOS}/video-to-audio", json=given)
+    """Both texts of a video's sound are stored."""
+    request = URL | {"sound_effect_prompt": "steps", "bgm_prompt": "a piano"}
+    caller.call("POST", f"{VIDEOS}/video-to-audio", json=request)
     refused = caller.call("POST", f"{VIDEOS}/video-to-audio", json=URL | {"bgm_prompt": 5})
     assert refused.status_code == 400
     assert "bgm_prompt: must be text" in refused.json()["error"]["message"]

@@ -66,7 +66,7 @@ def test_what_is_missing(settings: dict[str, Any], missing: list[str]) -> None:
 
 
 def test_given_secrets_are_used_and_ids_are_the_seeds() -> None:
-    """With all of them a seed is welcome; what is made later cannot be computed from it."""
+    """With all of them given, a seed is allowed; secrets made later cannot be computed from it."""
     later, ids = [], []
     for _ in range(2):
         with (
@@ -91,19 +91,19 @@ def test_given_secrets_are_used_and_ids_are_the_seeds() -> None:
 
 def test_without_a_seed_an_open_address_has_random_secrets() -> None:
     """The negative control, and what a container does: nothing to give, nothing to guess."""
-    with KlingMock(host=ALL) as one, KlingMock(host=ALL) as other:
+    with KlingMock(host=ALL) as mock, KlingMock(host=ALL) as other:
         for name in ("access_key", "secret_key", "api_key", "admin_token", "relay_token"):
-            assert getattr(one, name) != getattr(other, name)
+            assert getattr(mock, name) != getattr(other, name)
 
 
 def test_on_loopback_a_seed_makes_the_secrets_and_given_ones_change_no_other() -> None:
-    """There nobody else can call; a chosen key leaves the other keys as the seed makes them."""
-    made = KlingMock(seed=7)
+    """Only this computer can call; a chosen key leaves the other keys as the seed makes them."""
+    seeded = KlingMock(seed=7)
     chosen = KlingMock(seed=7, secrets=Secrets(api_key="mine"))
     assert chosen.api_key == "mine"
     for name in ("access_key", "secret_key", "admin_token", "relay_token"):
-        assert getattr(chosen, name) == getattr(made, name)
-    assert made.accounts.add("b").secret_key == chosen.accounts.add("b").secret_key
+        assert getattr(chosen, name) == getattr(seeded, name)
+    assert seeded.accounts.add("b").secret_key == chosen.accounts.add("b").secret_key
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_the_command_refuses_a_seed_and_takes_secrets_from_the_environment() -> 
         "KLING_MOCK_RELAY_TOKEN": "sk-relay",
         "KLING_MOCK_CALLBACK_SECRET": "callbacks",
     }
-    with started("serve", *options, given=environment) as (_, ready):
+    with started("serve", *options, variables=environment) as (_, ready):
         assert (ready["access_key"], ready["secret_key"]) == ("ak", SECRET)
         assert (ready["api_key"], ready["admin_token"]) == ("ap", "ad")
         assert ready["relay_token"] == "sk-relay"

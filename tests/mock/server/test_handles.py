@@ -1,4 +1,4 @@
-"""Handles of a server that does not run, attributes that there are not, values that cannot be."""
+"""Handles of a stopped server, unknown attributes, impossible values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_what_needs_a_server_names_its_state(use: Callable[[KlingMock], object])
 
 
 def test_the_state_can_be_read_and_set_while_nothing_runs() -> None:
-    """A test prepares a server before its start, and looks into it after its end."""
+    """A test prepares a server before its start, and inspects it after its end."""
     mock = KlingMock()
     mock.account.slots = 2
     mock.faults.add("reset", times=1)
@@ -113,9 +113,9 @@ def test_a_forked_process_cannot_use_the_controls() -> None:
     done = subprocess.run(
         [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=True
     )
-    said = json.loads(done.stdout)
-    assert len(said) == 8
-    assert [text for text in said if "forked" not in text] == []
+    errors = json.loads(done.stdout)
+    assert len(errors) == 8
+    assert [text for text in errors if "forked" not in text] == []
 
 
 # ---------------------------------------------------------------- attributes
@@ -130,7 +130,7 @@ def test_an_unknown_attribute_is_refused() -> None:
         mock.callbacks.timestamp = "real"  # type: ignore[attr-defined] # as above
     with pytest.raises(AttributeError, match="Did you mean 'retired'"):
         mock.retire = {"kling-v1"}  # type: ignore[attr-defined] # as above
-    with pytest.raises(AttributeError, match="nothing of it can be set"):
+    with pytest.raises(AttributeError, match="it has no settings"):
         mock.faults.times = 2  # type: ignore[attr-defined] # as above
     for handle in (mock, mock.accounts, mock.account, mock.progress, mock.content, mock.deliveries):
         with pytest.raises(AttributeError, match="has no attribute 'colour'"):
@@ -138,7 +138,7 @@ def test_an_unknown_attribute_is_refused() -> None:
 
 
 def test_methods_and_fixed_attributes_cannot_be_replaced() -> None:
-    """Neither can what is read only."""
+    """Read-only attributes cannot be replaced either."""
     mock = KlingMock()
     for name, value in [("reset", None), ("clock", mock.clock), ("kling_url", ""), ("account", 1)]:
         with pytest.raises(AttributeError, match=f"KlingMock.{name} cannot be set"):
@@ -189,44 +189,44 @@ def test_a_wrong_argument_is_refused(options: dict[str, Any], text: str) -> None
     ],
 )
 def test_a_wrong_setting_of_the_relay_is_refused(options: dict[str, Any], text: str) -> None:
-    """In the same way."""
+    """The refusal has the same form."""
     with pytest.raises(ValueError, match=text):
         RelaySettings(**options)
 
 
 def test_a_string_is_one_host() -> None:
-    """It is not taken for its letters, of which `*` would allow any host."""
-    for given in ("Receiver.Internal", "10.0.0.5", "::1", "*"):
-        mock = KlingMock(callback_hosts=given)
-        assert mock._emulator._callback_hosts == {given.lower()}
+    """It is not read as a list of letters, one of which, `*`, would allow any host."""
+    for host in ("Receiver.Internal", "10.0.0.5", "::1", "*"):
+        mock = KlingMock(callback_hosts=host)
+        assert mock._emulator._settings.world.callback_hosts == {host.lower()}
 
 
-@pytest.mark.parametrize("given", ["10", [True], [float("nan")], [-1], ["10"]])
-def test_wrong_retries_are_refused(given: Any) -> None:
-    """A string is no list of delays."""
+@pytest.mark.parametrize("retries", ["10", [True], [float("nan")], [-1], ["10"]])
+def test_wrong_retries_are_refused(retries: Any) -> None:
+    """A string is not a list of delays."""
     with pytest.raises(ValueError, match="retries: must be numbers of seconds"):
-        KlingMock().callbacks.retries = given
+        KlingMock().callbacks.retries = retries
 
 
-@pytest.mark.parametrize("given", [5, "5", (5, 1)])
-def test_a_wrong_rate_limit_is_refused(given: Any) -> None:
+@pytest.mark.parametrize("limit", [5, "5", (5, 1)])
+def test_a_wrong_rate_limit_is_refused(limit: Any) -> None:
     """It is a `RateLimit`."""
     with pytest.raises(ValueError, match=r"rate_limit: must be RateLimit\(5, seconds=1\)"):
-        KlingMock().account.rate_limit = given
+        KlingMock().account.rate_limit = limit
 
 
-@pytest.mark.parametrize("given", ["5", 0, float("nan"), True])
-def test_a_wrong_timeout_is_refused(given: Any) -> None:
+@pytest.mark.parametrize("timeout", ["5", 0, float("nan"), True])
+def test_a_wrong_timeout_is_refused(timeout: Any) -> None:
     """It is a number of seconds above 0."""
     with pytest.raises(ValueError, match="timeout: must be a number above 0"):
-        KlingMock().callbacks.timeout = given
+        KlingMock().callbacks.timeout = timeout
 
 
 @pytest.mark.parametrize(
     "url", ["http://", "https://", "http://a:99999/", "http://:80/", "ftp://a"]
 )
 def test_a_callback_url_that_cannot_be_called_is_refused(api: Any, url: str) -> None:
-    """The create call says so; nobody would ever be called."""
+    """The create call says so; such a URL would never be called."""
     reply = api.create(callback_url=url)
     assert (reply.status_code, reply.json()["code"]) == (400, 1201)
     assert reply.json()["message"].startswith("callback_url: ")

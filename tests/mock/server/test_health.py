@@ -16,12 +16,12 @@ def health(mock: KlingMock) -> dict[str, Any]:
     reply = httpx.get(f"{mock.kling_url}/health", trust_env=False)
     assert reply.status_code == 200
     assert reply.headers["content-type"].startswith("application/json")
-    found: dict[str, Any] = reply.json()
-    return found
+    body: dict[str, Any] = reply.json()
+    return body
 
 
 def test_it_says_what_the_server_is_and_has_done(mock: KlingMock, api: Any) -> None:
-    """Without a key; the counts are those of the journal, the tasks and the callbacks."""
+    """It needs no key; the counts are those of the journal, the tasks and the callbacks."""
     done = api.new(callback_url="http://127.0.0.1:9/")
     mock.complete(done)
     api.new()
@@ -42,12 +42,12 @@ def test_it_says_what_the_server_is_and_has_done(mock: KlingMock, api: Any) -> N
 def test_it_names_the_clock(clock: Any, kind: str, speed: float) -> None:
     """One that runs has its speed."""
     with KlingMock(clock=clock, admin="off") as mock:
-        found = health(mock)["clock"]
-        assert (found["kind"], found["speed"]) == (kind, speed)
+        clock_status = health(mock)["clock"]
+        assert (clock_status["kind"], clock_status["speed"]) == (kind, speed)
 
 
 def test_it_is_no_request(mock: KlingMock) -> None:
-    """It is not in the journal, and no fault happens to it."""
+    """It is not in the journal, and faults do not strike it."""
     fault = mock.faults.add("status", "GET *", http=503)
     for _ in range(2):
         assert health(mock)["requests"] == 0
@@ -70,7 +70,7 @@ def test_other_methods_are_as_anywhere(mock: KlingMock) -> None:
 
 def test_the_document_has_all_its_members(mock: KlingMock) -> None:
     """The schema is closed, so nothing is missing there."""
-    (operation,) = (one for one in OPERATIONS if one.path == "/health")
+    (operation,) = (row for row in OPERATIONS if row.path == "/health")
     schema = operation.answers[200].schema
     assert schema is not None
     assert list(schema["properties"]) == list(health(mock))

@@ -98,7 +98,7 @@ needs_descriptors = pytest.mark.skipif(
 @pytest.mark.slow
 @pytest.mark.parametrize("relay", [False, True, "database"])
 def test_an_interrupted_start_leaves_nothing(tmp_path: Path, relay: Any) -> None:
-    """Ctrl-C at any line of it: no thread and no descriptor is left."""
+    """Ctrl-C at any line of it leaves no thread and no descriptor."""
     settings = relay
     if relay == "database":
         settings = RelaySettings(database=f"sqlite:///{tmp_path / 'relay.db'}")
@@ -110,7 +110,7 @@ def test_an_interrupted_start_leaves_nothing(tmp_path: Path, relay: Any) -> None
 
 
 class Careless:
-    """A start without any care: the thread is there before anything is looked after."""
+    """A start without cleanup: the thread exists before it is managed."""
 
     def __init__(self, end: threading.Event) -> None:
         self._thread = threading.Thread(target=end.wait)
@@ -195,18 +195,20 @@ USES: list[Callable[[KlingMock], object]] = [
 
 @pytest.mark.parametrize("use", USES)
 def test_a_server_that_is_dropped_warns(use: Callable[[KlingMock], object]) -> None:
-    """With its address: it keeps its thread and its port, and nobody can stop it any more."""
+    """The warning has its address: it keeps its thread and port, and can no longer be stopped."""
     held = [KlingMock().start()]
     use(held[0])
     url, parts = held[0].kling_url, parts_of(held[0])
-    with pytest.warns(ResourceWarning, match=rf"<KlingMock {url}> was dropped while it runs"):
+    with pytest.warns(
+        ResourceWarning, match=rf"<KlingMock {url}> was garbage-collected while it runs"
+    ):
         drop(held)
     end(*parts)
 
 
 @pytest.mark.slow
 def test_a_client_alone_keeps_working() -> None:
-    """The warning says that nobody stops the server; it is not stopped under its clients."""
+    """The warning says that the server will not be stopped; it is not stopped under its clients."""
     held = [KlingMock().start()]
     kling, parts = held[0].client(), parts_of(held[0])
     with pytest.warns(ResourceWarning):
@@ -218,7 +220,7 @@ def test_a_client_alone_keeps_working() -> None:
 
 @pytest.mark.slow
 def test_control_other_servers_do_not_warn() -> None:
-    """Neither one that was stopped, nor one that was never started or never made."""
+    """They were stopped, or never started or made."""
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         mock = KlingMock().start()
@@ -228,4 +230,4 @@ def test_control_other_servers_do_not_warn() -> None:
         with pytest.raises(ValueError, match="seed"):
             KlingMock(seed="7")  # type: ignore[arg-type] # what is tested
         gc.collect()
-    assert [str(one.message) for one in seen if one.category is ResourceWarning] == []
+    assert [str(warning.message) for warning in seen if warning.category is ResourceWarning] == []

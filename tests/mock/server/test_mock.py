@@ -18,19 +18,20 @@ import kling_mock
 from kling_mock import KlingMock
 from kling_mock.clock import ManualClock, RealClock, ScaledClock
 from kling_mock.clock.choice import SEEDED_START
+from tests.plain_http import NO_TLS
 
 LIST = "/v1/videos/text2video"
 
 
 def ask(mock: KlingMock, path: str = LIST) -> httpx.Response:
     headers = {"Authorization": f"Bearer {mock.api_key}"}
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=NO_TLS) as client:
         return client.get(f"{mock.kling_url}{path}", headers=headers)
 
 
 def create(mock: KlingMock) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {mock.api_key}"}
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=NO_TLS) as client:
         reply = client.post(f"{mock.kling_url}{LIST}", json={"prompt": "a"}, headers=headers)
     data: dict[str, Any] = reply.json()["data"]
     return data
@@ -58,16 +59,16 @@ async def test_as_an_async_context_manager() -> None:
 
 def test_two_servers_share_nothing() -> None:
     """Tasks, keys, clocks and journals of two servers are their own."""
-    with KlingMock() as one, KlingMock() as two:
-        create(one)
-        one.clock.advance(100)
-        assert ask(two).json()["data"] == []
-        assert len(two.journal) == 1
-        assert two.clock.now() < one.clock.now() - 90
-        assert one.access_key != two.access_key
-        with httpx.Client(trust_env=False) as client:
-            headers = {"Authorization": f"Bearer {one.api_key}"}
-            assert client.get(f"{two.kling_url}{LIST}", headers=headers).status_code == 401
+    with KlingMock() as first, KlingMock() as second:
+        create(first)
+        first.clock.advance(100)
+        assert ask(second).json()["data"] == []
+        assert len(second.journal) == 1
+        assert second.clock.now() < first.clock.now() - 90
+        assert first.access_key != second.access_key
+        with httpx.Client(trust_env=False, verify=NO_TLS) as client:
+            headers = {"Authorization": f"Bearer {first.api_key}"}
+            assert client.get(f"{second.kling_url}{LIST}", headers=headers).status_code == 401
 
 
 def test_a_taken_port_is_told_at_once() -> None:
@@ -130,11 +131,12 @@ def test_stopping_does_not_wait_for_open_connections() -> None:
 
 def test_no_thread_is_left() -> None:
     """Starting and stopping leaves no thread behind."""
-    before = threading.active_count()
+    before = {*threading.enumerate()}  # one of an earlier test may end meanwhile
     for _ in range(3):
         with KlingMock() as mock:
             assert ask(mock).status_code == 200
-    assert threading.active_count() == before
+            assert {*threading.enumerate()} - before
+    assert {*threading.enumerate()} - before == set()
 
 
 def test_the_same_seed_makes_the_same_server() -> None:
@@ -193,7 +195,7 @@ def test_reset_before_the_start() -> None:
     ],
 )
 def test_clocks(options: dict[str, Any], kind: type, now: float | None) -> None:
-    """Each kind of clock is had by its word or speed, and starts where it should."""
+    """Each kind of clock is chosen by its word or speed, and has the right start."""
     clock = KlingMock(**options).clock
     assert type(clock) is kind
     if now is not None:
@@ -221,7 +223,7 @@ def test_arguments_that_are_refused(options: dict[str, Any], word: str) -> None:
 
 
 def test_a_task_ends_by_itself_on_a_fast_clock() -> None:
-    """With a speed, time passes without anybody's doing."""
+    """With a speed, time passes by itself."""
     with KlingMock(clock=100_000) as mock:
         task_id = create(mock)["task_id"]
         statuses = (
@@ -281,14 +283,14 @@ def test_importing_loads_no_server() -> None:
 
 @pytest.mark.slow
 def test_a_server_loads_its_relay_when_it_is_used() -> None:
-    """Most tests use none, and its storage takes a tenth of the time in which a server starts."""
+    """Most tests do not use one, and its storage takes a tenth of a server's start."""
     code = (
         "import sys\n"
         "from kling_mock import KlingMock\n"
         "with KlingMock() as mock:\n"
         "    assert mock.relay_token\n"
         "    assert mock.relay_url\n"
-        "loaded = [one for one in sys.modules if one.startswith('kling_mock.storage')]\n"
+        "loaded = [one for one in sys.modules if one.startswith('kling_mock.relay.storage')]\n"
         "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -306,7 +308,7 @@ def test_without_the_extra() -> None:
 
 
 def test_it_shows_its_address_and_no_key() -> None:
-    """In a failing test's report one sees where the server was."""
+    """The report of a failing test shows where the server was."""
     mock = KlingMock()
     assert repr(mock) == "<KlingMock not running>"
     with mock:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.web.poll_after import POLL_AFTER_HEADER, poll_after_line
+from kling_mock.web.polling import POLL_AFTER_HEADER, poll_after_line
 from kling_sdk import AsyncKling, Kling, TextToVideo
 
 FAST = 50_000.0  # a minute takes a millisecond
@@ -49,14 +49,14 @@ def test_replies_say_it(mock: KlingMock, api: Any) -> None:
     ):
         assert reply.headers[POLL_AFTER_HEADER] == "100"
     with KlingMock(clock=60) as scaled:
-        for speed, wanted in ((60, "83"), (10, "500")):
+        for speed, poll_after in ((60, "83"), (10, "500")):
             scaled.clock.speed = speed
             reply = httpx.get(f"{scaled.kling_url}/v1/videos/text2video", trust_env=False)
-            assert reply.headers[POLL_AFTER_HEADER] == wanted
+            assert reply.headers[POLL_AFTER_HEADER] == poll_after
 
 
 def test_a_wait_ends_with_the_task() -> None:
-    """Of a task that was just created, of one that is known by its id, and of several."""
+    """The wait may be for a task that was just created, for one known by its id, or for several."""
     with KlingMock(clock=FAST) as mock, Kling(**settings(mock)) as kling:
         assert kling.text2video.run(prompt="a").is_succeed
         task = kling.text2video.create(prompt="a")
@@ -91,7 +91,7 @@ async def test_a_wait_of_the_async_client_ends_with_the_task() -> None:
 
 
 def test_on_a_clock_that_stands_still_it_looks_ten_times_a_second(mock: KlingMock) -> None:
-    """Until the test moves the clock; it does not spin meanwhile."""
+    """It polls so until the test moves the clock, without spinning."""
     ended: list[bool] = []
     with Kling(**settings(mock)) as kling:
         task = kling.text2video.create(prompt="a")
@@ -99,9 +99,9 @@ def test_on_a_clock_that_stands_still_it_looks_ten_times_a_second(mock: KlingMoc
             target=lambda: ended.append(kling.text2video.wait(task).is_succeed)
         )
         waiting.start()
-        while mock.journal.total < 3:  # the create, and two looks
+        while mock.journal.total < 3:  # the create, and two polls
             waiting.join(0.01)
         mock.clock.advance(900)
         waiting.join()
     assert ended == [True]
-    assert mock.journal.total < 30  # on a busy machine, too
+    assert mock.journal.total < 30  # even on a busy machine

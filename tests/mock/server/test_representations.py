@@ -1,4 +1,4 @@
-"""What is shown of a server: its environment, its representations, and public types."""
+"""The public view of a server: its environment, its representations, and its types."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_representations_are_short_and_have_no_secrets(api: Any, mock: KlingMock
     url = "http://127.0.0.1:9/?token=hidden"
     api.new(prompt="a secret prompt", callback_url=url)
     mock.clock.advance(1)
-    shown = [
+    representations = [
         repr(thing)
         for thing in (
             mock,
@@ -51,8 +51,8 @@ def test_representations_are_short_and_have_no_secrets(api: Any, mock: KlingMock
             fault,
         )
     ]
-    text = "\n".join(shown)
-    assert max(map(len, shown)) < 300
+    text = "\n".join(representations)
+    assert max(map(len, representations)) < 300
     for hidden in (secret, pair.secret_key, mock.secret_key, "secret prompt", "hidden"):
         assert hidden not in text
     assert (

@@ -1,4 +1,4 @@
-"""A server that is stopped and started again goes on where it was."""
+"""A server that is stopped and started again continues where it was."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_callbacks_that_were_due_are_sent(receiver: Receiver) -> None:
 
 
 def test_a_reset_while_it_is_stopped_begins_anew() -> None:
-    """Nothing of what was due is left."""
+    """No work that was due is left."""
     mock = KlingMock(seed=1)
     with calling(mock) as api:
         api.new(callback_url=closed_url())
@@ -92,7 +92,7 @@ def test_wired_clients_go_on_too() -> None:
 
 @pytest.mark.slow
 def test_the_relay_goes_on_with_its_open_tasks() -> None:
-    """Without a request that would build it anew."""
+    """No request is needed to build it again."""
     mock = KlingMock(seed=1)
     with mock:
         url = mock.relay_url

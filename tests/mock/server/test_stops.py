@@ -1,4 +1,4 @@
-"""Stopping while other threads use the handles: nobody hangs.
+"""Stopping while other threads use the handles, without a hang.
 
 The sizes that are published: KLING_PROOF_SIZE=full.
 """
@@ -34,7 +34,7 @@ def hammer(mock: KlingMock, use: Callable[[KlingMock], object], seen: Counter[st
         try:
             use(mock)
         except KeyError:
-            seen["served"] += 1  # there is no such task
+            seen["served"] += 1  # the task does not exist
         except RuntimeError:
             seen["refused"] += 1
             return
@@ -60,7 +60,7 @@ def stop_under_load(mock: KlingMock) -> tuple[int, Counter[str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_no_handle_hangs_when_the_server_stops(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever is called in that moment is done, or raises."""
+    """Each call in that moment succeeds or raises."""
     total = Counter[str]()
     for _ in range(STOPS):
         hanging, seen = stop_under_load(KlingMock())

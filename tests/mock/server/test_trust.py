@@ -1,4 +1,4 @@
-"""A server with a certificate of its own: everything that belongs to it trusts it, and it alone."""
+"""A server with a certificate of its own: everything that belongs to it trusts it, and only it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_the_async_clients_do_too(mock: KlingMock, tmp_path: Path) -> None
 
 
 async def test_a_client_without_that_trust_fails(mock: KlingMock) -> None:
-    """The negative control: nothing has been switched off for anybody else."""
+    """The negative control: the trust of other clients is unchanged."""
     key = f"{mock.access_key}|{mock.secret_key}"
     with (
         Kling(key, base_url=mock.kling_url, retries=0, trust_env=False) as kling,
@@ -138,9 +138,9 @@ def test_it_outlives_a_restore_and_a_restart(mock: KlingMock) -> None:
     """The relay of a snapshot, and that of a second start, trust the server as before."""
     with mock.relay_client() as kling:
         kling.text2video.create(prompt="a kitten")
-        kept = mock.snapshot()
+        snapshot = mock.snapshot()
         kling.text2video.create(prompt="a dog")
-        mock.restore(kept)
+        mock.restore(snapshot)
         assert kling.text2video.create(prompt="a dog").task_id
     mock.stop()
     mock.start()
@@ -166,7 +166,7 @@ def test_a_client_of_ones_own_may_keep_its_own_settings(mock: KlingMock) -> None
 
 
 def test_the_context_still_verifies(mock: KlingMock) -> None:
-    """It wants a certificate, and trusts one and no authority."""
+    """It requires a certificate, and trusts one certificate instead of an authority."""
     context = mock.ssl_context
     assert context is not None
     assert context.verify_mode is ssl.CERT_REQUIRED

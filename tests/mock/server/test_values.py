@@ -16,7 +16,7 @@ from kling_mock.controls.attributes import _settings
 
 NAN: Final = math.nan
 
-# Of every argument values of a wrong type, and wrong values of the right type.
+# Each argument gets values of a wrong type, and wrong values of the right type.
 MOCK: Final[dict[str, list[Any]]] = {
     "clock": [None, [], b"manual", True, "foo", "60", NAN, 0, -1, 1e300, 1e9, 1_000_001],
     "seed": ["7", 1.5, True, [], 2**5000],
@@ -29,9 +29,11 @@ MOCK: Final[dict[str, list[Any]]] = {
     "callback_hosts": [5, None, b"a", {"a": 1}, [5], [None], "a:80", "http://a", "*.a", [""]],
     "admin": [None, True, [], {}, "foo", ""],
     "admin_hosts": [5, None, [5], "a:80", "http://a"],
+    "admin_origins": [5, None, b"a", {"a": 1}, [5], "*", "null", "a:80", "http://a/b", "ws://a"],
     "secrets": [5, "secret", True],
     "journal_size": ["5", 1.5, True, None, 0, -1],
     "ignored_fields": [None, True, "drop", ""],
+    "strict": [None, 1, "no"],
     "unexpected_notes": [None, 5, "all", ["unknown", "all"], [5]],
     "relay": [None, 5, "units", RelaySettings],
 }
@@ -62,6 +64,7 @@ RELAY: Final[dict[str, list[Any]]] = {
     "token_rate": ["3", True, None, -1, NAN, math.inf],
     "token_burst": ["3", True, 1.5, None, 0],
     "open_tasks_per_token": ["3", True, 1.5, None, -1],
+    "write_limit": ["3", True, None, 0, 2.9, NAN, math.inf],
     "sweep_interval": ["3", True, None, 0, NAN, math.inf],
     "limits": ["3", 5, None],
 }
@@ -186,7 +189,7 @@ def test_a_wrong_setting_is_refused(mock: KlingMock, owner: str, name: str, valu
 
 
 def test_every_setting_has_its_rows(mock: KlingMock) -> None:
-    """Likewise for what can be set of the handles."""
+    """This holds for all settings of the handles."""
     for owner in ("mock", "account", "callbacks", "faults", "progress", "content", "deliveries"):
         assert set(HANDLES.get(owner, ())) == set(_settings(type(handle(mock, owner))))
 
@@ -292,7 +295,7 @@ def test_control_right_calls_are_taken() -> None:
 
 @pytest.mark.parametrize("speed", ["60", True, None, 0, NAN, math.inf, 1e9])
 def test_a_wrong_speed_is_refused(speed: Any) -> None:
-    """Also of a clock that runs; with the largest one creates still work."""
+    """This includes a running clock; at the highest speed, creates still work."""
     with KlingMock(clock=60) as mock:
         with pytest.raises(ValueError, match="speed: must be a number above 0 and up to 1000000"):
             mock.clock.speed = speed

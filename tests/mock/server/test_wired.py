@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import pytest
 
 from kling_mock import KlingMock
 from kling_mock.clock import MockClock
@@ -16,15 +17,15 @@ BODY = {"model_name": "kling-v2-6", "prompt": "a cat"}
 
 
 def run(mock: KlingMock, every: float) -> list[str]:
-    """Do what a client does: create, then ask every so many seconds until it has ended."""
+    """Act as a client: create, then poll every so many seconds until it has ended."""
     headers = {"Authorization": f"Bearer {mock.api_key}"}
     clock: MockClock = mock.clock
     statuses: list[str] = []
     with clock.call(), httpx.Client(base_url=mock.kling_url, trust_env=False) as client:
-        made = client.post(LIST, json=BODY, headers=headers).json()["data"]
+        created = client.post(LIST, json=BODY, headers=headers).json()["data"]
         while not statuses or statuses[-1] in {"submitted", "processing"}:
             clock.sleep(every)
-            task = client.get(f"{LIST}/{made['task_id']}", headers=headers).json()["data"]
+            task = client.get(f"{LIST}/{created['task_id']}", headers=headers).json()["data"]
             statuses.append(task["task_status"])
     return statuses
 
@@ -35,10 +36,10 @@ async def arun(mock: KlingMock, every: float) -> list[str]:
     statuses: list[str] = []
     with clock.call():
         async with httpx.AsyncClient(base_url=mock.kling_url, trust_env=False) as client:
-            made = (await client.post(LIST, json=BODY, headers=headers)).json()["data"]
+            created = (await client.post(LIST, json=BODY, headers=headers)).json()["data"]
             while not statuses or statuses[-1] in {"submitted", "processing"}:
                 await clock.asleep(every)
-                reply = await client.get(f"{LIST}/{made['task_id']}", headers=headers)
+                reply = await client.get(f"{LIST}/{created['task_id']}", headers=headers)
                 statuses.append(reply.json()["data"]["task_status"])
     return statuses
 
@@ -74,7 +75,7 @@ async def test_many_tasks_of_one_loop() -> None:
 
 
 async def test_threads_and_tasks_together() -> None:
-    """And clients on threads and on an event loop, of one server."""
+    """They are clients on threads and on an event loop of one server."""
     with KlingMock(seed=1) as mock:
         lives: list[Any] = await asyncio.gather(
             *(arun(mock, 10) for _ in range(3)),
@@ -96,7 +97,7 @@ async def test_a_cancelled_wait_lets_the_others_go_on() -> None:
 
 
 def test_the_server_going_away_ends_a_wait() -> None:
-    """A client that sleeps while the server stops wakes up, and finds nobody there."""
+    """A client that sleeps while the server stops wakes up, and finds no server."""
     mock = KlingMock(seed=1)
     # The call in the last line of `with` holds the clock, so that the other one stays asleep.
     with mock, ThreadPoolExecutor(1) as pool, mock.clock.call():
@@ -105,3 +106,23 @@ def test_the_server_going_away_ends_a_wait() -> None:
             pass
         mock.stop()
         assert isinstance(waiting.exception(10), httpx.TransportError)
+
+
+def test_the_fastest_clock_leaves_a_call_seconds_of_real_time() -> None:
+    """A token lasts 2 ms there, and a create's own time 0.1 ms: neither may be over on the way."""
+    with KlingMock(clock=1_000_000) as mock, mock.client() as kling:
+        for _ in range(20):
+            assert kling.text2video.create(prompt="a kitten").task_id
+        kling.text2video.run(prompt="a kitten")
+        assert {entry.code for entry in mock.journal} == {0}
+    assert mock._time_limits() == {
+        "deadline": 5_000_000,
+        "create_deadline": 10_000_000,
+        "wait_timeout": 30_000_000,
+    }
+
+
+@pytest.mark.parametrize("clock", ["manual", "real", 12])
+def test_clocks_of_usual_speed_leave_the_limits_alone(clock: Any) -> None:
+    """They are the SDK's own: a test of a deadline takes no longer than it says."""
+    assert KlingMock(clock=clock)._time_limits() == {}

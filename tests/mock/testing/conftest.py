@@ -8,13 +8,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-import kling_mock.server.mock  # noqa: F401 - loaded here, or each inner run would load and unload it
 import kling_sdk
 
-# Likewise, and all of it: a module that an inner run unloads would be there twice.
-for found in pkgutil.walk_packages(kling_sdk.__path__, "kling_sdk."):
-    if not found.name.endswith("__main__"):
-        importlib.import_module(found.name)
+# All of the SDK is loaded, too: a module that an inner run unloads would be there twice.
+for module in pkgutil.walk_packages(kling_sdk.__path__, "kling_sdk."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
 
 Run = Callable[..., pytest.RunResult]
 

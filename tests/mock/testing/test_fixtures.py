@@ -59,7 +59,7 @@ def test_the_shared_server_keeps_its_address_and_nothing_else(run: Run) -> None:
 
 @pytest.mark.slow
 def test_the_client_is_of_the_server_that_the_test_uses(run: Run) -> None:
-    """With both servers in a test, the clients are of its own one."""
+    """If a test has both servers, the clients are of its own one."""
     result = run("""
         def test_own(kling, kling_mock):
             assert kling_mock.kling_url in repr(kling)
@@ -141,7 +141,7 @@ def test_it_works_under_anyio(run: Run) -> None:
 
 @pytest.mark.slow
 def test_under_trio_the_async_client_is_refused(run: Run) -> None:
-    """At once and by its cause; the sync client and the handles work."""
+    """The error comes at once and has the cause; the sync client and the handles work."""
     pytest.importorskip("trio")
     result = run("""
         import pytest
@@ -199,12 +199,12 @@ def test_workers_of_xdist_do_not_share(run: Run) -> None:
             print("made", number, kling.text2video.create(prompt="a kitten").task_id)
     """
     spread, alone = run(source, "-rP", "-n", "2", plugins=["xdist"]), run(source, "-rP")
-    made = []
+    outputs = []
     for result in (spread, alone):
         result.assert_outcomes(passed=4)
-        made.append(sorted(line for line in result.outlines if line.startswith("made")))
-    assert made[0] == made[1]
-    assert len(made[0]) == 4
+        outputs.append(sorted(line for line in result.outlines if line.startswith("made")))
+    assert outputs[0] == outputs[1]
+    assert len(outputs[0]) == 4
 
 
 @pytest.mark.parametrize("order", ["1", "2"])
@@ -229,7 +229,7 @@ def test_any_order_will_do(run: Run, order: str) -> None:
 
 
 def test_it_can_be_switched_off(run: Run) -> None:
-    """`-p no:kling_mock` leaves nothing of the plugin."""
+    """`-p no:kling_mock` switches the plugin off entirely."""
     result = run("def test_it(kling_mock): ...", "-p", "no:kling_mock")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*fixture 'kling_mock' not found"])
@@ -258,7 +258,7 @@ def test_without_the_extra_a_fixture_names_the_command(run: Run, pytester: pytes
 
 @pytest.mark.slow
 def test_unused_it_loads_nothing(run: Run) -> None:
-    """A run without our fixtures loads neither aiohttp nor anything of this project."""
+    """A run without our fixtures loads neither aiohttp nor this project."""
     result = run(
         """
         import sys
@@ -276,7 +276,7 @@ def test_unused_it_loads_nothing(run: Run) -> None:
 def test_the_clients_trust_a_server_with_a_certificate_of_its_own(
     run: Run, certificate: tuple[Path, Path]
 ) -> None:
-    """A fixture of one's own may start the server with TLS: all clients work, and no other."""
+    """A fixture may start the server with TLS: all its clients work, and others do not."""
     cert, key = certificate
     result = run(f"""
         import pytest

@@ -1,4 +1,4 @@
-"""Unexpected calls of a test that had ended, and calls in teardown: who is told of them."""
+"""Reports of unexpected calls of a test that had ended, and of calls in teardown."""
 
 from __future__ import annotations
 
@@ -50,11 +50,40 @@ def came_from(test: str, during: str) -> list[str]:
 
 
 def test_a_thread_of_another_test_is_named_and_the_innocent_test_passes(run: Run) -> None:
-    """No test fails for it, and the run does: the call is neither blamed nor lost."""
+    """No test fails for it, but the run does: the call is neither blamed on a test nor lost."""
     result = run(CALL + LEAK)
     result.assert_outcomes(passed=2)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(came_from("test_leaks", "test_innocent"))
+
+
+def test_a_client_of_another_test_that_has_given_up_is_blamed_on_nobody(run: Run) -> None:
+    """On a busy computer its time is over before it is served, so its test is not known."""
+    result = run("""
+    import socket, threading, time
+    from urllib.parse import urlsplit
+
+    go = threading.Event()
+    REQUEST = b"POST /v1/video/text2video HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 0\\r\\n\\r\\n"
+
+    def work(address):
+        go.wait(10)
+        with socket.create_connection(address) as client:
+            client.sendall(REQUEST)
+        threading.Event().wait(10)  # it stays
+
+    def test_leaks(kling_mock_server):
+        url = urlsplit(kling_mock_server.kling_url)
+        threading.Thread(target=work, args=[(url.hostname, url.port)], daemon=True).start()
+
+    def test_innocent(kling_mock_server):
+        go.set()
+        while not kling_mock_server.journal.unexpected:
+            time.sleep(0)
+    """)
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([SECTION, "*; it came from *; *::test_innocent ran"])
 
 
 def test_what_the_innocent_test_does_wrong_itself_is_still_its_own(run: Run) -> None:
@@ -79,7 +108,7 @@ def test_what_the_innocent_test_does_wrong_itself_is_still_its_own(run: Run) -> 
 
 
 def test_a_test_that_means_such_calls_may_make_them_late(run: Run) -> None:
-    """With `strict=False` they neither fail the run nor the test that runs meanwhile."""
+    """With `strict=False`, they fail neither the run nor the test that runs meanwhile."""
     marked = LEAK.replace(
         "def test_leaks", "@pytest.mark.kling_mock(strict=False)\n    def test_leaks"
     )
@@ -90,7 +119,7 @@ def test_a_test_that_means_such_calls_may_make_them_late(run: Run) -> None:
 
 
 def test_an_accepted_call_of_another_test_is_named_where_it_disturbs(run: Run) -> None:
-    """It is no mistake and fails nothing by itself; who counts creates sees whose it is."""
+    """It does not fail a test by itself; a test that counts creates is told whose call it is."""
     result = run("""
     import threading
 
@@ -128,7 +157,7 @@ def test_late_calls_cross_process_borders(run: Run) -> None:
 
 @pytest.mark.slow
 def test_a_call_on_a_connection_of_an_earlier_test_is_of_that_test(run: Run) -> None:
-    """Where no thread of this process is found, as of another process, the connection decides."""
+    """Without a thread of this process, as for another process, the connection decides."""
     result = run(
         CALL
         + """
@@ -227,7 +256,7 @@ def test_what_a_fixture_of_a_wider_scope_has_started_calls_for_the_test_that_run
 def test_calls_in_the_teardown_of_the_last_test_are_noticed(
     run: Run, fixture: str, body: str
 ) -> None:
-    """Also where the shared server stops after them, and where the body has not passed."""
+    """This includes a shared server that stops after them, and a body that has not passed."""
     result = run(
         CALL
         + f"""

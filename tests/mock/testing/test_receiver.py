@@ -36,7 +36,7 @@ def test_the_fixture_takes_callbacks(run: Run) -> None:
 
 
 def test_alone_it_brings_its_server(run: Run) -> None:
-    """With the shared server it is that one's, with nothing else the test's own."""
+    """With the shared server it belongs to that one, and the test gets no server of its own."""
     result = run(
         """
         def test_alone(kling_receiver):
@@ -55,35 +55,35 @@ def test_alone_it_brings_its_server(run: Run) -> None:
 
 
 def test_what_is_signed_is_verified(mock: KlingMock, api: Any, receiver: KlingReceiver) -> None:
-    """By the secrets of the accounts, old and new, and by the clock that signs."""
+    """It is verified by the secrets of the accounts, old and new, and by the clock that signs."""
     task = api.new(callback_url=receiver.url)
     mock.clock.advance(0)
     mock.account.add_webhook_secret()
     mock.complete(task)
-    assert [one.verified for one in receiver.received] == [False, True, True]
+    assert [callback.verified for callback in receiver.received] == [False, True, True]
     mock.clock.advance(3600)
     mock.account.add_webhook_secret()
     mock.callbacks.timestamps = "real"
     mock.complete(api.new(callback_url=receiver.url))
-    assert [one.verified for one in receiver.received[3:]] == [True] * 3
+    assert [callback.verified for callback in receiver.received[3:]] == [True] * 3
     assert receiver.received[-1].headers["content-type"] == "application/json"
     assert receiver.received[-1].body.startswith(b"{")
     assert receiver.refused == ()
 
 
 def test_a_secret_of_another_server_can_be_added(mock: KlingMock) -> None:
-    """As for the webhooks of a relay, whose users have secrets of their own."""
+    """The webhooks of a relay need this, since its users have secrets of their own."""
     with KlingMock() as other, KlingReceiver(mock) as receiver, other.client() as kling:
         receiver.secrets.append(other.account.add_webhook_secret())
         other.callbacks.timestamps = mock.callbacks.timestamps = "real"
         other.complete(kling.text2video.create(prompt="a", callback_url=receiver.url))
-    assert [one.verified for one in receiver.received] == [True] * 3
+    assert [callback.verified for callback in receiver.received] == [True] * 3
 
 
 @pytest.mark.parametrize(
     ("headers", "why"),
     [
-        ({}, "no task"),
+        ({}, "not a task"),
         (
             {"webhook-id": "1", "webhook-timestamp": "1", "webhook-signature": "v1,aaaa"},
             "no account of the emulated Kling has a secret",
@@ -101,7 +101,7 @@ def test_a_forgery_is_refused(receiver: KlingReceiver, headers: dict[str, str], 
 def test_a_replay_that_is_too_old_is_refused(
     mock: KlingMock, api: Any, receiver: KlingReceiver
 ) -> None:
-    """As an app would refuse it."""
+    """An app would refuse it as well."""
     mock.account.add_webhook_secret()
     mock.callbacks.retries = ()
     task = api.new(callback_url=receiver.url)
@@ -122,20 +122,20 @@ def test_it_answers_as_it_is_told(mock: KlingMock, api: Any, receiver: KlingRece
     mock.progress.add("by-hand")
     api.new(callback_url=receiver.url)
     mock.clock.advance(600)
-    assert [one.answered for one in receiver.received] == [500, 500, 404, 200]
+    assert [callback.answered for callback in receiver.received] == [500, 500, 404, 200]
     assert mock.deliveries[0].state == "delivered"
 
 
 def test_a_slow_answer_comes_too_late(mock: KlingMock, api: Any, receiver: KlingReceiver) -> None:
     """Then the emulated Kling gives up, and tries again."""
-    given, mock.callbacks.timeout = mock.callbacks.timeout, 0.02
+    timeout, mock.callbacks.timeout = mock.callbacks.timeout, 0.02
     receiver.answer(seconds=60)
     mock.progress.add("by-hand")
     api.new(callback_url=receiver.url)
     mock.clock.advance(0)
-    mock.callbacks.timeout = given
+    mock.callbacks.timeout = timeout
     mock.clock.advance(600)
-    assert [one.status for one in mock.deliveries[0].attempts] == [0, 200]
+    assert [attempt.status for attempt in mock.deliveries[0].attempts] == [0, 200]
     assert len(receiver.received) == 2
 
 
@@ -143,7 +143,7 @@ def test_a_slow_answer_comes_too_late(mock: KlingMock, api: Any, receiver: Kling
 
 
 def test_waiting_moves_a_manual_clock(mock: KlingMock, api: Any, receiver: KlingReceiver) -> None:
-    """As far as needed: to the callback, and little more."""
+    """The clock moves as far as needed: to the callback, and little more."""
     mock.progress.add("after", seconds=100)
     task = api.new(callback_url=receiver.url)
     start = mock.clock.now()
@@ -180,7 +180,17 @@ def test_only_what_was_accepted_counts(mock: KlingMock, api: Any, receiver: Klin
     mock.clock.advance(10)
     receiver.answer(500)
     assert receiver.wait_for(task) is receiver.received[-1]
-    assert [one.answered for one in receiver.of(task)[-2:]] == [500, 200]
+    assert [callback.answered for callback in receiver.of(task)[-2:]] == [500, 200]
+
+
+def test_no_task_is_waited_for_that_could_never_be(
+    mock: KlingMock, receiver: KlingReceiver
+) -> None:
+    """A misspelt status is refused at once: the clock would go two hours for it."""
+    before = mock.clock.now()
+    with pytest.raises(ValueError, match=r"status: must be one of submitted, .*; got 'done'"):
+        receiver.wait_for("831922345719271433", "done")
+    assert mock.clock.now() == before
 
 
 def test_waiting_in_vain_says_what_came(mock: KlingMock, api: Any, receiver: KlingReceiver) -> None:
@@ -194,7 +204,7 @@ def test_waiting_in_vain_says_what_came(mock: KlingMock, api: Any, receiver: Kli
     )
     assert "submitted (answered 200), processing (answered 200)" in str(caught.value)
     httpx.post(receiver.url, content=b"{}")
-    with pytest.raises(AssertionError, match=r"came: nothing\. 1 were refused, the last one since"):
+    with pytest.raises(AssertionError, match=r"task: none\. 1 were refused, the last one since"):
         receiver.wait_for("1", "failed", timeout=1)
 
 

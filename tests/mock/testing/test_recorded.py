@@ -54,7 +54,7 @@ def test_a_test_runs_against_a_session(run: Run, session: None) -> None:
 
 
 def test_a_request_that_was_not_recorded_fails_the_test(run: Run, session: None) -> None:
-    """Also if the app swallows the error; unless the test means it."""
+    """This holds also if the app swallows the error, unless the test expects the request."""
     result = run("""
         import httpx
         import pytest
@@ -83,14 +83,41 @@ def test_a_request_that_was_not_recorded_fails_the_test(run: Run, session: None)
         ("@pytest.mark.kling_recording('a', 'b')", "*must have the file of a session*"),
         ("@pytest.mark.kling_recording('a', lenient=True)", "*must have the file of a session*"),
         ("@pytest.mark.kling_recording('none.jsonl')", "*No such file*none.jsonl*"),
-        ("@pytest.mark.kling_recording('test_it.py')", "*test_it.py, line 1: no JSON*"),
+        ("@pytest.mark.kling_recording('test_it.py')", "*test_it.py, line 1: not JSON*"),
     ],
 )
 def test_a_wrong_marker_is_explained(run: Run, marker: str, words: str) -> None:
-    """In one line, without a traceback."""
+    """The explanation is one line, without a traceback."""
     source = f"import pytest\n\n{marker}\ndef test_it(kling_recorded): pass\n"
     result = run(source.replace("test_it.py", "test_a_wrong_marker_is_explained.py"))
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         [words.replace("test_it.py", "test_a_wrong_marker_is_explained.py")]
     )
+
+
+def test_a_session_of_which_nothing_is_played_fails_the_test(run: Run, session: None) -> None:
+    """Its client is not wired, or the test is empty; each request can be asserted."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.kling_recording("session.jsonl")
+        def test_wrong(kling_recorded):
+            assert kling_recorded.unplayed == (
+                "line 2: GET /v1/videos/text2video/811111111111111111",
+            )
+            with pytest.raises(AssertionError, match="not played back:\\n  line 2: GET "):
+                kling_recorded.assert_all_played()
+
+        @pytest.mark.kling_recording("session.jsonl", strict=False)
+        def test_meant(kling_recorded): ...
+
+        @pytest.mark.kling_recording("session.jsonl")
+        def test_all(kling_recorded):
+            with kling_recorded.client() as kling:
+                kling.text2video.get("811111111111111111")
+            kling_recorded.assert_all_played()
+            assert kling_recorded.has_played
+    """)
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["the test has made none of the recorded requests:*"])

@@ -1,4 +1,4 @@
-"""A test that uses what the vendor has retired is warned, once."""
+"""A test that uses a retired model or endpoint gets one warning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CREATE = """
 
 @pytest.mark.slow
 def test_each_model_is_named_once_per_test(run: Run) -> None:
-    """With the date, in the summary of warnings; the test passes."""
+    """The summary of warnings has the date; the test passes."""
     result = run(
         CREATE
         + """
@@ -41,7 +41,7 @@ def test_each_model_is_named_once_per_test(run: Run) -> None:
 
 @pytest.mark.slow
 def test_a_suite_decides_what_the_warning_does(run: Run) -> None:
-    """As any other: it fails the test if warnings are errors, and can be ignored."""
+    """It works as any other warning: it can fail the test or be ignored."""
     body = (
         CREATE
         + """
@@ -51,3 +51,31 @@ def test_a_suite_decides_what_the_warning_does(run: Run) -> None:
     )
     run(body).assert_outcomes(failed=1)
     run(body, "-W", "ignore::kling_mock.RetiredWarning").assert_outcomes(passed=1)
+
+
+def test_a_use_is_not_erased(run: Run) -> None:
+    """Clearing or resetting its server does not erase it, nor does the test's own server."""
+    result = run(
+        """
+        import pytest
+        from kling_mock import KlingMock
+
+        def use(mock):
+            with mock.client() as kling:
+                kling.text2video.create(prompt="a kitten", model_name="kling-v1", check=False)
+
+        @pytest.mark.parametrize("clear", ["reset", "journal.clear"])
+        def test_it(kling_mock, clear):
+            use(kling_mock)
+            kling_mock.reset() if clear == "reset" else kling_mock.journal.clear()
+
+        def test_own():
+            with KlingMock() as mock:
+                use(mock)
+        """,
+        "-W",
+        "ignore::kling_sdk.CapabilityWarning",
+        "-W",
+        "always::kling_mock.RetiredWarning",
+    )
+    result.assert_outcomes(passed=3, warnings=3)

@@ -16,6 +16,7 @@ INI: dict[str, Any] = {
     "kling_mock_journal_lines": "3",
     "kling_mock_journal_size": "50",
     "kling_mock_unused_faults": "fail",
+    "kling_mock_undelivered": "report",
     "kling_mock_ignored_fields": "refuse",
     "kling_mock_unexpected_notes": "unknown coerced",
 }
@@ -51,7 +52,7 @@ def test_a_marker_sets_clock_seed_and_faults(run: Run) -> None:
 
 
 def test_the_ini_file_sets_the_defaults(run: Run) -> None:
-    """For both servers."""
+    """They hold for both servers."""
     result = run(
         """
         import pytest
@@ -88,7 +89,7 @@ def test_without_a_seed_a_test_is_the_same_every_day(run: Run) -> None:
 
 
 def test_faults_of_a_marker_strike_the_shared_server_in_that_test_only(run: Run) -> None:
-    """Also in the first test that uses it, and in fixtures of that test."""
+    """This includes the first test that uses it, and fixtures of that test."""
     result = run("""
         import pytest
 
@@ -142,7 +143,7 @@ def test_what_a_marker_cannot_have_is_reported(positional: Any, named: Any, text
 
 
 def test_a_wrong_marker_is_reported_before_the_test(run: Run) -> None:
-    """Without a traceback, whichever fixture the test uses."""
+    """The error has no traceback, whichever fixture the test uses."""
     result = run("""
         import pytest
 
@@ -154,7 +155,8 @@ def test_a_wrong_marker_is_reported_before_the_test(run: Run) -> None:
     """)
     result.assert_outcomes(errors=3)
     arguments = (
-        "clock, seed, strict, faults, journal_size, unused_faults, ignored_fields, unexpected_notes"
+        "clock, seed, strict, faults, journal_size, unused_faults, undelivered, ignored_fields, "
+        "unexpected_notes"
     )
     text = f"@pytest.mark.kling_mock: sede: unknown; the arguments are {arguments}"
     result.stdout.fnmatch_lines([text] * 3)
@@ -190,11 +192,12 @@ def test_the_size_of_the_journal(run: Run) -> None:
             assert (kling_mock.journal.size, kling_mock_server.journal.size) == (3, 3)
             poll(kling_mock, 5)
             kling_mock.journal.assert_called("GET *", times=5)
+            assert kling_mock.journal.where("GET *")
 
         @pytest.mark.kling_mock(journal_size=5)
         def test_large(kling_mock):
             poll(kling_mock, 5)
-            kling_mock.journal.assert_called("GET *", times=5)
+            assert len(kling_mock.journal.where("GET *")) == 5
 
         @pytest.mark.kling_mock(journal_size=5)
         def test_shared(kling_mock_server):
@@ -203,7 +206,7 @@ def test_the_size_of_the_journal(run: Run) -> None:
         ini="kling_mock_journal_size = 3",
     )
     result.assert_outcomes(passed=1, failed=1, errors=1)
-    result.stdout.fnmatch_lines(["*IncompleteJournalError: it cannot be known whether *"])
+    result.stdout.fnmatch_lines(["*IncompleteJournalError: it cannot be known which calls *"])
     result.stdout.fnmatch_lines(["*- kling_mock: journal of 5 calls, 2 of them forgotten -*"])
     result.stdout.fnmatch_lines(["*so a marker cannot set its journal_size; *"])
 
@@ -216,7 +219,7 @@ def test_a_wrong_ini_file_is_reported(run: Run) -> None:
 
 
 def test_the_settings_are_listed(run: Run) -> None:
-    """`pytest --markers`, `--fixtures` and `--help` tell what there is."""
+    """`pytest --markers`, `--fixtures` and `--help` list them."""
     assert "kling_mock(clock=" in run("", "--markers").stdout.str()
     fixtures = run("", "--fixtures").stdout.str()
     for name in ("kling_mock --", "kling_mock_server [session scope] --", "kling --"):
@@ -235,6 +238,7 @@ def test_settings_are_read_without_pytest() -> None:
         lines=3,
         journal_size=50,
         unused_faults="fail",
+        undelivered="report",
         ignored_fields="refuse",
         unexpected_notes=("unknown", "coerced"),
     )
@@ -248,8 +252,13 @@ def test_settings_are_read_without_pytest() -> None:
         ("journal_size", "0", "journal_size: must be a whole number of 1 or more, got 0"),
         ("journal_size", "all", "journal_size: must be .*, got 'all'"),
         ("unused_faults", "ignore", "unused_faults: must be 'report' or 'fail', got 'ignore'"),
+        ("undelivered", "never", "undelivered: must be 'answered', 'fail' or 'report', got"),
         ("ignored_fields", "drop", "ignored_fields: must be 'note' or 'refuse', got 'drop'"),
-        ("unexpected_notes", "unknown all", "unexpected_notes: must be of unknown, .*, got 'all'"),
+        (
+            "unexpected_notes",
+            "unknown all",
+            "unexpected_notes: must be any of unknown, .*, got 'all'",
+        ),
     ):
         wrong = INI | {f"kling_mock_{name}": value}
         with pytest.raises(ValueError, match=f"^ini file: kling_mock_{text}"):

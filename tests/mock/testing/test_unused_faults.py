@@ -1,4 +1,4 @@
-"""Faults of a marker: where they apply, and what comes of those that never happened."""
+"""Faults of a marker: where they apply, and the report of those that never happened."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FAULTY = '@pytest.mark.kling_mock(faults=[{"kind": "status", "match": "GET *", "
 
 
 def test_faults_that_never_happened_are_in_the_report(run: Run) -> None:
-    """Of a test that fails: perhaps it failed for that."""
+    """They are listed for a test that fails, as a possible cause."""
     result = run(f"""
         import pytest
 
@@ -27,7 +27,7 @@ def test_faults_that_never_happened_are_in_the_report(run: Run) -> None:
 
 @pytest.mark.parametrize("where", ["marker", "ini"])
 def test_they_can_fail_the_test(run: Run, where: str) -> None:
-    """By the marker, or for all tests in the ini file, where a marker can switch it off."""
+    """The marker decides, or the ini file for all tests, which a marker can override."""
     argument = ', unused_faults="fail"' if where == "marker" else ""
     result = run(
         f"""
@@ -57,14 +57,14 @@ def test_they_can_fail_the_test(run: Run, where: str) -> None:
 
 
 def test_a_wrong_setting_is_named(run: Run) -> None:
-    """And what it may be."""
+    """The error says what it may be."""
     result = run("def test_it(kling_mock): ...", ini="kling_mock_unused_faults = ignore")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*kling_mock_unused_faults: must be 'report' or 'fail'*"])
 
 
 def test_a_fault_that_cannot_happen_is_refused_by_name(run: Run) -> None:
-    """Without a traceback."""
+    """The error has no traceback."""
     result = run("""
         import pytest
 
@@ -77,7 +77,7 @@ def test_a_fault_that_cannot_happen_is_refused_by_name(run: Run) -> None:
 
 
 def test_a_marker_applies_however_the_server_is_had(run: Run) -> None:
-    """By `getfixturevalue`, or by no fixture at all, as an app that is already there has it."""
+    """It applies by `getfixturevalue`, and to the server of an app that is already running."""
     result = run(f"""
         import httpx
         import pytest
@@ -141,7 +141,7 @@ def test_unexpected_calls_of_a_teardown_are_noticed(run: Run) -> None:
 
 
 def test_what_held_the_clock_up_is_in_the_report(run: Run) -> None:
-    """Of a test that fails, perhaps by a time limit."""
+    """It is listed for a test that fails, perhaps by a time limit."""
     result = run("""
         import time
 

@@ -13,7 +13,7 @@ REBOUND = "evil.example"
 
 
 def test_a_policy_needs_a_token() -> None:
-    """An empty one would let everybody in."""
+    """An empty one would let every caller in."""
     with pytest.raises(ValueError, match="admin_token: must not be empty"):
         AccessPolicy("local", "")
 
@@ -35,12 +35,12 @@ def test_a_policy_needs_a_token() -> None:
 def test_who_may_call(callers: Any, peer: str | None, headers: dict[str, str], code: str) -> None:
     """One decision, without a server."""
     policy = AccessPolicy(callers, "t", {"kling.test"})
-    found = ""
+    error_code = ""
     try:
         policy.check(peer, headers | {"Authorization": "bearer t"})
     except ApiError as error:
-        found = error.code
-    assert found == code
+        error_code = error.code
+    assert error_code == code
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_who_may_call(callers: Any, peer: str | None, headers: dict[str, str], c
     ],
 )
 def test_the_name_in_a_host_header(header: str, name: str) -> None:
-    """Without port, brackets, case and the dot at the end."""
+    """It is compared without port, brackets, case and the dot at the end."""
     assert host_of(header) == name
 
 

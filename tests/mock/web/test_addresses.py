@@ -8,7 +8,7 @@ from kling_mock.web.addresses import shown_url
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "text"),
     [
         ("http://a.example/hook", "http://a.example/hook"),
         ("http://a.example:80/@me", "http://a.example:80/@me"),
@@ -24,7 +24,7 @@ from kling_mock.web.addresses import shown_url
         ("", ""),
     ],
 )
-def test_how_a_url_is_shown(url: str, shown: str) -> None:
-    """Without user info, query and fragment; to show it again changes nothing."""
-    assert shown_url(url) == shown
-    assert shown_url(shown) == shown
+def test_how_a_url_is_shown(url: str, text: str) -> None:
+    """It has no user info, query and fragment; showing it again changes nothing."""
+    assert shown_url(url) == text
+    assert shown_url(text) == text

@@ -1,4 +1,4 @@
-"""Bodies of requests: what they inflate to is bounded, and nobody waits for another's."""
+"""Bodies of requests: their inflated size is bounded, and one does not wait for another."""
 
 from __future__ import annotations
 
@@ -178,9 +178,9 @@ def test_control_a_body_within_the_limit_is_asked_for(mock: KlingMock, server: s
 
 def inflate(coding: str, *chunks: bytes) -> bytes:
     inflater = Inflater(coding)
-    found = b"".join(piece for chunk in chunks for piece in inflater.feed(chunk))
+    content = b"".join(piece for chunk in chunks for piece in inflater.feed(chunk))
     inflater.end()
-    return found
+    return content
 
 
 TEXT: Final = b"a kitten on the grass " * 40_000  # several steps
@@ -197,7 +197,7 @@ TEXT: Final = b"a kitten on the grass " * 40_000  # several steps
     ],
 )
 def test_what_was_packed_comes_out(coding: str, packed: bytes, size: int) -> None:
-    """In whatever pieces it comes; of two gzip files both."""
+    """It may come in any pieces; both of two gzip files are read."""
     chunks = [packed[at : at + size] for at in range(0, len(packed), size)]
     assert inflate(coding, *chunks) == TEXT
 
@@ -213,14 +213,14 @@ def test_what_cannot_be_inflated(packed: bytes) -> None:
 
 
 def test_nothing_is_nothing() -> None:
-    """An empty body is no error."""
+    """An empty body is not an error."""
     assert inflate("gzip") == b""
 
 
 def test_a_client_that_leaves_an_admin_call_is_no_failure(
     mock: KlingMock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It has sent half of a body; nothing is logged as an error, and others are served."""
+    """It has sent half of a body; no error is logged, and others are served."""
     with socket.create_connection(address(mock, "admin"), timeout=30) as raw:
         raw.sendall(post(mock, "admin", 20) + b"{")
     headers = {"Authorization": f"Bearer {mock.admin_token}"}

@@ -1,4 +1,4 @@
-"""Which thread of this process has opened a connection, whatever client it uses."""
+"""The thread of this process that has opened a connection, for any client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import aiohttp
 import httpx
 import pytest
 
-from kling_mock.web.callers import Callers
+from kling_mock.web.origins import Callers
 from kling_sdk import Kling
 from kling_sdk.errors import KlingError
 
@@ -73,7 +73,7 @@ def accepted() -> Iterator[tuple[str, Callable[[], tuple[socket.socket, int]]]]:
         def accept() -> tuple[socket.socket, int]:
             connection, address = server.accept()
             connection.settimeout(10)
-            connection.recv(1)  # the client has begun its request
+            connection.recv(1)  # the client has started its request
             return connection, address[1]
 
         yield f"http://127.0.0.1:{server.getsockname()[1]}", accept
@@ -90,9 +90,9 @@ def descriptors() -> int:
 @pytest.fixture(scope="module")
 def callers() -> Callers:
     """One for all tests: an audit hook stays until the process ends."""
-    made = Callers()
-    made.watch()
-    return made
+    watcher = Callers()
+    watcher.watch()
+    return watcher
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -104,24 +104,24 @@ def test_the_thread_that_has_opened_a_connection_is_known(
         work = pool.submit(client, url)
         connection, port = accept()
         with connection:
-            found = callers.opener_of(port, server_of(url))
+            opener = callers.opener_of(port, server_of(url))
             connection.sendall(
                 b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
             )
-        with suppress(KlingError):  # the reply is none of Kling's
+        with suppress(KlingError):  # the response does not come from Kling
             work.result(10)
-        assert found is not None
-        assert found.name.startswith("ThreadPoolExecutor")
+        assert opener is not None
+        assert opener.name.startswith("ThreadPoolExecutor")
 
 
 def test_a_thread_that_has_hidden_its_connection_is_known(callers: Callers) -> None:
     """It need not wait for the reply, nor have the socket where its stack shows it."""
-    kept: list[socket.socket] = []
+    sockets: list[socket.socket] = []
     sent, end = threading.Event(), threading.Event()
 
     def call(port: int) -> None:
-        kept.append(socket.create_connection(("127.0.0.1", port)))
-        kept[0].sendall(b"G")
+        sockets.append(socket.create_connection(("127.0.0.1", port)))
+        sockets[0].sendall(b"G")
         sent.set()
         end.wait(10)
 
@@ -136,7 +136,7 @@ def test_a_thread_that_has_hidden_its_connection_is_known(callers: Callers) -> N
         finally:
             end.set()
             thread.join()
-            kept[0].close()
+            sockets[0].close()
 
 
 def test_a_connection_that_does_not_block_is_known(callers: Callers) -> None:
@@ -146,8 +146,8 @@ def test_a_connection_that_does_not_block_is_known(callers: Callers) -> None:
         client.connect_ex(server.getsockname())
         accepted, address = server.accept()
         with accepted:
-            found = callers.opener_of(address[1], server.getsockname()[1])
-    assert found is threading.current_thread()
+            opener = callers.opener_of(address[1], server.getsockname()[1])
+    assert opener is threading.current_thread()
 
 
 def test_a_connection_to_another_server_from_the_same_port_is_another(callers: Callers) -> None:
@@ -156,18 +156,18 @@ def test_a_connection_to_another_server_from_the_same_port_is_another(callers: C
         url, _ = opened.enter_context(accepted())
         other, _ = opened.enter_context(accepted())
         own, second = (opened.enter_context(socket.socket()) for _ in range(2))
-        for one in (own, second):
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for client in (own, second):
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         own.bind(("127.0.0.1", 0))
         second.bind(own.getsockname())
         own.connect(("127.0.0.1", server_of(url)))
         pool = opened.enter_context(ThreadPoolExecutor(1))
         pool.submit(second.connect, ("127.0.0.1", server_of(other))).result(10)
         port = own.getsockname()[1]
-        found = [callers.opener_of(port, server_of(one)) for one in (url, other)]
-    assert found[0] is threading.current_thread()
-    assert found[1] is not None
-    assert found[1] is not found[0]
+        openers = [callers.opener_of(port, server_of(server_url)) for server_url in (url, other)]
+    assert openers[0] is threading.current_thread()
+    assert openers[1] is not None
+    assert openers[1] is not openers[0]
 
 
 def test_the_next_connection_with_the_same_descriptor_is_its_own_openers(callers: Callers) -> None:
@@ -179,10 +179,10 @@ def test_the_next_connection_with_the_same_descriptor_is_its_own_openers(callers
         first.close()
         with pool.submit(socket.create_connection, address).result(10) as second:
             assert second.fileno() == number
-            found = callers.opener_of(second.getsockname()[1], server_of(url))
+            opener = callers.opener_of(second.getsockname()[1], server_of(url))
             assert callers.opener_of(gone, server_of(url)) is None
-    assert found is not None
-    assert found.name.startswith("ThreadPoolExecutor")
+    assert opener is not None
+    assert opener.name.startswith("ThreadPoolExecutor")
 
 
 def test_what_is_unknown_is_none_and_leaves_no_descriptor_open(callers: Callers) -> None:
@@ -199,14 +199,14 @@ def test_what_is_unknown_is_none_and_leaves_no_descriptor_open(callers: Callers)
         assert callers.opener_of(port, server_of(url)) is None
         assert descriptors() == before
     finally:
-        for one in (left, right):
-            one.close()
+        for end in (left, right):
+            end.close()
         for file in (read, write):
             os.close(file)
 
 
 def test_a_connection_from_before_is_not_known() -> None:
-    """Nor is one that its opener made while nobody watched."""
+    """A connection that its opener made before it was watched is not known either."""
     callers = Callers()
     with accepted() as (url, _), socket.create_connection(("127.0.0.1", server_of(url))) as own:
         assert callers.opener_of(own.getsockname()[1], server_of(url)) is None
@@ -215,21 +215,21 @@ def test_a_connection_from_before_is_not_known() -> None:
 def test_a_thread_that_python_has_not_started_is_not_known_and_gets_no_object(
     callers: Callers,
 ) -> None:
-    """A `_DummyThread` would stay in `threading.enumerate()` for ever.
+    """A `_DummyThread` would stay in `threading.enumerate()` forever.
 
-    Nor is the thread reported that used the same descriptor before.
+    The thread that used the same descriptor before is not reported either.
     """
-    found: list[threading.Thread | None] = []
+    openers: list[threading.Thread | None] = []
     done = threading.Event()
 
     def connect(server: int) -> None:
         with socket.create_connection(("127.0.0.1", server)) as own:
-            found.append(callers.opener_of(own.getsockname()[1], server))
+            openers.append(callers.opener_of(own.getsockname()[1], server))
         done.set()
 
     before = threading.active_count()
     with accepted() as (url, _):
         _thread.start_new_thread(connect, (server_of(url),))
         assert done.wait(10)
-    assert found == [None]
+    assert openers == [None]
     assert threading.active_count() == before

@@ -76,7 +76,7 @@ def test_a_dripping_client_ends(limits: Limits, drops: list[int]) -> None:
 @given(limits=LIMITS, more=st.lists(st.integers(0, 5000), min_size=60, max_size=60))
 @pytest.mark.slow
 def test_a_client_that_keeps_up_the_rate_is_left_alone(limits: Limits, more: list[int]) -> None:
-    """A body may take as long as it likes if it comes fast enough, and an answer likewise."""
+    """A body may take as long as it likes if it comes fast enough, and so may an answer."""
     rate = int(limits.body_rate)
     sizes = [(i + 1) * rate + sum(more[: i + 1]) for i in range(60)]
     assert ends_at(sizes, Phase.BODY, limits) is None
@@ -133,7 +133,7 @@ def test_who_makes_room_first() -> None:
 
     silent, idle = rank(Phase.NEW, 5), rank(Phase.IDLE, 5)
     fresh, body, sending = rank(Phase.NEW, 0.5), rank(Phase.BODY, 5), rank(Phase.SENDING, 5)
-    accepted = rank(Phase.NEW, 0.1)  # nothing of it may have been read yet
+    accepted = rank(Phase.NEW, 0.1)  # it may not have been read yet
     assert silent < idle < fresh < body < accepted < sending
     assert rank(Phase.NEW, 9) < silent  # the longest waiting
     assert rank(Phase.SENDING, 9) < sending
@@ -249,8 +249,9 @@ def test_a_slow_client_ends(server: str, case: str) -> None:
     if answer == b" 408 ":
         first, _, body = received.partition(b"\r\n\r\n")
         assert b"connection: close" in first.lower()
-        shown = json.loads(body)
-        assert shown["code"] == 1200 if server == "emulator" else shown["error"]["code"]
+        error_body = json.loads(body)
+        code = error_body["code"] if server == "emulator" else error_body["error"]["code"]
+        assert code == (1200 if server == "emulator" else "request_timeout")
         assert server == "emulator" or b"x-request-id:" in first.lower()
 
 
@@ -258,7 +259,7 @@ def test_a_slow_client_ends(server: str, case: str) -> None:
 @pytest.mark.parametrize("case", ["nothing", "half a header", "no body", "no further request"])
 @pytest.mark.slow
 def test_control_without_limits_a_slow_client_stays(server: str, case: str) -> None:
-    """The same check fails where the limits are so far away that there are none."""
+    """Control: the same check fails if the limits are too far away to matter."""
     far = Limits(connections=100, header_seconds=900, idle_seconds=900, body_seconds=900)
     make, drop, _ = SLOW[case]
     with (
@@ -279,12 +280,12 @@ def test_a_large_body_that_comes_fast_enough_is_taken() -> None:
             headers={"Authorization": f"Bearer {mock.api_key}"},
             content=b'{"image": "' + b"A" * 20_000_000 + b'"}',
         )
-    assert reply.status_code == 400  # it is no image
+    assert reply.status_code == 400  # it is not an image
     assert "image" in reply.json()["message"]
 
 
 def test_an_answer_may_take_longer_than_a_request() -> None:
-    """A fault that lets the emulated Kling hang is no slow client."""
+    """A fault that lets the emulated Kling hang does not count as a slow client."""
     with served(SHORT) as mock, httpx.Client(base_url=mock.kling_url, timeout=60) as http:
         mock.faults.add("latency", seconds=0.6)
         reply = http.get(
@@ -294,18 +295,18 @@ def test_an_answer_may_take_longer_than_a_request() -> None:
 
 
 def test_a_client_that_reads_nothing_ends() -> None:
-    """Answers that nobody takes do not pile up in memory, and their connection is closed."""
+    """Unread responses do not pile up in memory, and their connection is closed."""
     with (
         served(SHORT) as mock,
         socket.create_connection(address(mock, "relay"), timeout=PATIENCE) as connection,
     ):
-        asked = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 20
+        requests = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 20
         connection.settimeout(0.05)
         full = 0  # times that nothing more could be sent
         with contextlib.suppress(ConnectionError):
             while full < PATIENCE / 0.05:
                 try:
-                    connection.sendall(asked)
+                    connection.sendall(requests)
                 except TimeoutError:
                     full += 1
             raise AssertionError("the connection was not closed")
@@ -334,12 +335,12 @@ def test_a_request_is_answered_wherever_it_stands_in_a_burst(server: str) -> Non
             with the_loop_held_up(mock):
                 for _ in range(before):
                     all_of_them.enter_context(socket.create_connection(where))
-                one = all_of_them.enter_context(socket.create_connection(where))
-                one.settimeout(PATIENCE)
-                one.sendall(f"GET {LOOK[server]} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                connection = all_of_them.enter_context(socket.create_connection(where))
+                connection.settimeout(PATIENCE)
+                connection.sendall(f"GET {LOOK[server]} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
                 for _ in range(5):
                     all_of_them.enter_context(socket.create_connection(where))
-            assert b" 200 " in one.recv(100).partition(b"\r\n")[0], before
+            assert b" 200 " in connection.recv(100).partition(b"\r\n")[0], before
 
 
 def test_an_answer_that_is_not_sent_yet_is_not_cut_off() -> None:
@@ -349,8 +350,8 @@ def test_an_answer_that_is_not_sent_yet_is_not_cut_off() -> None:
         slow = stack.enter_context(socket.socket())
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.connect(where)
-        asked = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n"
-        slow.sendall((asked + b"\r\n") * 19 + asked + b"Connection: close\r\n\r\n")
+        request_head = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n"
+        slow.sendall((request_head + b"\r\n") * 19 + request_head + b"Connection: close\r\n\r\n")
         listener = mock._emulator._listener
         assert listener is not None
 
@@ -387,13 +388,15 @@ def test_silent_tls_handshakes_make_room(certificate: tuple[Path, Path]) -> None
 
 
 def test_bodies_that_are_refused_make_room() -> None:
-    """Who is refused before its body has come cannot keep its connection by sending it slowly."""
+    """A client refused before its body has come cannot keep its connection by sending slowly."""
     with served(Limits(connections=10)) as mock, ExitStack() as stack:
         host, port = address(mock, "relay")
         for _ in range(30):
-            one = stack.enter_context(socket.create_connection((host, port), PATIENCE))
-            one.sendall(head(mock, "relay", 999).replace(b"Bearer sk-", b"Bearer sk-x") + b"{")
-            assert b" 401 " in one.recv(65_536).partition(b"\r\n")[0]
+            connection = stack.enter_context(socket.create_connection((host, port), PATIENCE))
+            connection.sendall(
+                head(mock, "relay", 999).replace(b"Bearer sk-", b"Bearer sk-x") + b"{"
+            )
+            assert b" 401 " in connection.recv(65_536).partition(b"\r\n")[0]
         assert httpx.get(f"http://{host}:{port}/health", timeout=60).status_code == 200
 
 
@@ -402,12 +405,12 @@ def test_connections_that_are_being_answered_do_not_make_room(
 ) -> None:
     """If all are at work a new connection is closed at once; when they end there is room again.
 
-    For a flood of new ones the others are not looked at each time.
+    In a flood of new ones, the others are not checked each time.
     """
     with served(attrs.evolve(SHORT, connections=3)) as mock:
         mock.faults.add("hang", "GET /v1/videos/text2video", seconds=600)
 
-        def asked(path: str) -> bytes:
+        def get_request(path: str) -> bytes:
             return (
                 f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
                 f"Authorization: Bearer {mock.api_key}\r\n\r\n"
@@ -427,13 +430,15 @@ def test_connections_that_are_being_answered_do_not_make_room(
 
         with ExitStack() as stack:
             for number in range(1, 4):
-                one = stack.enter_context(socket.create_connection(address(mock, "emulator")))
-                one.sendall(asked("/v1/videos/text2video"))
+                connection = stack.enter_context(
+                    socket.create_connection(address(mock, "emulator"))
+                )
+                connection.sendall(get_request("/v1/videos/text2video"))
                 until(number)
             for _ in range(3):
                 with socket.create_connection(address(mock, "emulator")) as refused:
                     with contextlib.suppress(ConnectionError):
-                        refused.sendall(asked("/openapi.json"))
+                        refused.sendall(get_request("/openapi.json"))
                     assert drained(refused, PATIENCE) == b""
             assert mock._thread.call(at_work) == 3
             looks: list[float] = []
@@ -449,12 +454,12 @@ def test_connections_that_are_being_answered_do_not_make_room(
                     stack.enter_context(socket.create_connection(address(mock, "emulator")))
                     for _ in range(60)
                 ]
-            assert [drained(one, PATIENCE) for one in flood] == [b""] * 60
+            assert [drained(connection, PATIENCE) for connection in flood] == [b""] * 60
             assert len(looks) < 30
             monkeypatch.undo()
         until(0)
         with socket.create_connection(address(mock, "emulator")) as answered:
-            answered.sendall(asked("/v1/videos/image2video"))
+            answered.sendall(get_request("/v1/videos/image2video"))
             assert b" 200 " in drained(answered, PATIENCE).partition(b"\r\n")[0]
 
 
@@ -535,9 +540,9 @@ def besieged(pid: int, url: str, log: Path) -> None:
     with many_files(), ExitStack() as stack:
         for number in range(COUNT):
             try:
-                one = socket.create_connection((parts.host, parts.port), timeout=5)
-                stack.enter_context(one)
-                one.sendall(attacks[number % len(attacks)])
+                connection = socket.create_connection((parts.host, parts.port), timeout=5)
+                stack.enter_context(connection)
+                connection.sendall(attacks[number % len(attacks)])
             except OSError:
                 continue  # it may be refused
             if number % 100 == 99:
@@ -547,7 +552,7 @@ def besieged(pid: int, url: str, log: Path) -> None:
                     raise AssertionError(f"/health is away: {type(error).__name__}") from None
                 assert reply.status_code == 200
         assert len([*Path(f"/proc/{pid}/fd").iterdir()]) <= FILES
-    # A request that is refused is a line; a connection is none.
+    # A refused request is one log line; a refused connection is not logged.
     lines = [line for line in log.read_text().splitlines() if " 401 invalid_token " not in line]
     assert len(lines) <= 50
 

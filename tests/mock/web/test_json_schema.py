@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema_rs
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from kling_mock.admin.calls import CALLS
 from kling_mock.web.errors import ApiError
-from kling_mock.web.json_schema import check, read_query
+from kling_mock.web.json_schema import array, check, closed, encode, number, read_query, text
 
 ADVANCE, CLOCK, ACCOUNT, PROGRESS, WEBHOOK, CALLBACKS = (
     CALLS[name].body or {}
@@ -26,6 +28,8 @@ ADVANCE, CLOCK, ACCOUNT, PROGRESS, WEBHOOK, CALLBACKS = (
     )
 )
 
+STATUS = closed(status=text(enum=("submitted", "processing", "succeed", "failed")))
+
 
 @pytest.mark.parametrize(
     ("schema", "body", "code", "words"),
@@ -35,6 +39,8 @@ ADVANCE, CLOCK, ACCOUNT, PROGRESS, WEBHOOK, CALLBACKS = (
         (ADVANCE, {"seconds": -1}, "invalid_field", "got -1"),
         (ADVANCE, {"seconds": True}, "invalid_field", "got true"),
         (ADVANCE, {"seconds": "1"}, "invalid_field", "got a string"),
+        (STATUS, {"status": "done"}, "invalid_field", "succeed, failed; got another string"),
+        (STATUS, {"status": "proccessing"}, "invalid_field", "string; the nearest is processing"),
         (CLOCK, {"speed": 0}, "invalid_field", "speed: must be a number above 0"),
         (ACCOUNT, {"slots": 1.5}, "invalid_field", "slots: must be a whole number or null"),
         (ACCOUNT, {"rate_limit": {}}, "missing_field", "rate_limit.requests: required"),
@@ -53,7 +59,7 @@ ADVANCE, CLOCK, ACCOUNT, PROGRESS, WEBHOOK, CALLBACKS = (
 def test_a_refusal_names_the_field_and_what_is_accepted(
     schema: Any, body: Any, code: str, words: str
 ) -> None:
-    """Whoever reads it knows which field to change, and to what."""
+    """The refusal shows which field to change, and to what."""
     with pytest.raises(ApiError) as caught:
         check(schema, body)
     assert (caught.value.status, caught.value.code) == (400, code)
@@ -125,3 +131,20 @@ def test_infinity_is_no_number_above_zero() -> None:
     """1e999 in a body is infinite, and refused where there is no upper bound."""
     with pytest.raises(ApiError):
         check({"type": "number", "exclusiveMinimum": 0}, math.inf)
+
+
+def test_a_reply_has_the_members_of_its_schema_and_no_others() -> None:
+    """A secret that the schema does not name cannot be in a reply."""
+    pack = closed(name=text(), units=number())
+    packs = (SimpleNamespace(name="a", units=Decimal("1.5"), secret="x"),)
+    account = SimpleNamespace(body=b"{}\xff", packs=packs, limit=None, secret="x")
+    schema = closed(account=text(), body=text(), packs=array(pack), limit=closed(seconds=number()))
+
+    reply = encode(schema, account, account="default", other=1)
+
+    assert reply == {
+        "account": "default",
+        "body": "{}\ufffd",
+        "packs": [{"name": "a", "units": 1.5}],
+        "limit": None,
+    }

@@ -1,4 +1,4 @@
-"""A server's thread: whoever gives it work gets a result or an error, and never waits for ever."""
+"""A server's thread: each piece of work returns a result or an error, and never waits forever."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_an_interrupt_at_handing_over_cancels_the_work(state: str) -> None:
 
 
 def test_work_that_is_refused_is_closed() -> None:
-    """Python would warn of a coroutine that nobody has awaited."""
+    """Otherwise Python would warn of a coroutine that was never awaited."""
     work = nothing()
     with pytest.raises(RuntimeError, match="has not been started"):
         LoopThread("test").wait(work, None)

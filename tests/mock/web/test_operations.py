@@ -63,14 +63,14 @@ def test_two_calls_cannot_have_one_name() -> None:
 
 @pytest.mark.parametrize("path", ["", "/", "/books/", "/books/1/2", "/books//pages", "books"])
 def test_an_unknown_path_is_404(path: str) -> None:
-    """An empty segment is no parameter."""
+    """An empty segment is not a parameter."""
     with pytest.raises(ApiError) as caught:
         TABLE.route("GET", path)
     assert caught.value.status == 404
 
 
 def test_another_method_is_405_with_those_allowed() -> None:
-    """As HTTP asks: `Allow` names the methods of the path."""
+    """`Allow` names the methods of the path, as HTTP requires."""
     with pytest.raises(ApiError, match="DELETE is not supported on this path; use PUT") as caught:
         TABLE.route("DELETE", "/books/1")
     assert (caught.value.status, caught.value.headers) == (405, {"Allow": "PUT"})

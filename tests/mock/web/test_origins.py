@@ -1,4 +1,4 @@
-"""From which test a call comes, as far as threads and connections tell."""
+"""The test that a call comes from, as far as threads and connections tell."""
 
 from __future__ import annotations
 
@@ -8,31 +8,43 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from kling_mock.web.callers import Callers
-from kling_mock.web.origins import Origins, TestRun
+from kling_mock.web.origins import Callers, Origins, TestRun
 
 PORTS = (50_000, 3001)
 ONE, TWO = TestRun("one"), TestRun("two")
 
 
 class Stage(Callers):
-    """Origins whose calls come from `caller`; `None` is no thread of this process."""
+    """Origins whose calls come from `caller`; `None` is not a thread of this process."""
 
     def __init__(self) -> None:
         super().__init__()
         self.caller: threading.Thread | None = None
+        self.has_client = True
+        self.leaves = False
         self.origins = Origins(self)
 
     def watch(self) -> None:
-        """Leave no audit hook behind."""
+        """Remove audit hooks afterwards."""
 
     def opener_of(self, client: int, server: int) -> threading.Thread | None:
         assert (client, server) == PORTS
+        if self.leaves:
+            self.has_client = False
         return self.caller
 
-    def late(self, opened: TestRun | None = None, *, by_connection: bool = True) -> str:
-        found = self.origins.late_call(opened, PORTS, by_connection=by_connection)
-        return "" if found is None else found.name
+    def late(
+        self,
+        opened: TestRun | None = None,
+        *,
+        by_connection: bool = True,
+        has_client: bool = True,
+    ) -> str:
+        self.has_client = has_client
+        run = self.origins.late_call(
+            opened, PORTS, by_connection=by_connection, has_client=lambda: self.has_client
+        )
+        return "" if run is None else run.name
 
 
 @pytest.fixture
@@ -44,13 +56,13 @@ def stage() -> Stage:
 def thread() -> Iterator[threading.Thread]:
     """Run a thread that does nothing."""
     end = threading.Event()
-    made = threading.Thread(target=end.wait)
-    made.start()
+    worker = threading.Thread(target=end.wait)
+    worker.start()
     try:
-        yield made
+        yield worker
     finally:
         end.set()
-        made.join()
+        worker.join()
 
 
 def test_without_a_test_run_nothing_is_late(stage: Stage) -> None:
@@ -62,7 +74,7 @@ def test_without_a_test_run_nothing_is_late(stage: Stage) -> None:
 
 
 def test_a_thread_calls_for_the_test_in_which_it_began(stage: Stage) -> None:
-    """In that test it is not late, in the next one and after that it is."""
+    """The call is not late in that test, but is in the next one and after that."""
     origins = stage.origins
     origins.begin(ONE)
     with thread() as stage.caller:
@@ -88,7 +100,7 @@ def test_a_thread_from_before_all_tests_calls_for_the_test_that_runs(stage: Stag
 
 
 def test_what_a_wider_fixture_starts_calls_for_the_test_that_runs(stage: Stage) -> None:
-    """Its threads and connections belong to no test, those that begin before and after do."""
+    """Its threads and connections do not belong to a test; those from before and after do."""
     origins = stage.origins
     origins.begin(ONE)
     with ExitStack() as threads:
@@ -105,7 +117,7 @@ def test_what_a_wider_fixture_starts_calls_for_the_test_that_runs(stage: Stage) 
 
 
 def test_where_no_thread_is_known_the_connection_decides(stage: Stage) -> None:
-    """Of unexpected calls; others are of the test that runs."""
+    """This holds for unexpected calls; other calls belong to the running test."""
     stage.origins.begin(ONE)
     stage.origins.end()
     stage.origins.begin(TWO)
@@ -114,8 +126,23 @@ def test_where_no_thread_is_known_the_connection_decides(stage: Stage) -> None:
     assert stage.late(ONE, by_connection=False) == ""
 
 
+def test_a_client_that_has_given_up_is_of_nobody_that_is_known(stage: Stage) -> None:
+    """If an earlier test has left a thread, which may have been it; else of the test that runs."""
+    stage.origins.begin(ONE)
+    with thread():
+        assert stage.late(ONE, has_client=False) == ""
+        stage.origins.end()
+        stage.origins.begin(TWO)
+        assert stage.late(TWO, has_client=False) == "a test that is not known"
+        assert stage.late(TWO) == stage.late(TWO, by_connection=False, has_client=False) == ""
+        stage.leaves = True  # while its thread is looked for
+        assert stage.late(TWO) == "a test that is not known"
+        closed = stage.origins.late_call(TWO, None, by_connection=True, has_client=lambda: False)
+        assert closed is stage.origins.unknown
+
+
 def test_a_call_between_two_tests_is_of_none_that_is_known(stage: Stage) -> None:
-    """If neither its thread nor its connection is."""
+    """This holds if neither its thread nor its connection is known."""
     stage.origins.begin(ONE)
     stage.origins.end()
     assert stage.late() == "a test that is not known"

@@ -1,4 +1,4 @@
-"""Bytes that no HTTP library would send: never a 5xx, never a connection that hangs."""
+"""Bytes that no HTTP library would send do not cause a 5xx or a connection that hangs."""
 
 from __future__ import annotations
 
@@ -63,21 +63,21 @@ def exchange(server: KlingMock, sent: Sent) -> list[int]:
             while chunk := connection.recv(65536):
                 received += chunk
         except (ConnectionResetError, BrokenPipeError):
-            pass  # closed by the server while bytes that it does not want were on their way
+            pass  # closed by the server while unwanted bytes were on their way
     return list(statuses(received))
 
 
 def statuses(received: bytes) -> Iterator[int]:
     """Yield the status of each answer, and check that each is in one of Kling's shapes.
 
-    They are the envelope, and what the gateway in front of it says of a path that it has not.
+    They are the envelope, and what the gateway in front of it says of an unknown path.
     """
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
         # aiohttp answers in the version that the request claims to be.
-        found = re.match(rb"HTTP/[0-9]\.[0-9] ([0-9]{3}) ", head)
-        assert found, received[:200]
-        status = int(found[1])
+        match = re.match(rb"HTTP/[0-9]\.[0-9] ([0-9]{3}) ", head)
+        assert match, received[:200]
+        status = int(match[1])
         length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
         size = int(length[1]) if length else 0
         if status >= 200:
@@ -151,17 +151,17 @@ MEMBERS = st.lists(st.tuples(NAME | st.text(max_size=5), VALUE), max_size=6)
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    """Draw a body: whole, cut, or with bytes that are no UTF-8, of any nesting and numbers."""
+    """Draw a body: whole, cut, or with bytes that are not UTF-8, of any nesting and numbers."""
     members = draw(MEMBERS)
     text = ",".join(f"{json.dumps(name)}:{value}" for name, value in members)
-    made = f"{{{text}}}".encode("utf-8", "surrogatepass")
+    body = f"{{{text}}}".encode("utf-8", "surrogatepass")
     if draw(st.booleans()):
-        made = made[: draw(st.integers(0, len(made)))]
+        body = body[: draw(st.integers(0, len(body)))]
     for _ in range(draw(st.integers(0, 2))):
-        at = draw(st.integers(0, len(made)))
+        at = draw(st.integers(0, len(body)))
         bad = draw(st.sampled_from([b"\xff", b"\xc3", b"\x00", b"\xed\xa0\x80", b"\xef\xbb\xbf"]))
-        made = made[:at] + bad + made[at:]
-    return made
+        body = body[:at] + bad + body[at:]
+    return body
 
 
 @FUZZ
@@ -174,16 +174,16 @@ def test_bodies(server: KlingMock, body: bytes, path: str) -> None:
 def test_a_naive_parser_is_noticed(server: KlingMock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Among these bodies are some that bring down a server that trusts its JSON parser."""
     monkeypatch.setattr("kling_mock.kling.service.read_object", json.loads)
-    found: set[int] = set()
+    seen: set[int] = set()
 
     @settings(FUZZ, phases=[Phase.generate])
     @given(body=bodies())
     def send(body: bytes) -> None:
         sent = Sent(request(server, body, length(len(body)), CLOSE), whole=True)
-        found.update(exchange(server, sent))
+        seen.update(exchange(server, sent))
 
     send()
-    assert 500 in found
+    assert 500 in seen
 
 
 # ---------------------------------------------------------------- framing
@@ -200,11 +200,11 @@ CODINGS: dict[bytes, Callable[[bytes], bytes]] = {
 
 
 def chunked(body: bytes, sizes: list[int]) -> bytes:
-    made = b""
+    encoded = b""
     for size in sizes:
         part, body = body[:size], body[size:]
-        made += b"%x\r\n%b\r\n" % (len(part), part) if part else b""
-    return made + (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + b"0\r\n\r\n"
+        encoded += b"%x\r\n%b\r\n" % (len(part), part) if part else b""
+    return encoded + (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + b"0\r\n\r\n"
 
 
 class Frame(NamedTuple):
@@ -373,7 +373,7 @@ def test_requests_in_one_go(server: KlingMock, bodies: list[bytes]) -> None:
 
 def test_a_bomb(server: KlingMock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small body that unpacks to far more than the limit is refused, and soon."""
-    monkeypatch.setattr("kling_mock.kling.http.requests.MAX_BODY", 1 << 20)
+    monkeypatch.setattr("kling_mock.kling.http.exchange.MAX_BODY", 1 << 20)
     packed = gzip.compress(b" " * (32 << 20))
     assert len(packed) < 1 << 16
     raw = request(server, packed, length(len(packed)), b"Content-Encoding: gzip", CLOSE)

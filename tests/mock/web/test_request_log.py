@@ -23,9 +23,9 @@ def record(message: str, *args: object, at: float = 0.0, exc_info: object = None
 def test_a_line_has_time_level_and_message() -> None:
     """Local time to the millisecond, as `logging` itself writes it, so that lines sort."""
     at = 1764086657.413
-    shown = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+    local_time = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
     line = record("kling task %s %s", "kling_1", "succeed", at=at)
-    assert line == f"{shown},413 INFO kling task kling_1 succeed\n"
+    assert line == f"{local_time},413 INFO kling task kling_1 succeed\n"
 
 
 @given(st.text())
@@ -48,7 +48,7 @@ def test_a_traceback_follows_on_lines_of_its_own() -> None:
 
 
 def test_a_broken_record_stops_nothing() -> None:
-    """As `logging` promises: a wrong format is reported, and raises nothing."""
+    """`logging` promises this: a wrong format is reported, and does not raise."""
     raising, logging.raiseExceptions = logging.raiseExceptions, False
     try:
         assert record("%d", "no number") == ""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
+import socket
+import ssl
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from kling_mock import KlingMock
 from kling_mock.web.tls import ServerCertificate, server_context
+from tests.mock.garbage import garbage
 from tests.mock.server.test_trust import self_signed
 
 
@@ -39,3 +45,22 @@ def test_a_file_without_a_certificate(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="tls_key: must come with tls_cert"):
         server_context(None, "key.pem")
     assert server_context(None, None) is None
+
+
+def test_a_client_that_does_not_end_its_connection_leaves_no_socket(
+    certificate: tuple[Path, Path],
+) -> None:
+    """A stop ends it at once, without the half minute that TLS waits for the client's own end."""
+    cert, key = map(str, certificate)
+    context = ssl.create_default_context(cafile=cert)
+    mock = KlingMock(tls_cert=cert, tls_key=key)
+    mock.start()
+    with closing(
+        http.client.HTTPSConnection(urlsplit(mock.kling_url).netloc, context=context)
+    ) as client:
+        client.request("GET", "/openapi.json")
+        client.getresponse().read()
+        with garbage() as left:
+            mock.stop()
+            del mock
+    assert [item for item in left if isinstance(item, socket.socket) and item.fileno() >= 0] == []

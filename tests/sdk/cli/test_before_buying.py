@@ -1,4 +1,4 @@
-"""What a command looks at before anything is sent: paths, times, pictures, keys."""
+"""A command's checks before anything is sent: paths, times, pictures, keys."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 MISTAKES = [
     ([*CREATE, "--download", "missing/kitten.mp4"], 2, "--download: cannot write to missing"),
-    ([*CREATE, "--download", "missing/"], 2, "there is no folder missing; make it first"),
+    ([*CREATE, "--download", "missing/"], 2, "the folder missing does not exist; create it first"),
     ([*CREATE, "--download", "pipe"], 2, "neither a file nor a folder"),
     ([*CREATE, "--download", "/proc/kitten.mp4"], 2, "cannot write to /proc"),
-    ([*CREATE, "--download", "a\0b"], 2, "it is no path"),
+    ([*CREATE, "--download", "a\0b"], 2, "it is not a valid path"),
     ([*CREATE, "--timeout", "-1"], 2, "must be 0 or more seconds"),
     ([*CREATE, "--timeout", "nan"], 2, "must be 0 or more seconds"),
     ([*CREATE, "--timeout", "soon"], 2, "invalid"),
@@ -54,16 +54,16 @@ def test_a_mistake_costs_nothing(
     status: int,
     words: str,
 ) -> None:
-    """It is said at once; no client is made and nothing is requested."""
+    """The error comes at once; no client is made and nothing is requested."""
     try:
         ended = main(arguments, open_client=lambda: pytest.fail("a client was made"))
     except SystemExit as end:
         ended = int(end.code or 0)
-    said = capsys.readouterr()
+    output = capsys.readouterr()
 
     assert ended == status
-    assert words in said.err
-    assert said.out == ""
+    assert words in output.err
+    assert output.out == ""
     assert sorted(path.name for path in Path().rglob("*")) == ["out", "pipe"]
 
 
@@ -76,10 +76,10 @@ def test_a_file_or_a_folder_is_taken(
     """The try leaves nothing behind, and the video is there at the end."""
     assert main([*CREATE, "--download", place], open_client=mock.client) == 0
 
-    (found,) = Path().rglob("*.mp4")
-    assert str(found).startswith(name)
+    (video,) = Path().rglob("*.mp4")
+    assert str(video).startswith(name)
     assert not list(Path().rglob(".*"))
-    assert str(found) in capsys.readouterr().out
+    assert str(video) in capsys.readouterr().out
 
 
 def test_a_video_that_cannot_be_fetched_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,11 +91,11 @@ def test_a_video_that_cannot_be_fetched_is_not_lost(capsys: pytest.CaptureFixtur
             [*CREATE, "--download", "a.mp4"],
             open_client=lambda: Kling("a|b", base_url=server.url, clock=FakeClock()),
         )
-    said = capsys.readouterr().err
+    stderr = capsys.readouterr().err
 
     assert status == 11
-    assert "kling: the task exists; show it with: kling get text2video " in said
-    assert "fetch it with: kling download text2video " in said
+    assert "kling: the task exists; show it with: kling get text2video " in stderr
+    assert "fetch it with: kling download text2video " in stderr
 
 
 @pytest.mark.parametrize(
@@ -112,23 +112,23 @@ def test_without_a_key_the_command_says_what_to_type(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In the shell's words, not in Python's."""
+    """The message uses the shell's words, not Python's."""
     for name in [name for name in os.environ if name.startswith("KLING")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("KLING_ACCESS_KEY", "half of a pair")
 
     assert main(arguments) == 3
-    said = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     for word in words:
-        assert word in said
-    assert "Kling(" not in said
+        assert word in stderr
+    assert "Kling(" not in stderr
 
 
 @pytest.mark.parametrize("url", ["localhost", "http://u:secret@x", "ftp://x"])
 def test_an_address_that_is_none_is_a_mistake_in_an_option(
     url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And is not quoted: it may hold a password."""
+    """The address is not quoted: it may hold a password."""
     monkeypatch.setenv("KLING_RELAY_TOKEN", "sk-1")
     assert main(["list", "text2video", "--relay", url]) == 2
     assert "secret" not in capsys.readouterr().err
@@ -141,9 +141,9 @@ def test_a_relay_is_used_with_the_token_of_the_environment(
     monkeypatch.setenv("KLING_RELAY_TOKEN", mock.relay_token)
     relay = ["--relay", mock.relay_url]
     assert main([*CREATE, *relay, "--external-task-id", "mine"]) == 0
-    made = capsys.readouterr().out.split()[1]
-    assert made.startswith("kling_")
+    task_id = capsys.readouterr().out.split()[1]
+    assert task_id.startswith("kling_")
     assert main([*relay, "get", "text2video", "mine"]) == 0
-    assert made in capsys.readouterr().out
+    assert task_id in capsys.readouterr().out
     assert main(["list", "text2video", *relay]) == 0
-    assert made in capsys.readouterr().out
+    assert task_id in capsys.readouterr().out

@@ -36,7 +36,7 @@ PROMPT = "a kitten on the grass"
 
 @attrs.frozen
 class Said:
-    """What a run of the command left."""
+    """The results of a run of the command."""
 
     status: int
     out: str
@@ -70,37 +70,37 @@ def run(mock: KlingMock, capsys: pytest.CaptureFixture[str]) -> Run:
 def test_one_command_makes_a_video(run: Run, tmp_path: Path) -> None:
     """Create, wait, download: results on standard output, progress on standard error."""
     place = tmp_path / "kitten.mp4"
-    said = run("create", "text2video", "--prompt", PROMPT, "--download", str(place))
+    output = run("create", "text2video", "--prompt", PROMPT, "--download", str(place))
 
-    assert said.status == 0
+    assert output.status == 0
     assert place.read_bytes()[4:8] == b"ftyp"
-    assert str(place) in said.out
-    assert "succeed" in said.out
-    assert "submitted" in said.err
-    assert PROMPT not in said.out + said.err
+    assert str(place) in output.out
+    assert "succeed" in output.out
+    assert "submitted" in output.err
+    assert PROMPT not in output.out + output.err
 
 
 def test_json_is_one_object_for_other_programs(run: Run, tmp_path: Path) -> None:
     """`--json` prints the task, its signed URL included, and nothing else."""
-    said = run("create", "text2video", "--prompt", PROMPT, "--wait", "--json")
+    output = run("create", "text2video", "--prompt", PROMPT, "--wait", "--json")
 
-    assert said.json["status"] == "succeed"
-    assert said.json["videos"][0]["url"].startswith("http")
-    assert said.json["external_task_id"].startswith("cli-")
-    fetched = run("download", "text2video", said.json["task_id"], str(tmp_path), "--json")
+    assert output.json["status"] == "succeed"
+    assert output.json["videos"][0]["url"].startswith("http")
+    assert output.json["external_task_id"].startswith("cli-")
+    fetched = run("download", "text2video", output.json["task_id"], str(tmp_path), "--json")
     assert Path(fetched.json["path"]).stat().st_size == fetched.json["size"]
 
 
 def test_a_task_can_be_shown_listed_and_waited_for(run: Run, mock: KlingMock) -> None:
-    """Another process goes on with what `create` has printed."""
-    made = run("create", "text2video", "--prompt", PROMPT, "--json").json
+    """Another process continues with the output of `create`."""
+    task = run("create", "text2video", "--prompt", PROMPT, "--json").json
 
-    assert run("get", "text2video", made["task_id"], "--json").json == made
-    assert run("get", "text2video", made["external_task_id"]).out.count(made["task_id"]) == 1
+    assert run("get", "text2video", task["task_id"], "--json").json == task
+    assert run("get", "text2video", task["external_task_id"]).out.count(task["task_id"]) == 1
     listed = run("list", "text2video")
-    assert [line.split()[0] for line in listed.out.splitlines()] == ["task_id", made["task_id"]]
-    assert run("list", "text2video", "--json").json == [made]
-    assert run("wait", "text2video", made["task_id"], "--json").json["status"] == "succeed"
+    assert [line.split()[0] for line in listed.out.splitlines()] == ["task_id", task["task_id"]]
+    assert run("list", "text2video", "--json").json == [task]
+    assert run("wait", "text2video", task["task_id"], "--json").json["status"] == "succeed"
 
 
 @pytest.mark.parametrize("place", range(4))
@@ -130,16 +130,16 @@ def test_every_parameter_is_an_option_with_its_documentation(
         command = "create" if cls.record.returns is None else "call"
         with pytest.raises(SystemExit):
             main([command, endpoint, "--help"])
-        shown = " ".join(capsys.readouterr().out.split())
+        page = " ".join(capsys.readouterr().out.split())
         for name in signature(cls).parameters:
-            assert f"--{name.replace('_', '-')}" in shown
+            assert f"--{name.replace('_', '-')}" in page
             # A line may end at any hyphen.
-            assert "".join(help_text(cls, name).split()) in shown.replace(" ", "")
-        assert bool(LONGEST_PROMPT.search(shown)) is ("prompt" in attrs.fields_dict(cls))
+            assert "".join(help_text(cls, name).split()) in page.replace(" ", "")
+        assert bool(LONGEST_PROMPT.search(page)) is ("prompt" in attrs.fields_dict(cls))
         for model in cls.record.model_names:
-            assert model in shown
+            assert model in page
         for mode in {mode for model in cls.record.models for mode in model.modes} - {""}:
-            assert mode in shown.partition(f"--{cls.record.size_field} ")[2].partition(" ")[0]
+            assert mode in page.partition(f"--{cls.record.size_field} ")[2].partition(" ")[0]
 
 
 LONGEST_PROMPT = re.compile(r"--prompt TEXT [^-]*\b(2500|200) characters")
@@ -150,7 +150,7 @@ PYTHON = re.compile(
 
 
 def test_help_is_in_a_persons_words() -> None:
-    """It names no types of Python and no parameters, but options and what may follow them."""
+    """It names options and their values, but no Python types and no parameters."""
     for endpoint in ENDPOINTS:
         cls = request_class(endpoint)
         for name in signature(cls).parameters:
@@ -159,15 +159,15 @@ def test_help_is_in_a_persons_words() -> None:
 
 
 def test_a_call_without_a_task_prints_its_result(run: Run, mock: KlingMock) -> None:
-    """Each value on a line of its own, or as JSON; what it costs is known before."""
+    """Each value is on a separate line, or in JSON; the price is known before."""
     options = ["call", "identify-face", "--video-url", "https://example.com/a.mp4"]
-    said = run(*options)
+    output = run(*options)
 
-    assert (said.status, said.err) == (0, "")
-    names = [line.split()[0] for line in said.out.splitlines()]
+    assert (output.status, output.err) == (0, "")
+    names = [line.split()[0] for line in output.out.splitlines()]
     assert names[:3] == ["session_id", "faces.0.face_id", "faces.0.image_url"]
-    found = run(*options, "--json").json
-    assert (found["units"], found["faces"][0]["end_time"]) == ("0.05", 5000)
+    session = run(*options, "--json").json
+    assert (session["units"], session["faces"][0]["end_time"]) == ("0.05", 5000)
     assert run(*options, "--estimate", "--json").json["units"] == "0.05"
     assert run(*options, "--max-units", "0.01").status != 0
     assert len(mock.journal) == 2
@@ -176,12 +176,14 @@ def test_a_call_without_a_task_prints_its_result(run: Run, mock: KlingMock) -> N
 def test_a_call_whose_answer_is_lost_says_that_nothing_can_be_asked(
     run: Run, mock: KlingMock
 ) -> None:
-    """There is no command that could find out."""
+    """No command can find out."""
     mock.faults.add("response-lost")
-    said = run("call", "identify-face", "--video-url", "https://example.com/a.mp4")
+    output = run("call", "identify-face", "--video-url", "https://example.com/a.mp4")
 
-    assert said.status == exit_status(OutcomeUnknownError("x", external_task_id=""))
-    assert "later: the call may have been carried out; nothing can be asked" in said.err
+    assert output.status == exit_status(OutcomeUnknownError("x", external_task_id=""))
+    assert (
+        "later: the call may have been carried out; its outcome cannot be looked up" in output.err
+    )
 
 
 OPTIONS = {
@@ -248,42 +250,42 @@ def test_options_become_the_request(
     Path("a.png").write_bytes(PNG)
     Path("a.wav").write_bytes(wav(3))
 
-    said = run("create", endpoint, *OPTIONS[endpoint], "--json")
+    output = run("create", endpoint, *OPTIONS[endpoint], "--json")
 
-    assert said.status == 0, said.err
-    assert said.json["endpoint"] == endpoint
+    assert output.status == 0, output.err
+    assert output.json["endpoint"] == endpoint
 
 
 def test_a_selection_is_made_from_a_shell(run: Run) -> None:
-    """Its calls are beside the others that make no task; points are JSON."""
-    made = run("call", "init-selection", "--video-url", "https://example.com/a.mp4", "--json")
-    session = ("--session-id", made.json["session_id"])
+    """Its calls are listed with others that do not make a task; points are JSON."""
+    selection = run("call", "init-selection", "--video-url", "https://example.com/a.mp4", "--json")
+    session = ("--session-id", selection.json["session_id"])
     added = run(
         "call", "add-selection", *session, "--frame-index", "3", "--points", '{"x": 0.5, "y": 0.5}',
         "--points", '{"x": 0.25, "y": 1}', "--json",
     )  # fmt: skip
     assert (added.json["frame_index"], added.json["masks"][0]["width"]) == (3, 1280)
-    said = run(
+    output = run(
         "create", "multi-elements", *session, "--edit-mode", "swap", "--prompt", PROMPT,
         "--image-list", "https://example.com/a.png", "--duration", "5", "--json",
     )  # fmt: skip
-    assert said.json["endpoint"] == "multi-elements", said.err
+    assert output.json["endpoint"] == "multi-elements", output.err
 
 
 def test_camera_and_shots_are_json(run: Run) -> None:
     """What is an object in the API is an object here."""
     camera = '{"type": "simple", "config": {"zoom": 5}}'
-    said = run(
+    output = run(
         "create", "text2video", "--prompt", PROMPT, "--model-name", "kling-v1", "--mode", "std",
         "--camera-control", camera,
     )  # fmt: skip
-    assert "kling: warning: kling-v1 is retired" in said.err
+    assert "kling: warning: kling-v1 is retired" in output.err
     shots = ["--multi-prompt", '{"prompt": "x", "duration": 2}'] * 2
-    said = run(
+    output = run(
         "create", "text2video", "--model-name", "kling-v3", "--multi-shot", "--shot-type",
         "customize", "--duration", "4", *shots, "--json",
     )  # fmt: skip
-    assert said.status == 0, said.err
+    assert output.status == 0, output.err
 
 
 def test_a_prompt_can_come_from_standard_input(
@@ -301,10 +303,10 @@ def test_a_standard_input_without_text_is_a_mistake_in_an_option(
 ) -> None:
     """It is closed, or holds a picture; nothing is sent."""
     monkeypatch.setattr(sys, "stdin", stream)
-    said = run("create", "text2video", "--prompt", "-")
+    output = run("create", "text2video", "--prompt", "-")
 
-    assert said.status == 2
-    assert "--prompt cannot be read from standard input" in said.err
+    assert output.status == 2
+    assert "--prompt cannot be read from standard input" in output.err
     assert not list(mock.journal)
 
 
@@ -330,22 +332,22 @@ def test_an_error_is_a_sentence_and_a_status(
 ) -> None:
     """The class of the error is the exit status, and what to do is on standard error."""
     run("create", "text2video", "--prompt", PROMPT, "--external-task-id", "mine")
-    said = run(*arguments)
+    output = run(*arguments)
 
-    assert said.status == status
-    assert words in said.err
-    assert said.out == ""
-    assert "Traceback" not in said.err
+    assert output.status == status
+    assert words in output.err
+    assert output.out == ""
+    assert "Traceback" not in output.err
 
 
 def test_a_failed_task_is_told_with_its_reason(run: Run, mock: KlingMock) -> None:
     """The status says that it failed, and standard error why."""
-    made = run("create", "text2video", "--prompt", PROMPT, "--json").json
-    mock.fail(made["task_id"], 1301, "the picture is not allowed")
-    said = run("wait", "text2video", made["task_id"])
+    task = run("create", "text2video", "--prompt", PROMPT, "--json").json
+    mock.fail(task["task_id"], 1301, "the picture is not allowed")
+    output = run("wait", "text2video", task["task_id"])
 
-    assert said.status == 6
-    assert "the picture is not allowed" in said.err
+    assert output.status == 6
+    assert "the picture is not allowed" in output.err
 
 
 def test_a_servers_words_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -383,9 +385,9 @@ def test_every_status_is_told_apart_and_listed(capsys: pytest.CaptureFixture[str
     """`kling --help` lists the statuses; an error has the status of its class."""
     with pytest.raises(SystemExit):
         main(["--help"])
-    shown = " ".join(capsys.readouterr().out.split())
+    page = " ".join(capsys.readouterr().out.split())
     for status, (words, errors) in EXITS.items():
-        assert f"{status} {words}" in shown
+        assert f"{status} {words}" in page
         for cls in errors:
             assert exit_status(cls.__new__(cls)) == status
     assert exit_status(TransportError("x")) == 9
@@ -416,7 +418,7 @@ def command(*arguments: str) -> list[str]:
 
 @pytest.mark.slow
 def test_keys_come_from_the_environment() -> None:
-    """The command takes the same variables as the client, and says which when there is none."""
+    """The command takes the same variables as the client, and names them if there is no key."""
     with KlingMock(clock="real") as mock:
         for keys in (
             {"KLING_ACCESS_KEY": mock.access_key, "KLING_SECRET_KEY": mock.secret_key},
@@ -443,10 +445,9 @@ def test_keys_come_from_the_environment() -> None:
     assert "Traceback" not in answer.stderr
 
 
-@pytest.mark.usefixtures("sigint_is_handled")
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_resume() -> None:
-    """An interrupted wait leaves the command that goes on with it; the task is untouched."""
+    """An interrupted wait prints the command that resumes it; the task is untouched."""
     with KlingMock(clock="real") as mock:
         process = subprocess.Popen(
             command("create", "text2video", "--prompt", PROMPT, "--wait"),
@@ -488,23 +489,23 @@ def test_without_its_extra_the_command_says_what_to_install() -> None:
 def test_every_picture_of_a_task_is_fetched(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To a file and others beside it, or into a folder, under names with the right suffix."""
+    """They are fetched to a file and others beside it, or into a folder, with correct suffixes."""
     monkeypatch.chdir(tmp_path)
     words = ("create", "image-generation", "--prompt", PROMPT, "--n", "3")
 
-    said = run(*words, "--download", "cat.png", "--json")
-    assert said.status == 0, said.err
+    output = run(*words, "--download", "cat.png", "--json")
+    assert output.status == 0, output.err
     names = ["cat.png", "cat-1.png", "cat-2.png"]
-    assert [one["path"] for one in said.json["files"]] == names
-    assert said.json["file"] == said.json["files"][0]
+    assert [file["path"] for file in output.json["files"]] == names
+    assert output.json["file"] == output.json["files"][0]
     assert all(Path(name).read_bytes().startswith(b"\x89PNG") for name in names)
 
     Path("all").mkdir()
-    task_id = said.json["task_id"]
-    said = run("download", "image-generation", task_id, "all", "--json")
-    found = sorted(Path("all").iterdir())
-    assert [one["path"] for one in said.json] == [str(path) for path in found]
-    assert [path.suffix for path in found] == [".png"] * 3
+    task_id = output.json["task_id"]
+    output = run("download", "image-generation", task_id, "all", "--json")
+    paths = sorted(Path("all").iterdir())
+    assert [file["path"] for file in output.json] == [str(path) for path in paths]
+    assert [path.suffix for path in paths] == [".png"] * 3
     assert len(run("download", "image-generation", task_id, "all").out.splitlines()) == 3
 
 
@@ -512,7 +513,7 @@ SPOKEN = ("call", "tts", "--text", "-", "--voice-id", "oversea_male1", "--voice-
 
 
 @pytest.mark.parametrize(
-    ("given", "names"),
+    ("place", "names"),
     [
         ("clip.mp4", ["clip.mp4", "clip-1.mp3"]),
         ("clip.wav", ["clip.mp4", "clip-1.wav"]),
@@ -520,15 +521,15 @@ SPOKEN = ("call", "tts", "--text", "-", "--voice-id", "oversea_male1", "--voice-
     ],
 )
 def test_a_video_and_its_sound_have_their_own_suffixes(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, names: list[str]
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, names: list[str]
 ) -> None:
-    """Whichever of the two is named."""
+    """Either of the two may be named."""
     monkeypatch.chdir(tmp_path)
     words = ("create", "video-to-audio", "--video-url", "https://example.com/a.mp4")
-    said = run(*words, "--download", given, "--json")
+    output = run(*words, "--download", place, "--json")
 
-    assert said.status == 0, said.err
-    assert [one["path"] for one in said.json["files"]] == names
+    assert output.status == 0, output.err
+    assert [file["path"] for file in output.json["files"]] == names
     starts = {".mp3": b"ID3", ".wav": b"RIFF"}
     assert Path(names[0]).read_bytes()[4:8] == b"ftyp"
     assert Path(names[1]).read_bytes().startswith(starts[Path(names[1]).suffix])
@@ -541,10 +542,10 @@ def test_a_sound_is_the_file_that_its_name_says(
     """An MP3 or a WAV, from the command that makes it."""
     place = tmp_path / f"rain.{suffix}"
     words = ("create", "text-to-audio", "--prompt", "rain", "--duration", "3.5")
-    said = run(*words, "--download", str(place))
+    output = run(*words, "--download", str(place))
 
-    assert said.status == 0, said.err
-    assert "audio" in said.out
+    assert output.status == 0, output.err
+    assert "audio" in output.out
     assert place.read_bytes().startswith(start)
 
 
@@ -553,12 +554,12 @@ def test_a_text_is_spoken_into_a_file(
 ) -> None:
     """The text may come from standard input; the result has the id that an avatar takes."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("Good morning\n"))
-    said = run(*SPOKEN, "--download", str(tmp_path / "hello.mp3"), "--json")
+    output = run(*SPOKEN, "--download", str(tmp_path / "hello.mp3"), "--json")
 
-    assert said.status == 0, said.err
+    assert output.status == 0, output.err
     assert json.loads(mock.journal[0].request)["text"] == "Good morning"
-    assert said.json["audios"][0]["id"].isdigit()
-    assert said.json["files"][0]["path"] == str(tmp_path / "hello.mp3")
+    assert output.json["audios"][0]["id"].isdigit()
+    assert output.json["files"][0]["path"] == str(tmp_path / "hello.mp3")
     assert (tmp_path / "hello.mp3").read_bytes().startswith(b"ID3")
 
 
@@ -566,12 +567,12 @@ def test_a_sound_that_is_paid_for_is_told_also_without_its_file(
     run: Run, mock: KlingMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its id is good for 30 days; a place that cannot be written is refused before."""
-    said = run(*SPOKEN, "--download", str(tmp_path / "no" / "hello.mp3"))
-    assert (said.status, said.out, len(mock.journal)) == (2, "", 0)
+    output = run(*SPOKEN, "--download", str(tmp_path / "no" / "hello.mp3"))
+    assert (output.status, output.out, len(mock.journal)) == (2, "", 0)
     monkeypatch.setattr(sys, "stdin", io.StringIO("Good morning"))
     mock.faults.add("status", match="GET /media/*", http=404)
-    said = run(*SPOKEN, "--download", str(tmp_path / "hello.mp3"))
+    output = run(*SPOKEN, "--download", str(tmp_path / "hello.mp3"))
 
-    assert said.status == 11
-    assert "audios.0.id" in said.out
+    assert output.status == 11
+    assert "audios.0.id" in output.out
     assert list(tmp_path.iterdir()) == []

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from kling_sdk.cli import main
-from kling_sdk.cli.completion import SHELLS
+from kling_sdk.cli.completion import SHELLS, completion_script
+from kling_sdk.cli.parser import make_parser
 from tests.endpoints import CALLS, MAKERS
 
 CASES = [
@@ -49,11 +54,11 @@ def in_bash(text: str, line: str, folder: Path) -> set[str]:
     words = line.split(" ")
     quoted = " ".join(f"'{word}'" for word in words)
     code = (
-        f"{text}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _kling; "
+        f"{text}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _shtab_kling; "
         'printf "%s\\n" "${COMPREPLY[@]}"'
     )
     done = subprocess.run(
-        ["bash", "-u", "-c", code], cwd=folder, capture_output=True, text=True, check=True
+        ["bash", "-c", code], cwd=folder, capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
     return set(done.stdout.split())
@@ -68,55 +73,77 @@ def in_fish(text: str, line: str, folder: Path) -> set[str]:
         text=True,
         check=True,
     )
-    return {found.partition("\t")[0] for found in done.stdout.splitlines()}
+    return {completion.partition("\t")[0] for completion in done.stdout.splitlines()}
 
 
-@pytest.mark.parametrize(("line", "wanted"), CASES, ids=[line for line, _ in CASES])
+@pytest.mark.parametrize(("line", "words"), CASES, ids=[line for line, _ in CASES])
 @pytest.mark.slow
 def test_bash_completes(
-    line: str, wanted: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    line: str, words: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Commands, options, their values and files, wherever the cursor is."""
     (tmp_path / "kitten.png").touch()
-    found = in_bash(script("bash", capsys), line, tmp_path)
-    assert wanted <= found
+    completions = in_bash(script("bash", capsys), line, tmp_path)
+    assert words <= completions
     if line[-1] != " ":
-        assert found == wanted
+        assert completions == words
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="needs fish")
-@pytest.mark.parametrize(("line", "wanted"), CASES, ids=[line for line, _ in CASES])
+@pytest.mark.parametrize(("line", "words"), CASES, ids=[line for line, _ in CASES])
 @pytest.mark.slow
 def test_fish_completes(
-    line: str, wanted: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    line: str, words: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same in fish, which shows options only behind a dash."""
     (tmp_path / "kitten.png").touch()
-    found = in_fish(script("fish", capsys), line, tmp_path)
+    completions = in_fish(script("fish", capsys), line, tmp_path)
     last = line.rpartition(" ")[2]
-    assert {word for word in wanted if word[0] != "-" or last.startswith("-")} <= found
+    assert {word for word in words if word[0] != "-" or last.startswith("-")} <= completions
 
 
 @pytest.mark.skipif(not shutil.which("zsh"), reason="needs zsh")
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("kling create text2video --mode ", {"std", "pro", "4k"}), ("kling costs --d", {"--days"})],
+)
 @pytest.mark.slow
-def test_zsh_takes_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It has no error, and completes the command."""
-    code = (
-        "compdef() { registered=$2 }\n"
-        f"{script('zsh', capsys)}\n"
-        "compadd() { [ $1 = -- ] && shift; print -l -- $@ }\n"
-        "_describe() { print -l -- ${(P)2} }\n"
-        "words=(kling create text2video --mode ''); CURRENT=5; _kling; print -- ---\n"
-        "words=(kling ''); CURRENT=2; _kling; print registered=$registered\n"
-    )
-    done = subprocess.run(
-        ["zsh", "-f", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    values, _, commands = done.stdout.partition("---")
-    assert done.stderr == ""
-    assert values.split() == ["std", "pro", "4k"]
-    assert "create:create a task" in commands
-    assert "registered=kling" in commands
+def test_zsh_completes(
+    line: str, words: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It completes on a terminal, where a person presses Tab."""
+    (tmp_path / "kling.zsh").write_text(script("zsh", capsys), "utf-8")
+    begin = "PS1=; autoload -Uz compinit; compinit -u -D; eval \"$(<kling.zsh)\"; echo read''y\n"
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(tmp_path)
+        os.execvp("zsh", ["zsh", "-f", "-i"])  # noqa: S606 - it is the shell itself
+    try:
+        os.write(terminal, begin.encode())
+        read_until(terminal, {"ready"})
+        os.write(terminal, f"{line}\t".encode())
+        read_until(terminal, words)
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        os.close(terminal)
+
+
+def read_until(terminal: int, words: set[str]) -> None:
+    """Read what a terminal shows until it has all words."""
+    text = ""
+    while not all(word in text for word in words):
+        ready, _, _ = select.select([terminal], [], [], 20)
+        assert ready, f"{words} are not in {text!r}"
+        text += os.read(terminal, 4096).decode(errors="replace")
+
+
+def test_a_parser_still_takes_other_values_afterwards() -> None:
+    """What is completed is what is known, and not all that is accepted."""
+    parser = make_parser()
+    completion_script("bash", parser, ("image",), lambda _path, name: (name,))
+    words = ["create", "text2video", "--model-name", "kling-v9", "--prompt", "a kitten"]
+    assert parser.parse_args(words).model_name == "kling-v9"
 
 
 @pytest.mark.parametrize("shell", SHELLS)

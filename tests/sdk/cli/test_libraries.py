@@ -26,7 +26,7 @@ MARA = {
 KEYS = {"voices": "voice_id", "elements": "element_id"}
 
 
-def made(run: Run, name: str) -> str:
+def make_item(run: Run, name: str) -> str:
     """Make an item; return its id."""
     task = run(name, "create", *MARA[name], "--wait", "--json").json
     return str(task[name][0][KEYS[name]])
@@ -36,7 +36,7 @@ def made(run: Run, name: str) -> str:
 def test_alone_the_name_lists_one_s_own(run: Run, name: str) -> None:
     """One line each, with the id that other commands take."""
     assert run(name).out.split() == ["id", "name", "owned_by", "status", "task_id"]
-    item_id = made(run, name)
+    item_id = make_item(run, name)
     (_, line) = run(name).out.splitlines()
 
     assert line.split()[:2] == [item_id, "Mara"]
@@ -60,9 +60,9 @@ def test_presets_are_listed(run: Run, name: str) -> None:
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_an_item_is_made_shown_and_deleted(run: Run, name: str) -> None:
     """A second delete is refused, and says why."""
-    said = run(name, "create", *MARA[name], "--wait")
-    item_id = next(row.split()[1] for row in said.out.splitlines() if row.startswith(name[:-1]))
-    task_id = said.out.split()[1]
+    output = run(name, "create", *MARA[name], "--wait")
+    item_id = next(row.split()[1] for row in output.out.splitlines() if row.startswith(name[:-1]))
+    task_id = output.out.split()[1]
 
     assert item_id in run(name, "get", task_id).out
     assert run("wait", name, task_id).status == 0
@@ -74,13 +74,13 @@ def test_an_item_is_made_shown_and_deleted(run: Run, name: str) -> None:
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_json_says_what_was_deleted(run: Run, name: str) -> None:
-    """As one object, for other programs."""
-    item_id = made(run, name)
+    """It is one object, for other programs."""
+    item_id = make_item(run, name)
     assert run(name, "delete", item_id, "--json").json == {"deleted": item_id}
 
 
 def test_a_task_without_an_item_shows_its_status(run: Run, mock: KlingMock) -> None:
-    """Until it has ended there is no id."""
+    """The id appears only once it has ended."""
     run("voices", "create", *MARA["voices"])
     (_, line) = run("voices").out.splitlines()
     assert line.split()[:2] == ["-", "submitted"]
@@ -95,11 +95,11 @@ def test_what_it_would_cost_is_known_before(run: Run, mock: KlingMock) -> None:
 
 
 def test_there_is_no_file_to_fetch(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    """`download` does not know libraries, and `wait --download` says what there is instead."""
+    """`download` does not know libraries, and `wait --download` says what to use instead."""
     task_id = run("voices", "create", *MARA["voices"], "--json").json["task_id"]
-    said = run("wait", "voices", task_id, "--download", "x.mp4")
-    assert said.status == 11
-    assert "has no file, but an item of a library" in said.err
+    output = run("wait", "voices", task_id, "--download", "x.mp4")
+    assert output.status == 11
+    assert "has no file, but an item of a library" in output.err
     with pytest.raises(SystemExit):
         run("download", "voices", task_id)
     assert "invalid choice: 'voices'" in capsys.readouterr().err
@@ -107,7 +107,7 @@ def test_there_is_no_file_to_fetch(run: Run, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_the_actions_are_completed(name: str) -> None:
-    """With their options, as those of any other command."""
-    script = completion_script("fish", make_parser(), lambda _path, _name: ())
+    """They have their options, like any other command."""
+    script = completion_script("bash", make_parser(), ())
     for action in ("list", "presets", "create", "get", "delete"):
-        assert f"kling {name} {action}" in script
+        assert f"_shtab_kling_{name}_{action}_option_strings" in script

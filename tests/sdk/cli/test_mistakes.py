@@ -1,4 +1,4 @@
-"""What a person reads after a mistake in a command: what was wrong, and what was probably meant."""
+"""The message after a mistake in a command: what was wrong, and what was probably meant."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ CREATE = "kling create text2video"
         (
             ["create", "text2video", "a kitten"],
             CREATE,
-            ("'a kitten' is not expected; parameters are given by name, as --prompt \"...\""),
+            (
+                "unexpected argument 'a kitten'; parameters are given by name, "
+                'such as --prompt "..."'
+            ),
         ),
         (
             ["list", "text2video", "2"],
             "kling list",
-            "'2' is not expected; parameters are given by name, as --NAME VALUE",
+            "unexpected argument '2'; parameters are given by name, such as --NAME VALUE",
         ),
         (["create"], "kling create", "the following arguments are required: ENDPOINT"),
         ([], "kling", "the following arguments are required: COMMAND"),
@@ -42,7 +45,7 @@ CREATE = "kling create text2video"
 def test_a_wrong_word_is_answered_with_the_right_one(
     words: list[str], command: str, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And with the command that lists them all; nothing fills the screen."""
+    """The message has the command that lists all words, and does not fill the screen."""
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
@@ -50,7 +53,7 @@ def test_a_wrong_word_is_answered_with_the_right_one(
 
 
 @pytest.mark.parametrize(
-    ("words", "meant"),
+    ("words", "hint"),
     [
         (["create", "text2vidoe"], "; did you mean text2video?"),
         (["creat"], "; did you mean create?"),
@@ -58,26 +61,26 @@ def test_a_wrong_word_is_answered_with_the_right_one(
     ],
 )
 def test_a_wrong_command_is_answered_with_the_nearest(
-    words: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Behind the list of all; where none is near there is only the list."""
+    """The nearest command is behind the list of all; if none is near, there is only the list."""
     with pytest.raises(SystemExit):
         main(words)
-    assert capsys.readouterr().err.splitlines()[0].endswith(meant)
+    assert capsys.readouterr().err.splitlines()[0].endswith(hint)
 
 
 def test_a_key_that_is_not_accepted_is_traced_to_its_variable(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the server that it was sent to: often the key is that of another one."""
+    """The message has the server that it was sent to: often the key is that of another one."""
     with KlingMock() as mock:
         monkeypatch.setenv("KLING_BASE_URL", mock.kling_url)
         monkeypatch.setenv("KLING_API_KEY", "another-key")
         assert main(["create", "text2video", "--prompt", "a kitten"]) == 3
         advice = f"kling: {mock.kling_url} does not accept the key in KLING_API_KEY; "
-    shown = capsys.readouterr().err
-    assert advice in shown
-    assert "another-key" not in shown
+    stderr = capsys.readouterr().err
+    assert advice in stderr
+    assert "another-key" not in stderr
 
 
 @pytest.mark.parametrize(
@@ -104,5 +107,5 @@ def test_a_key_that_is_not_accepted_is_traced_to_its_variable(
     ],
 )
 def test_where_a_key_went(relay: str | None, environment: dict[str, str], beginning: str) -> None:
-    """The variables that were read, and no others."""
+    """Only the variables that were read are named."""
     assert where_the_key_went(relay, environment).startswith(beginning)

@@ -18,21 +18,21 @@ def no_client() -> Any:
 
 def rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
     assert main(["models", *arguments, "--json"], open_client=no_client) == 0
-    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
-    return found
+    table: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return table
 
 
 def test_every_mode_of_every_model_has_a_row(capsys: pytest.CaptureFixture[str]) -> None:
-    """With what the records say of it, and no key is needed."""
-    found = rows(capsys)
+    """The rows have the data of the records; the command needs no key."""
+    table = rows(capsys)
 
-    assert {row["endpoint"] for row in found} == set(ENDPOINTS)
+    assert {row["endpoint"] for row in table} == set(ENDPOINTS)
     for record in ENDPOINTS.values():
         for model in record.models:
             for mode, limits in model.modes.items():
                 (row,) = [
                     row
-                    for row in found
+                    for row in table
                     if (row["endpoint"], row["model"], row[record.size_field] or "")
                     == (record.name, model.name, mode)
                 ]
@@ -48,13 +48,13 @@ def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     head, *lines = [line.split(maxsplit=5) for line in capsys.readouterr().out.splitlines()]
 
     assert " ".join(" ".join(head).split()) == "endpoint model mode resolution duration audio note"
-    shown = [" ".join(" ".join(line).split()) for line in lines]
-    assert "text2video kling-v3 pro 1080p 3-15 s yes" in shown
-    assert "text2video kling-v3 4k 4k 3-15 s yes" in shown
-    assert "text2video kling-v2-6 (default) std 720p 5, 10 s no" in shown
-    assert "text2video kling-3.0 pro 1080p 3-15 s yes" in shown
-    assert any(line.startswith("text2video kling-v2-master - - 5, 10 s no") for line in shown)
-    assert any("kling-v1 " in line and "retired" in line for line in shown)
+    table = [" ".join(" ".join(line).split()) for line in lines]
+    assert "text2video kling-v3 pro 1080p 3-15 s yes" in table
+    assert "text2video kling-v3 4k 4k 3-15 s yes" in table
+    assert "text2video kling-v2-6 (default) std 720p 5, 10 s no" in table
+    assert "text2video kling-3.0 pro 1080p 3-15 s yes" in table
+    assert any(line.startswith("text2video kling-v2-master - - 5, 10 s no") for line in table)
+    assert any("kling-v1 " in line and "retired" in line for line in table)
 
 
 def test_an_endpoint_without_a_model_is_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:

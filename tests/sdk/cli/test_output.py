@@ -21,9 +21,10 @@ import pytest
 import kling_sdk
 from kling_mock import KlingMock
 from kling_sdk.cli import main
-from kling_sdk.cli.exits import OutputError
 from kling_sdk.cli.show import Screen
-from kling_sdk.logs import _HANDLER, _log
+from kling_sdk.cli.standard_output import OutputError
+from kling_sdk.logs import _HANDLER
+from kling_sdk.printable import log
 from kling_sdk.results import Audio, Image, Task, Video
 from tests.sdk.cli.test_commands import command, environment
 
@@ -64,7 +65,7 @@ def start(mock: KlingMock) -> Iterator[Start]:
 )
 @pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(start: Start, arguments: tuple[str, ...]) -> None:
-    """As with `| head`: no traceback, and the status that a shell gives it."""
+    """As with `| head`, it prints no traceback, and exits with the status that shells use."""
     read, write = os.pipe()
     os.close(read)
     process = start(*arguments, stdout=write)
@@ -96,7 +97,7 @@ def test_a_full_disk_is_said_once(start: Start, arguments: tuple[str, ...]) -> N
 
 @pytest.mark.slow
 def test_a_standard_error_that_is_full_costs_nothing(start: Start) -> None:
-    """Progress is for people; the result is printed all the same."""
+    """Progress is for people; the result is still printed."""
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
         process = start(*CREATE, "--json", stderr=full)
         out, _ = process.communicate(timeout=60)
@@ -115,7 +116,6 @@ def test_a_stream_that_is_closed_is_an_error_of_the_output(monkeypatch: pytest.M
         screen.text("x")
 
 
-@pytest.mark.usefixtures("sigint_is_handled")
 @pytest.mark.slow
 def test_a_terminal_shows_id_status_and_time(start: Start) -> None:
     """While it waits; the line is gone at the end, and standard output has the result alone."""
@@ -144,13 +144,15 @@ def test_a_terminal_shows_id_status_and_time(start: Start) -> None:
 def test_a_terminal_shows_the_progress_of_a_download(
     mock: KlingMock, start: Start, tmp_path: Path
 ) -> None:
-    """On standard error; the result is on standard output as without a terminal."""
+    """It is on standard error; the result is on standard output as without a terminal."""
     with mock.client() as kling:
         task = kling.text2video.create(prompt="a kitten")
     mock.complete(task)
     ours, theirs = pty.openpty()
-    arguments = ("download", "text2video", task.task_id, str(tmp_path / "a.mp4"), "--json")
-    process = start(*arguments, stderr=theirs)
+    folder = tmp_path / ("deep" * 40)  # longer than a line of the terminal
+    folder.mkdir()
+    file = folder / "a.mp4"
+    process = start("download", "text2video", task.task_id, str(file), "--json", stderr=theirs)
     os.close(theirs)
     seen = b""
     with contextlib.suppress(OSError):  # the other end is closed at the end
@@ -160,7 +162,7 @@ def test_a_terminal_shows_the_progress_of_a_download(
     os.close(ours)
 
     assert process.returncode == 0, seen
-    assert json.loads(out)["size"] == (tmp_path / "a.mp4").stat().st_size
+    assert json.loads(out)["size"] == file.stat().st_size
     assert b"a.mp4" in seen
 
 
@@ -178,12 +180,12 @@ def test_verbose_logs_to_standard_error(
                 err = capsys.readouterr().err
                 assert err.count("GET /v1/videos/text2video: HTTP 200") == lines
     finally:
-        _log.removeHandler(_HANDLER)
-        _log.setLevel(0)
+        log.removeHandler(_HANDLER)
+        log.setLevel(0)
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
-    """With the Python it runs on, for a report of a defect."""
+    """The Python version is beside it, for a report of a defect."""
     with pytest.raises(SystemExit) as end:
         main(["--version"])
     assert end.value.code == 0
@@ -216,12 +218,12 @@ def test_json_has_plain_values_and_always_the_same_keys(
 ) -> None:
     """Units and seconds are text, so that no reader rounds them; unknown is null."""
     Screen(as_json=True).task(TASK)
-    shown = json.loads(capsys.readouterr().out)
+    task = json.loads(capsys.readouterr().out)
 
-    assert list(shown) == KEYS.split()
-    assert shown["units"] == "1.50"
-    assert shown["created_at"] is None
-    assert shown["videos"] == [
+    assert list(task) == KEYS.split()
+    assert task["units"] == "1.50"
+    assert task["created_at"] is None
+    assert task["videos"] == [
         {
             "id": "v",
             "url": "https://cdn.example/v.mp4?signature=s3cret",
@@ -229,7 +231,7 @@ def test_json_has_plain_values_and_always_the_same_keys(
             "watermark_url": None,
         }
     ]
-    assert shown["audios"] == [
+    assert task["audios"] == [
         {
             "id": "a",
             "url": "https://cdn.example/a.mp3?signature=s3cret",
@@ -243,7 +245,7 @@ def test_json_has_plain_values_and_always_the_same_keys(
 
 
 def test_what_people_read_has_no_python_in_it(capsys: pytest.CaptureFixture[str]) -> None:
-    """And no signature of a URL, but a mark where one was."""
+    """URLs have a mark in place of their signature."""
     Screen(as_json=False).task(TASK)
     out = capsys.readouterr().out
 
@@ -257,9 +259,9 @@ def test_what_people_read_has_no_python_in_it(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.slow
 def test_an_output_that_takes_no_chinese_gets_escapes(mock: KlingMock, start: Start) -> None:
-    """In a shell without Unicode: JSON stays JSON, and nothing breaks."""
-    made = start(*CREATE, "--external-task-id", "订单-1")
-    made.communicate(timeout=60)
+    """This happens in a shell without Unicode: JSON stays JSON, and nothing breaks."""
+    creator = start(*CREATE, "--external-task-id", "订单-1")
+    creator.communicate(timeout=60)
     for option in ("--json", "-v"):
         process = subprocess.run(
             command("get", "text2video", "订单-1", option),

@@ -1,4 +1,4 @@
-"""What a terminal shows while a command waits or fetches, and an output that takes nothing."""
+"""The progress on a terminal while a command waits or fetches, and a full output."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from kling_sdk.cli.exits import OutputError, PipeClosedError
 from kling_sdk.cli.show import Screen
+from kling_sdk.cli.standard_output import OutputError, PipeClosedError
 from kling_sdk.results import Task
 
 TASK = Task(endpoint="text2video", task_id="831922345719271433", status="submitted")
@@ -38,15 +38,15 @@ def test_a_terminal_shows_each_status_with_its_time(monkeypatch: pytest.MonkeyPa
     with Screen(as_json=False).waiting(TASK) as note:
         note(attrs.evolve(TASK, status="processing"))
 
-    shown = terminal.getvalue()
-    assert f"{TASK.task_id} submitted" in shown
-    assert f"{TASK.task_id} processing" in shown
-    assert "0:00:00" in shown
-    assert shown.endswith("\x1b[2K")  # erased
+    text = terminal.getvalue()
+    assert f"{TASK.task_id} submitted" in text
+    assert f"{TASK.task_id} processing" in text
+    assert "0:00:00" in text
+    assert text.endswith("\x1b[2K")  # erased
 
 
 def test_a_server_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither by control characters nor by the markup of the library that draws the line."""
+    """Neither control characters nor the markup of the library that draws the line have effect."""
     terminal = as_terminal(monkeypatch)
     with Screen(as_json=False).waiting(TASK) as note:
         note(attrs.evolve(TASK, status="\x1b[31m[bold]"))
@@ -56,7 +56,7 @@ def test_a_server_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_terminal_shows_how_much_of_a_file_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In units of the size of the whole."""
+    """The units fit the size of the whole."""
     terminal = as_terminal(monkeypatch)
     with Screen(as_json=False).fetching("kitten.mp4") as note:
         assert note is not None
@@ -82,14 +82,14 @@ def test_without_a_terminal_each_status_is_a_line(
 
 
 @pytest.mark.parametrize(
-    ("failure", "told"),
+    ("failure", "error"),
     [
         (BrokenPipeError(32, "Broken pipe"), PipeClosedError),
         (OSError(28, "No space left on device"), OutputError),
     ],
 )
 def test_an_output_that_takes_nothing_is_told_once(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failure: OSError, told: type[Exception]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failure: OSError, error: type[Exception]
 ) -> None:
     """What is left in the buffer goes nowhere, or Python would try to write it at its end."""
     with (tmp_path / "out").open("w+b") as file:
@@ -103,7 +103,7 @@ def test_an_output_that_takes_nothing_is_told_once(
 
         with monkeypatch.context() as patched:
             patched.setattr(sys, "stdout", Full())
-            with pytest.raises(told):
+            with pytest.raises(error):
                 Screen(as_json=False).task(TASK)
         file.write(b"goes nowhere")
         file.flush()

@@ -1,4 +1,4 @@
-"""What a command would spend is known, and bounded, before it sends anything."""
+"""The price of a command is known, and bounded, before it sends anything."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def parsed(*arguments: str) -> argparse.Namespace:
 
 
 def test_an_estimate_is_one_row() -> None:
-    """With what it rests on; the same in `--json`."""
+    """The row has its source; `--json` has the same."""
     assert estimate_row(CHEAP) == {
         "units": "1.5",
         "priced_on": "2026-09-20",
@@ -39,20 +39,20 @@ def test_an_estimate_is_one_row() -> None:
 
 
 def test_a_ceiling_holds_for_all_together() -> None:
-    """Exactly up to it; None is no ceiling."""
+    """Spending up to the ceiling is allowed; None means unlimited."""
     check_ceiling([CHEAP, DEAR], Decimal("46.5"))
     check_ceiling([DEAR, UNKNOWN], None)
     check_ceiling([], Decimal(0))
     with pytest.raises(RequestValidationError) as caught:
         check_ceiling([CHEAP, DEAR], Decimal("46.4"))
     assert str(caught.value) == (
-        "max_units is 46.4, and it would cost 46.5 units; expected a higher ceiling"
+        "max_units is 46.4, but the cost would be 46.5 units; expected a higher ceiling"
     )
 
 
 def test_what_has_no_price_is_over_every_ceiling() -> None:
-    """A ceiling that a new model passes would be none."""
-    with pytest.raises(RequestValidationError, match="what this request costs is not known: "):
+    """Otherwise a new model would pass every ceiling."""
+    with pytest.raises(RequestValidationError, match="the price of this request is not known: "):
         check_ceiling([CHEAP, UNKNOWN], Decimal(1_000_000))
 
 
@@ -71,7 +71,7 @@ def create(mock: KlingMock, *arguments: str) -> int:
 def test_the_command_prints_an_estimate_and_sends_nothing(
     mock: KlingMock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As columns, or as JSON."""
+    """It is printed as columns, or as JSON."""
     assert create(mock, "--estimate") == 0
     assert capsys.readouterr().out.splitlines()[0].split() == ["units", "1.5"]
     assert create(mock, "--estimate", "--json") == 0
@@ -84,7 +84,7 @@ def test_the_command_keeps_to_its_ceiling(
 ) -> None:
     """What would cost more is not sent; what costs as much is."""
     assert create(mock, "--max-units", "1.4") == 2
-    assert "it would cost 1.5 units" in capsys.readouterr().err
+    assert "the cost would be 1.5 units" in capsys.readouterr().err
     assert create(mock, "--max-units", "99", "--model-name", "kling-v9") == 2
     mock.journal.assert_not_called("POST /v1/videos/text2video")
     assert create(mock, "--max-units", "1.5") == 0
@@ -92,7 +92,7 @@ def test_the_command_keeps_to_its_ceiling(
 
 
 def test_the_ceiling_is_a_number_of_units(capsys: pytest.CaptureFixture[str]) -> None:
-    """As text, so that no fraction is rounded."""
+    """It is given as text, so that no fraction is rounded."""
     assert parsed("--max-units", "1.05").max_units == Decimal("1.05")
     assert parsed().max_units is None
     assert parsed("--estimate").estimate is True

@@ -1,4 +1,4 @@
-"""What the package does not know can be sent from a shell, too."""
+"""Unknown fields can be sent from a shell as well."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def request(*arguments: str) -> Request:
 
 def test_fields_of_tomorrow_are_json() -> None:
     """`--extra-body` is an object."""
-    made = request("--prompt", "x", "--extra-body", '{"frames": 60}')
-    assert made.extra_body == {"frames": 60}
+    video_request = request("--prompt", "x", "--extra-body", '{"frames": 60}')
+    assert video_request.extra_body == {"frames": 60}
     with pytest.raises(RequestValidationError, match="extra_body is not JSON"):
         request("--prompt", "x", "--extra-body", "frames=60")
 

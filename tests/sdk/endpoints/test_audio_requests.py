@@ -18,7 +18,8 @@ from kling_sdk import (
     TransportError,
     VideoToAudio,
 )
-from kling_sdk.wire import RelayWire, V1Wire
+from kling_sdk.wire import V1Wire
+from kling_sdk.wire.relay import RelayWire
 
 SPOKEN: dict[str, Any] = {"text": "Good morning", "voice_id": "AOT", "voice_language": "en"}
 URL = "https://example.com/a.mp4"
@@ -46,7 +47,7 @@ URL = "https://example.com/a.mp4"
     ],
 )
 def test_a_request_has_this_body(request_: Request, body: dict[str, Any]) -> None:
-    """A duration is a number here; of videos it is text."""
+    """A duration is a number here; for videos it is text."""
     assert V1Wire().create(request_, "").json == body
     if request_.record.returns is None:
         assert RelayWire().create(request_, "").json == body
@@ -63,8 +64,8 @@ def test_a_request_has_this_body(request_: Request, body: dict[str, Any]) -> Non
         (TextToAudio, {"prompt": "x", "duration": 10.1}, "duration", "from 3 to 10"),
         (TextToAudio, {"prompt": "x", "duration": "5"}, "duration", "is a str"),
         (VideoToAudio, {}, "video_id", "and so is video_url"),
-        (VideoToAudio, {"video_id": "1", "video_url": URL}, "video_id", "beside video_url"),
-        (VideoToAudio, {"video_url": "a.mp4"}, "video_url", "is no URL"),
+        (VideoToAudio, {"video_id": "1", "video_url": URL}, "video_id", "with video_url"),
+        (VideoToAudio, {"video_url": "a.mp4"}, "video_url", "is not a URL"),
         (VideoToAudio, {"video_id": "1", "bgm_prompt": "x" * 201}, "bgm_prompt", "at most 200"),
         (VideoToAudio, {"video_id": "1", "asmr_mode": "on"}, "asmr_mode", "True or False"),
         (
@@ -114,8 +115,8 @@ def test_a_text_is_private(request_: Request, private: tuple[str, ...]) -> None:
 )
 def test_each_costs_the_same_however_long(request_: Request, units: str) -> None:
     """A video pack pays for it: that is assumed."""
-    found = Kling("AK|SK").estimate(request_)
-    assert (found.units, found.pack, found.confidence) == (Decimal(units), "video", "high")
+    estimate = Kling("AK|SK").estimate(request_)
+    assert (estimate.units, estimate.pack, estimate.confidence) == (Decimal(units), "video", "high")
 
 
 ANSWER: dict[str, Any] = {
@@ -130,12 +131,12 @@ ANSWER: dict[str, Any] = {
 
 
 def test_an_answer_is_a_speech() -> None:
-    """With all that the vendor may add later in `raw`, and no signature in its repr."""
-    found = Speech.from_data(ANSWER | {"new": 1})
-    assert (found.task_id, found.units, found.raw["new"]) == ("8", Decimal("0.05"), 1)
-    assert found.audio == found.audios[0]
-    assert (found.audio.id, found.audio.duration, found.audio.wav_url) == ("7", Decimal(2), None)
-    assert "s3cret" not in repr(found)
+    """Fields that the vendor adds later are in `raw`; the repr has no signature."""
+    speech = Speech.from_data(ANSWER | {"new": 1})
+    assert (speech.task_id, speech.units, speech.raw["new"]) == ("8", Decimal("0.05"), 1)
+    assert speech.audio == speech.audios[0]
+    assert (speech.audio.id, speech.audio.duration, speech.audio.wav_url) == ("7", Decimal(2), None)
+    assert "s3cret" not in repr(speech)
 
 
 @pytest.mark.parametrize(
@@ -144,14 +145,14 @@ def test_an_answer_is_a_speech() -> None:
 )
 def test_an_answer_without_a_sound_is_none(data: Any) -> None:
     """The call counts as lost."""
-    with pytest.raises(TransportError, match="without a sound"):
+    with pytest.raises(TransportError, match="has no sound"):
         Speech.from_data(data)
 
 
 def test_an_answer_that_says_that_it_has_failed_is_an_error() -> None:
     """The vendor's reason is in the task, and not in the error's text."""
     failed = ANSWER | {"task_status": "failed", "task_status_msg": "no: Good morning"}
-    with pytest.raises(TaskFailedError) as told:
+    with pytest.raises(TaskFailedError) as caught:
         Speech.from_data(failed)
-    assert told.value.task.status_msg == "no: Good morning"
-    assert "Good morning" not in str(told.value)
+    assert caught.value.task.status_msg == "no: Good morning"
+    assert "Good morning" not in str(caught.value)

@@ -77,24 +77,36 @@ REFUSED: list[tuple[VideoRequest, str, str]] = [
     (image("kling-v2-1", image_tail=PNG), "image_tail", "expected mode pro"),
     (image("kling-v2-master", image_tail=PNG), "image_tail", "kling-v2-master"),
     (image("kling-v2-6", image=None, image_tail=PNG, mode="pro"), "image_tail", "kling-v1-5"),
-    (image("kling-v2-6", image_tail=PNG, mode="pro", sound="on"), "image_tail", "excludes sound"),
+    (
+        image("kling-v2-6", image_tail=PNG, mode="pro", sound="on"),
+        "image_tail",
+        "together with sound",
+    ),
     (image("kling-v2-6", voice_list=["a"], mode="pro"), "voice_list", "voice_list with sound"),
     (image("kling-v2-6", element_list=[1]), "element_list", "kling-v3"),
     (image("kling-v1-6", dynamic_masks=MASKS), "dynamic_masks", "motion_brush"),
     (image("kling-v1", dynamic_masks=MASKS, duration=10), "duration", "expected 5 s"),
     (image("kling-v1-5", mode="pro", camera_control=MOVE), "camera_control", "type simple with"),
-    (omni("kling-v3-omni", video_list=[BASE], **SHOTS), "multi_shot", "excludes video_base"),
-    (omni("kling-v3-omni", video_list=[FEATURE], **OWN), "shot_type", "excludes video_feature"),
+    (omni("kling-v3-omni", video_list=[BASE], **SHOTS), "multi_shot", "together with video_base"),
+    (
+        omni("kling-v3-omni", video_list=[FEATURE], **OWN),
+        "shot_type",
+        "together with video_feature",
+    ),
     (omni("kling-video-o1", sound="on"), "sound", "kling-v3-omni"),
     (omni("kling-video-o1", mode="4k"), "mode", "expected std, pro"),
     (omni("kling-video-o1", duration=11), "duration", "3, 4, 5, 6, 7, 8, 9, 10 s"),
     (omni("kling-video-o1", image_list=[FIRST], duration=7), "duration", "expected 5, 10 s"),
-    (omni("kling-video-o1", image_list=[FIRST, LAST], element_list=[1]), "image_list", "excludes"),
-    (omni("kling-video-o1", image_list=[FIRST, LAST, PNG]), "image_list", "excludes"),
+    (
+        omni("kling-video-o1", image_list=[FIRST, LAST], element_list=[1]),
+        "image_list",
+        "together with",
+    ),
+    (omni("kling-video-o1", image_list=[FIRST, LAST, PNG]), "image_list", "together with"),
     (
         omni("kling-v3-omni", sound="on", video_list=["https://example.com/v.mp4"]),
         "sound",
-        "excludes video_base",
+        "together with video_base",
     ),
     (
         MultiImageToVideo(image_list=[PNG], prompt="x", model_name="kling-v3"),
@@ -186,7 +198,7 @@ def test_a_client_warns_once_of_what_was_seen_retired() -> None:
                 warnings.simplefilter("always")
                 for client in (kling, kling, kling.with_options(timeout=5.0)):
                     client.text2video.create(prompt="a cat", model_name="kling-v1-6")
-            assert [one.category for one in caught] == [CapabilityWarning]
+            assert [warning.category for warning in caught] == [CapabilityWarning]
         assert len(server.kling.tasks) == 6
 
 
@@ -231,13 +243,13 @@ def test_every_model_accepts_its_own_modes_and_seconds_and_no_others(
 ) -> None:
     """The limits are read as they are written: all they grant passes, the next second does not."""
     for mode, spec in model.modes.items():
-        given = {"model_name": model.name, "prompt": "x", "image": "https://example.com/a.png"}
+        fields = {"model_name": model.name, "prompt": "x", "image": "https://example.com/a.png"}
         if mode != ABSENT:
-            given["mode"] = mode
+            fields["mode"] = mode
         for seconds in range(1, 18):
             problems = [
                 problem
-                for problem in check(record, {**given, "duration": seconds})
+                for problem in check(record, {**fields, "duration": seconds})
                 if problem.certain
             ]
             assert bool(problems) == (seconds not in spec.seconds), (mode, seconds, problems)
@@ -259,10 +271,10 @@ def test_models_are_listed_per_endpoint() -> None:
 def test_the_simple_camera_is_only_proposed_to_a_model_that_has_one(
     *, model: str, has_simple: bool
 ) -> None:
-    """To others the models that move the camera by themselves are named."""
+    """For other models, the models that move the camera by themselves are named."""
     request = image(model, camera_control=MOVE, check=False)
-    told = [problem.expected for problem in check(request.record, request.given())]
-    assert ("type simple with a config" in told) is has_simple
+    expected = [problem.expected for problem in check(request.record, request.given())]
+    assert ("type simple with a config" in expected) is has_simple
 
 
 @pytest.mark.parametrize(("videos", "is_wrong"), [([BASE], False), ([FEATURE], True), (None, True)])
@@ -270,11 +282,11 @@ def test_beside_a_video_that_is_edited_no_duration_is_wrong(
     *, videos: list[dict[str, str]] | None, is_wrong: bool
 ) -> None:
     """The video's own length counts."""
-    given: dict[str, Any] = {"model_name": "kling-video-o1", "mode": "pro", "duration": 15}
+    fields: dict[str, Any] = {"model_name": "kling-video-o1", "mode": "pro", "duration": 15}
     if videos is not None:
-        given["video_list"] = OmniVideo(prompt="x", video_list=videos).video_list
-    found = [problem.field for problem in check(OmniVideo.record, given)]
-    assert ("duration" in found) is is_wrong
+        fields["video_list"] = OmniVideo(prompt="x", video_list=videos).video_list
+    problem_fields = [problem.field for problem in check(OmniVideo.record, fields)]
+    assert ("duration" in problem_fields) is is_wrong
 
 
 def test_a_first_frame_beside_more_pictures_names_the_pictures() -> None:
@@ -290,13 +302,13 @@ def test_a_first_frame_beside_more_pictures_names_the_pictures() -> None:
 @pytest.mark.parametrize("model", ["kling-3.0-omni", "kling-o1"])
 @pytest.mark.parametrize("videos", [None, [FEATURE]])
 def test_only_a_base_video_keeps_its_sound(model: str, videos: Any) -> None:
-    """With the model in the path; what was given is named, and what it needs."""
+    """This holds with the model in the path; the error names what was given, and what it needs."""
     request = omni(model, audio="original", video_list=videos)
 
     (problem,) = check(request.record, request.given())
 
     assert (problem.field, problem.certain) == ("audio", True)
-    assert problem.limit == f"{model} needs a base video here"
+    assert problem.limit == f"{model} needs a base video for it"
     assert problem.expected == "audio original with a base video"
     edited = omni(model, audio="original", video_list=[BASE])
     assert check(edited.record, edited.given()) == ()
@@ -305,7 +317,7 @@ def test_only_a_base_video_keeps_its_sound(model: str, videos: Any) -> None:
 def test_certain_problems_come_first() -> None:
     """A refusal is not hidden behind a warning."""
     request = text("kling-v2-master", mode="pro", sound=True)
-    assert [one.certain for one in check(request.record, request.given())] == [True, False]
+    assert [problem.certain for problem in check(request.record, request.given())] == [True, False]
 
 
 def test_a_refusal_reads_field_first() -> None:
@@ -324,15 +336,15 @@ def test_a_refusal_reads_field_first() -> None:
         (
             text("kling-v3", cfg_scale=0.5),
             (
-                "cfg_scale: kling-v3 in mode std has no cfg_scale on text2video; it must be models "
-                "kling-v1, kling-v1-6 (confidence low)"
+                "cfg_scale: kling-v3 in mode std does not support cfg_scale on text2video; it must "
+                "be models kling-v1, kling-v1-6 (confidence low)"
             ),
         ),
         (
             text("kling-v1"),
             (
-                "kling-v1 is retired: the server was seen refusing it on 2026-09-20; it is sent as "
-                "requested"
+                "kling-v1 is retired: the server was seen refusing it on 2026-09-20; "
+                "the request is sent anyway"
             ),
         ),
     ],
@@ -343,5 +355,5 @@ def test_a_warning_says_how_sure_it_is_and_shows_who_asked(
     """The line that it shows is the one that calls the check, not one of the package."""
     with pytest.warns(CapabilityWarning) as warned:
         require(request_.record, request_.given())
-    assert [str(one.message) for one in warned] == [words]
-    assert {one.filename for one in warned} == {__file__}
+    assert [str(warning.message) for warning in warned] == [words]
+    assert {warning.filename for warning in warned} == {__file__}

@@ -1,4 +1,4 @@
-"""What a caller reads of a model's limits: which field, what is wrong, what would work."""
+"""The texts of a model's limits: the field, what is wrong, what would work."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kling_sdk import (
+    ENDPOINTS,
     ImageToVideo,
     MultiImageToVideo,
     OmniVideo,
@@ -40,16 +41,25 @@ TO_10 = "3, 4, 5, 6, 7, 8, 9, 10 s"
 TO_15 = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 s"
 
 
-def text(model: str, **given: Any) -> TextToVideo:
-    return TextToVideo(**{"prompt": "x", "model_name": model, **given})
+def text(model: str, **fields: Any) -> TextToVideo:
+    return TextToVideo(**{"prompt": "x", "model_name": model, **fields})
 
 
-def image(model: str, **given: Any) -> ImageToVideo:
-    return ImageToVideo(**{"image": URL, "model_name": model, **given})
+def image(model: str, **fields: Any) -> ImageToVideo:
+    return ImageToVideo(**{"image": URL, "model_name": model, **fields})
 
 
-def omni(model: str, **given: Any) -> OmniVideo:
-    return OmniVideo(**{"prompt": "x", "model_name": model, **given})
+def omni(model: str, **fields: Any) -> OmniVideo:
+    return OmniVideo(**{"prompt": "x", "model_name": model, **fields})
+
+
+def makers_of(model: str) -> list[str]:
+    """Return the endpoints for videos that have a model."""
+    return sorted(
+        record.attribute
+        for record in ENDPOINTS.values()
+        if model in record.model_names and record.result == "videos"
+    )
 
 
 PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
@@ -71,8 +81,8 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
             Problem(
                 "model_name",
                 "kling-v3 has no multi-image2video",
-                "kling-v1-6 (nearest: kling-v1-6); kling-v3 goes with kling.image2video or"
-                " kling.motion_control or kling.text2video",
+                "kling-v1-6 (nearest: kling-v1-6); kling-v3 goes with "
+                + " or ".join(f"kling.{name}" for name in makers_of("kling-v3")),
             )
         ],
     ),
@@ -119,14 +129,18 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
     (text("kling-2.5-turbo", audio="off"), []),
     (
         text("kling-v2-6", sound=True),
-        [Problem("sound", "kling-v2-6 in mode std has no sound on text2video", "mode pro")],
+        [
+            Problem(
+                "sound", "kling-v2-6 in mode std does not support sound on text2video", "mode pro"
+            )
+        ],
     ),
     (
         text("kling-v2-master", sound=True),
         [
             Problem(
                 "sound",
-                "kling-v2-master has no sound on text2video",
+                "kling-v2-master does not support sound on text2video",
                 "models kling-v2-6, kling-v3, kling-2.6, kling-3.0",
             )
         ],
@@ -137,7 +151,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "negative_prompt",
-                "kling-3.0 in mode std has no negative_prompt on text2video",
+                "kling-3.0 in mode std does not support negative_prompt on text2video",
                 NEGATIVE,
             )
         ],
@@ -147,7 +161,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "audio",
-                "kling-3.0 in mode std has no keep_original_sound on text2video",
+                "kling-3.0 in mode std does not support keep_original_sound on text2video",
                 "no keep_original_sound on this endpoint",
             )
         ],
@@ -157,7 +171,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "cfg_scale",
-                "kling-v2-6 in mode std has no cfg_scale on text2video",
+                "kling-v2-6 in mode std does not support cfg_scale on text2video",
                 "models kling-v1, kling-v1-6",
             )
         ],
@@ -167,7 +181,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "cfg_scale",
-                "kling-v3 in mode std has no cfg_scale on text2video",
+                "kling-v3 in mode std does not support cfg_scale on text2video",
                 "models kling-v1, kling-v1-6",
                 certain=False,
             )
@@ -178,7 +192,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "camera_control",
-                "kling-v1-5 in mode pro has no camera_move on image2video",
+                "kling-v1-5 in mode pro does not support camera_move on image2video",
                 "type simple with a config",
             )
         ],
@@ -188,12 +202,12 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "camera_control",
-                "kling-v1-6 in mode std has no camera_control on image2video",
+                "kling-v1-6 in mode std does not support camera_control on image2video",
                 "models kling-v1-5",
             ),
             Problem(
                 "camera_control",
-                "kling-v1-6 in mode std has no camera_move on image2video",
+                "kling-v1-6 in mode std does not support camera_move on image2video",
                 "no camera_move on this endpoint",
             ),
         ],
@@ -203,7 +217,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "dynamic_masks",
-                "kling-v3 in mode std has no motion_brush on image2video",
+                "kling-v3 in mode std does not support motion_brush on image2video",
                 "models kling-v1, kling-v1-5",
                 certain=False,
             )
@@ -214,7 +228,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "dynamic_masks",
-                "kling-v3 in mode 4k has no motion_brush on image2video",
+                "kling-v3 in mode 4k does not support motion_brush on image2video",
                 "models kling-v1, kling-v1-5",
             )
         ],
@@ -224,7 +238,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "image_tail",
-                "kling-2.5-turbo in mode std has no first_last_frame on image2video",
+                "kling-2.5-turbo in mode std does not support first_last_frame on image2video",
                 "mode pro",
             )
         ],
@@ -234,7 +248,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "image_tail",
-                "kling-v3 in mode std has no last_frame_only on image2video",
+                "kling-v3 in mode std does not support last_frame_only on image2video",
                 "models kling-v1-5, kling-v1-6",
             )
         ],
@@ -243,18 +257,24 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
     # ------------------------------------------------------------ what goes together
     (
         image("kling-v2-6", mode="pro", image_tail=URL, sound="on"),
-        [Problem("image_tail", "kling-v2-6 excludes sound here", "first_last_frame or sound")],
+        [
+            Problem(
+                "image_tail",
+                "kling-v2-6 does not take it together with sound",
+                "first_last_frame or sound",
+            )
+        ],
     ),
     (
         image("kling-v2-6", mode="pro", voice_list=["a"]),
-        [Problem("voice_list", "kling-v2-6 needs sound here", "voice_list with sound")],
+        [Problem("voice_list", "kling-v2-6 needs sound for it", "voice_list with sound")],
     ),
     (
         text("kling-3.0-turbo", **SHOTS),
         [
             Problem(
                 "multi_shot",
-                "kling-3.0-turbo needs shot_type customize here",
+                "kling-3.0-turbo needs shot_type customize for it",
                 "multi_shot with shot_type customize",
             )
         ],
@@ -265,7 +285,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "audio",
-                "kling-3.0-omni needs a base video here",
+                "kling-3.0-omni needs a base video for it",
                 "audio original with a base video",
             )
         ],
@@ -273,17 +293,31 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
     (omni("kling-3.0-omni", audio="original", video_list=[VIDEO]), []),
     (
         omni("kling-v3-omni", sound=True, video_list=[VIDEO]),
-        [Problem("sound", "kling-v3-omni excludes video_base here", "sound or video_base")],
+        [
+            Problem(
+                "sound",
+                "kling-v3-omni does not take it together with video_base",
+                "sound or video_base",
+            )
+        ],
     ),
     (
         omni("kling-v3-omni", sound=True, video_list=[FEATURE]),
-        [Problem("sound", "kling-v3-omni excludes video_feature here", "sound or video_feature")],
+        [
+            Problem(
+                "sound",
+                "kling-v3-omni does not take it together with video_feature",
+                "sound or video_feature",
+            )
+        ],
     ),
     (
         omni("kling-v3-omni", video_list=[VIDEO], **SHOTS),
         [
             Problem(
-                "multi_shot", "kling-v3-omni excludes video_base here", "multi_shot or video_base"
+                "multi_shot",
+                "kling-v3-omni does not take it together with video_base",
+                "multi_shot or video_base",
             )
         ],
     ),
@@ -293,7 +327,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "shot_type",
-                "kling-v3-omni excludes video_feature here",
+                "kling-v3-omni does not take it together with video_feature",
                 "own_shots or video_feature",
             )
         ],
@@ -303,7 +337,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "image_list",
-                "kling-video-o1 excludes element_list here",
+                "kling-video-o1 does not take it together with element_list",
                 "first_last_frame or element_list",
             )
         ],
@@ -313,7 +347,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "image_list",
-                "kling-video-o1 excludes more_than_two_images here",
+                "kling-video-o1 does not take it together with more_than_two_images",
                 "first_last_frame or more_than_two_images",
             )
         ],
@@ -323,7 +357,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "image_list",
-                "kling-video-o1 excludes more_than_two_images here",
+                "kling-video-o1 does not take it together with more_than_two_images",
                 "first_frame or more_than_two_images",
             )
         ],
@@ -335,7 +369,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         [
             Problem(
                 "image_list",
-                "kling-o1 excludes video_feature here",
+                "kling-o1 does not take it together with video_feature",
                 "first_last_frame or video_feature",
             )
         ],
@@ -343,24 +377,24 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
     # ------------------------------------------------------------ seconds
     (
         text("kling-v2-6", duration=7),
-        [Problem("duration", "kling-v2-6 makes no 7 s video", "5, 10 s")],
+        [Problem("duration", "kling-v2-6 does not make 7 s videos", "5, 10 s")],
     ),
     (
         omni("kling-o1", duration=11, image_list=[URL]),
-        [Problem("duration", "kling-o1 makes no 11 s video", TO_10)],
+        [Problem("duration", "kling-o1 does not make 11 s videos", TO_10)],
     ),
     (
         text("kling-v1", camera_control=CAMERA, duration=10),
-        [Problem("duration", "kling-v1 makes no 10 s video with camera_control", "5 s")],
+        [Problem("duration", "kling-v1 does not make 10 s videos with camera_control", "5 s")],
     ),
     (image("kling-v1", image_tail=URL, duration=5), []),
     (
         image("kling-v1", image_tail=URL, duration=10),
-        [Problem("duration", "kling-v1 makes no 10 s video with first_last_frame", "5 s")],
+        [Problem("duration", "kling-v1 does not make 10 s videos with first_last_frame", "5 s")],
     ),
     (
         omni("kling-o1", image_list=[FIRST], duration=7),
-        [Problem("duration", "kling-o1 makes no 7 s video with first_frame_only", "5, 10 s")],
+        [Problem("duration", "kling-o1 does not make 7 s videos with first_frame_only", "5, 10 s")],
     ),
     (omni("kling-o1", image_list=[FIRST], video_list=[FEATURE], duration=7), []),
     (omni("kling-o1", image_list=[FIRST], element_list=[1], duration=7), []),
@@ -368,19 +402,22 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         omni("kling-o1", duration=7),
         [
             Problem(
-                "duration", "kling-o1 makes no 7 s video with text_only", "5, 10 s", certain=False
+                "duration",
+                "kling-o1 does not make 7 s videos with text_only",
+                "5, 10 s",
+                certain=False,
             )
         ],
     ),
     *(
-        (omni("kling-o1", duration=7, **given), [])
-        for given in ({"image_list": [URL]}, {"element_list": [1]}, {"video_list": [FEATURE]})
+        (omni("kling-o1", duration=7, **inputs), [])
+        for inputs in ({"image_list": [URL]}, {"element_list": [1]}, {"video_list": [FEATURE]})
     ),
     (omni("kling-v3-omni", video_list=[VIDEO], duration=15), []),
     (omni("kling-o1", video_list=[VIDEO], duration=15), []),
     (
         omni("kling-o1", video_list=[FEATURE], duration=15),
-        [Problem("duration", "kling-o1 makes no 15 s video", TO_10)],
+        [Problem("duration", "kling-o1 does not make 15 s videos", TO_10)],
     ),
 ]
 

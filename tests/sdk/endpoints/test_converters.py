@@ -15,7 +15,7 @@ from tests.sdk.endpoints.test_requests import ALL, PLAINEST
 def lists() -> Iterator[Any]:
     """Yield each parameter that is a list: its class, the other arguments, its name."""
     for cls in ALL:
-        plainest = next(given for made, given in PLAINEST if made is cls)
+        plainest = next(fields for make, fields in PLAINEST if make is cls)
         for field in attrs.fields(cls):
             if str(field.type).startswith("tuple"):
                 others = {name: value for name, value in plainest.items() if name != field.name}
@@ -25,41 +25,41 @@ def lists() -> Iterator[Any]:
 LISTS = list(lists())
 
 
-@pytest.mark.parametrize(("made", "others", "name"), LISTS)
+@pytest.mark.parametrize(("make", "others", "name"), LISTS)
 def test_what_is_no_list_is_named_by_its_parameter(
-    made: Any, others: dict[str, Any], name: str
+    make: Any, others: dict[str, Any], name: str
 ) -> None:
-    """Every list of every class: a number, a text and a mapping are none.
+    """Every list of every class refuses a number, a text and a mapping.
 
-    But a mapping of words to words is a glossary.
+    The exception is a mapping of words to words, which is a glossary.
     """
     for wrong in (5, "x") if name == "glossary" else (5, "x", {"x": 1}):
         with pytest.raises(RequestValidationError, match="a list") as refused:
-            made(**others, **{name: wrong})
+            make(**others, **{name: wrong})
         assert refused.value.field == name
 
 
-@pytest.mark.parametrize(("made", "others", "name"), LISTS)
+@pytest.mark.parametrize(("make", "others", "name"), LISTS)
 def test_an_item_of_an_unknown_form_is_named_by_its_parameter(
-    made: Any, others: dict[str, Any], name: str
+    make: Any, others: dict[str, Any], name: str
 ) -> None:
     """A mapping with a key that the vendor does not have."""
     with pytest.raises(RequestValidationError) as refused:
-        made(**others, **{name: [{"colour": "red"}]})
+        make(**others, **{name: [{"colour": "red"}]})
     assert refused.value.field.partition(".")[0] == name
 
 
-@pytest.mark.parametrize(("made", "others", "name"), LISTS)
-def test_who_wants_none_leaves_the_list_out(made: Any, others: dict[str, Any], name: str) -> None:
+@pytest.mark.parametrize(("make", "others", "name"), LISTS)
+def test_who_wants_none_leaves_the_list_out(make: Any, others: dict[str, Any], name: str) -> None:
     """Only what counts pictures and elements together takes an empty one."""
-    if made.__name__.startswith("Omni") and name in {"image_list", "element_list"}:
-        assert getattr(made(**others, **{name: []}), name) == ()
+    if make.__name__.startswith("Omni") and name in {"image_list", "element_list"}:
+        assert getattr(make(**others, **{name: []}), name) == ()
         return
     with pytest.raises(RequestValidationError, match="has 0 items") as refused:
-        made(**others, **{name: []})
+        make(**others, **{name: []})
     assert refused.value.field == name
 
 
 def test_the_search_finds_the_lists() -> None:
-    """Or the tests above would be empty."""
-    assert {one.values[2] for one in LISTS} >= {"image_list", "dynamic_masks", "multi_prompt"}
+    """Otherwise the tests above would be empty."""
+    assert {case.values[2] for case in LISTS} >= {"image_list", "dynamic_masks", "multi_prompt"}

@@ -1,4 +1,4 @@
-"""What a request asks for, in the words of a model's limits; and what its repr may show."""
+"""The features of a request, in the words of a model's limits, and its repr."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from kling_sdk.endpoints.interfaces import (
     one_vocabulary,
     v1_name_of,
 )
-from kling_sdk.endpoints.model_table import _seconds
 from kling_sdk.endpoints.raw import RawRequest
-from kling_sdk.endpoints.table_words import WORDS
 from kling_sdk.endpoints.values import hidden, media
+from tests.endpoint_files.model_table import _seconds
+from tests.endpoint_files.table_words import WORDS
 from tests.sdk.endpoints.test_requests import MASK
 
 URL = "https://example.com/a.png"
@@ -41,16 +41,16 @@ SHOT = {"prompt": "x", "duration": 5}
 OWN = {"multi_shot": True, "shot_type": "customize", "multi_prompt": [SHOT]}
 
 
-def text(**given: Any) -> TextToVideo:
-    return TextToVideo(**{"prompt": "x", **given})
+def text(**fields: Any) -> TextToVideo:
+    return TextToVideo(**{"prompt": "x", **fields})
 
 
-def image(**given: Any) -> ImageToVideo:
-    return ImageToVideo(**{"image": URL, **given})
+def image(**fields: Any) -> ImageToVideo:
+    return ImageToVideo(**{"image": URL, **fields})
 
 
-def omni(**given: Any) -> OmniVideo:
-    return OmniVideo(**{"prompt": "x", **given})
+def omni(**fields: Any) -> OmniVideo:
+    return OmniVideo(**{"prompt": "x", **fields})
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def omni(**given: Any) -> OmniVideo:
     ],
 )
 def test_a_request_asks_for(request_: VideoRequest, features: str) -> None:
-    """Each by its name, in no other words."""
-    found = list(request_.record.features(one_vocabulary(request_.given())))
-    assert sorted(found) == sorted(features.split())
+    """A request has exactly these features, by name."""
+    names = list(request_.record.features(one_vocabulary(request_.given())))
+    assert sorted(names) == sorted(features.split())
 
 
 @pytest.mark.parametrize(
-    ("given", "ratio"),
+    ("fields", "ratio"),
     [
         ({}, "16:9"),
         ({"aspect_ratio": "1:1"}, "1:1"),
@@ -120,17 +120,17 @@ def test_a_request_asks_for(request_: VideoRequest, features: str) -> None:
     ],
 )
 def test_a_ratio_is_filled_in_where_nothing_decides_it(
-    given: dict[str, Any], ratio: str | None
+    fields: dict[str, Any], ratio: str | None
 ) -> None:
-    """Neither a frame nor a base video; what is unchecked and no list is left alone."""
-    assert omni(**given).aspect_ratio == ratio
+    """Neither a frame nor a base video decides it; an unchecked value that is not a list stays."""
+    assert omni(**fields).aspect_ratio == ratio
 
 
 # ---------------------------------------------------------------- two vocabularies
 
 
 @pytest.mark.parametrize(
-    ("given", "found"),
+    ("fields", "translated"),
     [
         ({"resolution": "1080p"}, {"resolution": "1080p", "mode": "pro"}),
         ({"resolution": "8k"}, {"resolution": "8k", "mode": "8k"}),
@@ -143,13 +143,13 @@ def test_a_ratio_is_filled_in_where_nothing_decides_it(
         ({}, {}),
     ],
 )
-def test_either_name_says_the_same(given: dict[str, Any], found: dict[str, Any]) -> None:
+def test_either_name_says_the_same(fields: dict[str, Any], translated: dict[str, Any]) -> None:
     """What is given under the classic name stays."""
-    assert one_vocabulary(given) == found
+    assert one_vocabulary(fields) == translated
 
 
 @pytest.mark.parametrize(
-    ("given", "keeps"),
+    ("fields", "keeps"),
     [
         ({"mode": "pro", "resolution": "1080p"}, []),
         ({"mode": "8k", "resolution": "8k"}, []),
@@ -163,13 +163,13 @@ def test_either_name_says_the_same(given: dict[str, Any], found: dict[str, Any])
         ({}, ["yes", "no"]),
     ],
 )
-def test_names_that_agree_are_taken(given: dict[str, Any], keeps: list[Any]) -> None:
-    """In each combination."""
-    check_agreement(given, keeps)
+def test_names_that_agree_are_taken(fields: dict[str, Any], keeps: list[Any]) -> None:
+    """They are accepted in each combination."""
+    check_agreement(fields, keeps)
 
 
 def test_a_model_has_a_name_on_each_interface() -> None:
-    """The same model; one that is not served there, or not known, has none."""
+    """It is the same model; one that is not served there, or not known, has no name."""
     names = {
         "kling-2.5-turbo": "kling-v2-5-turbo",
         "kling-2.6": "kling-v2-6",
@@ -183,7 +183,12 @@ def test_a_model_has_a_name_on_each_interface() -> None:
     }
     assert v1_name_of("kling-3.0-turbo") is None
     assert model_path_name_of("kling-3.0-turbo") == "kling-3.0-turbo"
-    assert [mode_of(one) for one in ("720p", "1080p", "4k", "8k")] == ["std", "pro", "4k", None]
+    assert [mode_of(resolution) for resolution in ("720p", "1080p", "4k", "8k")] == [
+        "std",
+        "pro",
+        "4k",
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +205,7 @@ def test_a_model_has_a_name_on_each_interface() -> None:
     ],
 )
 def test_an_interface_that_cannot_serve_a_request_reads(request_: Any, words: str) -> None:
-    """What it is, and what there is."""
+    """Its value, and the possible ones."""
     with pytest.raises(RequestValidationError) as refused:
         interface_for(request_)
     assert str(refused.value) == words
@@ -227,7 +232,7 @@ def test_a_repr_shows_no_private_text(value: Any, text_: str, media_: str) -> No
 
 
 def test_a_body_of_the_caller_s_shows_its_id_and_its_model() -> None:
-    """If they are any."""
+    """They are shown if the body has them."""
     record = ENDPOINTS["text2video"]
     raw = RawRequest(record, {"external_task_id": "job-7", "model_name": "kling-3.0"})
     assert (raw.external_task_id, raw.model, raw.endpoint) == ("job-7", "kling-3.0", "text2video")
@@ -279,7 +284,7 @@ def test_json_can_carry(*, value: Any, is_json: bool) -> None:
 
 
 def test_a_place_without_a_name_is_the_body() -> None:
-    """And a dot stands between names only."""
+    """A dot stands between names only."""
     for value, field in ((object(), "the body"), ({"a": object()}, "a"), ([object()], "[0]")):
         with pytest.raises(RequestValidationError) as refused:
             checks.require_json("", value)
@@ -302,29 +307,34 @@ def test_a_place_without_a_name_is_the_body() -> None:
     ],
 )
 def test_a_url_of_the_web_has_a_host_and_no_space(*, url: str, is_url: bool) -> None:
-    """Whatever its case."""
+    """Its case does not matter."""
     assert checks.is_web_url(url) is is_url
 
 
 def test_looser_spellings_are_taken() -> None:
-    """As the documentation of the vendor has them."""
-    for given, found in ((True, True), ({"enabled": True}, True), ({"enabled": False}, False)):
-        assert text(watermark_info=given).watermark_info is found
+    """They are those of the vendor's documentation."""
+    for watermark, is_on in ((True, True), ({"enabled": True}, True), ({"enabled": False}, False)):
+        assert text(watermark_info=watermark).watermark_info is is_on
     assert text(external_task_id="X").external_task_id == "X"
-    assert [one.element_id for one in image(element_list=["7", 8]).element_list or ()] == [7, 8]
+    assert [element.element_id for element in image(element_list=["7", 8]).element_list or ()] == [
+        7,
+        8,
+    ]
     unchecked: Any = omni(image_list=(1,), check=False).image_list
     assert unchecked == [1]
-    assert [_seconds(one, WORDS[".md"]) for one in ((5, 10), (5, 6), (3, 4, 5), (3, 5, 7))] == [
+    assert [
+        _seconds(seconds, WORDS[".md"]) for seconds in ((5, 10), (5, 6), (3, 4, 5), (3, 5, 7))
+    ] == [
         "5, 10",
         "5, 6",
         "3 to 5",
         "3, 5, 7",
     ]
-    made = MultiImageToVideo(prompt="x", image_list=[{"image": URL}, URL])
-    assert [one.image for one in made.image_list] == [URL, URL]
+    request = MultiImageToVideo(prompt="x", image_list=[{"image": URL}, URL])
+    assert [subject.image for subject in request.image_list] == [URL, URL]
 
 
 def test_a_record_is_shown_by_its_name() -> None:
     """It has hundreds of limits."""
     assert repr(ENDPOINTS["omni-video"]) == "<endpoint omni-video>"
-    assert (ENDPOINTS["omni-video"].attribute, len(ENDPOINTS)) == ("omni_video", 34)
+    assert ENDPOINTS["omni-video"].attribute == "omni_video"

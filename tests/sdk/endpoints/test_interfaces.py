@@ -1,4 +1,4 @@
-"""Which interface takes a request."""
+"""The interface of a request."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_model_s_name_decides(model: str, interface: str) -> None:
 
 
 def test_a_request_may_choose() -> None:
-    """So no model of tomorrow is blocked by its name."""
+    """So a future model is not blocked by its name."""
     request = TextToVideo(prompt="a", model_name="klong-9", interface="model-path")
     assert interface_for(request) == "model-path"
     assert interface_for(TextToVideo(prompt="a", model_name="kling-3.0", interface="v1")) == "v1"
@@ -67,7 +67,7 @@ def test_an_endpoint_without_a_product_is_of_v1_whatever_the_model() -> None:
 
 @pytest.mark.parametrize("value", ["v2", "", 1])
 def test_an_interface_that_is_none_is_refused(value: Any) -> None:
-    """Also for a model that nobody knows, and for a request that is not checked."""
+    """This holds for an unknown model, and for a request that is not checked."""
     with pytest.raises(RequestValidationError, match="interface"):
         TextToVideo(prompt="a", model_name="kling-v9", interface=value)
     with pytest.raises(RequestValidationError, match="interface"):
@@ -93,7 +93,7 @@ def test_the_choice_is_no_field_of_the_request() -> None:
 
 
 def test_a_picture_may_be_larger_with_the_model_in_the_path() -> None:
-    """50 MB there, 10 MB on /v1; a long prompt likewise, where the model takes it."""
+    """50 MB there, 10 MB on /v1; a prompt may be longer, too, if the model takes it."""
     head = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2
     large = head + bytes(10 * 1024 * 1024)
     assert ImageToVideo(image=large, model_name="kling-3.0").image

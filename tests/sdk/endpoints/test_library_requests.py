@@ -20,7 +20,7 @@ from kling_sdk import (
     RequestValidationError,
     Voice,
 )
-from kling_sdk.flows.privacy import private_texts
+from kling_sdk.hidden import private_texts
 from kling_sdk.wire.v1 import wire_body
 
 URL: Final = "https://example.com/a.png"
@@ -42,14 +42,14 @@ def sent(request: Any) -> dict[str, Any]:
 
 def test_an_element_is_sent_as_the_vendor_documents_it() -> None:
     """Pictures may be given plainly; what they are for is read off what is given."""
-    made = CustomElement(
+    element = CustomElement(
         **NAMED,
         element_image_list=ElementImages(URL, [URL, URL]),
         element_voice_id=VOICE,
         tag_list=["o_102"],
     )
 
-    assert sent(made) == {
+    assert sent(element) == {
         **NAMED,
         "reference_type": "image_refer",
         "element_image_list": {
@@ -59,34 +59,34 @@ def test_an_element_is_sent_as_the_vendor_documents_it() -> None:
         "element_voice_id": "829836802793406553",
         "tag_list": [{"tag_id": "o_102"}],
     }
-    assert CustomElement(**sent(made)) == made
+    assert CustomElement(**sent(element)) == element
 
 
 def test_what_describes_a_person_is_private() -> None:
-    """No error quotes it, and no repr shows it: of the request, nor of the element."""
-    made = CustomElement(**NAMED, element_image_list=PICTURES)
+    """Neither errors nor reprs of the request and the element show it."""
+    element = CustomElement(**NAMED, element_image_list=PICTURES)
 
-    assert made.prompts() == ("a red coat",)
-    assert list(private_texts(sent(made))) == ["a red coat"]
-    shown = repr(made) + repr(Element(1, "Mara", "a red coat"))
-    assert "Mara" in shown
-    assert "red coat" not in shown
+    assert element.prompts() == ("a red coat",)
+    assert list(private_texts(sent(element))) == ["a red coat"]
+    text = repr(element) + repr(Element(1, "Mara", "a red coat"))
+    assert "Mara" in text
+    assert "red coat" not in text
 
 
 def test_an_element_of_a_video_is_one_of_a_person() -> None:
-    """In either form of the video."""
-    made = CustomElement(**NAMED, element_video_list=ElementVideos([VIDEO]))
+    """This holds in either form of the video."""
+    element = CustomElement(**NAMED, element_video_list=ElementVideos([VIDEO]))
 
-    assert sent(made) == {
+    assert sent(element) == {
         **NAMED,
         "reference_type": "video_refer",
         "element_video_list": MOVING,
     }
-    assert CustomElement(**NAMED, element_video_list=MOVING) == made
+    assert CustomElement(**NAMED, element_video_list=MOVING) == element
 
 
 @pytest.mark.parametrize(
-    ("given", "field", "words"),
+    ("fields", "field", "words"),
     [
         ({}, "element_video_list", "is missing with video_refer"),
         ({"reference_type": "image_refer"}, "element_image_list", "is missing with image_refer"),
@@ -124,7 +124,7 @@ def test_an_element_of_a_video_is_one_of_a_person() -> None:
         (
             {"element_video_list": {"refer_videos": ["AAAA"]}},
             "element_video_list.refer_videos",
-            "is no URL",
+            "is not a URL",
         ),
         (
             {"element_image_list": {"front": URL, "refer_images": [URL]}},
@@ -136,17 +136,17 @@ def test_an_element_of_a_video_is_one_of_a_person() -> None:
         ({"element_image_list": PICTURES, "tag_list": [5]}, "tag_list", "holds a int"),
     ],
 )
-def test_what_makes_no_element_is_refused(given: dict[str, Any], field: str, words: str) -> None:
+def test_what_makes_no_element_is_refused(fields: dict[str, Any], field: str, words: str) -> None:
     """Before anything is sent, by the parameter's name."""
     with pytest.raises(RequestValidationError) as refused:
-        CustomElement(**NAMED | given)
+        CustomElement(**NAMED | fields)
 
     assert refused.value.field == field
     assert words in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("fields", "field"),
     [
         ({}, "voice_url"),
         ({"voice_url": SOUND, "video_id": "7"}, "voice_url"),
@@ -155,21 +155,21 @@ def test_what_makes_no_element_is_refused(given: dict[str, Any], field: str, wor
         ({"voice_url": SOUND, "voice_name": ""}, "voice_name"),
     ],
 )
-def test_a_voice_has_a_name_and_one_source(given: dict[str, Any], field: str) -> None:
-    """A recording, or a video of the account in which somebody speaks."""
+def test_a_voice_has_a_name_and_one_source(fields: dict[str, Any], field: str) -> None:
+    """Its source is a recording, or a video of the account in which a person speaks."""
     assert sent(CustomVoice(voice_name="Mara", video_id="7")) == {
         "voice_name": "Mara",
         "video_id": "7",
     }
     with pytest.raises(RequestValidationError) as refused:
-        CustomVoice(**{"voice_name": "Mara"} | given)
+        CustomVoice(**{"voice_name": "Mara"} | fields)
     assert refused.value.field == field
 
 
 # ------------------------------------------------------------ where requests name them
 
 
-@pytest.mark.parametrize("given", [ELEMENT, 829836802793406551, "829836802793406551"])
+@pytest.mark.parametrize("element", [ELEMENT, 829836802793406551, "829836802793406551"])
 @pytest.mark.parametrize(
     ("make", "needed"),
     [
@@ -189,21 +189,21 @@ def test_a_voice_has_a_name_and_one_source(given: dict[str, Any], field: str) ->
         ),
     ],
 )
-def test_an_element_is_named_by_itself_or_by_its_id(make: Any, needed: Any, given: Any) -> None:
-    """Whatever the form, /v1 gets the number."""
-    request = make(**needed, element_list=[given])
+def test_an_element_is_named_by_itself_or_by_its_id(make: Any, needed: Any, element: Any) -> None:
+    """In either form, /v1 gets the number."""
+    request = make(**needed, element_list=[element])
 
     assert sent(request)["element_list"] == [{"element_id": 829836802793406551}]
     assert request == make(**needed, element_list=[{"element_id": 829836802793406551}])
 
 
-@pytest.mark.parametrize("given", [VOICE, 829836802793406553, "829836802793406553"])
-def test_a_voice_is_named_by_itself_or_by_its_id(given: Any) -> None:
-    """Whatever the form, /v1 gets the text."""
-    speaking = ImageToVideo(image=URL, mode="pro", sound="on", voice_list=[given])
+@pytest.mark.parametrize("voice", [VOICE, 829836802793406553, "829836802793406553"])
+def test_a_voice_is_named_by_itself_or_by_its_id(voice: Any) -> None:
+    """In either form, /v1 gets the text."""
+    speaking = ImageToVideo(image=URL, mode="pro", sound="on", voice_list=[voice])
 
     assert sent(speaking)["voice_list"] == [{"voice_id": "829836802793406553"}]
-    element = CustomElement(**NAMED, element_image_list=PICTURES, element_voice_id=given)
+    element = CustomElement(**NAMED, element_image_list=PICTURES, element_voice_id=voice)
     assert element.element_voice_id == "829836802793406553"
 
 
@@ -214,7 +214,7 @@ def test_ids_are_text_however_they_came() -> None:
 
 
 def test_what_is_no_element_is_refused_where_it_is_named() -> None:
-    """A name is no id; a voice is no element."""
+    """A name is not an id; a voice is not an element."""
     for wrong in (Element("Mara"), VOICE, {"id": 1}):
         with pytest.raises(RequestValidationError) as refused:
             OmniVideo(prompt="x", element_list=[wrong])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]

@@ -25,24 +25,24 @@ VIDEO = "https://example.com/v.mp4"
 SCALES = "a number from 0 to 1"
 
 
-def text(**given: Any) -> TextToVideo:
-    return TextToVideo(**{"prompt": "x", **given})
+def text(**fields: Any) -> TextToVideo:
+    return TextToVideo(**{"prompt": "x", **fields})
 
 
-def image(**given: Any) -> ImageToVideo:
-    return ImageToVideo(**{"image": URL, **given})
+def image(**fields: Any) -> ImageToVideo:
+    return ImageToVideo(**{"image": URL, **fields})
 
 
-def omni(**given: Any) -> OmniVideo:
-    return OmniVideo(**{"prompt": "x", **given})
+def omni(**fields: Any) -> OmniVideo:
+    return OmniVideo(**{"prompt": "x", **fields})
 
 
-def subjects(**given: Any) -> MultiImageToVideo:
-    return MultiImageToVideo(**{"prompt": "x", "image_list": [URL], **given})
+def subjects(**fields: Any) -> MultiImageToVideo:
+    return MultiImageToVideo(**{"prompt": "x", "image_list": [URL], **fields})
 
 
-def extend(**given: Any) -> VideoExtend:
-    return VideoExtend(**{"video_id": "1", **given})
+def extend(**fields: Any) -> VideoExtend:
+    return VideoExtend(**{"video_id": "1", **fields})
 
 
 def mask(points: int) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def shots(*seconds: int, prompt: str = "x") -> dict[str, Any]:
         "model_name": "kling-v3",
         "multi_shot": True,
         "shot_type": "customize",
-        "multi_prompt": [{"prompt": prompt, "duration": one} for one in seconds],
+        "multi_prompt": [{"prompt": prompt, "duration": duration} for duration in seconds],
         "duration": sum(seconds),
     }
 
@@ -300,7 +300,7 @@ LIMITS: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
         omni,
         {"image_list": [{"image_url": URL, "type": "first_frame"}], "element_list": [1] * 3},
         {"image_list": [{"image_url": URL, "type": "first_frame"}], "element_list": [1] * 4},
-        "element_list has 4 elements beside a frame; expected at most 3",
+        "element_list has 4 elements with a frame; expected at most 3",
     ),
     # ------------------------------------------------------------ numbers
     *(

@@ -10,7 +10,7 @@ import httpx
 import httpx2
 import pytest
 
-from kling_sdk import AsyncKling, Kling, Task, TextToVideo
+from kling_sdk import AsyncKling, Kling, RequestValidationError, Task, TextToVideo
 from tests.sdk.clients import KEY, PROMPT
 from tests.sdk.fake_kling import HonestKling
 from tests.sdk.faulty_server import FaultyKling
@@ -65,24 +65,24 @@ def test_a_mistake_is_named_before_anything_is_sent(
 def test_none_means_no_limit_where_there_may_be_none() -> None:
     """`retries` and `first_look` take None, as the table of options says."""
     client = Kling(KEY).with_options(retries=None, first_look=None, poll_interval=(1, 1))
-    assert client._settings.options.poll_interval == (1, 1)
+    assert client._settings.ctx.options.poll_interval == (1, 1)
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
 async def test_a_client_of_the_other_kind_is_refused(library: Any) -> None:
-    """Each of the twins says which HTTP client it takes."""
-    with library.Client() as sync, pytest.raises(TypeError, match="takes a AsyncClient"):
-        await AsyncKling(KEY, http_client=sync).text2video.get("1")
-    async with library.AsyncClient() as other:
-        with pytest.raises(TypeError, match="Kling takes a Client as http_client"):
-            Kling(KEY, http_client=other).text2video.get("1")
-    async with aiohttp.ClientSession() as session:
-        with pytest.raises(TypeError, match="not a client of httpx"):
-            Kling(KEY, http_client=session).text2video.get("1")
+    """Each of the twins says which HTTP client it takes, before anything is sent."""
+    async with library.AsyncClient() as other, aiohttp.ClientSession() as session:
+        for http in (other, session, object()):
+            with pytest.raises(RequestValidationError, match="expected a Client of httpx"):
+                Kling(KEY, http_client=http).text2video.create(prompt=PROMPT)
+    with library.Client() as sync:
+        for http in (sync, object()):
+            with pytest.raises(RequestValidationError, match="expected an AsyncClient of httpx"):
+                await AsyncKling(KEY, http_client=http).text2video.create(prompt=PROMPT)
 
 
 def test_a_task_is_waited_for_where_it_was_made() -> None:
-    """The resource of another endpoint finds the task all the same: the task knows its own."""
+    """The resource of another endpoint still finds the task: the task knows its own."""
     clock = FakeClock()
     with (
         FaultyKling(HonestKling(now=clock.time, takes=60.0)) as server,

@@ -7,9 +7,10 @@ import pytest
 
 from kling_sdk import TextToVideo
 from kling_sdk.endpoints import ENDPOINTS
-from kling_sdk.endpoints.model_table import model_table
-from kling_sdk.endpoints.models import ABSENT, AVAILABILITY, ModelLimits, mode_limits
-from kling_sdk.endpoints.table_words import WORDS, Words
+from kling_sdk.endpoints.models import ABSENT, AVAILABILITY, ModelLimits
+from tests.endpoint_files.model_table import model_table
+from tests.endpoint_files.table_words import WORDS, Words
+from tests.sdk.mode_limits import mode_limits
 
 ENGLISH, CHINESE = WORDS[".md"], WORDS[".zh-CN.md"]
 
@@ -26,8 +27,8 @@ def test_every_model_of_every_endpoint_has_a_row(words: Words) -> None:
     assert len(table) == sum(len(record.models) for record in ENDPOINTS.values())
     for record in ENDPOINTS.values():
         for name in record.model_names:
-            found = [row for row in table if f"`{name}`" in row]
-            assert any(f"`kling.{record.attribute}`" in row for row in found)
+            listed = [row for row in table if f"`{name}`" in row]
+            assert any(f"`kling.{record.attribute}`" in row for row in listed)
 
 
 def test_a_row_has_modes_lengths_and_parameters_with_their_limits() -> None:
@@ -51,7 +52,7 @@ def test_a_row_has_modes_lengths_and_parameters_with_their_limits() -> None:
 
 
 def test_a_row_is_the_same_in_chinese_words() -> None:
-    """With Chinese marks; the names of models and parameters are no words."""
+    """The row has Chinese marks; the names of models and parameters are not translated."""
     std = mode_limits((5, 10), "negative_prompt")
     pro = mode_limits((3, 4, 5), "negative_prompt sound")
     assert rows(
@@ -69,8 +70,8 @@ def test_a_row_is_the_same_in_chinese_words() -> None:
 
 def test_every_language_has_words_for_what_the_records_say() -> None:
     """A state or an input that is new is missed here, and not when the page is written."""
-    states = {one.state for one in AVAILABILITY.values()}
-    inputs = {one.input_length.what for one in ENDPOINTS.values() if one.input_length}
+    states = {availability.state for availability in AVAILABILITY.values()}
+    inputs = {record.input_length.what for record in ENDPOINTS.values() if record.input_length}
     for words in WORDS.values():
         assert states <= words.states.keys()
         assert inputs <= words.as_long_as.keys()

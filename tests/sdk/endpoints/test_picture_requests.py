@@ -18,7 +18,8 @@ from kling_sdk import (
 )
 from kling_sdk.endpoints.capabilities import check, require
 from kling_sdk.endpoints.raw import RawRequest
-from kling_sdk.wire import RelayWire, V1Wire
+from kling_sdk.wire import V1Wire
+from kling_sdk.wire.relay import RelayWire
 
 URL = "https://example.com/a.png"
 
@@ -85,7 +86,7 @@ def test_the_body_is_the_vendor_s(request_: Request, body: dict[str, Any]) -> No
 
 
 def test_an_expansion_has_no_model() -> None:
-    """And all four edges, those that stay too."""
+    """It has all four edges, also those that stay."""
     edges: dict[str, Any] = dict.fromkeys(
         (f"{side}_expansion_ratio" for side in ("up", "down", "left", "right")), 0
     )
@@ -93,7 +94,7 @@ def test_an_expansion_has_no_model() -> None:
 
 
 def test_a_raw_body_keeps_its_resolution() -> None:
-    """Also one that this package has not written."""
+    """This includes a resolution that this package has not written."""
     body = {"prompt": "x", "resolution": "8k"}
     raw = RawRequest(ENDPOINTS["image-generation"], body)
     assert V1Wire().create(raw, "mine").json == body | {"external_task_id": "mine"}
@@ -113,16 +114,20 @@ def test_a_raw_body_keeps_its_resolution() -> None:
         (
             OmniImageGeneration(prompt="x", model_name="kling-image-o1", result_type="series"),
             "result_type",
-            "kling-image-o1 in resolution 1k has no series on omni-image",
+            "kling-image-o1 in resolution 1k does not support series on omni-image",
             "models kling-v3-omni",
         ),
         (
             ImageGeneration(prompt="x", image=URL, negative_prompt="y"),
-            *("negative_prompt", "kling-v3 excludes image here", "negative_prompt or image"),
+            *(
+                "negative_prompt",
+                "kling-v3 does not take it together with image",
+                "negative_prompt or image",
+            ),
         ),
         (
             ImageGeneration(prompt="x", model_name="kling-v2-1", image_fidelity=0.5),
-            *("image_fidelity", "kling-v2-1 needs image here", "image_fidelity with image"),
+            *("image_fidelity", "kling-v2-1 needs image for it", "image_fidelity with image"),
         ),
         (
             ImageGeneration(
@@ -133,23 +138,22 @@ def test_a_raw_body_keeps_its_resolution() -> None:
                 human_fidelity=0.5,
             ),
             "human_fidelity",
-            "kling-v2-1 needs image_reference subject here",
+            "kling-v2-1 needs image_reference subject for it",
             "human_fidelity with image_reference subject",
         ),
         (
             ImageGeneration(prompt="x", image=URL, image_reference="face"),
             "image_reference",
-            "kling-v3 in resolution 1k has no image_reference on image-generation",
+            "kling-v3 in resolution 1k does not support image_reference on image-generation",
             "models kling-v2-1, kling-v1-5",
         ),
         (
-            ImageGeneration(prompt="x", model_name="kling-v2-6"),
+            ImageGeneration(prompt="x", model_name="kling-video-o1"),
             "model_name",
-            "kling-v2-6 has no image-generation",
+            "kling-video-o1 has no image-generation",
             (
-                "kling-v3, kling-v2-1, kling-v2, kling-v1-5, kling-v1 (nearest: kling-v2); "
-                "kling-v2-6 goes with kling.image2video or kling.motion_control or "
-                "kling.text2video"
+                "kling-v3, kling-v2-1, kling-v2, kling-v1-5, kling-v1 (nearest: kling-v2-1); "
+                "kling-video-o1 goes with kling.omni_video"
             ),
         ),
     ],
@@ -164,4 +168,4 @@ def test_a_model_whose_videos_are_gone_makes_pictures(recwarn: pytest.WarningsRe
     """kling-v2-1 was seen refused for videos only: no warning."""
     request = ImageGeneration(prompt="x", model_name="kling-v2-1")
     require(request.record, request.given())
-    assert not [one for one in recwarn if issubclass(one.category, CapabilityWarning)]
+    assert not [warning for warning in recwarn if issubclass(warning.category, CapabilityWarning)]

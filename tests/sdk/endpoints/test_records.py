@@ -6,6 +6,7 @@ pictures as results, no external id, another interface.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 from collections.abc import Iterator, Mapping
@@ -26,10 +27,11 @@ from kling_sdk import (
     Task,
 )
 from kling_sdk.attributes import make_resource
-from kling_sdk.endpoints import __main__ as generator
 from kling_sdk.endpoints import checks
 from kling_sdk.wire import WIRES, HttpCall, NameKind, Reply, V1Wire
 from kling_sdk.wire.messages import json_object
+from tests.committed import check_copy
+from tests.endpoint_files import __main__ as generator
 from tests.sdk.fake_kling import Answer, HonestKling, answer
 from tests.sdk.faulty_server import Fault, FaultyKling
 from tests.sdk.scripted import FakeClock
@@ -71,7 +73,7 @@ class Picture(Request):
 
 @attrs.frozen
 class Face:
-    """What the synchronous endpoint finds."""
+    """A result of the synchronous endpoint."""
 
     id: str
 
@@ -177,7 +179,7 @@ def kling(server: FaultyKling) -> Iterator[Kling]:
 
 
 def test_an_endpoint_without_a_model_is_created_and_waited_for(kling: Kling) -> None:
-    """No model is sent, and its limits hold all the same."""
+    """No model is sent, and its limits still hold."""
     longer = make_resource(kling, Longer)
 
     assert longer.run(video_id="7").videos
@@ -209,14 +211,14 @@ async def test_the_async_client_has_the_same_resources(server: FaultyKling) -> N
 
 def test_a_call_without_a_task_has_its_own_type_and_no_parameters_of_tasks(kling: Kling) -> None:
     """Nothing is reported of it, and it carries no id: such a parameter is unknown."""
-    taken = inspect.signature(make_resource(kling, Faces).call)
+    signature = inspect.signature(make_resource(kling, Faces).call)
 
-    assert taken.return_annotation == tuple[Face, ...] == Faces.record.result_type
-    assert {"external_task_id", "callback_url", "interface"}.isdisjoint(taken.parameters)
+    assert signature.return_annotation == tuple[Face, ...] == Faces.record.result_type
+    assert {"external_task_id", "callback_url", "interface"}.isdisjoint(signature.parameters)
     for name in ("external_task_id", "callback_url", "interface"):
-        given: dict[str, Any] = {name: "v1"}
+        fields: dict[str, Any] = {name: "v1"}
         with pytest.raises(RequestValidationError, match=f"unknown parameter '{name}'"):
-            Faces(video_id="7", **given)
+            Faces(video_id="7", **fields)
     assert attrs.evolve(Faces(video_id="7"), video_id="8").video_id == "8"
     assert EndpointRecord("open", "/v1/open", returns=lambda data: data).result_type is Any
 
@@ -225,7 +227,7 @@ def test_a_relay_serves_no_call_without_a_task(server: FaultyKling) -> None:
     """It says so before anything is sent, and where to go instead."""
     with (
         Kling.relay(server.url, "sk-1") as relay,
-        pytest.raises(RequestValidationError, match="a relay serves tasks only; expected a client"),
+        pytest.raises(RequestValidationError, match="a relay serves only tasks; expected a client"),
     ):
         make_resource(relay, Faces).call(video_id="7")
     assert server.requests == []
@@ -236,7 +238,7 @@ def test_what_carries_no_id_is_sent_once(kling: Kling, server: FaultyKling, faul
     """A lost reply is an unknown outcome that says that nothing can be asked."""
     server.breaks(fault)
 
-    with pytest.raises(OutcomeUnknownError, match="nothing can be asked"):
+    with pytest.raises(OutcomeUnknownError, match="its outcome cannot be looked up"):
         make_resource(kling, Faces).call(video_id="7")
     assert len(server.requests) == 1
 
@@ -249,9 +251,9 @@ def test_an_endpoint_of_another_interface_is_called_its_way(
     resource = make_resource(kling, NewModel)
 
     task = resource.create(prompt="a kitten", external_task_id="mine")
-    looked = resource.get("9")
+    latest = resource.get("9")
 
-    assert (task.task_id, looked.status) == ("9", "succeeded")
+    assert (task.task_id, latest.status) == ("9", "succeeded")
     assert [path for _, path, _ in server.kling.called] == ["/new-model", "/tasks"]  # type: ignore[attr-defined]  # OtherEndpoints
 
     # The records of these classes are the caller's own: no table of ours has them.
@@ -276,10 +278,34 @@ def test_a_task_of_an_unknown_endpoint_is_refused_by_name(kling: Kling) -> None:
             by_index[0].result()
 
 
-def test_the_generated_files_are_up_to_date() -> None:
-    """`python -m kling_sdk.endpoints` was run after the last change of an endpoint."""
+def statements(source: str) -> list[str]:
+    """Return the statements of a module, except its imports, without blanks: its layout."""
+    nodes = ast.parse(source).body
+    rest = (node for node in nodes if not isinstance(node, ast.Import | ast.ImportFrom | ast.If))
+    return ["".join(ast.unparse(node).split()) for node in rest]
+
+
+@pytest.mark.committed_copy
+def test_the_generated_files_say_what_the_records_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However they are formatted, which needs ruff."""
+    monkeypatch.setattr(generator, "_formatted", lambda lines, _: "\n".join(lines))
     for path, text in generator.generated().items():
-        assert path.read_text("utf-8") == text, f"{path.name}: run python -m kling_sdk.endpoints"
+        if path.suffix == ".md":
+            check_copy(path, text, "python -m tests.endpoint_files")
+        else:
+            committed, generated = map(statements, (path.read_text("utf-8"), text))
+            assert [statement for statement in generated if statement not in committed] == [], (
+                path.name
+            )
+            assert len(committed) == len(generated) > 1
+
+
+@pytest.mark.slow  # formatting needs ruff
+@pytest.mark.committed_copy
+def test_the_generated_files_are_up_to_date() -> None:
+    """`python -m tests.endpoint_files` was run after the last change of an endpoint."""
+    for path, text in generator.generated().items():
+        check_copy(path, text, "python -m tests.endpoint_files")
 
 
 def test_each_endpoint_has_an_attribute_and_a_path_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""What a caller reads when a request is refused: the exact words, rule by rule."""
+"""The exact texts of refused requests, rule by rule."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def omni_image(kind: Any) -> dict[str, Any]:
     return {"image_url": URL, "type": kind}
 
 
-def omni_video(**given: Any) -> dict[str, Any]:
-    return {**TEXT, "video_list": [{"video_url": VIDEO, **given}]}
+def omni_video(**fields: Any) -> dict[str, Any]:
+    return {**TEXT, "video_list": [{"video_url": VIDEO, **fields}]}
 
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
@@ -139,27 +139,27 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         ImageToVideo,
         {"image": URL, "image_tail": URL, "dynamic_masks": [MASK]},
-        f"dynamic_masks is given beside image_tail; expected {CONTROLS}",
+        f"dynamic_masks is given with image_tail; expected {CONTROLS}",
     ),
     (
         ImageToVideo,
         {"image": URL, "image_tail": URL, "static_mask": PNG},
-        f"static_mask is given beside image_tail; expected {CONTROLS}",
+        f"static_mask is given with image_tail; expected {CONTROLS}",
     ),
     (
         ImageToVideo,
         {"image": URL, "dynamic_masks": [MASK], "camera_control": {"type": "down_back"}},
-        f"camera_control is given beside dynamic_masks; expected {CONTROLS}",
+        f"camera_control is given with dynamic_masks; expected {CONTROLS}",
     ),
     (
         ImageToVideo,
         {"image": URL, "voice_list": ["a"], "element_list": [1]},
-        "voice_list is given beside element_list; expected voice_list or element_list",
+        "voice_list is given with element_list; expected voice_list or element_list",
     ),
     (
         OmniVideo,
         omni_video(video_url="file:///v.mp4"),
-        "video_list.video_url is no URL; expected the http(s) URL of an mp4 or mov file",
+        "video_list.video_url is not a URL; expected the http(s) URL of an mp4 or mov file",
     ),
     (
         OmniVideo,
@@ -180,20 +180,20 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
         (
             OmniVideo,
             {**TEXT, "image_list": [omni_image("first_frame"), *[omni_image(kind)] * count]},
-            f"image_list.type has 2 times {kind}; expected one {kind} at most",
+            f"image_list.type has 2 of type {kind}; expected at most one {kind}",
         )
         for kind, count in (("first_frame", 1), ("end_frame", 2))
     ),
     (
         OmniVideo,
         {**TEXT, "image_list": [omni_image("end_frame")]},
-        "image_list.type has an end_frame alone; expected first_frame, or both",
+        "image_list.type has an end_frame without a first_frame; expected first_frame, or both",
     ),
     *(
         (
             OmniVideo,
             {**omni_video(**base), "image_list": [omni_image("first_frame")]},
-            f"image_list.type is first_frame beside a base video; {NO_TYPE}",
+            f"image_list.type is first_frame with a base video; {NO_TYPE}",
         )
         for base in ({}, {"refer_type": "base"})
     ),
@@ -201,55 +201,58 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         TextToVideo,
         {**TEXT, "mode": "std", "resolution": "1080p"},
-        "resolution is '1080p' beside mode 'std'; expected one of the two",
+        "resolution is '1080p', which contradicts mode 'std'; expected one of the two",
     ),
     (
         TextToVideo,
         {**TEXT, "sound": "on", "audio": "off"},
-        "audio is 'off' beside sound 'on'; expected one of the two",
+        "audio is 'off', which contradicts sound 'on'; expected one of the two",
     ),
     *(
         (
             OmniVideo,
             {**omni_video(keep_original_sound=keep), "audio": audio},
-            f"audio is '{audio}' beside keep_original_sound {keep}; expected one of the two",
+            (
+                f"audio is '{audio}', which contradicts keep_original_sound {keep}; "
+                "expected one of the two"
+            ),
         )
         for audio, keep in (("off", "yes"), ("native", "yes"), ("original", "no"))
     ),
 ]
 
 
-@pytest.mark.parametrize(("make", "given", "words"), REFUSED)
-def test_a_refusal_reads(make: Any, given: dict[str, Any], words: str) -> None:
+@pytest.mark.parametrize(("make", "fields", "words"), REFUSED)
+def test_a_refusal_reads(make: Any, fields: dict[str, Any], words: str) -> None:
     """What is wrong, where, and what it must be instead."""
     with pytest.raises(RequestValidationError) as refused:
-        make(**given)
+        make(**fields)
     assert str(refused.value) == words
     assert isinstance(refused.value, KlingError)
 
 
 def test_a_parameter_without_its_name_is_shown_by_an_example() -> None:
     """The shortest call of the class."""
-    for make, shown in (
+    for make, example in (
         (TextToVideo, 'TextToVideo(prompt="...")'),
         (VideoExtend, 'VideoExtend(video_id="...")'),
         (MultiImageToVideo, 'MultiImageToVideo(image_list=[...], prompt="...")'),
     ):
         with pytest.raises(RequestValidationError) as refused:
             make("x")  # type: ignore[call-arg]  # the mistake under test
-        assert str(refused.value) == f"parameters are given by name: {shown}"
+        assert str(refused.value) == f"parameters are given by name: {example}"
         assert refused.value.field == "request"
         assert refused.value.limit == "has a positional argument"
         assert refused.value.expected == "parameters by name"
 
 
 def test_an_unknown_name_is_cut_at_60_characters() -> None:
-    """Nobody's data fills a log by way of a key."""
-    for make, given in (
+    """A key cannot fill a log with data."""
+    for make, fields in (
         (TextToVideo, {"z" * 99: "x"}),
         (TextToVideo, {**V3, "multi_prompt": [{**SHOT, "z" * 99: "x"}]}),
     ):
         with pytest.raises(RequestValidationError) as refused:
-            make(**given)
+            make(**fields)
         assert f"'{'z' * 59}" in str(refused.value)
         assert "z" * 60 not in str(refused.value)

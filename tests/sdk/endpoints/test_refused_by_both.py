@@ -1,4 +1,4 @@
-"""What the emulated Kling refuses is refused before it is sent; what it coerces has one type."""
+"""Requests that the emulated Kling refuses are refused before sending; types are not coerced."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.journal.notes import Note
+from kling_mock.kling.journal.notes import Note
 from kling_sdk import (
     ImageToVideo,
     InvalidRequestError,
@@ -56,13 +56,13 @@ REFUSED_BY_BOTH: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
         "camera_control.type",
         "is a int; expected simple, down_back",
     ),
-    (TextToVideo, {"prompt": "x", "callback_url": "not a url"}, "callback_url", "is no URL"),
+    (TextToVideo, {"prompt": "x", "callback_url": "not a url"}, "callback_url", "is not a URL"),
     (TextToVideo, {"prompt": "x", "callback_url": "ftp://example.com/a"}, "callback_url", "http"),
     (
         OmniVideo,
         {"prompt": "x", "image_list": [{"image_url": PNG, "type": "first_frame"}] * 2},
         "image_list.type",
-        "has 2 times first_frame; expected one first_frame at most",
+        "has 2 of type first_frame; expected at most one first_frame",
     ),
     (
         OmniVideo,
@@ -89,7 +89,7 @@ REFUSED_BY_BOTH: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
         "element_list.element_id",
         "is a bool",
     ),
-    (OmniVideo, {"prompt": "x", "video_list": ["AAAA"]}, "video_list.video_url", "is no URL"),
+    (OmniVideo, {"prompt": "x", "video_list": ["AAAA"]}, "video_list.video_url", "is not a URL"),
     (
         OmniVideo,
         {"prompt": "x", "video_list": [{**REF, "refer_type": "style"}]},
@@ -163,7 +163,7 @@ def test_what_is_refused_here_would_be_refused_there(
     """Sent as it is, the emulated Kling refuses the same field: no check is stricter than it."""
     with KlingMock(seed=1) as mock, mock.client(check=False) as kling:
         with pytest.raises(InvalidRequestError) as caught:
-            kling.submit(make(**asked(make, arguments), check=False))
+            kling.submit(make(**with_model(make, arguments), check=False))
         (note, *_) = mock.journal[-1].notes or [Note("refused", "", "")]
         assert field.partition(".")[0] in f"{caught.value.message} {note}"
         assert caught.value.code == 1201
@@ -179,34 +179,34 @@ def test_a_value_of_another_type_is_refused_here_and_coerced_there(
     assert caught.value.field == field
     assert words in str(caught.value)
     with KlingMock(seed=1) as mock, mock.client(check=False) as kling:
-        kling.submit(make(**asked(make, arguments), check=False))
+        kling.submit(make(**with_model(make, arguments), check=False))
         noted = mock.journal[-1].notes
-        # Some of the models are retired, and no library has the voice: these are other notes.
+        # Some of the models are retired, and the voice is not in a library: these get other notes.
         assert {note.kind for note in noted} - {"retired", "assumed"} == {"coerced"}
         assert field in {note.field.replace("[0]", "") for note in noted}
 
 
-def asked(make: type[VideoRequest], arguments: dict[str, Any]) -> dict[str, Any]:
+def with_model(make: type[VideoRequest], arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments with a model that has all that they use."""
-    given: dict[str, Any] = {"model_name": NEWEST[make], **arguments}
+    fields: dict[str, Any] = {"model_name": NEWEST[make], **arguments}
     if "camera_control" in arguments:
-        given["model_name"] = "kling-v1"
+        fields["model_name"] = "kling-v1"
     if "voice_list" in arguments:
-        given |= {"model_name": "kling-v2-6", "mode": "pro"}
+        fields |= {"model_name": "kling-v2-6", "mode": "pro"}
     if "dynamic_masks" in arguments:
-        given["model_name"] = "kling-v1"
-    return given
+        fields["model_name"] = "kling-v1"
+    return fields
 
 
 def test_what_a_check_accepts_at_its_edges() -> None:
-    """Both ends of a range, digits as an id, no shot out of place, the default length."""
+    """Edges are both ends of a range, digits as an id, shots in order, and the default length."""
     for cfg_scale in (0, 1, 0.0, 1.0):
         assert TextToVideo(prompt="x", cfg_scale=cfg_scale).cfg_scale == cfg_scale
     omni = OmniVideo(prompt="x", element_list=["829836802793406551", 7, {"element_id": "8"}])
     assert [item.element_id for item in omni.element_list or ()] == [829836802793406551, 7, 8]
     shots = [{"prompt": "x" * 512, "duration": 3}, {"prompt": "y", "duration": 2, "index": 7}]
-    made = TextToVideo(**OWN, multi_prompt=shots)
-    assert [shot.index for shot in made.multi_prompt or ()] == [1, 7]
+    request = TextToVideo(**OWN, multi_prompt=shots)
+    assert [shot.index for shot in request.multi_prompt or ()] == [1, 7]
     for url in ("http://localhost:8000/a?b=c", "https://example.com", "HTTPS://example.com/ä"):
         assert TextToVideo(prompt="x", callback_url=url).callback_url == url
     video = {**REF, "refer_type": "feature", "keep_original_sound": "no"}
@@ -219,9 +219,9 @@ def test_what_a_check_accepts_at_its_edges() -> None:
     "url", ["", " https://a.b", "https://", "https://a b", "https://[x", "http:/a", "https://a\n.b"]
 )
 def test_what_is_no_url_is_not_quoted(url: str) -> None:
-    """It may hold a secret all the same."""
+    """It may still hold a secret."""
     with pytest.raises(RequestValidationError) as caught:
         TextToVideo(prompt="x", callback_url=url)
     assert str(caught.value) == (
-        "callback_url is no URL; expected an http(s) URL such as https://example.com/kling"
+        "callback_url is not a URL; expected an http(s) URL such as https://example.com/kling"
     )

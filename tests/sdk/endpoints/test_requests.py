@@ -1,4 +1,4 @@
-"""What is refused before anything is sent, and what is let through."""
+"""The checks of a request before anything is sent."""
 
 from __future__ import annotations
 
@@ -139,15 +139,15 @@ def one_face(**change: Any) -> dict[str, Any]:
 MORE_REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
     (IdentifyFace, {}, "video_id", "is missing, and so is video_url"),
     (IdentifyFace, {"video_id": "1", "video_url": URL}, "video_id", "either video_id or video_url"),
-    (IdentifyFace, {"video_url": "a.mp4"}, "video_url", "is no URL"),
-    (MotionControl, {**MOTION, "video_url": "a.mp4"}, "video_url", "is no URL"),
+    (IdentifyFace, {"video_url": "a.mp4"}, "video_url", "is not a URL"),
+    (MotionControl, {**MOTION, "video_url": "a.mp4"}, "video_url", "is not a URL"),
     (MotionControl, {**MOTION, "video_url": None}, "video_url", "is missing"),
     (MotionControl, {**MOTION, "image_url": 5}, "image_url", "is a int"),
     (MotionControl, {**MOTION, "character_orientation": "up"}, "character_orientation", "image, "),
     (MotionControl, {**MOTION, "character_orientation": None}, "character_orientation", "missing"),
     (MotionControl, {**MOTION, "audio": "native"}, "audio", "original, off"),
     (MotionControl, {**MOTION, "audio": "off", "keep_original_sound": True}, "audio", "one of the"),
-    (MotionControl, {**MOTION, "resolution": "1080p"}, "resolution", "beside mode 'std'"),
+    (MotionControl, {**MOTION, "resolution": "1080p"}, "resolution", "contradicts mode 'std'"),
     (MotionControl, {**MOTION_ELEMENT, "element_list": [7, 8]}, "element_list", "1 to 1 items"),
     (
         MotionControl,
@@ -156,7 +156,7 @@ MORE_REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
         "is 'image' with element_list; expected video",
     ),
     (Avatar, {"image": URL}, "audio_id", "is missing, and so is sound_file"),
-    (Avatar, {**AVATAR, "audio_id": "1"}, "audio_id", "is given beside sound_file"),
+    (Avatar, {**AVATAR, "audio_id": "1"}, "audio_id", "is given with sound_file"),
     (Avatar, {**AVATAR, "mode": "4k"}, "mode", "std, pro"),
     (Avatar, {"image": URL, "sound_file": bytes(5 * 1024 * 1024 + 1)}, "sound_file", "(5 MB)"),
     (Avatar, {"image": URL, "sound_file": 5}, "sound_file", "MP3, WAV, M4A or AAC"),
@@ -165,7 +165,7 @@ MORE_REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
     (LipSync, {"input": "x"}, "input", "LipSyncInput or a mapping of mode"),
     (LipSync, lip_sync(mode="both"), "input.mode", "text2video, audio2video"),
     (LipSync, lip_sync(video_id=None), "input.video_id", "is missing, and so is video_url"),
-    (LipSync, lip_sync(video_url=URL), "input.video_id", "is given beside video_url"),
+    (LipSync, lip_sync(video_url=URL), "input.video_id", "is given with video_url"),
     (LipSync, lip_sync(text=""), "input.text", "is missing with text2video"),
     (LipSync, lip_sync(text="x" * 121), "input.text", "has 121 characters"),
     (LipSync, lip_sync(voice_id=None), "input.voice_id", "is missing with text2video"),
@@ -177,7 +177,7 @@ MORE_REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
     (LipSync, {"input": {**PLAYED, "audio_type": "cd"}}, "input.audio_type", "file, url"),
     (LipSync, {"input": {**PLAYED, "audio_file": None}}, "input.audio_file", "missing with file"),
     (LipSync, {"input": {**PLAYED, "audio_type": "url"}}, "input.audio_url", "missing with url"),
-    (LipSync, {"input": {**PLAYED, "audio_url": "x"}}, "input.audio_url", "is no URL"),
+    (LipSync, {"input": {**PLAYED, "audio_url": "x"}}, "input.audio_url", "is not a URL"),
     (
         LipSync,
         {"input": {**PLAYED, "audio_file": bytes(5 * 1024 * 1024 + 1)}},
@@ -187,7 +187,7 @@ MORE_REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
     (AdvancedLipSync, {"session_id": "1", "face_choose": []}, "face_choose", "1 to 1 items"),
     (AdvancedLipSync, {"session_id": "", "face_choose": [FACE]}, "session_id", "is empty"),
     (AdvancedLipSync, one_face(sound_file=None), "face_choose.audio_id", "so is sound_file"),
-    (AdvancedLipSync, one_face(audio_id="1"), "face_choose.audio_id", "given beside sound_file"),
+    (AdvancedLipSync, one_face(audio_id="1"), "face_choose.audio_id", "given with sound_file"),
     (AdvancedLipSync, one_face(face_id=None), "face_choose.face_id", "is missing"),
     (AdvancedLipSync, one_face(sound_end_time=1999), "face_choose.sound_end_time", "2000 ms"),
     (AdvancedLipSync, one_face(sound_start_time=-1), "face_choose.sound_start_time", "0 or more"),
@@ -219,7 +219,7 @@ MORE_REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
         VideoEffects,
         {"effect_scene": "x", "input": {"image": URL, "images": [URL, URL]}},
         "input.image",
-        "is given beside images",
+        "is given with images",
     ),
 ]
 
@@ -326,19 +326,19 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
         ImageToVideo,
         {"image": PNG, "image_tail": PNG, "dynamic_masks": [MASK]},
         "dynamic_masks",
-        "beside image_tail",
+        "with image_tail",
     ),
     (
         ImageToVideo,
         {"image": PNG, "static_mask": PNG, "camera_control": {"type": "simple"}},
         "camera_control",
-        "beside static_mask",
+        "with static_mask",
     ),
     (
         ImageToVideo,
         {"image": PNG, "voice_list": ["a"], "element_list": [1]},
         "voice_list",
-        "beside element_list",
+        "with element_list",
     ),
     (ImageToVideo, {"image": PNG, "voice_list": ["a", "b", "c"]}, "voice_list", "1 to 2 items"),
     (ImageToVideo, {"image": PNG, "element_list": [1, 2, 3, 4]}, "element_list", "1 to 3 items"),
@@ -353,13 +353,13 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
         OmniVideo,
         {"prompt": "x", "image_list": [{"image_url": PNG, "type": "end_frame"}]},
         "image_list.type",
-        "end_frame alone",
+        "an end_frame without a first_frame",
     ),
     (
         OmniVideo,
         {"prompt": "x", "image_list": [OmniImage(PNG, "first_frame")], "video_list": [REF]},
         "image_list.type",
-        "beside a base video",
+        "with a base video",
     ),
     (OmniVideo, {"prompt": "x", "image_list": [PNG] * 8}, "image_list", "at most 7 without"),
     (OmniVideo, {"prompt": "x", "image_list": [png(9, 9)]}, "image_list.image_url", "300 px"),
@@ -580,15 +580,15 @@ def test_the_default_model_of_each_endpoint_is_in_the_table() -> None:
         assert issubclass(cls, VideoRequest) is (cls.record.result == "videos")
 
 
-@pytest.mark.parametrize("made", ALL, ids=lambda one: one.__name__)
-def test_a_request_takes_no_parameter_by_its_place(made: Any) -> None:
+@pytest.mark.parametrize("make", ALL, ids=lambda make: make.__name__)
+def test_a_request_takes_no_parameter_by_its_place(make: Any) -> None:
     """An order of parameters would be one more promise."""
     with pytest.raises(RequestValidationError, match="by name"):
-        made("a kitten")
+        make("a kitten")
 
 
 def test_a_picture_that_is_none_is_named_by_its_parameter() -> None:
-    """Also where it is one of several."""
+    """This includes one of several pictures."""
     with pytest.raises(RequestValidationError) as refused:
         OmniVideo(prompt="x", image_list=[{"picture": "https://example.com/a.png"}])
     assert refused.value.field.startswith("image_list")
@@ -598,44 +598,44 @@ def test_both_kinds_of_masks_are_one_control() -> None:
     """They go together, and with nothing else."""
     moved = [{"mask": png(400, 400), "trajectories": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]}]
     both: dict[str, Any] = {"static_mask": png(400, 400), "dynamic_masks": moved}
-    made = ImageToVideo(image=png(400, 400), **both)
-    assert made.static_mask
-    assert made.dynamic_masks
+    request = ImageToVideo(image=png(400, 400), **both)
+    assert request.static_mask
+    assert request.dynamic_masks
     with pytest.raises(RequestValidationError) as refused:
         ImageToVideo(image=png(400, 400), image_tail=png(400, 400), **both)
     assert refused.value.field == "static_mask"
 
 
 @pytest.mark.parametrize(
-    "made", [one for one in ALL if one.record.takes_external_id], ids=lambda one: one.__name__
+    "make", [make for make in ALL if make.record.takes_external_id], ids=lambda make: make.__name__
 )
-def test_the_longest_id_of_the_caller_s_own(made: Any) -> None:
+def test_the_longest_id_of_the_caller_s_own(make: Any) -> None:
     """200 characters are taken, and one more is refused by its name, unchecked requests too."""
-    given = next(one for cls, one in PLAINEST if cls is made)
-    assert made(**given, external_task_id="x" * 200).external_task_id == "x" * 200
+    fields = next(plainest for cls, plainest in PLAINEST if cls is make)
+    assert make(**fields, external_task_id="x" * 200).external_task_id == "x" * 200
     for check in (True, False):
         with pytest.raises(RequestValidationError) as refused:
-            made(**given, external_task_id="x" * 201, check=check)
+            make(**fields, external_task_id="x" * 201, check=check)
         assert refused.value.field == "external_task_id"
 
 
-@pytest.mark.parametrize(("made", "given"), [one for one in PLAINEST if one[0] in WITH_SCALE])
-def test_cfg_scale_is_from_0_to_1(made: Any, given: dict[str, Any]) -> None:
-    """Both ends belong to it."""
+@pytest.mark.parametrize(("make", "fields"), [case for case in PLAINEST if case[0] in WITH_SCALE])
+def test_cfg_scale_is_from_0_to_1(make: Any, fields: dict[str, Any]) -> None:
+    """Both ends are allowed."""
     for scale in (0.0, 1.0):
-        assert made(**given, cfg_scale=scale).cfg_scale == scale
+        assert make(**fields, cfg_scale=scale).cfg_scale == scale
     for scale in (-0.01, 1.01):
         with pytest.raises(RequestValidationError) as refused:
-            made(**given, cfg_scale=scale)
+            make(**fields, cfg_scale=scale)
         assert refused.value.field == "cfg_scale"
 
 
 def test_every_class_has_a_plainest_request() -> None:
-    """Or the tests above would leave one out."""
-    assert {made for made, _ in PLAINEST} == set(ALL)
+    """Otherwise the tests above would leave one out."""
+    assert {make for make, _ in PLAINEST} == set(ALL)
 
 
-@pytest.mark.parametrize("made", ALL, ids=lambda one: one.__name__)
-def test_every_field_of_a_request_goes_by_its_name(made: Any) -> None:
-    """For its own constructor as well, which type checkers read."""
-    assert [field.name for field in attrs.fields(made) if not field.kw_only] == []
+@pytest.mark.parametrize("make", ALL, ids=lambda make: make.__name__)
+def test_every_field_of_a_request_goes_by_its_name(make: Any) -> None:
+    """Its own constructor, which type checkers read, uses the name as well."""
+    assert [field.name for field in attrs.fields(make) if not field.kw_only] == []

@@ -27,7 +27,7 @@ def body(**fields: Any) -> dict[str, Any]:
 
 
 def test_a_selection_stands_for_its_session() -> None:
-    """In the calls of the selection, and in the request."""
+    """It does so in the calls of the selection, and in the request."""
     selection = Selection("7", raw={"session_id": "7"})
     request = MultiElements(session_id=selection, edit_mode="removal", prompt="the boat")
     assert request.session_id == "7"
@@ -83,17 +83,17 @@ def test_the_number_of_pictures_depends_on_the_way_of_editing(
 
 
 def test_a_rejected_video_is_no_lost_reply() -> None:
-    """It may have no session; a reply that says nothing at all is none."""
+    """It may have no session; a response without any content is a lost one."""
     rejected = Selection.from_data({"status": 3})
     assert (rejected.is_rejected, rejected.session_id) == (True, "")
     nothing: list[Any] = [None, [], {}, {"status": 0}]
     for data in nothing:
-        with pytest.raises(TransportError, match="without a session_id"):
+        with pytest.raises(TransportError, match="has no session_id"):
             Selection.from_data(data)
 
 
 def test_a_reply_with_odd_members_is_read_as_far_as_it_goes() -> None:
-    """What is missing or of another type is None, empty, or left out."""
+    """A member that is missing or of another type is None, empty, or left out."""
     assert SelectionPreview.from_data({"session_id": "7", "res": 5}).video_url == ""
     for result in (5, {"rle_mask_list": 5}, {"rle_mask_list": [5]}):
         assert FrameSelection.from_data({"session_id": "7", "res": result}).masks == ()
@@ -104,7 +104,7 @@ def test_a_reply_with_odd_members_is_read_as_far_as_it_goes() -> None:
 
 def test_a_frame_has_masks() -> None:
     """Height comes before width on the wire."""
-    shown = {
+    mask_data = {
         "object_id": 0,
         "rle_mask": {"size": [3, 4], "counts": "<"},
         "png_mask": {"size": [3, 4], "base64": "UE5H"},
@@ -112,10 +112,10 @@ def test_a_frame_has_masks() -> None:
     data = {
         "status": 0,
         "session_id": "7",
-        "res": {"frame_index": 2, "rle_mask_list": [shown]},
+        "res": {"frame_index": 2, "rle_mask_list": [mask_data]},
         "final_unit_deduction": "0",
     }
-    found = FrameSelection.from_data(data)
-    (mask,) = found.masks
-    assert (found.frame_index, found.units) == (2, Decimal(0))
+    selection = FrameSelection.from_data(data)
+    (mask,) = selection.masks
+    assert (selection.frame_index, selection.units) == (2, Decimal(0))
     assert (mask.width, mask.height, mask.counts, mask.png) == (4, 3, "<", b"PNG")

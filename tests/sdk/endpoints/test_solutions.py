@@ -36,33 +36,33 @@ SOLD: dict[str, Any] = {"ref_image_list": [URL], "goods_title": "x"}
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (SolutionVirtualTryOn, TRY_ON | {"product_image": PNG}, "product_image is a bytes"),
-    (SolutionVirtualTryOn, TRY_ON | {"person_image": "a.png"}, "person_image is no URL"),
+    (SolutionVirtualTryOn, TRY_ON | {"person_image": "a.png"}, "person_image is not a URL"),
     (SolutionVirtualTryOn, TRY_ON | {"keep_pose": "yes"}, "keep_pose is a str"),
     (SolutionVirtualTryOn, {"product_image": URL}, "person_image is missing"),
     (SolutionVirtualTryOn, TRY_ON | {"interface": "v1"}, "unknown parameter 'interface'"),
     (ClothingDupe, DUPE | {"product_info": ""}, "product_info is empty"),
     (ClothingDupe, DUPE | {"product_info": "x" * 2501}, "at most 2500 characters"),
-    (ClothingDupe, DUPE | {"source_video": "a.mp4"}, "source_video is no URL"),
+    (ClothingDupe, DUPE | {"source_video": "a.mp4"}, "source_video is not a URL"),
     (ClothingDupe, DUPE | {"product_image_list": [URL] * 6}, "product_image_list has 6 items"),
     (ClothingDupe, DUPE | {"model_image_list": [SMALL]}, "model_image_list is 299 x 400 px"),
-    (ClothingDupe, DUPE | {"bgm": "a.mp3"}, "bgm is no URL"),
+    (ClothingDupe, DUPE | {"bgm": "a.mp3"}, "bgm is not a URL"),
     (ClothingDupe, DUPE | {"resolution": "4k"}, "resolution is '4k'; expected 720p, 1080p"),
     (ClothingDupe, DUPE | {"aspect_ratio": "5:4"}, "aspect_ratio is '5:4'"),
     (GoodsStudio, GOODS | {"goods_title": "x" * 201}, "goods_title has 201 characters"),
     (GoodsStudio, GOODS | {"goods_description": "x" * 2001}, "at most 2000 characters"),
     (GoodsStudio, GOODS | {"duration": 20}, "duration is 20; expected 15, 30, 60"),
-    (GoodsStudio, GOODS | {"aspect_ratio": "4:3"}, "expected 16:9, 9:16, 1:1"),
+    (GoodsStudio, GOODS | {"aspect_ratio": "4:3"}, "expected 9:16, 1:1, 16:9"),
     (GoodsStudio, GOODS | {"resolution": None}, "resolution is missing"),
     (TalkingAgent, {"speech_script": "x"}, "avatar_image is missing, and so is avatar_id"),
-    (TalkingAgent, OWN_AGENT | AGENT, "avatar_image is given beside avatar_id"),
-    (TalkingAgent, OWN_AGENT | {"voice_id": None}, "voice_id is missing beside avatar_image"),
-    (TalkingAgent, AGENT | {"voice_id": "x"}, "voice_id is given beside avatar_id"),
+    (TalkingAgent, OWN_AGENT | AGENT, "avatar_image is given with avatar_id"),
+    (TalkingAgent, OWN_AGENT | {"voice_id": None}, "voice_id is missing with avatar_image"),
+    (TalkingAgent, AGENT | {"voice_id": "x"}, "voice_id is given with avatar_id"),
     (TalkingAgent, AGENT | {"speech_script": "x" * 2001}, "at most 2000 characters"),
     (TalkingAgent, AGENT | {"speech_rate": 1.1}, "speech_rate is 1.1; expected 0.8, 1.0, 1.2"),
     (TalkingAgent, AGENT | {"speech_rate": True}, "speech_rate is a bool"),
-    (TalkingAgent, AGENT | SOLD | {"speech_rate": 1}, "speech_rate is given beside ref_image_list"),
-    (TalkingAgent, AGENT | {"goods_price": "9"}, "ref_image_list is missing beside goods_price"),
-    (TalkingAgent, AGENT | {"ref_image_list": [URL]}, "goods_title is missing beside"),
+    (TalkingAgent, AGENT | SOLD | {"speech_rate": 1}, "speech_rate is given with ref_image_list"),
+    (TalkingAgent, AGENT | {"goods_price": "9"}, "ref_image_list is missing with goods_price"),
+    (TalkingAgent, AGENT | {"ref_image_list": [URL]}, "goods_title is missing with"),
     (
         TalkingAgent,
         AGENT | SOLD | {"goods_selling_point_list": ["x" * 501]},
@@ -83,21 +83,21 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         DramaSubtitle,
         DRAMA | {"extra_body": {"options": {"external_task_id": "x"}}},
-        "extra_body holds external_task_id; expected the parameter external_task_id",
+        "extra_body contains external_task_id; expected the parameter external_task_id",
     ),
 ]
 
 
-@pytest.mark.parametrize(("cls", "given", "text"), REFUSED)
-def test_what_a_page_forbids_is_refused(cls: Any, given: dict[str, Any], text: str) -> None:
-    """By the name of the parameter."""
+@pytest.mark.parametrize(("cls", "fields", "text"), REFUSED)
+def test_what_a_page_forbids_is_refused(cls: Any, fields: dict[str, Any], text: str) -> None:
+    """The error has the name of the parameter."""
     with pytest.raises(RequestValidationError) as refused:
-        cls(**given)
+        cls(**fields)
     assert text in str(refused.value)
 
 
 def test_pictures_may_be_a_webp() -> None:
-    """In each of its three forms (RFC 9649); on /v1 it is none."""
+    """Each of its three forms (RFC 9649) is accepted; on /v1 it is refused."""
     size = (399).to_bytes(3, "little") * 2
     bits = (399 | 399 << 14).to_bytes(4, "little")
     forms = {
@@ -110,20 +110,20 @@ def test_pictures_may_be_a_webp() -> None:
         for kind, data in forms.items()
     }
     for content in webp.values():
-        made = GoodsStudio(**GOODS | {"ref_image_list": [content]})
-        assert made.ref_image_list == (base64.b64encode(content).decode(),)
+        request = GoodsStudio(**GOODS | {"ref_image_list": [content]})
+        assert request.ref_image_list == (base64.b64encode(content).decode(),)
     lossy = webp[b"VP8 "]
     for wrong, text in (
         (lossy[:26] + (299).to_bytes(2, "little") * 2, "is 299 x 299 px"),
-        (lossy[:12] + b"ABCD" + lossy[16:], "is no JPEG, PNG or WebP"),
-        (b"RIFF", "is no JPEG, PNG or WebP"),
+        (lossy[:12] + b"ABCD" + lossy[16:], "is not a JPEG, PNG or WebP"),
+        (b"RIFF", "is not a JPEG, PNG or WebP"),
     ):
         with pytest.raises(RequestValidationError, match=text):
             GoodsStudio(**GOODS | {"ref_image_list": [wrong]})
 
 
 def test_a_glossary_is_a_mapping_or_objects() -> None:
-    """As a body copied from the vendor's page has them."""
+    """Objects are the form of the vendor's page."""
     term = GlossaryTerm("a", "b")
     for glossary in ({"a": "b"}, [term], [{"source": "a", "target": "b"}]):
         assert DramaSubtitle(**DRAMA | {"glossary": glossary}).glossary == (term,)
@@ -136,20 +136,20 @@ def test_persons_and_voices_of_tomorrow_are_sent() -> None:
 
 
 def test_nothing_private_is_shown() -> None:
-    """Neither texts nor pictures."""
+    """The repr has neither texts nor pictures."""
     request = TalkingAgent(**OWN_AGENT | SOLD | {"goods_selling_point_list": ["SECRET"]})
     assert "SECRET" not in repr(request)
     assert "SECRET" in request.prompts()
 
 
 def test_a_key_pair_is_refused_before_anything_is_sent() -> None:
-    """With the path; and so is the vendor's older server, which has /v1 alone."""
+    """The error has the path; the vendor's older server, which has only /v1, is refused as well."""
     drama = DramaSubtitle(**DRAMA)
     with Kling("a|b") as kling:
         with pytest.raises(RequestValidationError) as refused:
             kling.solutions.drama_subtitle.submit(drama)
         assert str(refused.value) == (
-            "/solutions/drama_subtitle takes an API key, and no key pair; expected an API key"
+            "/solutions/drama_subtitle takes an API key, not a key pair; expected an API key"
         )
         with pytest.raises(RequestValidationError, match="/solutions takes an API key"):
             kling.solutions.drama_subtitle.get("7")

@@ -26,7 +26,7 @@ IMAGE = (
     "an http(s) URL, a data-URI, raw base64 of a JPEG or PNG, bytes, a binary file, or a path as"
     " pathlib.Path"
 )
-JSON = "what JSON can carry: text, finite numbers, True, False, None, lists, dicts"
+JSON = "JSON values: text, finite numbers, True, False, None, lists, dicts"
 MODES = "std, pro, 4k"
 RATIOS = "16:9, 9:16, 1:1"
 RESOLUTIONS = "720p, 1080p, 4k"
@@ -36,8 +36,8 @@ def omni_image(kind: Any) -> dict[str, Any]:
     return {"image_url": URL, "type": kind}
 
 
-def omni_video(**given: Any) -> dict[str, Any]:
-    return {**TEXT, "video_list": [{"video_url": VIDEO, **given}]}
+def omni_video(**fields: Any) -> dict[str, Any]:
+    return {**TEXT, "video_list": [{"video_url": VIDEO, **fields}]}
 
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
@@ -49,14 +49,14 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         TextToVideo,
         {**TEXT, "callback_url": "ftp://example.com"},
-        "callback_url is no URL; expected an http(s) URL such as https://example.com/kling",
+        "callback_url is not a URL; expected an http(s) URL such as https://example.com/kling",
     ),
     (TextToVideo, {**TEXT, "external_task_id": 5}, "external_task_id is a int; expected text"),
     *(
         (
             TextToVideo,
             {**TEXT, "external_task_id": wrong},
-            f"external_task_id is empty or holds one of / ? #; {IN_A_PATH}",
+            f"external_task_id is empty or contains one of / ? #; {IN_A_PATH}",
         )
         for wrong in ("", " ", ".", "..", ". .", "a/b", "a?b", "a#b")
     ),
@@ -83,7 +83,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         TextToVideo,
         {**TEXT, "extra_body": {"external_task_id": "x"}},
-        "extra_body holds external_task_id; expected the parameter external_task_id",
+        "extra_body contains external_task_id; expected the parameter external_task_id",
     ),
     (
         TextToVideo,
@@ -98,12 +98,12 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         TextToVideo,
         {**TEXT, "extra_body": {"a": {5: 1}}},
-        f"extra_body.a has a key that is a int or holds half a surrogate pair; expected {JSON}",
+        f"extra_body.a has a key that is a int or contains an unpaired surrogate; expected {JSON}",
     ),
     (
         TextToVideo,
         {**TEXT, "extra_body": {"a": "\ud800"}},
-        f"extra_body.a holds half a surrogate pair; expected {JSON}",
+        f"extra_body.a contains an unpaired surrogate; expected {JSON}",
     ),
     (
         TextToVideo,
@@ -169,8 +169,8 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
         "multi_prompt.duration is a str; expected whole seconds, such as 5 or '5'",
     ),
     *(
-        (make, {**given, field: 5}, f"{field} is a int; expected {IMAGE}")
-        for make, given, field in (
+        (make, {**fields, field: 5}, f"{field} is a int; expected {IMAGE}")
+        for make, fields, field in (
             (ImageToVideo, {}, "image"),
             (ImageToVideo, {"image": URL}, "image_tail"),
             (ImageToVideo, {"image": URL}, "static_mask"),
@@ -216,11 +216,11 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "given", "words"), REFUSED)
-def test_a_value_of_a_wrong_type_is_named(make: Any, given: dict[str, Any], words: str) -> None:
+@pytest.mark.parametrize(("make", "fields", "words"), REFUSED)
+def test_a_value_of_a_wrong_type_is_named(make: Any, fields: dict[str, Any], words: str) -> None:
     """Its field, its type and what is accepted."""
     with pytest.raises(RequestValidationError) as refused:
-        make(**given)
+        make(**fields)
     assert str(refused.value) == words
 
 
@@ -240,13 +240,13 @@ WORDS: list[tuple[str, str, tuple[Any, ...]]] = [
     [(make, field, accepted) for field, accepted, makers in WORDS for make in makers],
 )
 def test_a_word_is_one_of_a_few(make: Any, field: str, accepted: str) -> None:
-    """Each of them is taken; another is shown in the refusal, up to 40 characters of it."""
+    """Each of them is accepted; a refusal shows up to 40 characters of another word."""
     for word in accepted.split(", "):
         assert getattr(make(**{field: word}), field) == word
-    for wrong, shown in (("other", "'other'"), ("x" * 50, f"'{'x' * 40}'")):
+    for wrong, quoted in (("other", "'other'"), ("x" * 50, f"'{'x' * 40}'")):
         with pytest.raises(RequestValidationError) as refused:
             make(**{field: wrong})
-        assert str(refused.value) == f"{field} is {shown}; expected {accepted}"
+        assert str(refused.value) == f"{field} is {quoted}; expected {accepted}"
     with pytest.raises(RequestValidationError) as refused:
         make(**{field: 5})
     assert str(refused.value) == f"{field} is a int; expected {accepted}"

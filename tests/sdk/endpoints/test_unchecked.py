@@ -30,6 +30,7 @@ from kling_sdk import (
 )
 from kling_sdk.endpoints import request_class
 from kling_sdk.endpoints.checks import is_json
+from kling_sdk.endpoints.values import hidden_list, media_list
 from kling_sdk.prices import estimate
 from kling_sdk.wire import V1Wire
 from tests.sdk.clients import KEY, PROMPT
@@ -49,7 +50,9 @@ JSON = st.recursive(
     ),
     max_leaves=10,
 )
-FIELDS = sorted({name for one in ENDPOINTS for name in attrs.fields_dict(request_class(one))})
+FIELDS = sorted(
+    {name for endpoint in ENDPOINTS for name in attrs.fields_dict(request_class(endpoint))}
+)
 # What no check can be switched off for; the last two are words that /v1 may not have.
 ALWAYS = {"external_task_id", "extra_body", "check", "interface", "resolution", "audio"}
 
@@ -79,7 +82,7 @@ def body(request: Request) -> dict[str, Any]:
 def test_nothing_that_a_check_refuses_is_refused_without_it(
     make: type[Request], arguments: dict[str, Any], field: str
 ) -> None:
-    """Each mistake of the table of refusals goes out as it is, but for what is no JSON."""
+    """Each mistake of the table of refusals is sent as it is, except what is not JSON."""
     value = arguments.get(field)
     is_picture = field != "image_list" and isinstance(value, bytes)
     if field in arguments and not (is_json(value) or is_picture or isinstance(value, list)):
@@ -111,6 +114,17 @@ def test_whatever_json_can_carry_is_sent(endpoint: str, fields: dict[str, Any]) 
     assert estimate(request) == estimate(request)
 
 
+@pytest.mark.parametrize("endpoint", sorted(ENDPOINTS))
+def test_a_value_in_the_place_of_a_list_is_shown_or_hidden_as_one(endpoint: str) -> None:
+    """So the repr of a request that is not checked does not fail, and a secret stays hidden."""
+    request_of = request_class(endpoint)
+    for name, field in attrs.fields_dict(request_of).items():
+        if field.repr in {hidden_list, media_list}:
+            for value in (False, 7, "https://cdn.example/a.png?sign=secret"):
+                fields: dict[str, Any] = {name: value}
+                assert "secret" not in repr(request_of(**fields, check=False))
+
+
 def test_the_widest_whole_number_that_is_sent() -> None:
     """1,024 bits; readers of JSON refuse or slow down at many digits."""
     assert is_json({"seed": 2**1024 - 1})
@@ -138,7 +152,7 @@ def test_what_is_unchecked_is_still_converted() -> None:
 
 
 def test_what_cannot_be_converted_is_sent_as_it_is() -> None:
-    """And the caller's own objects are not changed."""
+    """The caller's own objects are not changed."""
     shots = [{"prompt": "a", "seconds": 5}]
     mine: Any = {"enabled": True, "position": "left"}
     request = TextToVideo(multi_prompt=shots, duration="5 s", watermark_info=mine, check=False)
@@ -154,7 +168,7 @@ def test_what_cannot_be_converted_is_sent_as_it_is() -> None:
 
 
 def test_a_parameter_that_is_not_known_is_a_field_of_the_body() -> None:
-    """As in the year when the vendor has added it."""
+    """The vendor may add it in the future."""
     fields: dict[str, Any] = {"frames": 60}
     request = TextToVideo(prompt="x", extra_body={"style": "ink"}, check=False, **fields)
 
@@ -163,7 +177,7 @@ def test_a_parameter_that_is_not_known_is_a_field_of_the_body() -> None:
 
 
 def test_a_class_of_one_s_own_has_its_defaults() -> None:
-    """Also those that are made anew for each request."""
+    """This includes defaults that are made for each request."""
 
     @attrs.frozen(kw_only=True)
     class Dream(TextToVideo):
@@ -191,20 +205,20 @@ def test_whether_it_was_checked_is_no_part_of_what_is_requested() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"external_task_id": "a/b"}, "external_task_id is empty or holds one of"),
+        ({"external_task_id": "a/b"}, "external_task_id is empty or contains one of"),
         ({"external_task_id": 5}, "external_task_id is a int"),
         ({"external_task_id": "x" * 201}, "external_task_id has 201 characters"),
         ({"external_task_id": "x" * 201, "model_name": "kling-v9"}, "has 201 characters"),
-        ({"external_task_id": ".."}, "external_task_id is empty or holds one of"),
+        ({"external_task_id": ".."}, "external_task_id is empty or contains one of"),
         ({"extra_body": ["a"]}, "extra_body is a list; expected a mapping"),
         ({"extra_body": {"external_task_id": "b"}}, "expected the parameter external_task_id"),
-        ({"prompt": {"a", "b"}}, "prompt is a set; expected what JSON can carry"),
+        ({"prompt": {"a", "b"}}, "prompt is a set; expected JSON values"),
         ({"prompt": b"a"}, "prompt is a bytes"),
         ({"cfg_scale": float("nan")}, "cfg_scale is nan"),
         ({"multi_prompt": [{"prompt": [1, {"x": object()}]}]}, "multi_prompt.duration is missing"),
         ({"frames": {1: "a"}}, "extra_body.frames has a key that is a int"),
-        ({"prompt": "\ud800"}, "prompt holds half a surrogate pair"),
-        ({"extra_body": {"\udfff": 1}}, "half a surrogate pair"),
+        ({"prompt": "\ud800"}, "prompt contains an unpaired surrogate"),
+        ({"extra_body": {"\udfff": 1}}, "an unpaired surrogate"),
         ({"duration": 10**5000}, "duration has more than 300 digits"),
     ],
 )
@@ -251,7 +265,7 @@ def test_a_client_that_checks_nothing_sends_what_it_is_given(server: FaultyKling
         fields: dict[str, Any] = {"frames": 60}
         kling.text2video.create(prompt="x" * 3000, duration=60, mode="8k", **fields)
         kling.text2video.run(prompt=PROMPT, sound="native", duration="5 s")
-        kling.image2video.submit(ImageToVideo(image=PNG, mode="4k"))  # its own checks, none here
+        kling.image2video.submit(ImageToVideo(image=PNG, mode="4k"))  # of its own, here none
 
     sent = [request.body for request in server.requests if request.method == "POST"]
     assert [len(sent[0]["prompt"]), sent[0]["duration"], sent[0]["mode"]] == [3000, "60", "8k"]
@@ -290,7 +304,7 @@ async def test_both_clients_leave_the_check_out(server: FaultyKling) -> None:
 
 
 def test_extra_body_is_merged_in_last() -> None:
-    """By the vendor's names, over what this package would have sent."""
+    """It has the vendor's names, and overrides what this package would have sent."""
     request = TextToVideo(prompt="x", mode="std", extra_body={"style": {"ink": 1}, "mode": "8k"})
 
     assert body(request) == {
@@ -307,9 +321,9 @@ def test_extra_body_is_merged_in_last() -> None:
 def test_extra_body_is_part_of_what_is_requested() -> None:
     """Another extra field is another request, and needs another id."""
     plain = TextToVideo(prompt="x")
-    one, other = (attrs.evolve(plain, extra_body={"style": style}) for style in ("ink", "oil"))
+    ink, oil = (attrs.evolve(plain, extra_body={"style": style}) for style in ("ink", "oil"))
 
-    assert len({external_id_for(request, "job-7") for request in (plain, one, other)}) == 3
+    assert len({external_id_for(request, "job-7") for request in (plain, ink, oil)}) == 3
     assert external_id_for(plain, "job-7") == external_id_for(
         attrs.evolve(plain, extra_body={}), "job-7"
     )
@@ -332,7 +346,7 @@ def test_a_private_text_of_extra_body_is_not_quoted(server: FaultyKling) -> None
     with Kling(KEY, base_url=server.url) as kling, pytest.raises(InvalidRequestError) as caught:
         kling.text2video.create(prompt="x", extra_body={"second_prompt": secret})
     assert secret not in str(caught.value)
-    assert TextToVideo(extra_body={"a": [{"b": secret}]}, prompt="x").prompts() == ("x", secret)
+    assert TextToVideo(extra_body={"a": [{"b": secret}]}, prompt="x").prompts() == (secret, "x")
 
 
 def test_a_create_with_fields_of_tomorrow_is_as_safe_as_any(server: FaultyKling) -> None:

@@ -20,6 +20,14 @@ PAGES = [
     (b"{}", "", "JSON"),
     (b'[{"error": 1}]', "binary/octet-stream", "JSON"),
     (b"null", "application/json", "JSON"),
+    ("<p>链接已过期</p>".encode("gbk"), "text/html; charset=gbk", "HTML"),
+    ("<html><p>链接已过期</p>".encode("gb18030"), "", "HTML"),
+    ("链接已过期".encode("gbk"), "text/html; charset=gbk", "HTML"),
+    ("<p>連結已過期</p>".encode("big5"), "video/mp4", "HTML"),
+    ("<html>链接已过期".encode("utf-16"), "", "HTML"),
+    ('\ufeff{"code": 1}'.encode("utf-16-be"), "", "JSON"),
+    ("<Error>已过期".encode("utf-16-be"), "application/xml; charset=UTF-16", "HTML"),
+    ("已过期".encode("utf-16-le"), "text/html; charset=utf-16le", "HTML"),
 ]
 FILES = [
     (b"\x00\x00\x00\x18ftypmp42", "video/mp4"),
@@ -29,6 +37,7 @@ FILES = [
     (b"RIFF\x10\x00\x00\x00AVI ", ""),
     (b"<\x00\x01 an unknown container", ""),
     (b"{\xff\xfe an unknown container", ""),
+    (b"\xff\xfe an unknown container", ""),
     (b"a video", ""),
     (b"a video", "application/octet-stream"),
     (b"[Script Info]", "text/plain"),
@@ -39,7 +48,7 @@ FILES = [
 
 @pytest.mark.parametrize(("head", "content_type", "kind"), PAGES)
 def test_a_page_is_recognised(head: bytes, content_type: str, kind: str) -> None:
-    """By how it begins, or by its content type when it is text."""
+    """It is recognised by how it begins, or by its content type when it is text."""
     assert page_kind(head, content_type) == kind
 
 
@@ -51,12 +60,12 @@ def test_a_file_is_never_taken_for_a_page(head: bytes, content_type: str) -> Non
 
 @given(st.binary(max_size=HEAD), st.sampled_from(["", "text/html", "application/json"]))
 def test_bytes_that_are_no_text_are_a_file(head: bytes, content_type: str) -> None:
-    """Whatever is declared."""
+    """The declared type does not matter."""
     assert page_kind(b"\x00" + head, content_type) is None
 
 
 def test_a_character_that_is_cut_at_the_end_of_the_head_is_still_text() -> None:
-    """A Chinese page is recognised wherever its first bytes end."""
+    """A Chinese page is recognised at any length of its first bytes."""
     page = b"<p>" + "错".encode() * HEAD
     for shift in range(3):
         assert page_kind((b" " * shift + page)[:HEAD], "") == "HTML"

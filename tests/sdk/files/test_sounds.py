@@ -23,19 +23,19 @@ URL = "https://example.com/a.png"
     ids=["bytes", "file", "base64", "data-URI"],
 )
 def test_a_sound_becomes_base64(source: Any) -> None:
-    """Wherever it is given."""
+    """This holds for each kind of source."""
     assert to_sound(source) == TEXT
 
 
 def test_a_sound_is_read_from_a_path(tmp_path: Path) -> None:
-    """As the fields of the requests take it; its content is in no repr."""
+    """It is read as the fields of the requests take it; its content is not in a repr."""
     place = tmp_path / "speech.mp3"
     place.write_bytes(SOUND)
     avatar = Avatar(image=URL, sound_file=place)
     face = FaceChoice("0", 0, 3000, 0, sound_file=place)
-    said = LipSyncInput("audio2video", audio_type="file", audio_file=place)
-    assert avatar.sound_file == face.sound_file == said.audio_file == TEXT
-    assert all(TEXT not in repr(one) for one in (avatar, face, said))
+    lip_sync = LipSyncInput("audio2video", audio_type="file", audio_file=place)
+    assert avatar.sound_file == face.sound_file == lip_sync.audio_file == TEXT
+    assert all(TEXT not in repr(holder) for holder in (avatar, face, lip_sync))
 
 
 def test_a_url_is_sent_as_it_is_and_its_signature_is_not_shown() -> None:
@@ -57,7 +57,7 @@ def test_a_sound_has_at_most_5_mb() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "given", "field"),
+    ("make", "fields", "field"),
     [
         (Avatar, {"image": URL, "sound_file": "no base64!"}, "sound_file"),
         (
@@ -79,9 +79,9 @@ def test_a_sound_has_at_most_5_mb() -> None:
     ],
 )
 def test_what_is_no_sound_is_refused_by_its_parameter(
-    make: Any, given: dict[str, Any], field: str
+    make: Any, fields: dict[str, Any], field: str
 ) -> None:
-    """Also within an object."""
+    """This includes a sound within an object."""
     with pytest.raises(RequestValidationError) as refused:
-        make(**given)
+        make(**fields)
     assert refused.value.field == field

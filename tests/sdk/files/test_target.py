@@ -1,4 +1,4 @@
-"""Where a file is written: what is refused before a byte is fetched."""
+"""The place of a file, and its refusals before a byte is fetched."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 
 from kling_sdk import Audio, DownloadError, Video
+from kling_sdk.files import target
 from kling_sdk.files.target import FileTarget, place_for, url_for
 
 NAME = "小" * 79 + ".mp4"  # 241 bytes, of the 255 that a file name may have
 
 
 def written(place: Path) -> None:
-    target = FileTarget(place, 100)
-    target.start(200, {})
-    target.write(b"a video")
-    target.verify()
-    target.finish()
-    target.discard()
+    download = FileTarget(place, 100)
+    download.start(200, {"content-length": "7"})
+    download.write(b"a video")
+    download.verify()
+    download.finish()
+    download.discard()
 
 
 @pytest.mark.parametrize("name", [NAME, f"小{NAME}", "a" * 255, "视频 🎬.mp4"])
@@ -33,10 +34,14 @@ def test_any_legal_name_is_written(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("a\0b.mp4", "is no path"), ("a\ud800.mp4", "is no path"), ("no/clip.mp4", "No such file")],
+    [
+        ("a\0b.mp4", "is not a valid path"),
+        ("a\ud800.mp4", "is not a valid path"),
+        ("no/clip.mp4", "No such file"),
+    ],
 )
 def test_a_path_that_is_none_is_an_error_of_ours(tmp_path: Path, name: str, words: str) -> None:
-    """And no ValueError out of the standard library."""
+    """It is not a ValueError of the standard library."""
     with pytest.raises(DownloadError, match=words):
         FileTarget(place_for("https://example.com/a.mp4", str(tmp_path / "x")[:-1] + name), 1)
 
@@ -62,7 +67,7 @@ def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
 
 
 def test_a_folder_gives_a_name(tmp_path: Path) -> None:
-    """By the video's id, or by the URL; what a server suggests stays a plain name."""
+    """The name is the video's id, or that of the URL; a name that a server suggests stays plain."""
     video = Video("con", "https://example.com/clip.mp4")
 
     assert place_for(video, tmp_path) == tmp_path / "_con.mp4"
@@ -71,7 +76,7 @@ def test_a_folder_gives_a_name(tmp_path: Path) -> None:
 
 
 def test_a_sound_is_an_mp3_unless_a_path_says_otherwise(tmp_path: Path) -> None:
-    """What has no WAV is none; of a URL without a suffix nothing is known."""
+    """A sound without a WAV is not saved as one; a URL without a suffix says nothing."""
     both = Audio("7", "https://a.test/m.mp3", wav_url="https://a.test/v.wav")
     only, unknown = Audio("7", "https://a.test/m.mp3?x=1"), Audio("", "https://a.test/7")
 
@@ -87,5 +92,50 @@ def test_a_sound_is_an_mp3_unless_a_path_says_otherwise(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_not_taken_for_a_file(tmp_path: Path) -> None:
     """A slash at the end means a folder."""
-    with pytest.raises(DownloadError, match="there is no folder"):
+    with pytest.raises(DownloadError, match="does not exist; create it first"):
         place_for("https://example.com/a.mp4", f"{tmp_path}/new/")
+
+
+# ------------------------------------------------------------ what is there already
+
+
+def test_a_file_that_is_replaced_leaves_its_permissions(tmp_path: Path) -> None:
+    """A private file stays private."""
+    place = tmp_path / "clip.mp4"
+    place.write_bytes(b"older")
+    place.chmod(0o600)
+    written(place)
+    assert (place.read_bytes(), place.stat().st_mode & 0o777) == (b"a video", 0o600)
+
+
+def test_a_symbolic_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
+    """Nothing is written outside the folder that was named."""
+    other = tmp_path / "elsewhere"
+    other.write_bytes(b"other")
+    other.chmod(0o600)
+    place = tmp_path / "clip.mp4"
+    place.symlink_to(other)
+    written(place)
+    assert (other.read_bytes(), place.read_bytes()) == (b"other", b"a video")
+    assert not place.is_symlink()
+    assert place.stat().st_mode & 0o777 != 0o600
+
+
+def test_what_a_killed_process_left_behind_is_removed(tmp_path: Path) -> None:
+    """Files that are still being written, and files of the caller's, stay."""
+    left = tmp_path / f".clip.mp4.{'0' * 16}.part"
+    own = tmp_path / ".own.part"
+    for path in (left, own):
+        path.write_bytes(b"half")
+    other = FileTarget(tmp_path / "other.mp4", 10**9)  # removes what is left, and is being written
+    target._clear.cache_clear()  # as in another process
+    written(tmp_path / "clip.mp4")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {".own.part", "clip.mp4", other._part.name}
+    other.discard()
+
+
+def test_a_path_that_cannot_be_looked_at_is_an_error_of_ours(tmp_path: Path) -> None:
+    """A name that is too long, as a folder that may not be entered."""
+    with pytest.raises(DownloadError, match="File name too long"):
+        place_for("https://example.com/a.mp4", tmp_path / ("a" * 300))

@@ -11,23 +11,24 @@ from kling_sdk import RequestValidationError, ServerError, Task, TransportError
 from kling_sdk.auth import AccessKey, ApiKey, CallKeys, Keyring
 from kling_sdk.flows import Context
 from kling_sdk.flows.any_task import get_several, search, wait_any
-from kling_sdk.wire import HttpCall, RelayWire
+from kling_sdk.wire import HttpCall
+from kling_sdk.wire.relay import RelayWire
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import FakeClock, Scene, asked, context, in_turn, play, reply
+from tests.sdk.scripted import FakeClock, Scene, context, in_turn, play, reply, reply_of
 
 NEW = "text-to-video/kling-3.0"
 EMPTY = reply(answer(200, 0, "SUCCEED", {"count": 0}))
 
 
-def body_of(wanted: dict[str, Any]) -> Any:
-    """Return what is sent for a page of tasks."""
+def body_of(filters: dict[str, Any]) -> Any:
+    """Return the request for a page of tasks."""
     clock = FakeClock()
-    flow = search(context(clock, with_tasks=True), wanted, 1, 7)
+    flow = search(context(clock, with_tasks=True), filters, 1, 7)
     return play(flow, clock, in_turn([EMPTY])).sends[0].call.json
 
 
 @pytest.mark.parametrize(
-    ("wanted", "body"),
+    ("filters", "body"),
     [
         ({}, {}),
         ({"status": None, "cursor": None}, {}),
@@ -50,30 +51,30 @@ def body_of(wanted: dict[str, Any]) -> Any:
     ],
 )
 def test_what_is_wanted_of_tasks_is_sent_in_the_vendor_s_words(
-    wanted: dict[str, Any], body: dict[str, Any]
+    filters: dict[str, Any], body: dict[str, Any]
 ) -> None:
     """A cursor stands for the times; nothing that was not asked for is sent."""
-    assert body_of(wanted) == {**body, "limit": 7}
+    assert body_of(filters) == {**body, "limit": 7}
 
 
 @pytest.mark.parametrize(
-    ("wanted", "params"),
+    ("filters", "params"),
     [
         ({}, {"limit": 7}),
         ({"status": "succeed"}, {"limit": 7, "status": "succeed"}),
         ({"status": "failed", "cursor": "9"}, {"limit": 7, "status": "failed", "before": "9"}),
     ],
 )
-def test_a_relay_chooses_by_status_alone(wanted: dict[str, Any], params: dict[str, Any]) -> None:
+def test_a_relay_chooses_by_status_alone(filters: dict[str, Any], params: dict[str, Any]) -> None:
     """Its cursor is a key."""
     clock = FakeClock()
     ctx = attrs.evolve(context(clock, retries=0), wire=RelayWire())
-    played = play(search(ctx, wanted, 1, 7), clock, in_turn([TransportError("reset")]))
+    played = play(search(ctx, filters, 1, 7), clock, in_turn([TransportError("reset")]))
     assert played.sends[0].call.params == params
     with pytest.raises(RequestValidationError) as refused:
         search(ctx, {"product_type": "x"}, 1, 7)
     assert str(refused.value) == (
-        "product_type is given for a relay; expected status and cursor alone"
+        "product_type is given for a relay; expected only status and cursor"
     )
 
 
@@ -82,19 +83,21 @@ def several(names: list[str], *, with_tasks: bool = True) -> tuple[dict[str, Tas
     scene.existing(2, NEW)
     scene.existing(2)
     ctx = context(scene.clock, with_tasks=with_tasks)
-    played = play(get_several(ctx, names), scene.clock, lambda one: asked(scene.kling, one))
+    played = play(
+        get_several(ctx, names), scene.clock, lambda effect: reply_of(scene.kling, effect)
+    )
     return played.result, [send.call.path for send in played.sends]
 
 
 def test_several_are_found_by_either_id_in_the_order_they_were_given() -> None:
-    """One that is not known is left out, and hides none behind it."""
+    """An id that is not known is left out, and does not hide others behind it."""
     first = str(800_000_000_000_000_001)
-    found, paths = several(["order-1", "nobody", first, "order-1", "no,body", "order-3"])
-    assert list(found) == ["order-1", first, "order-3"]
+    tasks, paths = several(["order-1", "nobody", first, "order-1", "no,body", "order-3"])
+    assert list(tasks) == ["order-1", first, "order-3"]
     assert paths[:3] == ["/tasks"] * 3
 
-    found, paths = several(["nobody", "order-3"], with_tasks=False)
-    assert list(found) == ["order-3"]
+    tasks, paths = several(["nobody", "order-3"], with_tasks=False)
+    assert list(tasks) == ["order-3"]
     assert "/tasks" not in paths
 
 
@@ -109,19 +112,19 @@ def test_a_name_that_tasks_does_not_know_is_not_asked_for_there_again() -> None:
 
 
 def test_any_task_is_waited_for_by_a_name_or_as_it_was_told() -> None:
-    """By an id, by a task without an endpoint, and by one of the newer interface."""
+    """It may be given by an id, as a task without an endpoint, or as one of the newer interface."""
     scene = Scene()
     (old,) = scene.existing(1, "image2video")
     (new,) = scene.existing(1, NEW)
 
     def played(flow: Any) -> Task:
-        result: Task = play(flow, scene.clock, lambda one: asked(scene.kling, one)).result
+        result: Task = play(flow, scene.clock, lambda effect: reply_of(scene.kling, effect)).result
         return result
 
     ctx = context(scene.clock, with_tasks=False)
     assert played(wait_any(ctx, old.task_id)).endpoint == "image2video"
-    told = attrs.evolve(old, endpoint="", external_task_id="kept")
-    assert played(wait_any(ctx, told)).endpoint == "image2video"
+    bare = attrs.evolve(old, endpoint="", external_task_id="kept")
+    assert played(wait_any(ctx, bare)).endpoint == "image2video"
     ctx = context(scene.clock, with_tasks=True)
     assert played(wait_any(ctx, new)).interface == "model-path"
     assert played(wait_any(ctx, "order-1")).task_id == new.task_id
@@ -132,10 +135,10 @@ def test_what_is_known_of_a_task_is_kept_when_it_is_waited_for() -> None:
     scene = Scene()
     scene.kling.names = False
     (old,) = scene.existing(1)
-    told = attrs.evolve(old, endpoint="", external_task_id="order-0", reused=True)
-    flow = wait_any(context(scene.clock), told)
-    found = play(flow, scene.clock, lambda one: asked(scene.kling, one)).result
-    assert (found.external_task_id, found.reused) == ("order-0", True)
+    bare = attrs.evolve(old, endpoint="", external_task_id="order-0", reused=True)
+    flow = wait_any(context(scene.clock), bare)
+    task = play(flow, scene.clock, lambda effect: reply_of(scene.kling, effect)).result
+    assert (task.external_task_id, task.reused) == ("order-0", True)
 
 
 # ---------------------------------------------------------------- who may ask
@@ -156,18 +159,18 @@ def refusal(ctx: Context, model: str = "") -> RequestValidationError:
 @pytest.mark.parametrize(
     ("model", "has_path", "field", "words"),
     [
-        ("", True, "api_key", "/tasks takes an API key, and no key pair; expected an API key"),
+        ("", True, "api_key", "/tasks takes an API key, not a key pair; expected an API key"),
         (
             "kling-3.0",
             True,
             "model_name",
-            f"model kling-3.0 takes an API key, and no key pair; expected an API key, {ON_V1}",
+            f"model kling-3.0 takes an API key, not a key pair; expected an API key, {ON_V1}",
         ),
         (
             "kling-3.0-turbo",
             True,
             "model_name",
-            "model kling-3.0-turbo takes an API key, and no key pair; expected an API key",
+            "model kling-3.0-turbo takes an API key, not a key pair; expected an API key",
         ),
         ("", False, "api_key", f"/tasks {OLD_HOST}"),
         (
@@ -181,7 +184,7 @@ def refusal(ctx: Context, model: str = "") -> RequestValidationError:
 def test_what_would_be_sent_in_vain_is_refused(
     *, model: str, has_path: bool, field: str, words: str
 ) -> None:
-    """Without an API key, and at the old host; the same model on /v1 is named."""
+    """It is refused without an API key, and at the old host; the same model on /v1 is named."""
     ctx = attrs.evolve(context(FakeClock(), keys=ACCESS), has_model_path=has_path)
     error = refusal(ctx, model)
     assert (error.field, str(error)) == (field, words)
@@ -201,7 +204,7 @@ def test_a_call_that_needs_an_api_key_is_signed_by_one() -> None:
 
 
 def test_tasks_can_be_asked_with_an_api_key_where_there_is_such_a_path() -> None:
-    """While a create is under way, with the key that has sent it."""
+    """They are asked while a create is under way, with the key that has sent it."""
     ctx = attrs.evolve(context(FakeClock(), keys=API), api_keys=API)
     assert ctx.can_ask_tasks
     assert not attrs.evolve(ctx, api_keys=None).can_ask_tasks
@@ -212,7 +215,7 @@ def test_tasks_can_be_asked_with_an_api_key_where_there_is_such_a_path() -> None
 
 
 def test_a_search_that_fails_is_an_error() -> None:
-    """Not an empty page."""
+    """It is not an empty page."""
     clock = FakeClock()
     ctx = context(clock, with_tasks=True, retries=0)
     played = play(search(ctx, {}, 1, 7), clock, in_turn([reply(answer(500, 5000, "no"))]))

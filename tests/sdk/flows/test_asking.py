@@ -1,4 +1,4 @@
-"""Where a task is asked for, in which order, and what proves that it is not known."""
+"""The places where a task is asked for, their order, and the proof that it is not known."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from kling_sdk.flows import Context, Send, repeat
 from kling_sdk.flows.asking import TASKS, find_anywhere, find_task, read_task
 from kling_sdk.flows.core import WRONG_ADDRESS, ask
 from kling_sdk.flows.identity import ExpectedTask
-from kling_sdk.wire import RelayWire, Reply
+from kling_sdk.wire import Reply
+from kling_sdk.wire.relay import RelayWire
 from tests.endpoints import MAKERS
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import FakeClock, Played, context, in_turn, play, reply
@@ -45,7 +46,7 @@ def once(ctx: Context) -> Any:
     return partial(ask, ctx, until=1e9)
 
 
-def found(
+def find(
     answers: Callable[[Any], Reply | Exception], *, with_tasks: bool = True, again: bool = False
 ) -> Played[Task]:
     clock = FakeClock()
@@ -58,17 +59,17 @@ def anywhere(
     answers: Callable[[Any], Reply | Exception],
     *,
     with_tasks: bool = True,
-    **given: Any,
+    **options: Any,
 ) -> Played[tuple[str, Task]]:
     clock = FakeClock()
     ctx = context(clock, with_tasks=with_tasks)
-    return play(find_anywhere(ctx, "7", once(ctx), **given), clock, answers)
+    return play(find_anywhere(ctx, "7", once(ctx), **options), clock, answers)
 
 
 def at(paths: dict[str, Reply | Exception], other: Reply = MISSING) -> Callable[[Send], Any]:
     """Answer by the path that is asked."""
     return lambda effect: next(
-        (one for path, one in paths.items() if effect.call.path.startswith(path)), other
+        (response for path, response in paths.items() if effect.call.path.startswith(path)), other
     )
 
 
@@ -76,7 +77,7 @@ def at(paths: dict[str, Reply | Exception], other: Reply = MISSING) -> Callable[
 
 
 def test_a_name_that_may_be_either_is_asked_for_as_both() -> None:
-    """At `/tasks`, the likelier first; the second answer counts."""
+    """Both are asked for at `/tasks`, the likelier first; the second response counts."""
     for name, kinds in (
         ("7", ["external_task_ids", "task_ids"]),
         ("8" * 18, ["task_ids", "external_task_ids"]),
@@ -92,7 +93,7 @@ def test_a_name_that_may_be_either_is_asked_for_as_both() -> None:
 
 
 def test_what_neither_knows_is_not_found() -> None:
-    """Each is asked once over a connection of its own."""
+    """Each is asked once over a separate connection."""
     clock = FakeClock()
     ctx = context(clock, with_tasks=True)
     flow = read_task(ctx, TASKS, ExpectedTask(either="7"), once(ctx), fresh=True)
@@ -105,16 +106,16 @@ def test_what_neither_knows_is_not_found() -> None:
 
 
 def test_a_bare_id_is_asked_for_at_the_endpoint_and_then_at_tasks() -> None:
-    """There over a connection of its own, which proves that it is not known."""
-    played = found(in_turn([MISSING, MISSING, NOBODY, AT_TASKS]))
+    """There it uses a separate connection, which proves that the task is not known."""
+    played = find(in_turn([MISSING, MISSING, NOBODY, AT_TASKS]))
     assert played.result.interface == "model-path"
     assert [send.fresh for send in played.sends][-2:] == [True, True]
-    assert found(in_turn([AT_V1])).result.interface == "v1"
+    assert find(in_turn([AT_V1])).result.interface == "v1"
 
 
 def test_without_an_api_key_the_endpoint_alone_is_asked() -> None:
     """`/tasks` takes no key pair."""
-    played = found(in_turn([MISSING, MISSING]), with_tasks=False)
+    played = find(in_turn([MISSING, MISSING]), with_tasks=False)
     assert isinstance(played.error, NotFoundError)
     assert [send.fresh for send in played.sends] == [False, True]
 
@@ -122,7 +123,7 @@ def test_without_an_api_key_the_endpoint_alone_is_asked() -> None:
 @pytest.mark.parametrize("refusal", [NOBODY, REFUSED])
 def test_what_tasks_does_not_know_or_show_is_what_the_endpoint_said(refusal: Reply) -> None:
     """A key that may not ask there changes nothing."""
-    played = found(at({"/tasks": refusal}))
+    played = find(at({"/tasks": refusal}))
     assert isinstance(played.error, NotFoundError)
     assert str(played.error).startswith("Task not found by id/external id: 7")
 
@@ -132,18 +133,18 @@ def test_a_call_without_an_answer_proves_nothing(
     trouble: Reply | Exception, error: type[Exception]
 ) -> None:
     """The task may be there."""
-    assert isinstance(found(at({"/tasks": trouble})).error, error)
+    assert isinstance(find(at({"/tasks": trouble})).error, error)
 
 
 def test_the_same_page_each_time_says_that_there_is_no_tasks() -> None:
-    """A server with /v1 alone; then what the endpoint said counts. One page is no proof."""
-    assert isinstance(found(at({"/tasks": PAGE}), again=True).error, NotFoundError)
-    assert isinstance(found(at({"/tasks": PAGE})).error, TransportError)
+    """A server with /v1 alone; then the endpoint's response counts. One page is not proof."""
+    assert isinstance(find(at({"/tasks": PAGE}), again=True).error, NotFoundError)
+    assert isinstance(find(at({"/tasks": PAGE})).error, TransportError)
     noted = TransportError("a page")
     noted.add_note("something else")
-    assert found(at({"/tasks": noted})).error is noted
+    assert find(at({"/tasks": noted})).error is noted
     noted.add_note(WRONG_ADDRESS)
-    assert isinstance(found(at({"/tasks": noted})).error, NotFoundError)
+    assert isinstance(find(at({"/tasks": noted})).error, NotFoundError)
 
 
 # ---------------------------------------------------------------- anywhere
@@ -203,7 +204,7 @@ def test_a_call_without_an_answer_ends_the_search(
 
 
 def test_a_page_ends_the_search_unless_it_comes_from_tasks() -> None:
-    """There, and from `/solutions`, it may say that the server has no such path."""
+    """From `/tasks` and `/solutions`, it may mean that the server does not have the path."""
     played = anywhere(at({"/tasks": PAGE, "/solutions": PAGE, PLACES[-1]: AT_V1}))
     assert played.result[1].task_id == "7"
     nobody = anywhere(at({"/tasks": PAGE}))

@@ -1,4 +1,4 @@
-"""Who of several waits reads the list, and when nobody does."""
+"""The choice of the wait that reads the list for several waits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ PLACE = "/v1/a"
 
 def board_of(count: int) -> tuple[Board, list[Waiting]]:
     board, waits = Board(), [Waiting(str(number)) for number in range(count)]
-    for one in waits:
-        board.join(PLACE, one)
+    for wait in waits:
+        board.join(PLACE, wait)
     return board, waits
 
 
@@ -56,11 +56,11 @@ def test_a_reader_that_is_lost_is_replaced() -> None:
 
 
 def test_who_has_left_does_not_count() -> None:
-    """Neither as a wait nor as a reader."""
+    """It counts neither as a wait nor as a reader."""
     board, waits = board_of(4)
     assert set(board.waits(PLACE)) == set(waits)
     board.leave(PLACE, waits[0])
     assert set(board.waits(PLACE)) == set(waits[1:])
     assert not board.is_worth_a_page(PLACE, 0.0)
     assert board.waits("/v1/b") == []
-    board.release("/v1/b", waits[0])  # nobody reads there
+    board.release("/v1/b", waits[0])  # no wait reads there

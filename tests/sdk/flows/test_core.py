@@ -20,8 +20,9 @@ from kling_sdk.auth import ApiKey, Keyring
 from kling_sdk.errors import MismatchedReplyError
 from kling_sdk.flows import Context
 from kling_sdk.flows.core import WRONG_ADDRESS, RepeatedPages, ask, exchange, once, reason
-from kling_sdk.wire import HttpCall, RelayWire, Reply, V1Wire
+from kling_sdk.wire import HttpCall, Reply, V1Wire
 from kling_sdk.wire.refusals import api_error
+from kling_sdk.wire.relay import RelayWire
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import FakeClock, Played, context, in_turn, play, reply
 
@@ -29,8 +30,8 @@ CALL = HttpCall("GET", "/v1/a")
 OK = reply(answer(200, 0, "SUCCEED", 5))
 
 
-def read(given: Reply) -> Any:
-    return V1Wire().data(given)
+def read(response: Reply) -> Any:
+    return V1Wire().data(response)
 
 
 def exchanged(
@@ -52,7 +53,7 @@ def exchanged(
     ],
 )
 def test_a_call_has_the_time_that_is_left(until: float, timeout: float) -> None:
-    """At most that of the option, at least a moment."""
+    """It is at most that of the option, and at least a moment."""
     clock = FakeClock()
     played = exchanged(context(clock, timeout=30.0), clock, in_turn([OK]), until=until)
     assert [send.timeout for send in played.sends] == [timeout]
@@ -76,7 +77,7 @@ def test_headers_of_the_call_and_of_the_caller_are_sent() -> None:
 
 
 def test_each_request_and_reply_is_told_to_the_event_hook() -> None:
-    """With the number of the attempt and the status."""
+    """The event has the number of the attempt and the status."""
     clock, events = FakeClock(), list[Event]()
     ctx = context(clock, on_event=events.append)
     play(exchange(ctx, CALL, read, 1e9, 3), clock, in_turn([OK]))
@@ -90,7 +91,7 @@ def test_each_request_and_reply_is_told_to_the_event_hook() -> None:
 def test_a_reply_that_may_ask_for_a_pause_has_the_time_it_came(
     *, status: int, has_time: bool
 ) -> None:
-    """A success asks for none."""
+    """A success does not ask for a pause."""
     clock, seen = FakeClock(), list[Reply]()
     flow = exchange(context(clock), CALL, seen.append, 1e9)
     play(flow, clock, in_turn([Reply(status, {}, b"")]))
@@ -110,8 +111,8 @@ def relayed(
         headers = {} if echo is None else {"x-request-id": sent if echo == "same" else echo}
         return Reply(200, headers, b"{}")
 
-    def matched(given: Reply) -> bool:
-        return given.matched
+    def matched(response: Reply) -> bool:
+        return response.matched
 
     return play(exchange(ctx, CALL, matched, 1e9), clock, respond), ctx
 
@@ -130,11 +131,13 @@ def test_a_relay_is_sent_an_id_which_its_reply_repeats() -> None:
 
     played, _ = relayed("other")
     assert isinstance(played.error, MismatchedReplyError)
-    assert str(played.error).startswith("the reply has another x-request-id than the request")
+    assert str(played.error).startswith(
+        "the response has a different x-request-id than the request"
+    )
 
 
 def test_the_vendor_is_sent_no_id_of_a_request() -> None:
-    """And one that it sends says nothing."""
+    """An id that the vendor sends is ignored."""
     clock, seen = FakeClock(), list[Reply]()
     named = OK._replace(headers={"x-request-id": "1"})
     played = play(exchange(context(clock), CALL, seen.append, 1e9), clock, in_turn([named]))
@@ -162,7 +165,7 @@ def keyed(answers: list[Reply], count: int = 3) -> list[str]:
 
 
 def test_the_next_key_signs_when_one_is_refused() -> None:
-    """After it was refused over a connection of its own: the reply may have been another's."""
+    """It was refused over a separate connection: before, the response may have been another's."""
     assert keyed([OK]) == ["key-0", "ok"]
     assert keyed([refused(1002)] * 4) == ["key-0", "key-0+", "key-1+", "key-2+", "code 1002"]
     assert keyed([refused(1002), OK]) == ["key-0", "key-0+", "ok"]
@@ -179,7 +182,7 @@ def test_a_refusal_of_something_else_is_no_matter_of_the_key() -> None:
     assert not isinstance(played.error, AuthenticationError)
 
 
-# ---------------------------------------------------------------- what is asked once more
+# ---------------------------------------------------------------- what is asked again
 
 
 def test_a_task_that_is_not_known_over_a_used_connection_is_asked_for_once_more() -> None:
@@ -194,7 +197,7 @@ def test_a_task_that_is_not_known_over_a_used_connection_is_asked_for_once_more(
 
 
 def test_a_call_that_may_change_something_is_sent_once() -> None:
-    """Whatever becomes of it, with the deadline of the options."""
+    """It is sent once whatever the result, with the deadline of the options."""
     clock = FakeClock()
     ctx = context(clock, deadline=7.0, timeout=30.0)
     played = play(once(ctx, CALL, read), clock, in_turn([TransportError("reset")]))
@@ -209,7 +212,7 @@ def page(text: str | None) -> TransportError:
 
 
 @pytest.mark.parametrize(
-    ("pages", "said"),
+    ("pages", "hints"),
     [
         ("aaa", [False, False, True]),
         ("aaaa", [False, False, True, False]),
@@ -222,11 +225,11 @@ def page(text: str | None) -> TransportError:
     ],
 )
 def test_the_same_page_three_times_from_the_first_says_that_the_address_is_wrong(
-    pages: str, said: list[bool]
+    pages: str, hints: list[bool]
 ) -> None:
     """`-` is an error without a page."""
     counted = RepeatedPages()
-    for name, is_said in zip(pages, said, strict=True):
+    for name, is_said in zip(pages, hints, strict=True):
         error = page(None if name == "-" else name)
         counted.note(error)
         assert counted.are_all_the_same is is_said

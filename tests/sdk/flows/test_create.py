@@ -32,17 +32,17 @@ from kling_sdk.flows import Send
 from kling_sdk.flows.create import create
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import HonestKling, answer
-from tests.sdk.scripted import FakeClock, Played, asked, context, play, reply
+from tests.sdk.scripted import FakeClock, Played, context, play, reply, reply_of
 
 REQUEST: Final = TextToVideo(prompt="a kitten", external_task_id="order-1")
 Respond = Callable[[Send], Reply | Exception]
 
 
-def said(http: int, code: int) -> Reply:
+def refusal(http: int, code: int) -> Reply:
     return reply(answer(http, code, "no"))
 
 
-#: What can become of a request: is it carried out, and what does the client get?
+#: Possible fates of a request: is it carried out, and what does the client get?
 #: `True` carries it out first; None answers it honestly.
 OUTCOMES: Final[dict[str, tuple[bool, Reply | Exception | None]]] = {
     "ok": (True, None),
@@ -52,24 +52,24 @@ OUTCOMES: Final[dict[str, tuple[bool, Reply | Exception | None]]] = {
     "garbage": (True, Reply(200, {}, b"<html>")),
     "500": (False, Reply(500, {}, b"oops")),
     "500 after": (True, Reply(500, {}, b"oops")),
-    "1302": (False, said(429, 1302)),
-    "1303": (False, said(429, 1303)),
-    "1102": (False, said(429, 1102)),
-    "1200": (False, said(400, 1200)),
-    "1301": (False, said(400, 1301)),
+    "1302": (False, refusal(429, 1302)),
+    "1303": (False, refusal(429, 1303)),
+    "1102": (False, refusal(429, 1102)),
+    "1200": (False, refusal(400, 1200)),
+    "1301": (False, refusal(400, 1301)),
     "bug": (True, UnicodeError("in some library")),
 }
 MAYBE: Final = {"lost", "lost after", "garbage", "500", "500 after", "bug"}
 
 
 def network(kling: HonestKling, outcomes: Iterable[str], then: str = "ok") -> Respond:
-    """Return a responder: *outcomes* in turn, then *then* for ever."""
+    """Return a responder: *outcomes* in turn, then *then* forever."""
     left = iter(outcomes)
 
     def respond(effect: Send) -> Reply | Exception:
         carried_out, given_back = OUTCOMES[next(left, then)]
-        honest = asked(kling, effect) if carried_out else None
-        return given_back if given_back is not None else honest or said(500, 5000)
+        honest = reply_of(kling, effect) if carried_out else None
+        return given_back if given_back is not None else honest or refusal(500, 5000)
 
     return respond
 
@@ -153,7 +153,7 @@ def test_no_order_of_events_doubles_or_loses_a_create(
     retries: int | None,
     wait_for_slot: bool,  # noqa: FBT001 - drawn by the property
 ) -> None:
-    """For any outcomes: the task that exists, a refusal with none made, or "unknown"."""
+    """For any outcomes, the result is the existing task, a refusal without a task, or "unknown"."""
     played, kling, clock = tried(outcomes, then, retries=retries, wait_for_slot=wait_for_slot)
     attempts = played.sent.count(POST)
     befell = [*outcomes, *[then] * attempts][:attempts]
@@ -203,7 +203,7 @@ def test_a_second_create_under_the_same_id_returns_the_first_task(
 
 
 def test_an_id_that_another_endpoint_has_used_is_a_conflict() -> None:
-    """The task is found where it is, so it is certain that this create made none."""
+    """The task is found where it is, so it is certain that this create made no task."""
     kling = HonestKling()
     body = {"external_task_id": "order-1"}
     kling.answer("POST", "/v1/videos/image2video", {}, {}, body)
@@ -216,18 +216,18 @@ def test_an_id_that_another_endpoint_has_used_is_a_conflict() -> None:
 
 
 def test_an_id_that_is_taken_but_shows_no_task_is_not_a_refusal() -> None:
-    """The task is not visible yet, wherever it is: the error says to ask later."""
-    taken = reply(answer(400, 1201, "External_task_id order-1 already exists"))
+    """The task is not visible yet at any endpoint: the error says to ask later."""
+    conflict = reply(answer(400, 1201, "External_task_id order-1 already exists"))
     hidden = reply(answer(400, 1201, "Task not found by id/external id: order-1"))
 
     def respond(effect: Send) -> Reply:
-        return taken if effect.call.method == "POST" else hidden
+        return conflict if effect.call.method == "POST" else hidden
 
     clock = FakeClock()
     played = play(create(context(clock), REQUEST), clock, respond)
 
     assert isinstance(played.error, OutcomeUnknownError)
-    assert "its id is taken" in str(played.error)
+    assert "its id is already in use" in str(played.error)
 
 
 def test_a_task_that_exists_is_asked_for_until_the_creates_deadline() -> None:
@@ -260,7 +260,7 @@ def keyed(refuse: dict[str, list[int]]) -> tuple[Played[Task], list[str]]:
         key = effect.call.headers["authorization"].removeprefix("Bearer ")
         used.append(key)
         codes = refuse.get(key, [])
-        return said(401, codes.pop(0)) if codes else asked(kling, effect)
+        return refusal(401, codes.pop(0)) if codes else reply_of(kling, effect)
 
     ctx = context(clock, keys=Keyring((ApiKey("k1"), ApiKey("k2"))))
     return play(create(ctx, REQUEST), clock, respond), used
@@ -284,7 +284,7 @@ def keyed(refuse: dict[str, list[int]]) -> tuple[Played[Task], list[str]]:
 def test_a_token_is_renewed_once_and_a_refused_key_gives_way(
     refuse: dict[str, list[int]], used: list[str], *, passes: bool
 ) -> None:
-    """1003 and 1004 sign anew once, 1000 to 1002 try the next key once; then it is refused."""
+    """1003 and 1004 sign again once, 1000 to 1002 try the next key once; then it is refused."""
     played, seen = keyed(refuse)
 
     assert seen == used
@@ -308,10 +308,10 @@ class TwoAccounts:
         left = self.left[key]
         what = left.pop(0) if left else "ok"
         if what in {"1000", "1001", "1002"}:
-            return said(401, int(what))
+            return refusal(401, int(what))
         carried_out, given_back = OUTCOMES[what]
-        honest = asked(self.accounts[key], effect) if carried_out else None
-        return given_back if given_back is not None else honest or said(500, 5000)
+        honest = reply_of(self.accounts[key], effect) if carried_out else None
+        return given_back if given_back is not None else honest or refusal(500, 5000)
 
     @property
     def bought(self) -> int:
@@ -381,7 +381,7 @@ def test_keys_that_turn_after_a_lost_answer_are_noticed(monkeypatch: pytest.Monk
 
 
 def test_a_cancelled_create_stops_repeating_and_says_what_is_known() -> None:
-    """Once `cancel` is set there is one question what became of it, and no more repeats."""
+    """Once `cancel` is set, one look-up asks for the outcome, without more repeats."""
     clock, cancel, kling = FakeClock(), threading.Event(), HonestKling()
     clock.on_sleep = lambda _seconds: cancel.set()
     ctx = context(clock, cancelled=cancel.is_set)
@@ -399,7 +399,7 @@ def test_a_cancelled_create_stops_repeating_and_says_what_is_known() -> None:
 def test_a_create_that_is_torn_down_leaves_its_id_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """After Ctrl-C or an asyncio cancellation there is no error to carry the id."""
+    """After Ctrl-C or an asyncio cancellation, there is no error to carry the id."""
     flow = create(context(FakeClock()), TextToVideo(prompt="a kitten"))
     effect = next(flow)
     assert isinstance(effect, Send)

@@ -1,4 +1,4 @@
-"""What becomes of a create by what the server answers: which calls, and in which words."""
+"""The outcome of a create by the server's responses: the calls, and the texts."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ from kling_sdk import (
 )
 from kling_sdk.auth import AccessKey, ApiKey, Keyring
 from kling_sdk.flows import Send
-from kling_sdk.flows.create import create, external_id_for
-from kling_sdk.wire import RelayWire, Reply
+from kling_sdk.flows.create import create
+from kling_sdk.flows.external_ids import external_id_for
+from kling_sdk.wire import Reply
+from kling_sdk.wire.relay import RelayWire
 from tests.endpoints import MAKERS
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import FakeClock, Played, context, in_turn, play, reply
@@ -45,12 +47,12 @@ NOBODY: Final = reply(answer(200, 0, "SUCCEED", []))
 REFUSED: Final = reply(answer(400, 1200, "no"))
 LOST: Final = TransportError("reset")
 ASK = (
-    f"; do not send it under another id. Ask with get({ID!r}), or repeat it with "
+    f"; do not send it under another id. Look it up with get({ID!r}), or repeat it with "
     f"external_task_id={ID!r}"
 )
 
 
-def shown(external: str | None = ID, task_id: str = "7") -> Reply:
+def task_reply(external: str | None = ID, task_id: str = "7") -> Reply:
     info = {} if external is None else {"task_info": {"external_task_id": external}}
     return reply(
         answer(200, 0, "SUCCEED", {"task_id": task_id, "task_status": "submitted", **info})
@@ -72,12 +74,12 @@ def created(
 ) -> Played[Task]:
     """Create a task; each call gets the answer of its `METHOD path`, several in turn."""
     clock = FakeClock()
-    left = {path: iter(given) for path, given in answers.items() if isinstance(given, list)}
+    left = {path: iter(replies) for path, replies in answers.items() if isinstance(replies, list)}
 
     def respond(effect: Send) -> Reply | Exception:
         path = f"{effect.call.method} {effect.call.path}"
-        found: Any = next(left[path]) if path in left else answers.get(path, NOT_FOUND)
-        return found  # type: ignore[no-any-return]  # an answer
+        response: Any = next(left[path]) if path in left else answers.get(path, NOT_FOUND)
+        return response  # type: ignore[no-any-return]  # an answer
 
     own = ID if own_id else None
     request: Request = TextToVideo(prompt="a kitten", model_name=model, external_task_id=own)
@@ -100,37 +102,39 @@ def text(played: Played[Task]) -> str:
 
 def test_a_task_that_has_the_id_is_returned_and_marked() -> None:
     """It was made by an earlier create; under an id of ours it is our own."""
-    played = created({POST: TAKEN, LOOK: shown()})
+    played = created({POST: TAKEN, LOOK: task_reply()})
     assert (played.sent, played.result.task_id, played.result.reused) == ([POST, LOOK], "7", True)
-    assert created({POST: TAKEN, LOOK: shown()}, own_id=False).result.reused is False
-    assert created({POST: [LOST, TAKEN], LOOK: shown()}).result.reused is False
+    assert created({POST: TAKEN, LOOK: task_reply()}, own_id=False).result.reused is False
+    assert created({POST: [LOST, TAKEN], LOOK: task_reply()}).result.reused is False
     busy = reply(answer(429, 1302, "slow down"))
-    assert created({POST: [busy, TAKEN], LOOK: shown()}).result.reused is False
+    assert created({POST: [busy, TAKEN], LOOK: task_reply()}).result.reused is False
 
 
 def test_a_caller_may_refuse_an_id_that_was_used() -> None:
-    """With both ids in the error."""
-    played = created({POST: TAKEN, LOOK: shown()}, if_exists="error")
+    """The error has both ids."""
+    played = created({POST: TAKEN, LOOK: task_reply()}, if_exists="error")
     assert isinstance(played.error, AlreadyExistsError)
     assert (played.error.task_id, played.error.external_task_id) == ("7", ID)
 
 
 def test_a_taken_id_that_may_not_be_asked_for_is_unknown() -> None:
-    """Without permission, and without an answer."""
+    """This includes a missing permission, and a missing response."""
     played = created({POST: TAKEN}, look_up=False)
     assert isinstance(played.error, OutcomeUnknownError)
-    assert (played.sent, text(played)) == ([POST], unknown("its id is taken"))
+    assert (played.sent, text(played)) == ([POST], unknown("its id is already in use"))
     assert isinstance(played.error.__cause__, AlreadyExistsError)
 
     played = created({POST: TAKEN, LOOK: reply(answer(401, 1002, "no"))})
-    assert text(played) == unknown("its id is taken, but the task cannot be read")
+    assert text(played) == unknown("its id is already in use, but the task cannot be read")
 
 
 def test_a_taken_id_is_looked_for_at_each_other_endpoint() -> None:
-    """Once more over a new connection at each; if none shows it, the server may show it later."""
+    """Each is asked once more over a new connection; a server may show the task later."""
     played = created({POST: TAKEN})
     assert Counter(played.sent) == {POST: 1, **dict.fromkeys([LOOK, *ELSEWHERE], 2)}
-    assert text(played) == unknown("its id is taken, but no task is shown")
+    assert text(played) == unknown(
+        "its id is already in use, but the server does not show the task"
+    )
     assert isinstance(played.error, OutcomeUnknownError)
     assert played.error.external_task_id == ID
 
@@ -142,10 +146,10 @@ def test_a_taken_id_is_looked_for_at_each_other_endpoint() -> None:
 @pytest.mark.parametrize("path", ELSEWHERE)
 def test_an_id_of_another_endpoint_s_task_is_a_conflict(path: str) -> None:
     """Nothing was created; the error names the endpoint and both ids."""
-    played = created({POST: TAKEN, path: shown(task_id="9")})
+    played = created({POST: TAKEN, path: task_reply(task_id="9")})
     error = played.error
     assert isinstance(error, ConflictError)
-    name = next(one.name for one in ENDPOINTS.values() if path == f"GET {one.path}/{ID}")
+    name = next(record.name for record in ENDPOINTS.values() if path == f"GET {record.path}/{ID}")
     assert error.message == (
         f"external_task_id {ID} belongs to a task of {name}; nothing was created. "
         "Use another id for this text2video request"
@@ -155,7 +159,7 @@ def test_an_id_of_another_endpoint_s_task_is_a_conflict(path: str) -> None:
 
 
 def test_an_id_of_the_other_interface_s_task_is_that_task() -> None:
-    """`/tasks` does not tell of which product it is; /v1 does."""
+    """`/tasks` does not say which product it is of; /v1 does."""
     at_tasks = reply(
         answer(200, 0, "SUCCEED", [{"id": "8", "status": "submitted", "external_id": ID}])
     )
@@ -164,7 +168,7 @@ def test_an_id_of_the_other_interface_s_task_is_that_task() -> None:
 
     new = "POST /text-to-video/kling-3.0"
     played = created(
-        {new: TAKEN, "GET /tasks": NOBODY, LOOK: shown()}, model="kling-3.0", with_tasks=True
+        {new: TAKEN, "GET /tasks": NOBODY, LOOK: task_reply()}, model="kling-3.0", with_tasks=True
     )
     assert (played.result.task_id, played.result.reused) == ("7", True)
     nowhere = {new: TAKEN, "GET /tasks": NOBODY, AT_SOLUTIONS: NOBODY}
@@ -173,7 +177,9 @@ def test_an_id_of_the_other_interface_s_task_is_that_task() -> None:
         new: 1,
         **dict.fromkeys(["GET /tasks", AT_SOLUTIONS, LOOK, *ELSEWHERE], 2),
     }
-    assert text(played) == unknown("its id is taken, but no task is shown")
+    assert text(played) == unknown(
+        "its id is already in use, but the server does not show the task"
+    )
 
 
 def test_an_id_between_solutions_and_the_rest_is_a_conflict_in_both_directions() -> None:
@@ -185,9 +191,9 @@ def test_an_id_between_solutions_and_the_rest_is_a_conflict_in_both_directions()
     assert (played.result.interface, played.sent) == ("solutions", [drama, AT_SOLUTIONS])
 
     for at, name in (("GET /tasks", "/tasks"), (LOOK, "text2video")):
-        found = {at: there if name == "/tasks" else shown(task_id="8")}
+        existing = {at: there if name == "/tasks" else task_reply(task_id="8")}
         nobody = {"GET /tasks": NOBODY, AT_SOLUTIONS: NOBODY}
-        played = created({drama: TAKEN} | nobody | found, of_solutions=True, with_tasks=True)
+        played = created({drama: TAKEN} | nobody | existing, of_solutions=True, with_tasks=True)
         assert isinstance(played.error, ConflictError)
         assert played.error.message == (
             f"external_task_id {ID} belongs to a task of {name}; nothing was created. "
@@ -199,7 +205,7 @@ def test_an_id_between_solutions_and_the_rest_is_a_conflict_in_both_directions()
 
 
 def test_a_relay_finds_an_id_whatever_the_endpoint() -> None:
-    """So it is asked once."""
+    """So one look-up is enough."""
     clock = FakeClock()
     ctx = attrs.evolve(context(clock), wire=RelayWire())
 
@@ -212,7 +218,9 @@ def test_a_relay_finds_an_id_whatever_the_endpoint() -> None:
     request = TextToVideo(prompt="a kitten", external_task_id=ID)
     played = play(create(ctx, request), clock, respond)
     assert played.sent == ["POST /kling/v1/videos/text2video", f"GET /kling/v1/videos/{ID}"]
-    assert text(played) == unknown("its id is taken, but no task is shown")
+    assert text(played) == unknown(
+        "its id is already in use, but the server does not show the task"
+    )
 
 
 # ---------------------------------------------------------------- it may have been accepted
@@ -221,9 +229,9 @@ def test_a_relay_finds_an_id_whatever_the_endpoint() -> None:
 def test_a_lost_create_is_asked_for_at_last() -> None:
     """Found, not shown yet, not to be asked for: each in its words."""
     answers = {POST: [LOST, REFUSED]}
-    assert created({**answers, LOOK: shown()}).result.task_id == "7"
+    assert created({**answers, LOOK: task_reply()}).result.task_id == "7"
     played = created(answers)
-    assert text(played) == unknown("no task is shown yet")
+    assert text(played) == unknown("the server does not show the task yet")
     assert isinstance(played.error, OutcomeUnknownError)
     assert isinstance(played.error.__cause__, InvalidRequestError)
     played = created(answers, look_up=False)
@@ -232,18 +240,18 @@ def test_a_lost_create_is_asked_for_at_last() -> None:
         [POST, POST],
     )
     played = created({**answers, LOOK: reply(answer(401, 1002, "no"))})
-    assert text(played) == unknown("asking failed with AuthenticationError")
+    assert text(played) == unknown("a query failed with AuthenticationError")
 
 
 def test_a_409_without_a_known_code_may_be_about_another_request() -> None:
     """A task that has the id proves nothing then."""
-    played = created({POST: [LOST, reply(answer(409, 7777, "conflict"))], LOOK: shown()})
-    assert text(played) == unknown("the reply is a 409 without a known code")
+    played = created({POST: [LOST, reply(answer(409, 7777, "conflict"))], LOOK: task_reply()})
+    assert text(played) == unknown("the response is a 409 without a known code")
     assert played.sent == [POST, POST]
 
 
 def test_an_address_that_is_probably_wrong_is_not_asked() -> None:
-    """A request may have been sent to somebody else."""
+    """Another server may have received the request."""
     wrong = UnreachableError("HTTP 302 redirects", maybe_sent=True)
     played = created({POST: [wrong] * 9})
     assert text(played) == unknown("the address is probably wrong: HTTP 302 redirects")
@@ -259,15 +267,15 @@ def test_a_refusal_over_a_used_connection_is_believed_if_no_task_is_shown(
     assert isinstance(played.error, InvalidRequestError)
     assert [send.fresh for send in played.sends] == [False, True]
     assert played.error.external_task_id == ID
-    played = created({POST: REFUSED, LOOK: shown(None)}, **options)
+    played = created({POST: REFUSED, LOOK: task_reply(None)}, **options)
     assert (played.result.task_id, played.result.external_task_id) == ("7", ID)
     assert played.result.endpoint == "text2video"
-    assert caplog.messages == [f"a refusal was another request's: {ID} is 7"]
+    assert caplog.messages == [f"a refusal belonged to another request: {ID} is 7"]
 
 
 def test_a_refusal_over_a_new_connection_is_one() -> None:
     """No other reply can have come over it."""
-    played = created({POST: REFUSED, LOOK: shown()})
+    played = created({POST: REFUSED, LOOK: task_reply()})
     assert isinstance(played.error, InvalidRequestError)
     assert played.sent == [POST]
 
@@ -280,21 +288,21 @@ def test_a_name_has_1_to_180_characters(name: Any) -> None:
     """Its own name stands in the refusal."""
     with pytest.raises(RequestValidationError) as refused:
         external_id_for(TextToVideo(prompt="a"), name)
-    assert str(refused.value) == "name is empty, too long or no text; expected 1 to 180 characters"
+    assert str(refused.value) == "name is empty, too long or not text; expected 1 to 180 characters"
 
 
 def test_the_longest_name_makes_an_id_that_is_taken() -> None:
     """180 characters, a hyphen and 16 of the digest."""
-    made = external_id_for(TextToVideo(prompt="a"), "x" * 180)
-    assert (len(made), made[:181]) == (197, "x" * 180 + "-")
-    assert TextToVideo(prompt="a", external_task_id=made).external_task_id == made
+    external_id = external_id_for(TextToVideo(prompt="a"), "x" * 180)
+    assert (len(external_id), external_id[:181]) == (197, "x" * 180 + "-")
+    assert TextToVideo(prompt="a", external_task_id=external_id).external_task_id == external_id
     assert external_id_for(TextToVideo(prompt="a", external_task_id="b"), "x") == (
         external_id_for(TextToVideo(prompt="a"), "x")
     )
 
 
 def test_a_look_up_is_signed_by_the_key_of_the_create_alone() -> None:
-    """With a key of another account, which nothing rules out, the task would not be shown."""
+    """A key of another account, which cannot be ruled out, would not show the task."""
     clock = FakeClock()
     ring = Keyring((ApiKey("one"), ApiKey("two")))
 
@@ -303,7 +311,7 @@ def test_a_look_up_is_signed_by_the_key_of_the_create_alone() -> None:
 
     request = TextToVideo(prompt="a kitten", external_task_id=ID)
     played = play(create(context(clock, keys=ring), request), clock, respond)
-    assert text(played) == unknown("its id is taken, but the task cannot be read")
+    assert text(played) == unknown("its id is already in use, but the task cannot be read")
     assert {send.call.headers["authorization"] for send in played.sends} == {"Bearer one"}
 
 
@@ -335,5 +343,5 @@ def test_a_conflict_over_a_used_connection_is_asked_for_once_more() -> None:
     assert text(lost) == unknown("repeating it failed with TransportError")
     assert isinstance(lost.error.__cause__, ConflictError)
     accepted = Reply(200, {}, b'{"task_id": "kling_1", "status": "submitted"}')
-    found = after_a_conflict(accepted, accepted).result
-    assert (found.task_id, found.external_task_id) == ("kling_1", ID)
+    task = after_a_conflict(accepted, accepted).result
+    assert (task.task_id, task.external_task_id) == ("kling_1", ID)

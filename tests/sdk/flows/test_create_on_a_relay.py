@@ -1,4 +1,4 @@
-"""One create on a relay: what its 409s mean, and that none of them buys or mixes up anything."""
+"""One create on a relay: what its 409s mean, and that they neither buy nor mix up tasks."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from kling_sdk import (
 )
 from kling_sdk.flows import Context, Send
 from kling_sdk.flows.create import create
-from kling_sdk.wire import RelayWire, Reply
+from kling_sdk.wire import Reply
 from kling_sdk.wire.refusals import api_error
+from kling_sdk.wire.relay import RelayWire
 from tests.sdk.fake_kling import answer
 from tests.sdk.fake_relay import CONFLICT, IN_PROGRESS, FakeRelay, refused
 from tests.sdk.scripted import FakeClock, Played, context, play, reply
@@ -34,7 +35,7 @@ UNKNOWN_409: Final = refused(409, "conflict")
 POST, LOOK = "POST /kling/v1/videos/text2video", "GET /kling/v1/videos/order-1"
 
 
-#: What can become of a request: is it carried out, and what does the client get? None is the
+#: Possible fates of a request: is it carried out, and what does the client get? None is the
 #: relay's own reply. A create that is in progress is accepted in the end, or it is refused.
 OUTCOMES: Final[dict[str, tuple[bool, Reply | Exception | None]]] = {
     "ok": (True, None),
@@ -88,7 +89,7 @@ def test_a_request_in_progress_is_repeated_after_the_pause_that_the_relay_asks_f
 
 
 def test_a_request_that_stays_in_progress_is_looked_up_at_the_deadline() -> None:
-    """The task is there, whatever becomes of it: the caller gets it, and no error."""
+    """The task exists, whatever happens to it: the caller gets it, and no error."""
     played, relay, clock = tried([], "in progress", create_deadline=30.0)
 
     assert played.result.task_id == relay.tasks["order-1"]
@@ -99,7 +100,7 @@ def test_a_request_that_stays_in_progress_is_looked_up_at_the_deadline() -> None
 
 @pytest.mark.parametrize("retries", [0, 1])
 def test_without_repeats_a_request_in_progress_is_looked_up_at_once(retries: int) -> None:
-    """`retries` bounds the repeats; the look-up is none."""
+    """`retries` bounds the repeats; the look-up does not count as one."""
     played, relay, _ = tried([], "in progress", retries=retries)
 
     assert played.sent == [POST] * (1 + retries) + [LOOK]
@@ -107,7 +108,7 @@ def test_without_repeats_a_request_in_progress_is_looked_up_at_once(retries: int
 
 
 def test_a_request_in_progress_that_is_not_found_afterwards_is_unknown() -> None:
-    """It is no refusal, and no conflict: the caller asks later, and buys nothing else."""
+    """It is neither a refusal nor a conflict: the caller asks later, and buys nothing else."""
     played, _, _ = tried([], "in progress, then refused", create_deadline=30.0)
 
     assert isinstance(played.error, OutcomeUnknownError)
@@ -116,7 +117,7 @@ def test_a_request_in_progress_that_is_not_found_afterwards_is_unknown() -> None
 
 
 def test_without_look_ups_a_request_that_stays_in_progress_is_unknown() -> None:
-    """`look_up=False` repeats it all the same, and asks nothing."""
+    """`look_up=False` still repeats it, and does not look it up."""
     played, _, _ = tried([], "in progress", create_deadline=30.0, look_up=False)
 
     assert isinstance(played.error, OutcomeUnknownError)
@@ -138,13 +139,13 @@ def test_a_conflict_is_one_whatever_was_lost_before(before: list[str]) -> None:
     assert set(played.sent) == {POST}
 
 
-@pytest.mark.parametrize("made", [False, True])
-def test_a_409_for_an_unknown_reason_proves_nothing(made: bool) -> None:  # noqa: FBT001 - a case
+@pytest.mark.parametrize("is_created", [False, True])
+def test_a_409_for_an_unknown_reason_proves_nothing(is_created: bool) -> None:  # noqa: FBT001 - a case
     """It may mean that this request is being sent, or that another has the id.
 
     So it is neither a refusal nor followed by a look-up, which might find another request's task.
     """
-    played, _, _ = tried(["unknown 409 after" if made else "unknown 409"])
+    played, _, _ = tried(["unknown 409 after" if is_created else "unknown 409"])
 
     assert isinstance(played.error, OutcomeUnknownError)
     assert played.sent == [POST]
@@ -173,7 +174,9 @@ OTHERS: Final = FakeRelay(tasks={"order-1": "kling_of_another_request"})
 @pytest.mark.parametrize("retries", [0, None])
 def test_a_conflict_over_a_used_connection_is_made_certain(retries: int | None) -> None:
     """The create is sent once more over a new one. A look-up would find the other's task."""
-    played = over_a_used_connection([CONFLICT, CONFLICT, OTHERS.shown("order-1")], retries=retries)
+    played = over_a_used_connection(
+        [CONFLICT, CONFLICT, OTHERS.task_reply("order-1")], retries=retries
+    )
 
     assert isinstance(played.error, ConflictError)
     assert played.sent == [POST, POST]
@@ -199,7 +202,7 @@ def test_a_conflict_that_is_being_made_certain_keeps_to_the_deadline() -> None:
 def test_a_conflict_that_is_being_made_certain_is_named_when_it_is_interrupted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Sent once more, the create may make a task."""
+    """The repeated create may make a task."""
     ctx = on_relay(FakeClock())
     ctx.server.echoes = True
     flow = create(ctx, REQUEST)
@@ -215,8 +218,8 @@ def test_a_conflict_that_is_being_made_certain_is_named_when_it_is_interrupted(
 
 
 def test_a_conflict_that_was_the_reply_to_another_request_hides_no_task() -> None:
-    """Sent once more, the create is accepted: it is the caller's task."""
-    ours = FakeRelay(tasks={"order-1": "kling_0"}).shown("order-1")
+    """The repeated create is accepted: it is the caller's task."""
+    ours = FakeRelay(tasks={"order-1": "kling_0"}).task_reply("order-1")
     played = over_a_used_connection([CONFLICT, ours, ours])
 
     assert played.result.task_id == "kling_0"
@@ -224,8 +227,8 @@ def test_a_conflict_that_was_the_reply_to_another_request_hides_no_task() -> Non
 
 @pytest.mark.parametrize("then", [TransportError("reset"), UNKNOWN_409, IN_PROGRESS])
 def test_a_conflict_that_cannot_be_made_certain_is_unknown(then: Reply | Exception) -> None:
-    """Neither a conflict nor somebody's task."""
-    played = over_a_used_connection([CONFLICT, then, OTHERS.shown("order-1")])
+    """It is neither a conflict nor another caller's task."""
+    played = over_a_used_connection([CONFLICT, then, OTHERS.task_reply("order-1")])
 
     assert isinstance(played.error, OutcomeUnknownError)
     assert played.sent == [POST, POST]
@@ -245,11 +248,11 @@ def test_no_order_of_events_doubles_loses_or_mixes_up_a_create(
     retries: int | None,
     another_has_the_id: bool,  # noqa: FBT001 - drawn by the property
 ) -> None:
-    """The own task, a refusal with none made, or "unknown"; a conflict only when it is one."""
+    """The result is its own task, a refusal without a task, "unknown", or a true conflict."""
     relay = FakeRelay()
     if another_has_the_id:
         relay = FakeRelay(tasks={"order-1": "kling_9"}, bodies={"order-1": {"prompt": "a dog"}})
-        outcomes = [one for one in outcomes if "in progress" not in one]
+        outcomes = [outcome for outcome in outcomes if "in progress" not in outcome]
         then = "ok" if "in progress" in then else then
     played, relay, clock = tried(outcomes, then, relay, retries=retries)
     befell = [*outcomes, *[then] * 1000][: played.sent.count(POST)]

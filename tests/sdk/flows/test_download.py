@@ -34,7 +34,7 @@ Respond = Callable[[Fetch], Reply | Exception]
 
 @attrs.define
 class Host:
-    """A file host whose answers are cut after so many bytes; None: not cut."""
+    """A file host whose responses are cut after so many bytes; None means not cut."""
 
     video: bytes = bytes(range(256)) * 40
     etag: str | None = '"v1"'
@@ -47,18 +47,18 @@ class Host:
         return deliver(effect, honest.file(effect.call.headers), next(self.cuts, None))
 
 
-def deliver(effect: Fetch, said: Answer, cut: int | None = None) -> Reply | Exception:
+def deliver(effect: Fetch, response: Answer, cut: int | None = None) -> Reply | Exception:
     """Give an answer to the sink as a transport does, or the first *cut* bytes of it."""
-    body = said.body if cut is None else said.body[:cut]
-    headers = {"content-length": str(len(said.body)), **said.headers}
+    body = response.body if cut is None else response.body[:cut]
+    headers = {"content-length": str(len(response.body)), **response.headers}
     try:
-        effect.sink.start(said.status, headers)
+        effect.sink.start(response.status, headers)
         for at in range(0, len(body), 1000):
             effect.sink.write(body[at : at + 1000])
             effect.sink.progressed()
     except (DownloadError, TransportError) as error:
         return error
-    return Reply(said.status, headers, b"") if cut is None or cut >= len(said.body) else CUT
+    return Reply(response.status, headers, b"") if cut is None or cut >= len(response.body) else CUT
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_file_arrives_whole(place: Path) -> None:
 
 
 def test_a_cut_transfer_goes_on_where_it_was_cut(place: Path) -> None:
-    """With a strong validator only the rest is fetched again."""
+    """With a strong validator, only the rest is fetched again."""
     host = Host(cuts=iter([3000, 2000, 0]))
 
     got = fetched(host, place)[0].result
@@ -125,7 +125,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_anew(place: Path) -> None:
 
 
 def test_a_length_that_was_a_lie_once_costs_one_more_transfer(place: Path) -> None:
-    """A first answer that announced more than there is leaves nothing to resume: begin again."""
+    """If the first answer announced more than it had, nothing can be resumed: begin again."""
     host = Host()
 
     def respond(effect: Fetch) -> Reply | Exception:
@@ -163,6 +163,8 @@ def lying(**headers: str) -> Respond:
         {"content_range": "bytes 3000-10239/10240", "etag": '"v2"'},
         {"content_range": f"bytes 3000-10239/{'9' * 5000}"},
         {"content_range": "items 3000-10239/10240"},
+        {"content_range": "bytes 3000-3049/3050"},
+        {"content_range": "bytes 3000-10239/10241"},
     ],
 )
 def test_a_range_that_does_not_fit_is_refused(place: Path, headers: dict[str, str]) -> None:
@@ -207,7 +209,7 @@ def test_a_download_is_whole_or_nothing(
 
 
 def test_a_host_that_never_gets_further_is_given_up(place: Path) -> None:
-    """One that is cut now sooner, now later, does not keep a download alive for ever."""
+    """A host that cuts sooner or later each time does not keep a download alive forever."""
 
     def seesaw() -> Iterator[int]:
         while True:
@@ -276,10 +278,10 @@ def test_a_busy_file_host_gets_the_pause_it_asks_for(place: Path) -> None:
     ("length", "limit"), [("10240", 10_239), ("99999999999", 10**9), (None, 10_239)]
 )
 def test_a_file_beyond_the_cap_is_refused(place: Path, length: str | None, limit: int) -> None:
-    """By its announced length before a byte is written, or by its bytes if none is announced."""
-    said = Answer(200, Host().video, {"content-length": length or "unknown"})
+    """It is refused by its announced length before a byte is written, or else by its bytes."""
+    response = Answer(200, Host().video, {"content-length": length or "unknown"})
 
-    played, _ = fetched(lambda effect: deliver(effect, said), place, limit=limit)
+    played, _ = fetched(lambda effect: deliver(effect, response), place, limit=limit)
 
     assert isinstance(played.error, DownloadError)
     assert "max_download" in str(played.error)
@@ -302,7 +304,7 @@ def test_a_file_beyond_the_cap_is_refused(place: Path, length: str | None, limit
 def test_a_page_is_not_saved_as_a_film(
     place: Path, body: bytes, headers: dict[str, str], words: str, to: str
 ) -> None:
-    """Nothing, or a page with HTTP 200, is no file; after a few attempts that is an error."""
+    """Nothing, or a page with HTTP 200, is not a file; after a few attempts that is an error."""
     stream = io.BytesIO()
     begin: Any = {
         "file": partial(FileTarget, place, 10**9),
@@ -340,11 +342,11 @@ def test_a_gateways_page_that_passes_costs_one_more_attempt(place: Path) -> None
 
 @pytest.mark.parametrize("content_type", ["video/mp4", "application/octet-stream", None, "x/y"])
 def test_a_file_of_an_unknown_kind_is_saved(place: Path, content_type: str | None) -> None:
-    """Nobody but its reader has to know the container."""
+    """Only its reader has to know the container."""
     headers = {} if content_type is None else {"content-type": content_type}
-    said = Answer(200, b"\x93 a container of tomorrow", headers)
+    response = Answer(200, b"\x93 a container of tomorrow", headers)
 
-    assert fetched(lambda effect: deliver(effect, said), place)[0].result.size == 25
+    assert fetched(lambda effect: deliver(effect, response), place)[0].result.size == 25
 
 
 def test_a_download_ends_at_its_own_deadline(place: Path) -> None:
@@ -480,7 +482,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_fetched(
 
 
 def test_a_file_that_cannot_take_its_place_is_said_and_leaves_nothing(tmp_path: Path) -> None:
-    """Somebody made a folder of that name meanwhile: no other error, and no remains."""
+    """A folder of that name was made meanwhile: the error is the same, and nothing is left."""
     place, host = tmp_path / "clip.mp4", Host()
 
     def respond(effect: Fetch) -> Reply | Exception:

@@ -23,7 +23,7 @@ FILE: Final = b"\x00\x00\x00\x18ftypmp42" + bytes(500)
 CUT: Final = TransportError("cut short")
 
 
-def said(
+def responder(
     status: int, body: bytes = b"", total: int | None = None, **headers: str
 ) -> Callable[[Fetch], Reply | Exception]:
     """Return an answer that is given to the sink: *body* of *total* bytes."""
@@ -43,7 +43,7 @@ def said(
     return respond
 
 
-WHOLE: Final = said(200, FILE)
+WHOLE: Final = responder(200, FILE)
 
 
 def fetched(
@@ -51,7 +51,7 @@ def fetched(
     url: str = URL,
     **options: Any,
 ) -> tuple[Played[Any], FakeClock]:
-    """Return what came of a download into memory; the last answer is given for ever."""
+    """Return the result of a download into memory; the last response is repeated forever."""
     clock, left = FakeClock(), list(answers)
     cancelled = options.pop("cancelled", bool)
 
@@ -83,7 +83,7 @@ def words(played: Played[Any]) -> str:
 )
 def test_what_may_pass_is_tried_again(*, status: int, again: bool) -> None:
     """Any other status ends the download, with its number."""
-    played, _ = fetched(said(status), WHOLE)
+    played, _ = fetched(responder(status), WHOLE)
     assert len(fetches(played)) == (2 if again else 1)
     if not again:
         assert words(played) == f"{SHOWN}: HTTP {status}"
@@ -94,8 +94,8 @@ def test_what_may_pass_is_tried_again(*, status: int, again: bool) -> None:
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_a_url_that_is_gone_says_what_to_do(status: int) -> None:
     """The task has a new one."""
-    assert words(fetched(said(status))[0]) == (
-        f"{SHOWN}: HTTP {status}: the URL has expired or is not ours; "
+    assert words(fetched(responder(status))[0]) == (
+        f"{SHOWN}: HTTP {status}: the URL has expired or is not valid; "
         "get the task again for a new one (files are kept 30 days)"
     )
 
@@ -105,7 +105,7 @@ def test_a_host_that_is_silent_is_tried_as_often_as_the_caller_says(
     retries: int, attempts: int
 ) -> None:
     """The words name the last trouble and what was received."""
-    played, _ = fetched(said(503), retries=retries)
+    played, _ = fetched(responder(503), retries=retries)
     assert len(fetches(played)) == attempts
     assert words(played) == f"{SHOWN}: HTTP 503, after 0 bytes"
     played, _ = fetched(TransportError("reset"), retries=retries)
@@ -113,39 +113,39 @@ def test_a_host_that_is_silent_is_tried_as_often_as_the_caller_says(
 
 
 def test_pauses_grow_with_the_attempts_that_got_no_further() -> None:
-    """From half a second on; a byte more begins anew."""
+    """They grow from half a second on; one more byte starts again."""
     played, _ = fetched(TransportError("reset"), retries=4, seed=1)
     factors = [pause / (0.5 * 2**number) for number, pause in enumerate(played.pauses)]
     assert len(factors) == 4
     assert all(0.0 <= factor < 1.0 for factor in factors)
-    plain, _ = fetched(said(503), WHOLE, seed=1)
+    plain, _ = fetched(responder(503), WHOLE, seed=1)
     assert plain.pauses[0] == played.pauses[0]
 
-    part = said(200, FILE[:100], total=len(FILE), etag='"v1"')
-    played, _ = fetched(said(503), said(503), part, WHOLE, seed=1)
-    again, _ = fetched(said(503), said(503), said(503), WHOLE, seed=1)
+    part = responder(200, FILE[:100], total=len(FILE), etag='"v1"')
+    played, _ = fetched(responder(503), responder(503), part, WHOLE, seed=1)
+    again, _ = fetched(responder(503), responder(503), responder(503), WHOLE, seed=1)
     assert played.pauses[:2] == again.pauses[:2]
     assert played.pauses[2] == pytest.approx(again.pauses[2] / 4)
 
 
-@pytest.mark.parametrize(("asked", "tried"), [("0", 2), ("7", 2), ("60", 2), ("61", 1)])
-def test_a_host_that_asks_to_wait_gets_the_time_of_a_call(asked: str, tried: int) -> None:
-    """And no more: the deadline of the options."""
-    played, _ = fetched(said(503, retry_after=asked), WHOLE, deadline=60.0)
+@pytest.mark.parametrize(("seconds", "tried"), [("0", 2), ("7", 2), ("60", 2), ("61", 1)])
+def test_a_host_that_asks_to_wait_gets_the_time_of_a_call(seconds: str, tried: int) -> None:
+    """It gets no more than that: the deadline of the options."""
+    played, _ = fetched(responder(503, retry_after=seconds), WHOLE, deadline=60.0)
     assert len(fetches(played)) == tried
     if tried == 2:
-        assert played.pauses[0] >= int(asked)
-        assert played.pauses[0] <= max(0.5, int(asked))
+        assert played.pauses[0] >= int(seconds)
+        assert played.pauses[0] <= max(0.5, int(seconds))
 
 
 def test_without_a_pause_that_was_asked_for_there_is_none_but_our_own() -> None:
     """Less than half a second before the second attempt."""
-    assert 0.0 <= fetched(said(503), WHOLE)[0].pauses[0] < 0.5
+    assert 0.0 <= fetched(responder(503), WHOLE)[0].pauses[0] < 0.5
 
 
 def test_a_download_that_takes_too_long_says_so() -> None:
-    """If its time is over; before that the trouble is told."""
-    slow = said(503, retry_after="30")
+    """It says so once its time is over; before that, it reports the error of the attempt."""
+    slow = responder(503, retry_after="30")
     played, clock = fetched(slow, download_timeout=30.0, deadline=60.0)
     assert words(played) == f"{SHOWN}: HTTP 503, after 0 bytes"
     assert clock.monotonic() == 0.0
@@ -164,16 +164,16 @@ def test_a_download_that_takes_too_long_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timeout", "limit", "given"),
+    ("timeout", "limit", "bounds"),
     [(30.0, None, (30.0, float("inf"))), (30.0, 99.0, (30.0, 99.0)), (30.0, 5.0, (5.0, 5.0))],
 )
 def test_a_call_has_its_own_time_within_that_of_the_download(
-    timeout: float, limit: float | None, given: tuple[float, float]
+    timeout: float, limit: float | None, bounds: tuple[float, float]
 ) -> None:
     """The silence that is waited for, and the whole transfer."""
     played, _ = fetched(WHOLE, timeout=timeout, download_timeout=limit)
-    (fetch,) = (one for one in played.effects if isinstance(one, Fetch))
-    assert (fetch.timeout, fetch[3]) == given
+    (fetch,) = (effect for effect in played.effects if isinstance(effect, Fetch))
+    assert (fetch.timeout, fetch[3]) == bounds
 
 
 @pytest.mark.parametrize("url", ["ftp://a/b", "file:///etc/passwd", "clip.mp4", "https://[", ""])
@@ -186,13 +186,13 @@ def test_what_is_no_url_of_the_web_is_not_fetched(url: str) -> None:
 
 
 def moved(to: str) -> Callable[[Fetch], Reply | Exception]:
-    return said(302, location=to)
+    return responder(302, location=to)
 
 
 def test_each_attempt_begins_at_the_source_and_may_be_led_as_far() -> None:
-    """Where it led to may have expired meanwhile; so may the count of redirects."""
+    """The target of a redirect may have expired meanwhile; the count of redirects starts again."""
     steps = [moved(f"https://cdn.test/{number}") for number in range(5)]
-    played, _ = fetched(*steps, said(503), *steps, WHOLE)
+    played, _ = fetched(*steps, responder(503), *steps, WHOLE)
     assert played.error is None
     paths = fetches(played)
     assert (paths[0], paths[6], len(paths)) == (URL, URL, 12)
@@ -201,7 +201,7 @@ def test_each_attempt_begins_at_the_source_and_may_be_led_as_far() -> None:
 
 
 def test_a_redirect_that_leads_nowhere_is_refused() -> None:
-    """Out of the web, and to what is no URL."""
+    """It is refused outside of the web, and to what is not a URL."""
     for to in ("ftp://a/b", "https://["):
         assert "expected an http(s) URL" in words(fetched(moved(to))[0])
 
@@ -209,12 +209,14 @@ def test_a_redirect_that_leads_nowhere_is_refused() -> None:
 def test_each_attempt_is_told_to_the_event_hook_and_to_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Without the signature."""
+    """The URL has no signature there."""
     events = list[Event]()
     with caplog.at_level(logging.INFO, "kling_sdk"):
-        played, _ = fetched(said(503), TransportError("reset"), WHOLE, on_event=events.append)
-    told = [(one.kind, one.method, one.path, one.attempt, one.status) for one in events]
-    assert told == [
+        played, _ = fetched(responder(503), TransportError("reset"), WHOLE, on_event=events.append)
+    calls = [
+        (event.kind, event.method, event.path, event.attempt, event.status) for event in events
+    ]
+    assert calls == [
         ("request", "GET", SHOWN, 1, None),
         ("response", "GET", SHOWN, 1, 503),
         ("retry", "GET", SHOWN, 1, None),
@@ -223,9 +225,9 @@ def test_each_attempt_is_told_to_the_event_hook_and_to_the_log(
         ("request", "GET", SHOWN, 3, None),
         ("response", "GET", SHOWN, 3, 200),
     ]
-    retries = [one for one in events if one.kind == "retry"]
-    assert [one.pause for one in retries] == played.pauses
-    assert [str(one.error) for one in retries] == ["HTTP 503", "reset"]
+    retries = [event for event in events if event.kind == "retry"]
+    assert [event.pause for event in retries] == played.pauses
+    assert [str(event.error) for event in retries] == ["HTTP 503", "reset"]
     assert caplog.messages == [
         f"download of {SHOWN}: HTTP 503, after byte 0",
         f"download of {SHOWN}: reset, after byte 0",
@@ -233,38 +235,40 @@ def test_each_attempt_is_told_to_the_event_hook_and_to_the_log(
 
 
 def test_a_download_that_is_called_off_says_so() -> None:
-    """After its pause; before it, the trouble is told."""
+    """It says so after its pause; before that, it reports the error of the attempt."""
     times = iter([False, True])
-    played, _ = fetched(said(503), cancelled=lambda: next(times))
+    played, _ = fetched(responder(503), cancelled=lambda: next(times))
     assert words(played) == f"{SHOWN}: cancelled"
-    played, _ = fetched(said(503), cancelled=lambda: True)
+    played, _ = fetched(responder(503), cancelled=lambda: True)
     assert words(played) == f"{SHOWN}: HTTP 503, after 0 bytes"
 
 
 def test_a_range_is_asked_for_with_what_it_belongs_to() -> None:
     """The first call asks for all of it, without compression."""
-    part = said(200, FILE[:100], total=len(FILE), etag='"v1"')
-    rest = said(
+    part = responder(200, FILE[:100], total=len(FILE), etag='"v1"')
+    rest = responder(
         206, FILE[100:], content_range=f"bytes 100-{len(FILE) - 1}/{len(FILE)}", etag='"v1"'
     )
     played, _ = fetched(part, rest)
     assert played.error is None
-    headers = [one.call.headers for one in played.effects if isinstance(one, Fetch)]
+    headers = [effect.call.headers for effect in played.effects if isinstance(effect, Fetch)]
     plain = {"accept-encoding": "identity", "accept": "*/*"}
     assert headers == [plain, {**plain, "range": "bytes=100-", "if-range": '"v1"'}]
 
 
 def test_nothing_is_behind_what_was_received() -> None:
     """A 416 says so: the next attempt begins again."""
-    part = said(200, FILE[:100], total=len(FILE), etag='"v1"')
-    played, _ = fetched(part, said(416, content_range="bytes */100"), WHOLE)
-    headers = [one.call.headers for one in played.effects if isinstance(one, Fetch)]
-    assert ["range" in one for one in headers] == [False, True, False]
+    part = responder(200, FILE[:100], total=len(FILE), etag='"v1"')
+    played, _ = fetched(part, responder(416, content_range="bytes */100"), WHOLE)
+    headers = [effect.call.headers for effect in played.effects if isinstance(effect, Fetch)]
+    assert ["range" in fields for fields in headers] == [False, True, False]
 
 
 def test_an_attempt_that_got_further_does_not_count() -> None:
-    """As many as the caller allows may fail behind it."""
-    part = said(200, FILE[:100], total=len(FILE), etag='"v1"')
-    assert fetched(part, said(503), WHOLE, retries=1)[0].error is None
-    assert fetched(said(503), part, said(503), WHOLE, retries=1)[0].error is None
-    assert words(fetched(part, said(503), said(503), WHOLE, retries=1)[0]).endswith("100 bytes")
+    """After it, as many attempts as the caller allows may fail."""
+    part = responder(200, FILE[:100], total=len(FILE), etag='"v1"')
+    assert fetched(part, responder(503), WHOLE, retries=1)[0].error is None
+    assert fetched(responder(503), part, responder(503), WHOLE, retries=1)[0].error is None
+    assert words(fetched(part, responder(503), responder(503), WHOLE, retries=1)[0]).endswith(
+        "100 bytes"
+    )

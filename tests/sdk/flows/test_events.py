@@ -1,4 +1,4 @@
-"""What the event hook is told of a wait, of one task and of a batch."""
+"""Events of a wait, of one task and of a batch."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 
 from kling_sdk import Event, Task, TextToVideo
 from kling_sdk.flows.wait import wait
-from tests.sdk.scripted import Scene, asked, context, play
+from tests.sdk.scripted import Scene, context, play, reply_of
 from tests.sdk.simulated import watch
 
 
 def of_one(scene: Scene, task: Task) -> list[Event]:
     seen: list[Event] = []
     flow = wait(context(scene.clock, on_event=seen.append), TextToVideo.record, task)
-    play(flow, scene.clock, partial(asked, scene.kling))
+    play(flow, scene.clock, partial(reply_of, scene.kling))
     return seen
 
 
@@ -28,7 +28,7 @@ def of_a_batch(scene: Scene, task: Task) -> list[Event]:
 
 @pytest.mark.parametrize("events", [of_one, of_a_batch])
 def test_each_look_and_each_change_is_told(events: Callable[[Scene, Task], list[Event]]) -> None:
-    """A look counts as one poll, whatever it takes; a change comes with the task as it is now."""
+    """A poll is one event, whatever it takes; a change comes with the task as it is now."""
     scene = Scene()
     (task,) = scene.existing(1)
     scene.kling.takes = 10

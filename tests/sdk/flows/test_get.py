@@ -11,7 +11,7 @@ from kling_sdk import NotFoundError, Task
 from kling_sdk.endpoints import ENDPOINTS
 from kling_sdk.flows import Flow
 from kling_sdk.flows.get import get, get_any
-from tests.sdk.scripted import Scene, asked, context, play
+from tests.sdk.scripted import Scene, context, play, reply_of
 
 NEW = "text-to-video/kling-3.0"
 TEXT2VIDEO = ENDPOINTS["text2video"]
@@ -22,20 +22,20 @@ def scene() -> Scene:
     return Scene()
 
 
-def shown(scene: Scene, flow: Flow[Task]) -> tuple[Task, list[str]]:
+def task_and_paths(scene: Scene, flow: Flow[Task]) -> tuple[Task, list[str]]:
     """Return the task that was found, and which paths were asked for it."""
-    played = play(flow, scene.clock, lambda one: asked(scene.kling, one))
+    played = play(flow, scene.clock, lambda effect: reply_of(scene.kling, effect))
     return played.result, [send.call.path for send in played.sends]
 
 
 @pytest.mark.parametrize("endpoint", ["text2video", "image2video"])
 def test_a_task_is_asked_for_where_it_was_made(scene: Scene, endpoint: str) -> None:
-    """Also by the resource of another endpoint: the task knows its own."""
+    """This includes a call by the resource of another endpoint: the task knows its own."""
     (task,) = scene.existing(1, endpoint)
 
-    found, paths = shown(scene, get(context(scene.clock), TEXT2VIDEO, task))
+    latest, paths = task_and_paths(scene, get(context(scene.clock), TEXT2VIDEO, task))
 
-    assert found.task_id == task.task_id
+    assert latest.task_id == task.task_id
     assert paths == [f"/v1/videos/{endpoint}/{task.task_id}"]
 
 
@@ -45,20 +45,20 @@ def test_a_task_of_the_other_interface_is_asked_for_there(scene: Scene) -> None:
     ctx = context(scene.clock, with_tasks=True)
 
     for flow in (get(ctx, TEXT2VIDEO, task), get_any(ctx, task)):
-        found, paths = shown(scene, flow)
-        assert (found.task_id, found.interface, paths) == (task.task_id, "model-path", ["/tasks"])
+        latest, paths = task_and_paths(scene, flow)
+        assert (latest.task_id, latest.interface, paths) == (task.task_id, "model-path", ["/tasks"])
 
 
 def test_a_task_that_names_no_endpoint_is_looked_for(scene: Scene) -> None:
-    """By a resource at its own endpoint, by `kling.tasks` wherever it may be."""
+    """A resource looks at its own endpoint, `kling.tasks` at each one."""
     (task,) = scene.existing(1, "text2video")
     (other,) = scene.existing(1, "image2video")
     ctx = context(scene.clock)
 
-    found, _ = shown(scene, get(ctx, TEXT2VIDEO, attrs.evolve(task, endpoint="")))
-    assert found.endpoint == "text2video"
-    found, _ = shown(scene, get_any(ctx, attrs.evolve(other, endpoint="")))
-    assert found.endpoint == "image2video"
+    latest, _ = task_and_paths(scene, get(ctx, TEXT2VIDEO, attrs.evolve(task, endpoint="")))
+    assert latest.endpoint == "text2video"
+    latest, _ = task_and_paths(scene, get_any(ctx, attrs.evolve(other, endpoint="")))
+    assert latest.endpoint == "image2video"
 
 
 def test_what_only_the_earlier_reply_had_is_kept(scene: Scene) -> None:
@@ -69,8 +69,8 @@ def test_what_only_the_earlier_reply_had_is_kept(scene: Scene) -> None:
     ctx: Any = context(scene.clock)
 
     for flow in (get(ctx, TEXT2VIDEO, known), get_any(ctx, known)):
-        found, _ = shown(scene, flow)
-        assert (found.external_task_id, found.reused) == ("order-0", True)
+        latest, _ = task_and_paths(scene, flow)
+        assert (latest.external_task_id, latest.reused) == ("order-0", True)
 
 
 def test_an_id_is_enough(scene: Scene) -> None:
@@ -78,7 +78,7 @@ def test_an_id_is_enough(scene: Scene) -> None:
     (task,) = scene.existing(1)
     ctx = context(scene.clock)
     for name in (task.task_id, "order-0"):
-        assert shown(scene, get(ctx, TEXT2VIDEO, name))[0].task_id == task.task_id
-        assert shown(scene, get_any(ctx, name))[0].task_id == task.task_id
+        assert task_and_paths(scene, get(ctx, TEXT2VIDEO, name))[0].task_id == task.task_id
+        assert task_and_paths(scene, get_any(ctx, name))[0].task_id == task.task_id
     with pytest.raises(NotFoundError):
-        shown(scene, get_any(ctx, "nobody"))
+        task_and_paths(scene, get_any(ctx, "nobody"))

@@ -1,4 +1,4 @@
-"""A reply is about the task that was asked for, or it is no answer."""
+"""A response that is not about the requested task does not count."""
 
 from __future__ import annotations
 
@@ -29,47 +29,49 @@ from kling_sdk.wire import Reply
 from tests.sdk.clients import CLIENTS, over
 from tests.sdk.fake_kling import HonestKling, answer
 from tests.sdk.faulty_server import Fault, FaultyKling
-from tests.sdk.scripted import FakeClock, Scene, asked, context, play, reply
+from tests.sdk.scripted import FakeClock, Scene, context, play, reply, reply_of
 from tests.sdk.simulated import watch
 
 IDS: Final = st.sampled_from(["1", "2", "order-1", "order-2"])
 MAYBE: Final = st.none() | IDS
 
 
-def naive_named_by(asked: ExpectedTask, task: Task) -> bool | None:
+def naive_named_by(expected: ExpectedTask, task: Task) -> bool | None:
     """Return what a client that checks nothing takes a reply for."""
     return True
 
 
 def rule_holds(
-    named_by: Callable[[ExpectedTask, Task], bool | None], asked: ExpectedTask, task: Task
+    named_by: Callable[[ExpectedTask, Task], bool | None], expected: ExpectedTask, task: Task
 ) -> bool:
     """Return whether the verdict is what the ids say, by the words of the promise."""
-    verdict = named_by(asked, task)
-    if asked.either is not None:
-        ours = asked.either in {task.task_id, task.external_task_id, task.kling_task_id}
+    verdict = named_by(expected, task)
+    if expected.either is not None:
+        ours = expected.either in {task.task_id, task.external_task_id, task.kling_task_id}
         return verdict is (True if ours else False if task.external_task_id else None)
     known = [
-        (wanted, got)
-        for wanted, got in (
-            (asked.task_id, task.task_id),
-            (asked.external_task_id, task.external_task_id),
+        (expected_id, got)
+        for expected_id, got in (
+            (expected.task_id, task.task_id),
+            (expected.external_task_id, task.external_task_id),
         )
-        if wanted is not None and got
+        if expected_id is not None and got
     ]
-    if any(wanted != got for wanted, got in known):
+    if any(expected_id != got for expected_id, got in known):
         return verdict is False
     return verdict is (True if known else None)
 
 
 @given(
-    asked=st.builds(ExpectedTask, task_id=MAYBE, external_task_id=MAYBE)
+    expected=st.builds(ExpectedTask, task_id=MAYBE, external_task_id=MAYBE)
     | st.builds(ExpectedTask, either=IDS),
     task=st.builds(Task, task_id=IDS, status=st.just("succeed"), external_task_id=MAYBE),
 )
-def test_a_task_is_ours_when_an_id_agrees_and_none_differs(asked: ExpectedTask, task: Task) -> None:
-    """One id that differs makes it another's; without any id in common nothing is known."""
-    assert rule_holds(ExpectedTask.named_by, asked, task)
+def test_a_task_is_ours_when_an_id_agrees_and_none_differs(
+    expected: ExpectedTask, task: Task
+) -> None:
+    """One id that differs makes it another's; without a common id the owner is not known."""
+    assert rule_holds(ExpectedTask.named_by, expected, task)
 
 
 def test_the_rule_catches_a_client_that_takes_every_reply() -> None:
@@ -95,24 +97,24 @@ def test_a_reply_that_names_nothing_needs_a_connection_of_its_own(
     )
 
 
-# ---------------------------------------------------------------- single looks
+# ---------------------------------------------------------------- single polls
 
 
 def other(task_id: str = "666", external: str | None = "strange") -> Reply:
-    """Return a reply that shows the finished task of somebody else."""
-    shown: dict[str, Any] = {
+    """Return a response that shows the finished task of another caller."""
+    data: dict[str, Any] = {
         "task_id": task_id,
         "task_status": "succeed",
         "task_result": {"videos": [{"id": "v", "url": "https://cdn.test/not-ours.mp4"}]},
     }
     if external is not None:
-        shown["task_info"] = {"external_task_id": external}
-    return reply(answer(200, 0, "SUCCEED", shown))
+        data["task_info"] = {"external_task_id": external}
+    return reply(answer(200, 0, "SUCCEED", data))
 
 
 @pytest.mark.parametrize("external", ["strange", None])
 def test_a_wait_never_returns_the_task_of_another(external: str | None) -> None:
-    """A look that shows another task failed; the wait goes on to our own."""
+    """A poll that shows another task has failed; the wait continues for its own."""
     scene = Scene()
     (task,) = scene.existing(1)
     replies = iter([other(external=external)] * 5)
@@ -121,7 +123,7 @@ def test_a_wait_never_returns_the_task_of_another(external: str | None) -> None:
     played = play(
         wait(ctx, TextToVideo.record, task),
         scene.clock,
-        lambda effect: next(replies, None) or asked(scene.kling, effect),
+        lambda effect: next(replies, None) or reply_of(scene.kling, effect),
     )
 
     assert played.result.task_id == task.task_id
@@ -140,19 +142,23 @@ def test_a_wait_that_is_shown_only_others_times_out() -> None:
 
 
 def test_waiting_for_many_never_gives_one_the_video_of_another() -> None:
-    """A query that shows another task is a failed look; no result is put under our id."""
+    """A query that shows another task is a failed poll; no result is put under our id."""
     scene = Scene()
     tasks = scene.existing(3)
     confused = iter([other()] * 4)
 
     def respond(effect: Send) -> Reply:
-        return next(confused, None) or asked(scene.kling, effect)
+        return next(confused, None) or reply_of(scene.kling, effect)
 
     played = watch(scene, tasks, respond)
 
     assert played.is_complete(3)
-    assert {outcome.result().task_id for outcome in played.items} == {one.task_id for one in tasks}
-    assert not any("not-ours" in video.url for one in played.items for video in one.result().videos)
+    assert {outcome.result().task_id for outcome in played.items} == {
+        task.task_id for task in tasks
+    }
+    assert not any(
+        "not-ours" in video.url for outcome in played.items for video in outcome.result().videos
+    )
 
 
 def test_a_look_up_by_external_id_that_names_none_is_asked_again_on_a_new_connection() -> None:
@@ -167,14 +173,14 @@ def test_a_look_up_by_external_id_that_names_none_is_asked_again_on_a_new_connec
         lambda got: look.check(ctx.wire.task(got, TextToVideo.record), got),
     )
 
-    played = play(flow, clock, lambda effect: asked(kling, effect))
+    played = play(flow, clock, lambda effect: reply_of(kling, effect))
 
     assert played.result.task_id == next(iter(kling.tasks))
     assert [send.fresh for send in played.sends] == [False, True]
 
 
 def test_a_task_that_is_not_found_on_a_used_connection_is_asked_for_again() -> None:
-    """Who is told that a task does not exist may buy it again, so that is made certain."""
+    """A caller that is told that a task is missing may buy it again, so the client makes sure."""
     clock, kling = FakeClock(), HonestKling()
     kling.answer("POST", "/v1/videos/text2video", {}, {}, {"external_task_id": "order-1"})
     stale = reply(answer(400, 1201, "Task not found by id/external id: another"))
@@ -187,7 +193,7 @@ def test_a_task_that_is_not_found_on_a_used_connection_is_asked_for_again() -> N
         lambda got: look.check(ctx.wire.task(got, TextToVideo.record), got),
     )
 
-    played = play(flow, clock, lambda effect: next(replies, None) or asked(kling, effect))
+    played = play(flow, clock, lambda effect: next(replies, None) or reply_of(kling, effect))
 
     assert played.result.external_task_id == "order-1"
 
@@ -198,7 +204,7 @@ def test_a_task_that_is_not_found_on_a_used_connection_is_asked_for_again() -> N
 @pytest.mark.parametrize("kind", ["mixed", "behind", "extra"])
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_connection_that_is_out_of_step_is_closed(client: str, kind: Any) -> None:
-    """After the reply that showed it, nothing else is read from it, and each look is right."""
+    """After the reply that showed it, nothing else is read from it, and each poll is right."""
     with FaultyKling(HonestKling(takes=None)) as server:
         for number in (1, 2):
             body = {"external_task_id": f"order-{number}"}
@@ -206,9 +212,9 @@ def test_a_connection_that_is_out_of_step_is_closed(client: str, kind: Any) -> N
 
         server.breaks(None, Fault(kind))
 
-        found = over(client, _looks(client), server.url, FakeClock())
+        orders = over(client, _looks(client), server.url, FakeClock())
 
-    assert found == ORDERS
+    assert orders == ORDERS
     assert server.connections > 1
 
 
@@ -238,8 +244,8 @@ class Relay:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         sent = request.headers["x-request-id"]
         self.ids.append(sent)
-        given = self.echo(sent)
-        headers = {} if given is None else {"x-request-id": given}
+        echoed_id = self.echo(sent)
+        headers = {} if echoed_id is None else {"x-request-id": echoed_id}
         body = {"task_id": "kling_1", "status": "submitted", "kling_task_id": "9"}
         return httpx.Response(200, headers=headers, content=json.dumps(body))
 
@@ -288,7 +294,7 @@ def test_kling_itself_is_sent_no_request_id() -> None:
     [(200, True), (299, True), (300, False), (399, False), (400, True), (503, True)],
 )
 def test_any_reply_but_a_redirect_is_an_answer(*, status: int, answered: bool) -> None:
-    """And whatever it is, the server was reached."""
+    """Whatever the response is, the server was reached."""
     server = Server()
     server.failed(UnreachableError("no such host"))
     server.replied(status)
@@ -308,7 +314,7 @@ def test_any_reply_but_a_redirect_is_an_answer(*, status: int, answered: bool) -
 def test_a_request_that_was_sent_reached_the_server(
     *, error: TransportError, reached: bool, trouble: bool
 ) -> None:
-    """Unless the address is somebody else's."""
+    """The exception is an address that belongs to another server."""
     server = Server()
     server.failed(error)
     assert (server.reached, server.answered) == (reached, False)

@@ -17,7 +17,7 @@ from kling_sdk import AsyncKling, Event, Kling, Task, TextToVideo
 from kling_sdk.flows import Fetch, Send
 from kling_sdk.flows.interrupted import open_tasks
 from tests.sdk.fake_kling import HonestKling
-from tests.sdk.scripted import FakeClock, asked
+from tests.sdk.scripted import FakeClock, reply_of
 
 PROMPT = "a negative control sings on a wire"
 SECRET = "SK-canary-secret"
@@ -32,8 +32,10 @@ SECRET = "SK-canary-secret"
     ],
 )
 def test_an_open_task_is_named_by_the_ids_that_are_known(task: Task | str, named: str) -> None:
-    """None is no id."""
-    assert open_tasks([task]) == (f"interrupted while tasks go on: {named}; wait(task_id) resumes")
+    """None is not an id."""
+    assert open_tasks([task]) == (
+        f"interrupted, but these tasks go on: {named}; wait(task_id) resumes"
+    )
 
 
 # ------------------------------------------------------------ a server, and what interrupts
@@ -45,7 +47,7 @@ class Wire:
     Args:
         kling: The account.
         at: The effect that is interrupted, counted from 0, calls and sleeps together.
-        error: What interrupts it; `None` is nothing.
+        error: What interrupts it; `None` for no interruption.
         late: Whether a call is interrupted after the server has taken it.
     """
 
@@ -66,7 +68,7 @@ class Wire:
         assert isinstance(effect, Send)
         if struck and not self.late and self.error is not None:
             raise self.error
-        reply = asked(self.kling, effect)
+        reply = reply_of(self.kling, effect)
         if struck and self.error is not None:
             raise self.error
         return effect.read(reply._replace(fresh=effect.fresh))
@@ -102,7 +104,7 @@ def _requests() -> list[TextToVideo]:
     return [TextToVideo(prompt=PROMPT, external_task_id=f"order-{n}") for n in range(3)]
 
 
-def _made(kling: HonestKling) -> list[Task]:
+def _make_tasks(kling: HonestKling) -> list[Task]:
     for number in range(3):
         body = {"external_task_id": f"order-{number}"}
         kling.answer("POST", "/v1/videos/text2video", {}, {}, body)
@@ -142,22 +144,29 @@ ASYNC: dict[str, Callable[[AsyncKling, list[Task], list[str]], Awaitable[object]
     "as_completed": lambda kling, tasks, seen: _aeach(kling.as_completed(tasks), seen),
 }
 TAKES_TASKS = frozenset({"wait", "wait for an id", "wait_all", "as_completed"})
+
+
+class SoftTimeLimitExceeded(Exception):  # noqa: N818 - as task queues name theirs
+    """An error that a signal handler of the program raises, not one of Python's own."""
+
+
 INTERRUPTIONS: dict[str, Callable[[], BaseException]] = {
     "cancelled": asyncio.CancelledError,
     "Ctrl-C": KeyboardInterrupt,
     "exit": lambda: SystemExit(1),
+    "time limit": SoftTimeLimitExceeded,
 }
-MOST = 200  # effects of a call; none of these has as many
+MOST = 200  # effects of a call; each call has fewer
 
 
 def play(
     colour: str, name: str, at: int, error: BaseException | None, *, late: bool
 ) -> tuple[HonestKling, Wire, BaseException | None, list[str]]:
-    """Make one call, interrupt it at an effect; return what came of it, and what was handed out."""
+    """Make one call, interrupt it at an effect; return its outcome, and what was handed out."""
     seen: list[str] = []
     clock = Clock()
     kling = HonestKling(now=clock.time, takes=40.0, slots=2)
-    tasks = _made(kling) if name in TAKES_TASKS else []
+    tasks = _make_tasks(kling) if name in TAKES_TASKS else []
     wire = (Wire if colour == "sync" else AsyncWire)(kling, at, error, late=late)
     clock.wire = wire
     client: Any = (Kling if colour == "sync" else AsyncKling)(api_key=SECRET, clock=clock)
@@ -186,7 +195,7 @@ def lost(kling: HonestKling, text: str, name: str, seen: list[str]) -> list[str]
     missing: list[str] = []
     for task_id in concerned:
         task = kling.tasks[task_id]
-        # `wait_all` was given its tasks: those that have ended need nobody to wait for them.
+        # `wait_all` was given its tasks: those that have ended need no further wait.
         over = name == "wait_all" and kling.now() >= task["created"] + 40.0
         named = task_id in text or task["external"] in text
         if not (named or over or task_id in seen):
@@ -210,7 +219,7 @@ def sweep(
                 assert caught is None
                 break
             # An event loop makes a new error of a cancellation.
-            assert type(caught) is type(error), "what interrupts a call is never swallowed"
+            assert type(caught) is type(error), "an interrupting exception must not be swallowed"
             warnings = "\n".join(
                 record.getMessage()
                 for record in caplog.records
@@ -228,7 +237,7 @@ def sweep(
 def test_whatever_interrupts_a_call_the_ids_of_its_tasks_are_left_behind(
     colour: str, name: str, interruption: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At each call and each sleep: an id of every open task is in the error and in the log."""
+    """At each call and each sleep, an id of every open task is in the error and in the log."""
     count = 0
     for at, missing, text in sweep(colour, name, caplog, interruption):
         assert not missing, f"lost at effect {at}"
@@ -249,7 +258,7 @@ def test_a_call_that_leaves_nothing_behind_is_noticed(
 
 
 def test_a_create_that_was_refused_warns_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """While it only waits for a free slot, an interrupted create may have bought nothing."""
+    """While it only waits for a free slot, an interrupted create cannot have bought a task."""
     clock = Clock()
     kling = HonestKling(now=clock.time, takes=None, slots=0)
     wire = clock.wire = Wire(kling, 1, KeyboardInterrupt(), late=False)
@@ -271,7 +280,7 @@ def mock() -> Iterator[KlingMock]:
         yield mock
 
 
-def shown(error: BaseException) -> str:
+def formatted(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
@@ -287,9 +296,9 @@ async def _time_out(mock: KlingMock, caplog: pytest.LogCaptureFixture) -> None:
             async with asyncio.timeout(0.3):
                 await kling.text2video.run(prompt=PROMPT)
     task_id = mock.journal[0].task_id
-    assert task_id in shown(caught.value)
+    assert task_id in formatted(caught.value)
     assert task_id in caplog.text
-    assert PROMPT not in shown(caught.value).replace(f'prompt="{PROMPT}"', "")
+    assert PROMPT not in formatted(caught.value).replace(f'prompt="{PROMPT}"', "")
 
 
 @pytest.mark.parametrize("turns", range(0, 60, 3))
@@ -308,7 +317,6 @@ async def test_a_cancelled_run_names_its_task_at_any_turn_of_the_loop(
         assert "mine" in caplog.text
 
 
-@pytest.mark.usefixtures("sigint_is_handled")
 def test_ctrl_c_during_run_shows_the_task(
     mock: KlingMock, caplog: pytest.LogCaptureFixture
 ) -> None:

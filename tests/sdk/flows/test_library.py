@@ -61,7 +61,7 @@ def test_already_deleted_is_the_success_of_a_lost_delete(before: list[Reply | Ex
 
 @pytest.mark.parametrize("before", [[], [UNSENT], [BUSY], [UNSENT, BUSY]])
 def test_what_was_deleted_before_this_call_is_an_error(before: list[Reply | Exception]) -> None:
-    """No attempt of this call can have been carried out: it was somebody else."""
+    """No attempt of this call can have been carried out: another caller deleted it."""
     played = deleted([*before, GONE])
 
     assert isinstance(played.error, AlreadyDeletedError)
@@ -84,7 +84,7 @@ def test_a_refusal_is_not_repeated(refusal: Reply, error: type[KlingError]) -> N
 
 
 def test_after_a_lost_answer_another_refusal_is_an_error() -> None:
-    """That the account has no such item proves nothing of an earlier attempt."""
+    """An account without this item proves nothing about an earlier attempt."""
     played = deleted([LOST, reply(answer(400, 1201, "Element id not found: 7"))])
 
     assert type(played.error) is InvalidRequestError
@@ -102,7 +102,7 @@ def test_it_ends_when_no_repeat_is_left(
 
 
 def test_the_same_page_from_each_attempt_ends_it() -> None:
-    """Somebody else serves this address."""
+    """Another server is at this address."""
     page = Reply(404, {"content-type": "text/html"}, b"<h1>no such site</h1>")
     played = deleted([page] * 3)
 

@@ -25,16 +25,17 @@ from kling_sdk.flows import Send
 from kling_sdk.flows.look import Look, look_at_pages
 from kling_sdk.flows.many import wait_many
 from kling_sdk.flows.wait import wait
-from kling_sdk.wire import RelayWire, Reply
+from kling_sdk.wire import Reply
+from kling_sdk.wire.relay import RelayWire
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import Scene, asked, context, play, reply
+from tests.sdk.scripted import Scene, context, play, reply, reply_of
 from tests.sdk.simulated import Simulation, watch
 
 PATHS: Final = [record.path for record in ENDPOINTS.values()]
 
 
 def errors(played: Any) -> list[KlingError | None]:
-    return [outcome.error for outcome in sorted(played.items, key=lambda one: one.index)]
+    return [outcome.error for outcome in sorted(played.items, key=lambda outcome: outcome.index)]
 
 
 def test_a_bare_id_is_asked_for_at_each_endpoint_until_one_knows_it() -> None:
@@ -68,7 +69,7 @@ def test_where_an_id_was_found_the_next_one_is_asked_for_first() -> None:
 
 
 def test_an_external_id_is_an_id_too() -> None:
-    """From the first look on, the task is known by both."""
+    """From the first poll on, the task is known by both."""
     scene = Scene()
     (task,) = scene.existing(1)
     scene.kling.takes = 10
@@ -80,16 +81,16 @@ def test_an_external_id_is_an_id_too() -> None:
 
 
 def test_an_id_that_nobody_knows_is_an_outcome() -> None:
-    """And takes no other task with it."""
+    """Other tasks are not affected."""
     scene = Scene()
     (task,) = scene.existing(1)
 
     played = watch(scene, ["no-such-task", task])
 
-    missing, found = errors(played)
+    missing, other = errors(played)
     assert isinstance(missing, NotFoundError)
     assert missing.task_id == "no-such-task"
-    assert found is None
+    assert other is None
 
 
 def test_an_endpoint_that_refuses_to_answer_does_not_hide_the_others() -> None:
@@ -100,7 +101,7 @@ def test_an_endpoint_that_refuses_to_answer_does_not_hide_the_others() -> None:
     def respond(effect: Send) -> Reply | Exception:
         if not effect.call.path.startswith("/v1/videos/video-extend"):
             return reply(answer(403, 1103, "not for you"))
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     assert errors(watch(scene, [task.task_id], respond)) == [None]
     refused = errors(watch(scene, ["9"], lambda _: reply(answer(401, 1002, "no"))))
@@ -108,13 +109,13 @@ def test_an_endpoint_that_refuses_to_answer_does_not_hide_the_others() -> None:
 
 
 def test_an_id_is_looked_for_again_after_a_call_without_an_answer() -> None:
-    """A lost call says nothing of the task; the wait goes on to its deadline."""
+    """A lost call says nothing about the task; the wait continues to its deadline."""
     scene = Scene()
     (task,) = scene.existing(1)
     lost = iter([TransportError("reset")] * 4)
 
     played = watch(
-        scene, [task.task_id], lambda effect: next(lost, None) or asked(scene.kling, effect)
+        scene, [task.task_id], lambda effect: next(lost, None) or reply_of(scene.kling, effect)
     )
     never = watch(scene, ["9"], lambda _: TransportError("reset"), wait_timeout=60.0)
 
@@ -129,36 +130,36 @@ def test_the_task_of_a_callback_is_looked_for_as_an_id_is() -> None:
     scene = Scene()
     (task,) = scene.existing(1, "image2video")
     body = b'{"task_id": "%s", "task_status": "processing"}' % task.task_id.encode()
-    told = parse_callback(body, {}, verify=False, now=scene.clock.time()).task
-    assert told.endpoint == ""
+    reported = parse_callback(body, {}, verify=False, now=scene.clock.time()).task
+    assert reported.endpoint == ""
 
-    played = watch(scene, [told])
+    played = watch(scene, [reported])
 
     assert played.items[0].result().endpoint == "image2video"
 
 
 def test_a_task_of_an_endpoint_without_a_class_harms_no_other() -> None:
-    """Kling has a path per endpoint, so nobody can be asked: that is said at once, by name."""
+    """Kling has a path per endpoint, so it cannot be asked: the error says so at once, by name."""
     scene = Scene()
     strange = Task("1", "submitted", endpoint="no-such-sync")
     tasks = [strange, *scene.existing(2), attrs.evolve(strange, task_id="2"), strange]
 
     played = watch(scene, tasks)
 
-    found = errors(played)
+    failures = errors(played)
     assert played.is_complete(5)
-    assert [isinstance(error, RequestValidationError) for error in found] == [
+    assert [isinstance(error, RequestValidationError) for error in failures] == [
         True,
         False,
         False,
         True,
         True,
     ]
-    assert "'no-such-sync', which is not known here" in str(found[0])
+    assert "'no-such-sync', which is not known here" in str(failures[0])
 
 
 def test_a_wait_for_a_task_of_an_endpoint_without_a_class_ends_at_once() -> None:
-    """It is not looked for at the path of another endpoint until the time is over."""
+    """It is not polled at the path of another endpoint until the time is over."""
     scene = Scene()
     flow = wait(
         context(scene.clock, first_look=0.0),
@@ -167,7 +168,7 @@ def test_a_wait_for_a_task_of_an_endpoint_without_a_class_ends_at_once() -> None
     )
 
     with pytest.raises(RequestValidationError, match="no-such-sync"):
-        _ = play(flow, scene.clock, lambda effect: asked(scene.kling, effect)).result
+        _ = play(flow, scene.clock, lambda effect: reply_of(scene.kling, effect)).result
     assert scene.clock.monotonic() == 0
 
 
@@ -198,10 +199,10 @@ def test_a_relay_is_asked_by_id_alone() -> None:
     def respond(effect: Send) -> Reply:
         calls.append(effect.call.path)
         listed = {"data": [task("kling_1"), task("kling_2")], "next_before": None}
-        found = listed if effect.call.params else task(effect.call.path.rpartition("/")[2])
+        body = listed if effect.call.params else task(effect.call.path.rpartition("/")[2])
         sent = effect.call.headers["x-request-id"]
         return reply(answer(200, 0, ""))._replace(
-            body=json.dumps(found).encode(), headers={"x-request-id": sent}
+            body=json.dumps(body).encode(), headers={"x-request-id": sent}
         )
 
     ctx = attrs.evolve(context(scene.clock), wire=RelayWire())
@@ -209,21 +210,21 @@ def test_a_relay_is_asked_by_id_alone() -> None:
     played = Simulation(scene.clock, respond).play(flow)
 
     assert errors(played) == [None, None]
-    assert [one.result().endpoint for one in played.items] == ["", "no-such-sync"]
+    assert [outcome.result().endpoint for outcome in played.items] == ["", "no-such-sync"]
     assert calls.count("/kling/v1/videos/kling_1") <= 1
 
 
 def test_a_look_remembers_that_a_call_failed_and_the_longest_pause_that_was_asked_for() -> None:
-    """Another look may make up for the first, and waits for the second."""
+    """Another poll may make up for the first, and waits for the second."""
     assert not Look(0.0).has_stumbled
 
-    found = Look(0.0)
-    found.stumbled(TransportError("503", retry_after=7.0))
-    found.stumbled(TransportError("reset"))
-    found.stumbled(TransportError("503", retry_after=2.0))
+    look = Look(0.0)
+    look.stumbled(TransportError("503", retry_after=7.0))
+    look.stumbled(TransportError("reset"))
+    look.stumbled(TransportError("503", retry_after=2.0))
 
-    assert found.has_stumbled
-    assert found.retry_after == 7.0
+    assert look.has_stumbled
+    assert look.retry_after == 7.0
 
 
 def test_a_page_of_strangers_is_no_reason_to_stop_before_our_rows() -> None:
@@ -231,14 +232,14 @@ def test_a_page_of_strangers_is_no_reason_to_stop_before_our_rows() -> None:
     scene = Scene()
     ours = scene.existing(3)
     scene.existing(500)
-    found = Look(0.0)
+    look = Look(0.0)
     unseen = {task.task_id: task.task_id for task in ours}
-    flow = look_at_pages(context(scene.clock), TextToVideo.record, unseen, 520, found)
+    flow = look_at_pages(context(scene.clock), TextToVideo.record, unseen, 520, look)
 
-    played = play(flow, scene.clock, partial(asked, scene.kling))
+    played = play(flow, scene.clock, partial(reply_of, scene.kling))
 
-    assert set(found.found) == {task.task_id for task in ours}
-    assert (len(played.sent), found.requests, found.rows) == (2, 2, 503)
+    assert set(look.tasks) == {task.task_id for task in ours}
+    assert (len(played.sent), look.requests, look.rows) == (2, 2, 503)
     assert [send.fresh for send in played.sends] == [False, False]  # connections are used again
 
 
@@ -252,11 +253,11 @@ def test_a_list_with_the_oldest_tasks_first_serves_while_ours_are_on_its_page(
     ours = scene.existing(30)
 
     def oldest_first(effect: Send) -> Reply:
-        listed = asked(scene.kling, effect)
+        listed = reply_of(scene.kling, effect)
         if not effect.call.params:
             return listed
         size = int(effect.call.params["pageSize"])
-        tasks = [scene.kling.shown(one) for one in list(scene.kling.tasks.values())[:size]]
+        tasks = [scene.kling.shown_at_v1(task) for task in list(scene.kling.tasks.values())[:size]]
         return reply(answer(200, 0, "SUCCEED", tasks))
 
     played = watch(scene, ours, oldest_first)

@@ -1,4 +1,4 @@
-"""Looks at tasks of both interfaces: with the fewest requests, and no task is taken for another."""
+"""Polls of tasks of both interfaces use the fewest requests, and do not mix up tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kling_sdk.flows.tasks import place_of
 from kling_sdk.flows.watch import Watch
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import HonestKling, answer
-from tests.sdk.scripted import Played, Scene, asked, context, play, reply
+from tests.sdk.scripted import Played, Scene, context, play, reply, reply_of
 from tests.sdk.simulated import watch
 
 NEW = "text-to-video/kling-3.0"
@@ -29,7 +29,7 @@ def look_at(
     ctx: Context | None = None,
 ) -> tuple[Look, Played[Look]]:
     ctx = ctx or context(scene.clock, with_tasks=True)
-    wanted = {
+    waits = {
         str(place): Wanted(
             task.task_id if isinstance(task, Task) else task,
             task if isinstance(task, Task) else None,
@@ -39,9 +39,9 @@ def look_at(
         for place, task in enumerate(tasks)
     }
     played = play(
-        look(ctx, wanted, len(wanted)),
+        look(ctx, waits, len(waits)),
         scene.clock,
-        respond or (lambda effect: asked(scene.kling, effect)),
+        respond or (lambda effect: reply_of(scene.kling, effect)),
     )
     assert played.value is not None
     return played.value, played
@@ -58,7 +58,7 @@ def test_a_thousand_tasks_of_both_interfaces_take_two_requests() -> None:
 
     seen, played = look_at(scene, tasks)
 
-    assert len(seen.found) == len(seen.unchanged) == 500
+    assert len(seen.tasks) == len(seen.unchanged) == 500
     assert seen.requests == len(played.sends) == 2
 
 
@@ -72,18 +72,18 @@ def test_a_thousand_tasks_that_have_ended_take_three_requests() -> None:
 
     seen, played = look_at(scene, tasks)
 
-    assert len(seen.found) == 1000
+    assert len(seen.tasks) == 1000
     assert seen.requests == len(played.sends) == 3
-    of_v1 = [key for key, task in seen.found.items() if task.interface == "v1"]
+    of_v1 = [key for key, task in seen.tasks.items() if task.interface == "v1"]
     assert len(of_v1) == 500
-    assert all("task_id" in seen.found[key].raw for key in of_v1)
+    assert all("task_id" in seen.tasks[key].raw for key in of_v1)
 
 
 def test_a_thousand_tasks_with_their_models_in_the_path_take_two_requests() -> None:
     """Two pages, and not 50 calls with 20 ids each."""
     scene = Scene()
     seen, _ = look_at(scene, [*scene.existing(1000, NEW)])
-    assert (len(seen.found), seen.requests) == (1000, 2)
+    assert (len(seen.tasks), seen.requests) == (1000, 2)
 
 
 def test_waiting_for_a_thousand_takes_a_few_requests_a_look() -> None:
@@ -114,7 +114,7 @@ def test_up_to_20_ids_go_into_one_call(count: int, requests: int) -> None:
     """More are read by a page, which shows up to 500."""
     scene = Scene()
     seen, played = look_at(scene, [*scene.existing(count, NEW)])
-    assert (len(seen.found), seen.requests) == (count, requests)
+    assert (len(seen.tasks), seen.requests) == (count, requests)
     method = "GET" if count <= 20 else "POST"
     assert played.sent == [f"{method} /tasks"]
 
@@ -125,7 +125,7 @@ def test_what_pages_do_not_show_is_asked_for_by_ids() -> None:
     ours = scene.existing(45, NEW)
     scene.existing(2000, NEW)
     seen, played = look_at(scene, [*ours])
-    assert len(seen.found) == 45
+    assert len(seen.tasks) == 45
     assert played.sent == [*["POST /tasks"] * 2, *["GET /tasks"] * 3]
 
 
@@ -136,36 +136,36 @@ def test_a_list_that_cannot_be_read_is_not_read_again() -> None:
     def respond(effect: Send) -> Reply:
         if effect.call.method == "POST":
             return reply(answer(403, 1103, "no"))
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     seen, played = look_at(scene, [*scene.existing(45, NEW)], respond)
-    assert len(seen.found) == 45
+    assert len(seen.tasks) == 45
     assert seen.without_list == {"/tasks"}
     assert len(played.sends) == 4
 
 
 def test_a_reply_about_other_tasks_shows_none_of_ours() -> None:
-    """Items are taken by their own ids; what a reply does not show is looked at again."""
+    """Items are taken by their own ids; a task that is not shown is polled again."""
     scene = Scene()
-    one, other = scene.existing(2, NEW)
+    ours, other = scene.existing(2, NEW)
 
     def respond(_effect: Send) -> Reply:
-        shown = scene.kling.shown_at_tasks(scene.kling.tasks[other.task_id])
-        return reply(answer(200, 0, "SUCCEED", [shown]))
+        view = scene.kling.shown_at_tasks(scene.kling.tasks[other.task_id])
+        return reply(answer(200, 0, "SUCCEED", [view]))
 
-    seen, _ = look_at(scene, [one], respond)
-    assert (seen.found, seen.failed, seen.has_stumbled) == ({}, {}, True)
+    seen, _ = look_at(scene, [ours], respond)
+    assert (seen.tasks, seen.failed, seen.has_stumbled) == ({}, {}, True)
 
 
 def test_a_lost_answer_is_made_up_for_by_the_next_look() -> None:
     """A call with 20 ids that fails ends no wait."""
     scene = Scene()
     seen, _ = look_at(scene, [*scene.existing(3, NEW)], lambda _effect: TransportError("reset"))
-    assert (seen.found, seen.failed, seen.has_stumbled) == ({}, {}, True)
+    assert (seen.tasks, seen.failed, seen.has_stumbled) == ({}, {}, True)
 
 
 def test_a_refused_key_ends_each_wait_with_an_error_of_its_own() -> None:
-    """So that one caller's notes are not in another's."""
+    """So one caller's notes are not in another's error."""
     scene = Scene()
     tasks = scene.existing(2, NEW)
     seen, _ = look_at(scene, [*tasks], lambda _effect: reply(answer(403, 1103, "no")))
@@ -186,7 +186,7 @@ def test_bare_ids_are_asked_for_together() -> None:
 
     seen, played = look_at(scene, [*names])
 
-    assert len(seen.found) == 40
+    assert len(seen.tasks) == 40
     assert played.sent == ["GET /tasks"] * 2
     assert [call.fresh for call in played.sends] == [True, True]
 
@@ -197,7 +197,7 @@ def test_a_name_that_looks_like_the_other_kind_is_found() -> None:
     body = {"options": {"external_task_id": "123456789012345678"}}
     scene.kling.answer("POST", f"/{NEW}", {}, {}, body)
     seen, played = look_at(scene, ["123456789012345678"])
-    assert seen.found["0"].external_task_id == "123456789012345678"
+    assert seen.tasks["0"].external_task_id == "123456789012345678"
     assert len(played.sends) == 2
 
 
@@ -206,7 +206,7 @@ def test_where_tasks_shows_its_own_alone_the_endpoints_are_asked() -> None:
     scene = Scene(kling=HonestKling(crosses=False))
     (task,) = scene.existing(1, "image2video")
     seen, played = look_at(scene, [task.task_id])
-    assert seen.found["0"].endpoint == "image2video"
+    assert seen.tasks["0"].endpoint == "image2video"
     assert played.sent[:2] == ["GET /tasks", "GET /tasks"]
 
 
@@ -225,13 +225,13 @@ def test_an_id_is_not_given_up_while_tasks_answers_with_a_page() -> None:
     def respond(effect: Send) -> Reply:
         if effect.call.path == "/tasks":
             return Reply(404, {"content-type": "text/html"}, b"<html>no</html>")
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     seen, _ = look_at(scene, ["nobody-s"], respond)
     assert (seen.failed, seen.has_stumbled) == ({}, True)
     (task,) = scene.existing(1)
     seen, _ = look_at(scene, [task.task_id], respond)
-    assert seen.found["0"].task_id == task.task_id
+    assert seen.tasks["0"].task_id == task.task_id
 
 
 # ---------------------------------------------------------------- keys

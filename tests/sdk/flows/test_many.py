@@ -1,4 +1,4 @@
-"""Many requests at once: every request has one outcome, and none waits for another."""
+"""Many requests at once: each has one outcome, and does not wait for another."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.sdk.batches import (
     requests,
 )
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import Scene, asked, reply
+from tests.sdk.scripted import Scene, reply, reply_of
 from tests.sdk.simulated import run
 
 
@@ -87,7 +87,7 @@ def test_whatever_breaks_each_request_has_one_outcome_and_nothing_is_bought_twic
     source: str,
     reuses: bool,
 ) -> None:
-    """In every order of answers, refusals and ends: one outcome each, and never too many open."""
+    """In every order of responses, refusals and ends, each has one outcome, within the slots."""
     scene = Scene()
     scene.kling.slots, scene.kling.takes = slots, takes
     left, widest, calls = iter(faults), 0, 0
@@ -105,7 +105,7 @@ def test_whatever_breaks_each_request_has_one_outcome_and_nothing_is_bought_twic
             fault = ""  # only creates are judged by content, and paid for
         if fault == "1102":
             broke_at.append(scene.clock.monotonic())
-        honest = asked(scene.kling, effect) if fault in {"", "lost after"} else LOST
+        honest = reply_of(scene.kling, effect) if fault in {"", "lost after"} else LOST
         widest = max(widest, scene.kling.open_tasks())
         return FAULTS.get(fault, honest)
 
@@ -159,13 +159,13 @@ def test_one_failure_does_not_lose_the_others() -> None:
     def respond(effect: Send) -> Reply | Exception:
         if effect.call.json and effect.call.json["prompt"] == "kitten 1":
             return FAULTS["1301"]
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     played = run(scene, work, respond)
 
-    found = errors(played)
-    assert isinstance(found.pop(1), ContentPolicyError)
-    assert found == [None] * 4
+    failures = errors(played)
+    assert isinstance(failures.pop(1), ContentPolicyError)
+    assert failures == [None] * 4
 
 
 def test_a_request_keeps_its_external_id_over_all_its_attempts() -> None:
@@ -208,7 +208,7 @@ def test_creates_run_at_the_same_time() -> None:
 
 
 def test_a_create_that_is_repeated_delays_no_other_create_and_no_look() -> None:
-    """While one create gets no answer for two minutes, the others run, end and are handed out."""
+    """While one create gets no response for two minutes, the others run, end and are handed out."""
     scene = Scene()
     scene.kling.takes = 20
 
@@ -218,11 +218,13 @@ def test_a_create_that_is_repeated_delays_no_other_create_and_no_look() -> None:
             return LOST
         if effect.call.path.rpartition("/")[2].startswith("sdk-"):
             return LOST  # the look-up of that create
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     played = run(scene, requests(5), respond, RunLimits(2), takes=half_a_second)
 
-    by_index = dict(zip((one.index for one in played.items), played.item_times, strict=True))
+    by_index = dict(
+        zip((outcome.index for outcome in played.items), played.item_times, strict=True)
+    )
     assert isinstance(errors(played)[0], OutcomeUnknownError)
     assert by_index[0] >= 115
     # The other slot: four tasks of 20 s, one after the other, each noticed within 3 s.
@@ -244,7 +246,7 @@ def test_tasks_are_watched_while_others_are_created() -> None:
 
 
 def test_a_silent_list_delays_no_create() -> None:
-    """A look that hangs for 30 s holds no slot."""
+    """A poll that hangs for 30 s does not hold a slot."""
     scene = Scene()
     scene.kling.takes = 600
 
@@ -254,7 +256,7 @@ def test_a_silent_list_delays_no_create() -> None:
     def respond(effect: Send) -> Reply | Exception:
         if effect.call.method == "GET" and scene.clock.monotonic() < 120:
             return LOST
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     work = iter(requests(40))
     run(scene, work, respond, RunLimits(40, timeout=60.0), takes=slow)
@@ -266,7 +268,7 @@ def test_a_silent_list_delays_no_create() -> None:
 
 
 def test_a_hook_that_fails_is_logged_and_ends_no_batch(caplog: pytest.LogCaptureFixture) -> None:
-    """A bug in `on_update` is the caller's to see in the log; the batch goes on."""
+    """A bug in `on_update` is logged for the caller; the batch continues."""
     scene = Scene()
 
     def broken(task: Task) -> None:
@@ -288,7 +290,7 @@ def test_leaving_early_tells_which_tasks_go_on(caplog: pytest.LogCaptureFixture)
         raise LookupError("the caller's")
 
     def respond(effect: Send) -> Reply | Exception:
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     def slow(effect: Send) -> float:
         return 300.0 if is_create(effect) and effect.call.json["prompt"] == "kitten 2" else 0.0

@@ -1,4 +1,4 @@
-"""What bounds a batch of requests: slots, its input, units."""
+"""The limits of a batch of requests: slots, its input, units."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.sdk.batches import (
     requests,
 )
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import Scene, asked, reply
+from tests.sdk.scripted import Scene, reply, reply_of
 from tests.sdk.simulated import run
 
 # ---------------------------------------------------------------- slots
@@ -47,13 +47,13 @@ def test_slots_are_learned_from_the_servers_1303() -> None:
     assert errors(played) == [None] * 12
     # Four rounds of a minute; an end is noticed within a tenth of it.
     assert scene.clock.monotonic() <= 4 * (60 + 7)
-    # The first refusals teach the number. Then a slot is tried for when a task has ended, and
-    # each 15 s, should another program have freed one.
+    # The first refusals teach the number. Then a slot is tried when a task has ended, and every 15
+    # seconds, in case another program has freed one.
     assert creates(played) <= 12 + AT_ONCE + 2 * 240 / 15
 
 
 def test_a_known_number_of_slots_costs_no_refused_create() -> None:
-    """With `max_concurrent` given, no request is sent to be answered 1303."""
+    """With `max_concurrent` given, no request is answered with 1303."""
     scene = Scene()
     scene.kling.slots, scene.kling.takes = 3, 60
 
@@ -64,7 +64,7 @@ def test_a_known_number_of_slots_costs_no_refused_create() -> None:
 
 
 def test_what_was_refused_for_want_of_a_slot_is_sent_in_the_order_of_the_input() -> None:
-    """Whatever order the refusals came in."""
+    """The order of the refusals does not matter."""
     scene = Scene()
     scene.kling.slots, scene.kling.takes = 1, 60
 
@@ -75,7 +75,7 @@ def test_what_was_refused_for_want_of_a_slot_is_sent_in_the_order_of_the_input()
 
 
 def test_slots_that_another_program_frees_are_found() -> None:
-    """When our own tasks tell nothing of a free slot, a create tries for one now and then."""
+    """If our own tasks do not show a free slot, a create tries for one now and then."""
     scene = Scene()
     scene.kling.slots, scene.kling.takes = 2, 600
     scene.existing(2)
@@ -98,7 +98,7 @@ def test_a_server_that_asks_to_wait_is_not_asked_for_a_slot_sooner() -> None:
         if is_create(effect) and len(refused) < 3:
             refused.append(scene.clock.monotonic())
             return busy
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     played = run(scene, requests(4), respond)
 
@@ -110,7 +110,7 @@ def test_a_server_that_asks_to_wait_is_not_asked_for_a_slot_sooner() -> None:
 
 @pytest.mark.slow
 def test_a_batch_may_take_longer_than_one_wait() -> None:
-    """While tasks end, the queue goes on: a long batch does not fail for its length."""
+    """While tasks end, the queue continues: a long batch does not fail for its length."""
     scene = Scene()
     scene.kling.slots, scene.kling.takes = 1, 100
 
@@ -147,7 +147,7 @@ def test_a_queue_that_does_not_move_ends() -> None:
 
 
 def test_a_slow_caller_does_not_use_up_the_time_of_the_queue() -> None:
-    """Who takes an hour over an outcome still gets the requests created that had to wait."""
+    """A caller that takes an hour over one outcome still gets the waiting requests created."""
     scene = Scene()
     scene.kling.slots, scene.kling.takes = 1, 10
 
@@ -160,7 +160,7 @@ def test_a_slow_caller_does_not_use_up_the_time_of_the_queue() -> None:
 
 
 def test_a_slow_caller_does_not_give_the_queue_more_time() -> None:
-    """After the caller's hour the queue has the rest of its own time, and no more."""
+    """After the caller's hour the queue has only the rest of its own time."""
     scene = Scene()
     scene.kling.slots, scene.kling.takes = 1, 10
     seen: list[object] = []
@@ -185,45 +185,45 @@ def test_a_slow_caller_does_not_give_the_queue_more_time() -> None:
 @pytest.mark.parametrize("seconds", [0, 100])
 def test_an_endless_input_is_read_as_slots_become_free(seconds: int) -> None:
     """No request is taken before there is a slot for it, also for a slow caller."""
-    scene, taken = Scene(), list[int]()
+    scene, indexes = Scene(), list[int]()
     scene.kling.takes = 30
 
     def enough(item: Outcome) -> None:
         scene.clock.now += seconds
-        assert len(taken) <= item.index + 1 + READ_AHEAD + 2 * 4
+        assert len(indexes) <= item.index + 1 + READ_AHEAD + 2 * 4
         if item.index == 50:
             raise StopAsyncIteration  # any error of the caller's
 
     with pytest.raises(StopAsyncIteration):
-        run(scene, endless(taken), limits=RunLimits(4), on_item=enough)
+        run(scene, endless(indexes), limits=RunLimits(4), on_item=enough)
 
 
 def test_an_endless_input_with_unknown_slots_is_read_a_little_ahead() -> None:
     """While the slots are not known, at most eight requests are on their way."""
-    scene, taken = Scene(), list[int]()
+    scene, indexes = Scene(), list[int]()
     scene.kling.slots, scene.kling.takes = 3, 30
 
     def enough(item: Outcome) -> None:
-        assert len(taken) <= item.index + 1 + 2 * 3 + AT_ONCE
+        assert len(indexes) <= item.index + 1 + 2 * 3 + AT_ONCE
         if item.index == 20:
             raise StopAsyncIteration
 
     with pytest.raises(StopAsyncIteration):
-        run(scene, endless(taken), on_item=enough)
+        run(scene, endless(indexes), on_item=enough)
 
 
 def test_an_async_iterable_is_read_in_the_same_way() -> None:
     """One request at a time, when there is a slot for it."""
-    scene, taken = Scene(), list[int]()
+    scene, indexes = Scene(), list[int]()
     scene.kling.takes = 30
 
     async def jobs() -> AsyncIterator[VideoRequest]:
         for request in requests(9):
-            taken.append(len(taken))
+            indexes.append(len(indexes))
             yield request
 
     def look(item: Outcome) -> None:
-        assert len(taken) <= item.index + 1 + 3 + 1
+        assert len(indexes) <= item.index + 1 + 3 + 1
 
     played = run(scene, jobs(), limits=RunLimits(2), on_item=look)
 
@@ -241,7 +241,7 @@ def test_what_is_no_request_ends_the_batch_and_names_the_open_tasks(
         yield from requests(2)
         yield "kitten"  # type: ignore[misc] # the mistake
 
-    with pytest.raises(TypeError, match="run_many takes Request objects, not a str") as caught:
+    with pytest.raises(TypeError, match="run_many takes Request objects") as caught:
         run(scene, broken(), limits=RunLimits(2))
 
     notes = "".join(caught.value.__notes__) + caplog.text
@@ -259,11 +259,11 @@ def test_a_ceiling_of_units_holds() -> None:
 
     played = run(scene, requests(8), limits=limits, takes=half_a_second)
 
-    found = errors(played)
-    assert found[:4] == [None] * 4
+    failures = errors(played)
+    assert failures[:4] == [None] * 4
     assert len(scene.kling.tasks) == 4
-    assert all(isinstance(error, NotCreatedError) for error in found[4:])
-    assert "request 4 costs 2.5 units, and 10.0 of max_units=10 are used" in str(found[7])
+    assert all(isinstance(error, NotCreatedError) for error in failures[4:])
+    assert "request 4 costs 2.5 units, and 10.0 of max_units=10 are used" in str(failures[7])
 
 
 def test_the_units_of_a_refused_create_are_used_for_another() -> None:
@@ -274,7 +274,7 @@ def test_the_units_of_a_refused_create_are_used_for_another() -> None:
     def respond(effect: Send) -> Reply | Exception:
         if is_create(effect) and effect.call.json["prompt"] == "kitten 0":
             return reply(answer(400, 1301, "no"))
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     played = run(scene, requests(4), respond, limits, takes=half_a_second)
 
@@ -287,7 +287,7 @@ def test_the_units_of_a_refused_create_are_used_for_another() -> None:
 
 
 def test_a_create_whose_outcome_is_unknown_counts_as_paid() -> None:
-    """The ceiling holds also when the server has accepted what nobody was told of."""
+    """The ceiling also counts creates that the server accepted without an answer to the caller."""
     scene = Scene()
     limits = RunLimits(1, max_units=Decimal(1), cost_of=lambda _: Decimal(1))
 
@@ -297,7 +297,7 @@ def test_a_create_whose_outcome_is_unknown_counts_as_paid() -> None:
 
 
 def test_a_request_whose_cost_is_not_known_is_not_created() -> None:
-    """Under a ceiling, a model without a price is an outcome; the others go on."""
+    """Under a ceiling, a model without a price is an outcome; the others continue."""
     scene = Scene()
 
     def cost_of(request: object) -> Decimal:

@@ -1,4 +1,4 @@
-"""The steps of a batch: what it starts, when it goes on, what it counts. Exactly."""
+"""The steps of a batch: what it starts, when it continues, and what it counts, exactly."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from kling_sdk import (
     VideoRequest,
 )
 from kling_sdk.flows import Ended, Send, Spawn
+from kling_sdk.flows.batch_input import BatchInput, BatchJob
 from kling_sdk.flows.look import Look
-from kling_sdk.flows.many import RunLimits, _Batch, _Input
+from kling_sdk.flows.many import RunLimits, _Batch
 from kling_sdk.wire import Reply
 from tests.sdk.batches import creates, errors, is_create, requests
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import FakeClock, Scene, asked, context, in_turn, reply
+from tests.sdk.scripted import FakeClock, Scene, context, in_turn, reply, reply_of
 from tests.sdk.simulated import run
 
 DONE = Task("9", "succeed", videos=(Video("v", "https://a", None),), endpoint="text2video")
@@ -38,7 +39,7 @@ def batch_of(
     count: int = 20, limits: RunLimits | None = None, **options: Any
 ) -> tuple[_Batch, FakeClock]:
     clock = FakeClock()
-    source = _Input.of(iter(requests(count)))
+    source = BatchInput.of(iter(requests(count)))
     return _Batch(context(clock, **options), source, limits or RunLimits()), clock
 
 
@@ -59,18 +60,18 @@ def test_nothing_is_read_while_more_than_eight_outcomes_wait_for_the_caller(
 
 
 def test_creates_start_up_to_the_limit_and_with_an_id_of_their_own() -> None:
-    """Each keeps it over all its attempts."""
+    """Each keeps its id over all its attempts."""
     batch, _ = batch_of(limits=RunLimits(max_concurrent=3))
     assert start(batch) == [0, 1, 2]
     assert start(batch) == []
     ids = {job.external_id for job in batch.creating}
     assert len(ids) == 3
-    assert all(len(one) == 36 and one.startswith("sdk-") for one in ids)
+    assert all(len(external_id) == 36 and external_id.startswith("sdk-") for external_id in ids)
 
 
 def test_a_request_s_own_id_is_kept() -> None:
     """It is the caller's."""
-    source = _Input.of([TextToVideo(prompt="a", external_task_id="job-7")])
+    source = BatchInput.of([TextToVideo(prompt="a", external_task_id="job-7")])
     batch = _Batch(context(FakeClock()), source, RunLimits())
     start(batch)
     assert [job.external_id for job in batch.creating] == ["job-7"]
@@ -84,7 +85,7 @@ def test_a_create_has_no_more_time_than_the_batch(timeout: float | None, deadlin
 
     def respond(effect: Send) -> Reply | Exception:
         if not is_create(effect):
-            return asked(scene.kling, effect)
+            return reply_of(scene.kling, effect)
         if len(times) == 0:
             times.append(scene.clock.monotonic())
             return reply(answer(400, 1301, "no"))
@@ -121,9 +122,9 @@ def test_slots_that_another_program_frees_are_all_found_by_one_try() -> None:
     scene.kling.slots, scene.kling.takes = 3, 100
     scene.existing(3)
     played = run(scene, requests(3))
-    made = [task["created"] for task in list(scene.kling.tasks.values())[3:]]
+    times = [task["created"] for task in list(scene.kling.tasks.values())[3:]]
     assert errors(played) == [None] * 3
-    assert max(made) - min(made) < 1
+    assert max(times) - min(times) < 1
 
 
 def test_an_input_that_fails_with_an_error_of_ours_ends_the_batch_with_it() -> None:
@@ -145,11 +146,11 @@ def test_a_batch_without_requests_ends_at_once() -> None:
         assert (played.items, played.error, played.sent) == ([], None, [])
 
 
-# ---------------------------------------------------------------- when to go on
+# ---------------------------------------------------------------- when to continue
 
 
 def test_a_batch_pauses_until_there_is_something_to_do() -> None:
-    """A look, a slot, the timeout; without any it waits for a child."""
+    """It waits for a poll, a slot or the timeout; without any of them, for a child."""
     batch, clock = batch_of(limits=RunLimits(timeout=50.0))
     batch.is_reading = True  # nothing to read now
     assert batch._pause() == 50.0
@@ -257,16 +258,16 @@ def test_costs_count_only_with_a_ceiling_and_a_price_list() -> None:
 
 
 def test_the_end_of_tasks_is_counted_and_moves_the_queue() -> None:
-    """As many slots as tasks have ended."""
+    """As many slots are free as tasks have ended."""
     batch, clock = batch_of()
     batch.slots.refused(0.0, None)
     for number in range(3):
         batch.watch.add(number, Task(str(number), "submitted", endpoint="text2video"), 600.0)
     clock.now += 7.0
     batch.watch.look()
-    found = {str(number): Task(str(number), "failed") for number in range(2)}
-    looked = Look(7.0, found=found, requests=1)
-    batch._ended(Ended("look", looked))
+    tasks = {str(number): Task(str(number), "failed") for number in range(2)}
+    poll = Look(7.0, tasks=tasks, requests=1)
+    batch._ended(Ended("look", poll))
     assert (batch.slots.known_free, batch.moved_at) == (2, 7.0)
     clock.now += 7.0
     batch._ended(Ended("look", Look(14.0, requests=1)))
@@ -275,11 +276,11 @@ def test_the_end_of_tasks_is_counted_and_moves_the_queue() -> None:
 
 @pytest.mark.parametrize(("after", "stopped"), [(49.0, None), (50.0, "50"), (51.0, "50")])
 def test_a_timeout_ends_the_creating(after: float, stopped: str | None) -> None:
-    """At the moment itself; the number is the caller's."""
+    """It ends at the moment itself; the number is the caller's."""
     batch, clock = batch_of(limits=RunLimits(timeout=50.0))
     clock.now += after
     batch._check_limits()
-    assert batch.stopped == (stopped and f"the timeout of {stopped} s was over")
+    assert batch.stopped == (stopped and f"the timeout of {stopped} s has expired")
 
 
 def test_a_task_is_waited_for_as_long_as_the_batch_has_time() -> None:
@@ -297,11 +298,11 @@ def test_a_task_is_waited_for_as_long_as_the_batch_has_time() -> None:
 
 def test_a_sized_input_is_refused_to_its_end_when_the_creating_stops() -> None:
     """Others are not read only to be refused."""
-    for given, count in ((requests(3), 3), (iter(requests(3)), 0)):
-        batch = _Batch(context(FakeClock()), _Input.of(given), RunLimits())
+    for work, count in ((requests(3), 3), (iter(requests(3)), 0)):
+        batch = _Batch(context(FakeClock()), BatchInput.of(work), RunLimits())
         batch._stop("stopped")
         outcomes = [batch._next_outcome() for _ in range(4)]
-        assert [one.index for one in outcomes if one is not None] == list(range(count))
+        assert [outcome.index for outcome in outcomes if outcome is not None] == list(range(count))
 
 
 def test_the_first_reason_to_stop_counts() -> None:
@@ -310,7 +311,7 @@ def test_the_first_reason_to_stop_counts() -> None:
     cause = KlingError("first")
     batch._stop("first", cause)
     batch._stop("second", KlingError("second"))
-    error = batch._refusal()
+    error = batch._refusal(BatchJob(0, TextToVideo(prompt="a")))
     assert str(error) == "nothing was created for this request: first"
     assert error.__cause__ is cause
 
@@ -321,7 +322,7 @@ def test_what_is_read_after_the_creating_stopped_is_refused() -> None:
     batch._stop("stopped")
     batch._queue(batch.source.take())
     batch._queue(None)
-    assert [one.index for one in batch.watch.ended] == [0]
+    assert [outcome.index for outcome in batch.watch.ended] == [0]
     assert batch.queue == []
 
 

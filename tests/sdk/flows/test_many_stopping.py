@@ -1,4 +1,4 @@
-"""When a batch of requests creates nothing more: refusals, time, being called off."""
+"""The ends of a batch's creates: refusals, time, cancellation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.sdk.batches import (
     requests,
 )
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import Scene, asked, reply
+from tests.sdk.scripted import Scene, reply, reply_of
 from tests.sdk.simulated import run
 
 # ---------------------------------------------------------------- stopping
@@ -42,23 +42,23 @@ def test_an_account_error_stops_the_creating(*, is_lazy: bool) -> None:
     def respond(effect: Send) -> Reply | Exception:
         if is_create(effect) and next(left, None) is None:
             return BROKE
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     work = requests(200)
     played = run(scene, iter(work) if is_lazy else work, respond, RunLimits(7), takes=half_a_second)
 
-    found = errors(played)
-    assert found[:5] == [None] * 5
-    assert all(isinstance(error, AccountError) for error in found[5:7])
+    failures = errors(played)
+    assert failures[:5] == [None] * 5
+    assert all(isinstance(error, AccountError) for error in failures[5:7])
     assert creates(played) == 7
-    assert len(found) == (7 if is_lazy else 200)
-    for error in found[7:]:
+    assert len(failures) == (7 if is_lazy else 200)
+    for error in failures[7:]:
         assert isinstance(error, NotCreatedError)
         assert isinstance(error.__cause__, AccountError)
         assert "nothing was created for this request: an earlier request was refused" in str(error)
         assert "1102" in str(error)
-    # The refusal is known after half a second, and nobody waits a minute to hear of it.
-    refused = dict(zip((one.index for one in played.items), played.item_times, strict=True))
+    # The refusal is known after half a second, and the caller does not wait a minute for it.
+    refused = dict(zip((outcome.index for outcome in played.items), played.item_times, strict=True))
     assert refused[5] == 0.5
 
 
@@ -84,12 +84,12 @@ def test_refusals_of_one_request_do_not(code: int) -> None:
 
 
 def test_a_request_that_was_being_read_when_the_creating_stopped_has_its_outcome() -> None:
-    """An async input may be giving the next request at that moment; no more is read."""
-    taken = list[int]()
+    """An async input may be giving the next request at that moment; it is not read further."""
+    indexes = list[int]()
 
     async def jobs() -> AsyncIterator[VideoRequest]:
         for request in requests(5):
-            taken.append(len(taken))
+            indexes.append(len(indexes))
             yield request
 
     played = run(Scene(), jobs(), lambda _: BROKE, RunLimits(2))
@@ -98,31 +98,31 @@ def test_a_request_that_was_being_read_when_the_creating_stopped_has_its_outcome
     assert isinstance(refused, AccountError)
     assert isinstance(not_created, NotCreatedError)
     assert not_created.__cause__ is refused
-    assert taken == [0, 1]
+    assert indexes == [0, 1]
 
 
 def test_a_timeout_bounds_the_whole_call() -> None:
-    """Open tasks end as `WaitTimeoutError` after a last look, the rest as not created."""
+    """Open tasks end as `WaitTimeoutError` after a last poll, the rest as not created."""
     scene = Scene()
     scene.kling.takes = 70
 
     played = run(scene, requests(8), limits=RunLimits(2, timeout=100.0), takes=half_a_second)
 
-    found = errors(played)
-    assert found[:2] == [None, None]
-    for error in found[2:4]:
+    failures = errors(played)
+    assert failures[:2] == [None, None]
+    for error in failures[2:4]:
         assert isinstance(error, WaitTimeoutError)
         assert "wait('" in str(error)
         assert "resumes" in str(error)
-    for error in found[4:]:
+    for error in failures[4:]:
         assert isinstance(error, NotCreatedError)
-        assert "the timeout of 100 s was over" in str(error)
+        assert "the timeout of 100 s has expired" in str(error)
     assert scene.clock.monotonic() == pytest.approx(100.0, abs=0.01)
     assert len(scene.kling.tasks) == 4
 
 
 def test_a_create_in_flight_at_the_timeout_is_not_lost() -> None:
-    """It ends as what became of it: here a task that goes on."""
+    """Its outcome is the result of the create: here a running task."""
     scene = Scene()
     scene.kling.takes = 70
 
@@ -139,7 +139,7 @@ def test_a_create_in_flight_at_the_timeout_is_not_lost() -> None:
 
 
 def test_a_task_that_ends_at_the_timeout_is_still_seen() -> None:
-    """A last look is taken at the deadline."""
+    """A last poll is made at the deadline."""
     scene = Scene()
     scene.kling.takes = 99.5
 
@@ -156,28 +156,30 @@ def test_a_cancelled_batch_accounts_for_every_request() -> None:
     def respond(effect: Send) -> Reply | Exception:
         if not is_create(effect):
             cancel.set()
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     played = run(scene, requests(5), respond, cancelled=cancel.is_set)
 
     assert played.is_complete(5)
-    found = errors(played)
-    assert all(isinstance(error, WaitCancelledError) for error in found[:2])
-    assert all(isinstance(error, NotCreatedError) for error in found[2:])
-    assert "the call was cancelled" in str(found[2])
+    failures = errors(played)
+    assert all(isinstance(error, WaitCancelledError) for error in failures[:2])
+    assert all(isinstance(error, NotCreatedError) for error in failures[2:])
+    assert "the call was cancelled" in str(failures[2])
 
 
 def test_a_create_in_flight_when_the_batch_is_cancelled_is_not_lost() -> None:
-    """Its task is an outcome that says how to go on."""
+    """Its task is an outcome that says how to resume."""
     scene, cancel = Scene(), threading.Event()
     scene.kling.takes = None
 
     def respond(effect: Send) -> Reply | Exception:
         cancel.set()
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     played = run(scene, requests(3), respond, RunLimits(2), cancelled=cancel.is_set)
 
-    found = errors(played)
-    assert [type(error) for error in found] == [WaitCancelledError] * 2 + [NotCreatedError]
-    assert {one.task.task_id for one in played.items if one.task} == set(scene.kling.tasks)
+    failures = errors(played)
+    assert [type(error) for error in failures] == [WaitCancelledError] * 2 + [NotCreatedError]
+    assert {outcome.task.task_id for outcome in played.items if outcome.task} == set(
+        scene.kling.tasks
+    )

@@ -1,4 +1,4 @@
-"""What is left behind of tasks and creates when a call is interrupted: the words."""
+"""The texts that an interrupted call leaves about its tasks and creates."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def fails(error: Exception) -> Flow[None]:
 
 
 def test_open_tasks_and_creates_are_named_in_one_line() -> None:
-    """Each with what to do; without any there is no line."""
+    """Each name comes with what to do; without any, the line is empty."""
     assert open_tasks(["1", Task("2", "submitted", "b")]) == (
-        "interrupted while tasks go on: 1, 2 (external_task_id b); wait(task_id) resumes"
+        "interrupted, but these tasks go on: 1, 2 (external_task_id b); wait(task_id) resumes"
     )
     assert open_tasks([]) == ""
     assert unanswered(["a", "b"]) == (
         "interrupted during a create, which may have been accepted: "
-        "ask with get('a'), or repeat it with external_task_id='a'; "
-        "ask with get('b'), or repeat it with external_task_id='b'"
+        "look it up with get('a'), or repeat it with external_task_id='a'; "
+        "look it up with get('b'), or repeat it with external_task_id='b'"
     )
     assert unanswered([]) == ""
 
@@ -56,7 +56,7 @@ def test_what_interrupts_gets_a_note_and_the_log_a_line(caplog: pytest.LogCaptur
 def test_an_error_of_a_wait_names_the_task(
     task: Task | str, ids: tuple[str | None, str | None]
 ) -> None:
-    """By the ids that are known; an empty one is none."""
+    """The known ids name it; an empty id does not count."""
     error = play(naming(fails(KlingError("no")), task), FakeClock(), in_turn([])).error
     assert isinstance(error, KlingError)
     assert (error.task_id, error.external_task_id) == ids
@@ -64,7 +64,9 @@ def test_an_error_of_a_wait_names_the_task(
 
 
 def test_another_error_of_a_wait_has_the_task_in_a_note() -> None:
-    """It is no error of this package, which would carry the ids."""
+    """Such an error is not one of this package, which would carry the ids."""
     with pytest.raises(ZeroDivisionError) as caught:
         play(naming(fails(ZeroDivisionError()), "7"), FakeClock(), in_turn([]))
-    assert caught.value.__notes__ == ["interrupted while tasks go on: 7; wait(task_id) resumes"]
+    assert caught.value.__notes__ == [
+        "interrupted, but these tasks go on: 7; wait(task_id) resumes"
+    ]

@@ -1,4 +1,4 @@
-"""How long each pause is, to the second; and what a log may say of a failure."""
+"""The length of each pause, to the second, and the log of a failure."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_pause_is_exactly_so_long(
 
 
 def test_the_defaults_are_those_of_the_page() -> None:
-    """A changed default is a changed contract: nothing is sent along that nobody asked for."""
+    """A changed default is a changed contract: only what the caller set is sent."""
     options = {field.name: field.default for field in attrs.fields(Options)}
     assert options == {
         "timeout": 30.0,
@@ -90,7 +90,7 @@ def test_the_defaults_are_those_of_the_page() -> None:
 
 
 def test_a_call_that_is_sent_once_has_the_deadline_s_time() -> None:
-    """Not more, also where the timeout of an attempt is longer."""
+    """It has no more time, also if the timeout of an attempt is longer."""
     clock = FakeClock()
     flow = once(context(clock, deadline=30.0, timeout=100.0), HttpCall("POST", "/v1/x"), str)
 
@@ -129,10 +129,13 @@ class _Nothing:
         """Take the next bytes."""
 
     def progressed(self) -> None:
-        """Nobody is told."""
+        """Do nothing: progress is not reported."""
 
     def verify(self) -> None:
-        """There is nothing to look at."""
+        """Do nothing."""
+
+    def end_is_certain(self) -> None:
+        """This download does not end."""
 
     def finish(self) -> Download:
         raise AssertionError

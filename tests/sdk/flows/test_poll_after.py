@@ -19,16 +19,16 @@ from kling_sdk.scalars import instant
 from kling_sdk.wire import Reply
 from kling_sdk.wire.messages import LEAST_POLL_AFTER, POLL_AFTER, poll_after
 from tests.sdk.fake_kling import answer
-from tests.sdk.flows.test_wait import DONE, NEW, shown
-from tests.sdk.scripted import FakeClock, Played, Scene, asked, context, in_turn, play, reply
+from tests.sdk.flows.test_wait import DONE, NEW, task_reply
+from tests.sdk.scripted import FakeClock, Played, Scene, context, in_turn, play, reply, reply_of
 from tests.sdk.simulated import Simulation
 
-LOOKS = (shown("submitted"), shown("processing"), shown("processing"), DONE)
+LOOKS = (task_reply("submitted"), task_reply("processing"), task_reply("processing"), DONE)
 
 
-def asking(one: Reply, value: str = "80") -> Reply:
+def asking(response: Reply, value: str = "80") -> Reply:
     """Return a reply with the emulator's header."""
-    return one._replace(headers={**one.headers, POLL_AFTER: value})
+    return response._replace(headers={**response.headers, POLL_AFTER: value})
 
 
 def real(clock: FakeClock, **options: Any) -> Context:
@@ -61,26 +61,28 @@ def waited(
     ],
 )
 def test_the_header_is_a_whole_number_of_milliseconds(value: str, seconds: float | None) -> None:
-    """Of ASCII digits; anything else says nothing, and 10 ms is the least it can ask for."""
+    """Only ASCII digits count; anything else is ignored, and 10 ms is the minimum."""
     assert poll_after({POLL_AFTER: value}) == seconds
     assert poll_after({}) is None
 
 
 def test_a_wait_asks_again_when_the_emulator_says() -> None:
-    """From the reply that says so; the first look is bounded by what the create said."""
+    """The pause runs from the reply that asks for it; the create bounds the first poll."""
     clock = FakeClock()
     ctx = real(clock)
-    played = waited(in_turn([asking(one) for one in LOOKS]), ctx, clock)
+    played = waited(in_turn([asking(response) for response in LOOKS]), ctx, clock)
     assert played.result.is_succeed
     assert played.pauses == pytest.approx([30.0, 0.08, 0.08, 0.08])
-    again = waited(in_turn([asking(one) for one in LOOKS]), ctx, clock)
+    again = waited(in_turn([asking(response) for response in LOOKS]), ctx, clock)
     assert again.pauses == pytest.approx([0.08] * 4)
 
 
 def test_it_makes_no_pause_longer() -> None:
-    """Whatever the header says."""
+    """This holds for any value of the header."""
     clock = FakeClock()
-    played = waited(in_turn([asking(one, "999999999") for one in LOOKS]), real(clock), clock)
+    played = waited(
+        in_turn([asking(response, "999999999") for response in LOOKS]), real(clock), clock
+    )
     plain = FakeClock()
     assert played.pauses == waited(in_turn(LOOKS), real(plain), plain).pauses
 
@@ -88,22 +90,22 @@ def test_it_makes_no_pause_longer() -> None:
 def test_a_server_cannot_make_a_wait_spin() -> None:
     """10 ms is the least."""
     clock = FakeClock()
-    played = waited(in_turn([asking(one, "0") for one in LOOKS]), real(clock), clock)
+    played = waited(in_turn([asking(response, "0") for response in LOOKS]), real(clock), clock)
     assert played.pauses[1:] == pytest.approx([0.01] * 3)
 
 
 def test_a_client_with_a_clock_of_its_own_does_not_listen() -> None:
     """Its clock is the emulator's, and as fast; or a test's, which knows better."""
     clock, plain = FakeClock(), FakeClock()
-    played = waited(in_turn([asking(one) for one in LOOKS]), context(clock), clock)
+    played = waited(in_turn([asking(response) for response in LOOKS]), context(clock), clock)
     assert played.pauses == waited(in_turn(LOOKS), context(plain), plain).pauses
 
 
 def test_the_clock_of_a_client_decides() -> None:
-    """None is the computer's."""
+    """None means the computer's clock."""
     for clock, is_real in ((None, True), (FakeClock(), False)):
         with Kling(api_key="k", clock=clock) as kling:
-            assert kling._settings.context({}).is_real_time is is_real
+            assert kling._settings.ctx.is_real_time is is_real
 
 
 def test_what_a_refusal_asks_for_is_kept() -> None:
@@ -115,13 +117,13 @@ def test_what_a_refusal_asks_for_is_kept() -> None:
 
 
 def test_it_holds_until_the_server_is_gone() -> None:
-    """A lost reply and one without the header change nothing; nobody there to ask does."""
+    """A lost response or one without the header does not change it; an unreachable server does."""
     clock = FakeClock()
     lost, gone = TransportError("reset"), UnreachableError("refused", maybe_sent=False)
     replies: list[Reply | Exception] = [
-        asking(shown("processing")),
+        asking(task_reply("processing")),
         lost,
-        shown("processing"),
+        task_reply("processing"),
         gone,
         DONE,
     ]
@@ -131,31 +133,31 @@ def test_it_holds_until_the_server_is_gone() -> None:
 
 
 def test_tasks_that_are_watched_together() -> None:
-    """Their looks follow each other as fast, up to the deadline."""
+    """Their polls follow each other as fast, up to the deadline."""
     clock = FakeClock()
     watch = Watch(real(clock))
     watch.ctx.server.poll_after = 0.08
     watch.add(0, NEW, 600.0)
     assert watch.next_look() == pytest.approx(0.08)
-    watch.looked(Look(0.0, requests=3, retry_after=5.0))
+    watch.finish_look(Look(0.0, requests=3, retry_after=5.0))
     assert watch.next_look() == 5.0
-    watch.looked(Look(0.0, requests=3))
+    watch.finish_look(Look(0.0, requests=3))
     assert watch.next_look() == pytest.approx(0.08)
     clock.now += 599.5
-    watch.looked(Look(0.0))
+    watch.finish_look(Look(0.0))
     assert watch.next_look() == pytest.approx(599.58)
     clock.now += 0.45
-    watch.looked(Look(0.0))
+    watch.finish_look(Look(0.0))
     assert watch.next_look() == pytest.approx(600.03)
 
 
 def hurried(scene: Scene) -> Simulation:
     """Return what plays flows against the scene's account, whose replies have the header."""
-    return Simulation(scene.clock, lambda effect: asking(asked(scene.kling, effect)))
+    return Simulation(scene.clock, lambda effect: asking(reply_of(scene.kling, effect)))
 
 
 def test_a_batch_is_over_soon() -> None:
-    """Its last look comes a pause after the end of its last task, and no later."""
+    """Its last poll comes a pause after the end of its last task."""
     scene = Scene()
     scene.kling.takes = 32.0
     played = hurried(scene).play(wait_many(real(scene.clock), scene.existing(6)))

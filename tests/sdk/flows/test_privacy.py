@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,11 @@ from kling_sdk import (
     TextToVideo,
     VideoRequest,
 )
-from kling_sdk.flows.privacy import RUN, discreet, private_texts
+from kling_sdk.endpoints.raw import RawRequest
+from kling_sdk.endpoints.values import hidden
+from kling_sdk.flows.privacy import RUN, discreet
+from kling_sdk.hidden import private_texts
+from kling_sdk.wire.v1 import wire_body
 from tests.sdk.clients import CLIENTS, KEY, PROMPT, Calls, over
 from tests.sdk.fake_kling import HonestKling, answer
 from tests.sdk.faulty_server import Fault, FaultyKling
@@ -55,25 +60,25 @@ KEPT = [
 ]
 
 
-@pytest.mark.parametrize(("words", "prompt", "shown"), QUOTED)
-def test_what_is_quoted_of_a_prompt_is_cut_out(words: str, prompt: str, shown: str) -> None:
+@pytest.mark.parametrize(("words", "prompt", "text"), QUOTED)
+def test_what_is_quoted_of_a_prompt_is_cut_out(words: str, prompt: str, text: str) -> None:
     """The reason stays readable; the prompt, in whole or in part, is not in it."""
-    assert discreet(words, [prompt]) == shown
+    assert discreet(words, [prompt]) == text
 
 
 @pytest.mark.parametrize(("words", "prompt"), KEPT)
 def test_the_servers_own_words_stay(words: str, prompt: str) -> None:
-    """A word that happens to be in the prompt as well is no quotation."""
+    """A word that happens to be in the prompt as well is not a quotation."""
     assert discreet(words, [prompt]) == words
 
 
 @given(prompt=st.text(min_size=1), before=st.text(), after=st.text())
 def test_no_run_of_a_prompt_survives_in_any_message(prompt: str, before: str, after: str) -> None:
-    """Whatever stands around a quoted prompt, no twelve characters of it get through."""
-    shown = discreet(f"{before} {prompt} {after}", [prompt])
+    """With any text around a quoted prompt, no twelve characters of it are shown."""
+    message = discreet(f"{before} {prompt} {after}", [prompt])
 
     text = prompt.strip()
-    assert not any(text[at : at + RUN] in shown for at in range(len(text) - RUN + 1))
+    assert not any(text[at : at + RUN] in message for at in range(len(text) - RUN + 1))
 
 
 def test_a_message_without_end_is_cut() -> None:
@@ -81,18 +86,39 @@ def test_a_message_without_end_is_cut() -> None:
     assert len(discreet("no! " * 100_000, [LONG])) < 3000
 
 
-def test_prompts_are_found_wherever_a_body_holds_them() -> None:
-    """Shots, lip-sync words and bodies of endpoints that are not wrapped are private as well."""
-    body = {
+def test_what_is_private_is_said_by_the_field_itself() -> None:
+    """In requests and in bodies, text without a known field is private, and so are later names."""
+    body: dict[str, Any] = {
         "model_name": "kling-v3",
         "prompt": "one",
         "negative_prompt": "two",
         "multi_prompt": [{"prompt": "three", "duration": "5"}],
-        "input": {"text": "four", "mode": "text2video"},
-        "image": "aGk=",
+        "light": {"of": ["four", 5]},
+        "callback_url": "https://a.test/hook?key=s3cret",
+        "aspect_ratio": "16:9",
     }
-    assert list(private_texts(body)) == ["one", "two", "three", "four"]
+    raw = RawRequest(TextToVideo.record, body)
+    assert raw.body == body
+    assert list(private_texts(raw.body)) == ["one", "two", "three", "four"]
+    assert "s3cret" not in repr(dict(raw.body))
+
+    request = TextToVideo(**body, check=False)
+    assert sorted(request.prompts()) == ["four", "one", "three", "two"]
+    assert request.model_name == "kling-v3"
+    assert repr(request.model_name) == "'kling-v3'"
     assert list(private_texts(None)) == []
+
+
+def test_a_new_field_needs_nothing_but_its_repr() -> None:
+    """No list of names has to know it: a refusal that quotes it is shown without it."""
+
+    @attrs.frozen(kw_only=True)
+    class Relight(TextToVideo):
+        light: str | None = attrs.field(default=None, repr=hidden)
+
+    request = Relight(prompt="a kitten", light="a lamp that nobody may hear of")
+    assert request.prompts() == ("a kitten", "a lamp that nobody may hear of")
+    assert list(private_texts(wire_body(request, ""))) == [*request.prompts()]
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -123,15 +149,15 @@ def failing(reason: str) -> HonestKling:
     """Return a Kling whose every task fails for a reason."""
 
     class Failing(HonestKling):
-        def shown(self, task: Any) -> dict[str, Any]:
-            return super().shown(task) | {"task_status": "failed", "task_status_msg": reason}
+        def shown_at_v1(self, task: Any) -> dict[str, Any]:
+            return super().shown_at_v1(task) | {"task_status": "failed", "task_status_msg": reason}
 
     return Failing()
 
 
 WAYS: list[Callable[[Kling], Any]] = [
     lambda kling: kling.text2video.run(prompt=LONG),
-    lambda kling: [one.result() for one in kling.run_many([TextToVideo(prompt=LONG)])],
+    lambda kling: [outcome.result() for outcome in kling.run_many([TextToVideo(prompt=LONG)])],
 ]
 
 
@@ -182,14 +208,14 @@ def test_a_request_knows_its_prompts(request_: VideoRequest, prompts: tuple[str,
 
 
 @pytest.mark.parametrize(
-    ("words", "prompt", "shown"),
+    ("words", "prompt", "text"),
     [
-        # A short prompt stands as words of its own; within a word it is no quotation.
+        # A short prompt stands as words of its own; within a word it is not a quotation.
         ("a cat", "cat", "a …"),
         ("cat!", "cat", "…!"),
         ("category", "cat", "category"),
         ("a tomcat", "cat", "a tomcat"),
-        # Twelve letters in a row, wherever they stand; eleven may be common words.
+        # Twelve letters in a row, at any place; eleven may be common words.
         ("xxabcdefghijklyy", "abcdefghijkl", "xx…yy"),
         ("xxabcdefghijkyy", "abcdefghijk", "xxabcdefghijkyy"),
         ("xxabcdefghijklyy", "0abcdefghijkl0", "xx…yy"),
@@ -199,7 +225,7 @@ def test_a_request_knows_its_prompts(request_: VideoRequest, prompts: tuple[str,
         ("x红色的ax", "红色的a", "x红色的ax"),
         ("x" + "\u2e80" * 4 + "x", "\u2e80" * 4, "x…x"),
         ("x" + "\u0e01" * 4 + "x", "\u0e01" * 4, "x" + "\u0e01" * 4 + "x"),
-        # Within marks, without the spaces; nothing within marks is no quotation.
+        # Within marks, without the spaces; an empty text within marks is not a quotation.
         ("the word ( cat ) is", "my cat", "the word (…) is"),
         ("the word (  ) is", "my cat", "the word (  ) is"),
         ("the word (dog) is", "my cat", "the word (dog) is"),
@@ -212,13 +238,13 @@ def test_a_request_knows_its_prompts(request_: VideoRequest, prompts: tuple[str,
         ("\u0130 CAT", "cat", "\u0130 …"),
     ],
 )
-def test_a_quotation_is(words: str, prompt: str, shown: str) -> None:
-    """Each rule by itself, both sides of it."""
-    assert discreet(words, [prompt]) == shown
+def test_a_quotation_is(words: str, prompt: str, text: str) -> None:
+    """Both sides of each rule are tried."""
+    assert discreet(words, [prompt]) == text
 
 
 @pytest.mark.parametrize(
-    ("words", "shown"),
+    ("words", "text"),
     [
         ("no! " * 500, "no! " * 500),
         ("no! " * 500 + "x", "no! " * 500 + "…"),
@@ -230,28 +256,12 @@ def test_a_quotation_is(words: str, prompt: str, shown: str) -> None:
         ("https://a.test/" + "A" * 200, "https://a.test/" + "A" * 200),
     ],
 )
-def test_what_no_message_needs_is_cut(words: str, shown: str) -> None:
+def test_what_no_message_needs_is_cut(words: str, text: str) -> None:
     """More than 2000 characters, base64 of 100 or more, and what follows a URL's path."""
-    assert discreet(words, []) == shown
+    assert discreet(words, []) == text
 
 
 def test_each_private_text_is_cut_out() -> None:
-    """Of several."""
+    """All of several private texts are cut out."""
     assert discreet("dog or cat", ["cat", "dog"]) == "… or …"
     assert discreet("dog or cat", []) == "dog or cat"
-
-
-@pytest.mark.parametrize(
-    ("body", "texts"),
-    [
-        ({"text": "a", "texts": "b", "image": "c"}, ["a"]),
-        ({"prompt": 5, "negative_prompt": None, "prompts": ["d"]}, []),
-        ([{"prompt": "a"}, ({"text": "b"},)], ["a", "b"]),
-        ({"input": {"deep": [{"my_prompt": "a"}]}}, ["a"]),
-        ("prompt", []),
-        (5, []),
-    ],
-)
-def test_a_private_text_is_one_by_the_name_of_its_field(body: Any, texts: list[str]) -> None:
-    """`prompt` within the name, or `text`; at any depth."""
-    assert list(private_texts(body)) == texts

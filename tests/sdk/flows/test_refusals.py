@@ -1,4 +1,4 @@
-"""What proves that nothing was created, and what is only a page of something in between."""
+"""Refusals that prove that nothing was created, and pages of gateways, which do not."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ from kling_sdk.flows import Send
 from kling_sdk.flows.core import repeat
 from kling_sdk.flows.create import create
 from kling_sdk.flows.wait import run_task, wait
-from kling_sdk.wire import RelayWire, Reply, V1Wire
+from kling_sdk.wire import Reply, V1Wire
+from kling_sdk.wire.relay import RelayWire
 from tests.sdk.fake_kling import HonestKling, answer
-from tests.sdk.scripted import FakeClock, Scene, asked, context, play, reply
+from tests.sdk.scripted import FakeClock, Scene, context, play, reply, reply_of
 from tests.sdk.simulated import watch
 
 REQUEST: Final = TextToVideo(prompt="a kitten", external_task_id="order-1")
@@ -66,7 +67,7 @@ def proves_a_refusal(error: KlingError) -> bool:
     body=st.binary(max_size=50) | JSON.map(lambda value: json.dumps(value).encode()),
 )
 def test_a_page_without_an_envelope_is_no_refusal(status: int, body: bytes) -> None:
-    """Whatever a gateway, a firewall or a proxy answers says nothing about the create."""
+    """A response of a gateway, a firewall or a proxy says nothing about the create."""
     for dialect in (V1Wire(), RelayWire()):
         error = judged(dialect, received(status, body))
         assert isinstance(error, TransportError)
@@ -171,7 +172,7 @@ PAGE: Final = Reply(403, {"content-type": "text/html"}, b"<html>blocked</html>")
 
 
 def test_the_same_page_three_times_ends_a_create_at_once() -> None:
-    """The address is probably somebody else's; two minutes of the same would not help."""
+    """The address is probably another server's; two minutes of repeats would not help."""
     clock = FakeClock()
     played = play(create(context(clock), REQUEST), clock, lambda _: PAGE)
 
@@ -201,14 +202,14 @@ def test_the_same_page_three_times_ends_a_read_with_the_reason() -> None:
 
 
 def test_pages_that_change_are_a_passing_trouble() -> None:
-    """A create goes on through a gateway that restarts."""
+    """A create survives a gateway that restarts."""
     clock, kling = FakeClock(), HonestKling()
     pages = iter([PAGE, PAGE, PAGE._replace(body=b"<html>still blocked</html>"), PAGE])
 
     played = play(
         create(context(clock), REQUEST),
         clock,
-        lambda effect: next(pages, None) or asked(kling, effect),
+        lambda effect: next(pages, None) or reply_of(kling, effect),
     )
 
     assert [played.result.task_id] == list(kling.tasks)
@@ -224,7 +225,7 @@ def test_pages_do_not_end_a_wait(status: int) -> None:
     played = play(
         wait(context(scene.clock), TextToVideo.record, task),
         scene.clock,
-        lambda effect: next(pages, None) or asked(scene.kling, effect),
+        lambda effect: next(pages, None) or reply_of(scene.kling, effect),
     )
 
     assert played.result.task_id == task.task_id
@@ -239,7 +240,7 @@ def test_a_gateway_that_asks_to_wait_is_obeyed() -> None:
     played = play(
         create(context(clock), REQUEST),
         clock,
-        lambda effect: next(pages, None) or asked(kling, effect),
+        lambda effect: next(pages, None) or reply_of(kling, effect),
     )
 
     assert played.result.external_task_id == "order-1"
@@ -257,11 +258,11 @@ def used_before(kling: HonestKling, endpoint: str = "text2video") -> str:
 def created(kling: HonestKling, request: TextToVideo = REQUEST, **options: Any) -> Any:
     clock = FakeClock()
     ctx = context(clock, **options)
-    return play(create(ctx, request), clock, lambda effect: asked(kling, effect))
+    return play(create(ctx, request), clock, lambda effect: reply_of(kling, effect))
 
 
 def test_a_task_of_an_earlier_create_is_marked() -> None:
-    """Kling does not compare requests: the caller is told that this is an earlier task."""
+    """Kling does not compare requests: the caller learns that this is an earlier task."""
     kling = HonestKling()
     before = used_before(kling)
 
@@ -278,7 +279,7 @@ class attrs_of:  # noqa: N801 - reads as a value in an assertion
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Task) and (other.task_id, other.reused) == self.key
 
-    __hash__ = None  # type: ignore[assignment]  # a matcher is no key
+    __hash__ = None  # type: ignore[assignment]  # a matcher is not a key
 
 
 def test_an_answer_that_was_lost_is_no_reuse() -> None:
@@ -287,7 +288,7 @@ def test_an_answer_that_was_lost_is_no_reuse() -> None:
     lost = iter([TransportError("reset")])
 
     def respond(effect: Send) -> Reply | Exception:
-        got = asked(kling, effect)
+        got = reply_of(kling, effect)
         return next(lost, None) or got
 
     assert not play(create(context(clock), REQUEST), clock, respond).result.reused
@@ -307,7 +308,7 @@ def test_if_exists_error_refuses_an_id_that_was_used() -> None:
 
 
 def test_a_run_that_finds_an_old_failure_says_so() -> None:
-    """Each run under the id of a failed task raises that failure: the note says what to do."""
+    """Each run under the id of a failed task raises that failure; the note says what to do."""
     kling = HonestKling()
     before = used_before(kling)
     failed = {"task_id": before, "task_status": "failed", "task_status_msg": "too dark"}
@@ -315,7 +316,7 @@ def test_a_run_that_finds_an_old_failure_says_so() -> None:
 
     def respond(effect: Send) -> Reply:
         if effect.call.method == "POST":
-            return asked(kling, effect)
+            return reply_of(kling, effect)
         return reply(answer(200, 0, "SUCCEED", failed))
 
     clock = FakeClock()
@@ -326,22 +327,22 @@ def test_a_run_that_finds_an_old_failure_says_so() -> None:
 
 
 @given(
-    one=st.fixed_dictionaries(
+    first=st.fixed_dictionaries(
         {"prompt": st.text("ab", min_size=1), "duration": st.sampled_from([5, 10])}
     ),
-    two=st.fixed_dictionaries(
+    second=st.fixed_dictionaries(
         {"prompt": st.text("ab", min_size=1), "duration": st.sampled_from([5, 10])}
     ),
 )
 def test_an_id_for_a_request_changes_with_the_request(
-    one: dict[str, Any], two: dict[str, Any]
+    first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     """The same request gets the same id in each process; another one never does."""
-    ids = [external_id_for(TextToVideo(**fields), "job-7") for fields in (one, two)]
+    ids = [external_id_for(TextToVideo(**fields), "job-7") for fields in (first, second)]
 
-    assert (ids[0] == ids[1]) == (one == two)
+    assert (ids[0] == ids[1]) == (first == second)
     assert TextToVideo(prompt="a", external_task_id=ids[0]).external_task_id == ids[0]
-    named = TextToVideo(**one, external_task_id="other")
+    named = TextToVideo(**first, external_task_id="other")
     assert external_id_for(named, "job-7") == ids[0]
 
 
@@ -362,7 +363,7 @@ def test_a_name_that_makes_no_id_is_refused(name: Any) -> None:
 
 
 def test_a_slow_caller_does_not_make_a_finished_task_time_out() -> None:
-    """Who takes an hour over the first result still gets the second."""
+    """A caller that takes an hour over the first result still gets the second."""
     scene = Scene()
     scene.kling.takes = 30.0
     tasks = [*scene.existing(1), *scene.existing(1, "image2video")]
@@ -376,12 +377,14 @@ def test_a_slow_caller_does_not_make_a_finished_task_time_out() -> None:
 
 
 def test_a_slow_on_update_does_not_make_a_finished_task_time_out() -> None:
-    """A last look is taken at the deadline or after it, before a wait gives up."""
+    """A last poll is made at the deadline or after it, before a wait gives up."""
     scene = Scene()
     scene.kling.takes = 3.0
     (task,) = scene.existing(1)
-    shown = reply(answer(200, 0, "SUCCEED", {"task_id": task.task_id, "task_status": "processing"}))
-    looks = iter([shown])
+    unfinished = reply(
+        answer(200, 0, "SUCCEED", {"task_id": task.task_id, "task_status": "processing"})
+    )
+    looks = iter([unfinished])
 
     def slow(_task: Task) -> None:
         scene.clock.now += 3600
@@ -390,7 +393,7 @@ def test_a_slow_on_update_does_not_make_a_finished_task_time_out() -> None:
     played = play(
         wait(ctx, TextToVideo.record, task),
         scene.clock,
-        lambda effect: next(looks, None) or asked(scene.kling, effect),
+        lambda effect: next(looks, None) or reply_of(scene.kling, effect),
     )
 
     assert played.result.is_succeed

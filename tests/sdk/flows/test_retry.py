@@ -1,4 +1,4 @@
-"""When a failed call is repeated, and after how long."""
+"""The repeats of a failed call, and their pauses."""
 
 from __future__ import annotations
 
@@ -69,16 +69,18 @@ def test_a_pause_is_within_its_bounds(
     error: KlingError, attempt: int, dice: float, remaining: float
 ) -> None:
     """Never longer than 8 s (1303: 15 s) unless asked, never shorter than asked, in time."""
-    asked = (error.retry_after or 0.0) if isinstance(error, KlingAPIError) else 0.0
+    retry_after = (error.retry_after or 0.0) if isinstance(error, KlingAPIError) else 0.0
     busy = isinstance(error, KlingAPIError) and error.code == 1303
 
     pause = Policy(None, lambda: dice).pause(error, attempt, remaining)
 
     if pause is None:
-        assert remaining <= max(asked, 15.0 if busy else 8.0)
+        assert remaining <= max(retry_after, 15.0 if busy else 8.0)
     else:
-        assert max(asked, 1.0 if busy else 0.0) <= pause
-        assert pause <= max(asked, 15.0 if busy else min(8.0, 0.5 * 2.0 ** min(attempt - 1, 9)))
+        assert max(retry_after, 1.0 if busy else 0.0) <= pause
+        assert pause <= max(
+            retry_after, 15.0 if busy else min(8.0, 0.5 * 2.0 ** min(attempt - 1, 9))
+        )
         assert pause < remaining
 
 
@@ -171,7 +173,7 @@ def test_every_repeat_is_told_to_the_event_hook() -> None:
 
 
 def test_an_event_hook_that_fails_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """A bug in somebody's metrics is logged; the call goes on."""
+    """A bug in a metrics hook is logged; the call continues."""
     clock = FakeClock()
 
     def broken(_event: object) -> None:

@@ -1,4 +1,4 @@
-"""A create that carries no external id: it is sent once, and a lost reply cannot be asked for."""
+"""A create without an external id: it is sent once, and a lost response cannot be looked up."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from kling_sdk import (
     Task,
     TransportError,
 )
-from kling_sdk.endpoints.models import ModelLimits, mode_limits
+from kling_sdk.endpoints.models import ModelLimits
 from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.flows import Send
 from kling_sdk.flows.create import create
 from kling_sdk.flows.send_once import call_once
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import answer
+from tests.sdk.mode_limits import mode_limits
 from tests.sdk.scripted import FakeClock, Played, context, in_turn, play, reply
 
 
@@ -54,7 +55,7 @@ def created(
     "request_", [Silent(prompt="a kitten"), RawRequest(Silent.record, {"prompt": "a kitten"})]
 )
 def test_a_task_without_an_external_id_is_created_once(request_: Any) -> None:
-    """Over a connection of its own: a reply that names no id can only be its own there."""
+    """It uses a separate connection: a response without an id can only be its own there."""
     played = created(ACCEPTED, request_)
 
     assert played.result == Task("1", "submitted", endpoint="silent", interface="v1")
@@ -68,11 +69,11 @@ def test_a_task_without_an_external_id_is_created_once(request_: Any) -> None:
     "lost", [TransportError("reset"), Reply(500, {}, b"oops"), Reply(200, {}, b"<html>")]
 )
 def test_a_lost_reply_is_not_asked_for(lost: Reply | Exception) -> None:
-    """Nor is the create repeated: the error says why."""
+    """The create is not repeated either: the error says why."""
     played = created(lost)
 
     assert isinstance(played.error, OutcomeUnknownError)
-    assert "takes no external_task_id" in str(played.error)
+    assert "does not take an external_task_id" in str(played.error)
     assert played.error.external_task_id == ""
     assert played.sent == [POST]
 
@@ -121,7 +122,7 @@ class Faces(Request):
 def test_what_the_model_is_known_not_to_do_is_not_sent(
     *, request_: Faces, is_checked: bool, sent: list[str]
 ) -> None:
-    """Also where no task is made: unless the client or the request is not to be checked."""
+    """This includes calls without a task, unless the client or the request is not to be checked."""
     clock = FakeClock()
     faces = reply(answer(200, 0, "SUCCEED", ["a face"]))
 
@@ -139,11 +140,11 @@ def test_what_the_model_is_known_not_to_do_is_not_sent(
 def test_what_interrupts_it_is_told_that_nothing_can_be_asked(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """There is no id to name."""
+    """Such a create has no id to name."""
     flow = create(context(FakeClock()), Silent(prompt="a kitten"))
     assert isinstance(next(flow), Send)
     with caplog.at_level(logging.WARNING, "kling_sdk"), pytest.raises(KeyboardInterrupt) as stopped:
         flow.throw(KeyboardInterrupt())
 
     assert "interrupted during a silent call" in caplog.text
-    assert "takes no external_task_id" in stopped.value.__notes__[0]
+    assert "does not take an external_task_id" in stopped.value.__notes__[0]

@@ -1,4 +1,4 @@
-"""A list page that several waits share: who reads it, what it tells, when it is avoided."""
+"""A list page that several waits share: its reader, its contents, and when it is avoided."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kling_sdk.flows.board import Waiting
 from kling_sdk.flows.together import MOMENT, PATIENCE, SLOW, shared_look, waiting
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import Played, Scene, asked, context, play, reply
+from tests.sdk.scripted import Played, Scene, context, play, reply, reply_of
 
 RECORD: EndpointRecord = TextToVideo.record
 LOST = TransportError("reset")
@@ -30,7 +30,7 @@ def waits(ctx: Context, tasks: list[Task]) -> Iterator[list[Waiting]]:
         yield [stack.enter_context(waiting(ctx, RECORD, task)) for task in tasks]
 
 
-def looked(
+def play_look(
     ctx: Context,
     scene: Scene,
     wait: Waiting,
@@ -39,7 +39,7 @@ def looked(
     after: float = 0.0,
 ) -> Played[tuple[float, Task] | None]:
     flow = shared_look(ctx, RECORD, wait, task, after)
-    return play(flow, scene.clock, respond or (lambda effect: asked(scene.kling, effect)))
+    return play(flow, scene.clock, respond or (lambda effect: reply_of(scene.kling, effect)))
 
 
 def test_the_numbers_are() -> None:
@@ -48,46 +48,46 @@ def test_the_numbers_are() -> None:
 
 
 def test_what_one_reads_all_see() -> None:
-    """With the time at which the page was requested; who is not on it is told so."""
+    """The page has the time of its request; waits whose task is not on it are told so."""
     scene = Scene()
     tasks = scene.existing(4)
     ctx = context(scene.clock)
     scene.clock.now += 5.0
     with waits(ctx, [*tasks, Task("9", "submitted")]) as (first, second, *_, stranger):
-        played = looked(ctx, scene, first, tasks[0])
+        played = play_look(ctx, scene, first, tasks[0])
         assert played.value is not None
         assert (played.value[0], played.value[1].task_id) == (5.0, tasks[0].task_id)
         assert len(played.sends) == 1
         # Others need not ask, unless what was seen is too old for them.
         scene.clock.now += 1.0
-        known = looked(ctx, scene, second, tasks[1])
+        known = play_look(ctx, scene, second, tasks[1])
         assert (known.sends, known.value and known.value[0]) == ([], 5.0)
-        assert looked(ctx, scene, second, tasks[1], after=5.0).sends == []
-        assert len(looked(ctx, scene, second, tasks[1], after=5.1).sends) == 1
+        assert play_look(ctx, scene, second, tasks[1], after=5.0).sends == []
+        assert len(play_look(ctx, scene, second, tasks[1], after=5.1).sends) == 1
         assert stranger.news == (6.0, None)
-        none = looked(ctx, scene, stranger, Task("9", "submitted"))
+        none = play_look(ctx, scene, stranger, Task("9", "submitted"))
         assert (none.value, none.sends) == (None, [])
     assert ctx.board.waits(RECORD.path) == []
 
 
 def test_three_waits_ask_each_for_its_own() -> None:
-    """A page would be no cheaper."""
+    """A page would not be cheaper."""
     scene = Scene()
     tasks = scene.existing(3)
     ctx = context(scene.clock)
     with waits(ctx, tasks) as (first, *_):
-        played = looked(ctx, scene, first, tasks[0])
+        played = play_look(ctx, scene, first, tasks[0])
     assert (played.value, played.sends) == (None, [])
 
 
 @pytest.mark.parametrize(("trouble", "until"), [(LOST, 3.0), (REFUSED, math.inf)])
 def test_a_list_that_cannot_be_read_is_avoided(trouble: Any, until: float) -> None:
-    """For the shortest interval, or for ever; nobody is told anything of it."""
+    """It is avoided for the shortest interval, or forever; the caller is not told."""
     scene = Scene()
     tasks = scene.existing(4)
     ctx = context(scene.clock, poll_interval=(3.0, 15.0))
     with waits(ctx, tasks) as (first, second, *_):
-        played = looked(ctx, scene, first, tasks[0], lambda _: trouble)
+        played = play_look(ctx, scene, first, tasks[0], lambda _: trouble)
         assert played.value is None
         assert second.news == (-math.inf, None)
         assert ctx.board.is_worth_a_page(RECORD.path, 2.9) is False
@@ -106,12 +106,12 @@ def test_how_far_down_ours_are_is_remembered() -> None:
 
     def respond(effect: Send) -> Reply:
         sizes.append(int((effect.call.params or {})["pageSize"]))
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     with waits(ctx, tasks) as (first, *_):
-        looked(ctx, scene, first, tasks[0], respond)
+        play_look(ctx, scene, first, tasks[0], respond)
         assert (sizes, ctx.board.rows) == ([150], {RECORD.path: 140})
-        looked(ctx, scene, first, tasks[0], respond, after=0.1)
+        play_look(ctx, scene, first, tasks[0], respond, after=0.1)
         assert sizes == [150, 160]
 
 
@@ -122,7 +122,7 @@ def test_nobody_waits_long_for_a_reader() -> None:
     ctx = context(scene.clock)
     with waits(ctx, tasks) as (first, second, *_):
         assert ctx.board.claim(RECORD.path, first, 0.0)
-        played = looked(ctx, scene, second, tasks[1])
+        played = play_look(ctx, scene, second, tasks[1])
         assert (played.value, played.sends) == (None, [])
         assert played.pauses == [0.5] * 5
         now = scene.clock.monotonic()
@@ -132,7 +132,7 @@ def test_nobody_waits_long_for_a_reader() -> None:
 
 
 def test_who_waits_for_a_reader_sees_what_it_reads() -> None:
-    """Each moment it looks again."""
+    """It checks again at each moment."""
     scene = Scene()
     tasks = scene.existing(4)
     ctx = context(scene.clock)
@@ -153,13 +153,13 @@ def test_who_is_called_off_waits_for_no_reader() -> None:
     ctx = context(scene.clock, cancelled=lambda: True)
     with waits(ctx, tasks) as (first, second, *_):
         assert ctx.board.claim(RECORD.path, first, 0.0)
-        played = looked(ctx, scene, second, tasks[1])
+        played = play_look(ctx, scene, second, tasks[1])
     assert isinstance(played.error, WaitCancelledError)
     assert played.error.task == tasks[1]
 
 
 def test_a_reader_that_fails_lets_another_read() -> None:
-    """Whatever ends it."""
+    """This holds for any cause of its end."""
     scene = Scene()
     tasks = scene.existing(4)
     ctx = context(scene.clock)
@@ -169,7 +169,7 @@ def test_a_reader_that_fails_lets_another_read() -> None:
 
     with waits(ctx, tasks) as (first, second, *_):
         with pytest.raises(ZeroDivisionError):
-            looked(ctx, scene, first, tasks[0], breaks)
+            play_look(ctx, scene, first, tasks[0], breaks)
         assert ctx.board.claim(RECORD.path, second, 0.0)
 
 
@@ -181,14 +181,14 @@ def test_tasks_of_the_newer_interface_that_a_page_leaves_out_are_asked_for_by_th
     others = reply(answer(200, 0, "SUCCEED", {"count": 0}))
 
     def respond(effect: Send) -> Reply:
-        return others if effect.call.method == "POST" else asked(scene.kling, effect)
+        return others if effect.call.method == "POST" else reply_of(scene.kling, effect)
 
     with ExitStack() as stack:
-        all_waits = [stack.enter_context(waiting(ctx, TASKS, one)) for one in tasks]
+        all_waits = [stack.enter_context(waiting(ctx, TASKS, task)) for task in tasks]
         flow = shared_look(ctx, TASKS, all_waits[0], tasks[0], 0.0)
         played = play(flow, scene.clock, respond)
         assert played.value is not None
         assert played.value[1].task_id == tasks[0].task_id
-        shown = [wait.news[1] for wait in all_waits]
-        assert [one and one.task_id for one in shown] == [one.task_id for one in tasks]
+        latest = [wait.news[1] for wait in all_waits]
+        assert [task and task.task_id for task in latest] == [task.task_id for task in tasks]
         assert played.sent[-1] == "GET /tasks"

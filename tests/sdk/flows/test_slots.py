@@ -1,4 +1,4 @@
-"""When a batch may start its next create, by what is known of the account's slots."""
+"""The time of a batch's next create, by what is known of the account's slots."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def test_a_try_that_is_accepted_is_followed_by_the_next_at_once() -> None:
 
 
 def test_each_create_takes_one_of_the_free_slots() -> None:
-    """The last one leaves none; the next only tries."""
+    """After the last one, no slot is known to be free; the next create only tries."""
     slots = Slots()
     assert not slots.started(0.0)
     slots.ended()
-    free = [slots.known_free]  # None: no create was refused
+    free = [slots.known_free]  # None means that no create was refused
     slots.refused(100.0, retry_after=None)
     for _ in range(3):
         slots.ended()
@@ -69,7 +69,7 @@ def test_each_create_takes_one_of_the_free_slots() -> None:
 
 
 def test_a_pause_of_the_server_s_is_no_shorter_for_being_none() -> None:
-    """0 s is one, None is not."""
+    """0 s is a pause, None is not."""
     slots = Slots()
     slots.refused(100.0, retry_after=0.0)
     assert slots.blocked_until == 100.0

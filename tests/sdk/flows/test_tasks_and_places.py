@@ -1,4 +1,4 @@
-"""What is made of a task by what is known of it: where it is asked for, and how it ends."""
+"""The handling of a task by what is known of it: where it is asked for, and how it ends."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from kling_sdk.flows.tasks import (
     place_of,
     record_of,
 )
-from kling_sdk.wire import RelayWire
 from kling_sdk.wire.refusals import api_error
+from kling_sdk.wire.relay import RelayWire
 from tests.sdk.scripted import FakeClock, context
 
 RECORD = TextToVideo.record
@@ -69,7 +69,7 @@ def test_how_a_task_ends_reads() -> None:
         finished(Task("1", "failed"))
     assert str(failed.value.args[0]) == "task 1 failed: the vendor gave no reason"
     assert not hasattr(failed.value, "__notes__")
-    with pytest.raises(EmptyResultError, match="task 1 succeeded without a result; ask again"):
+    with pytest.raises(EmptyResultError, match="task 1 succeeded without a result; get it again"):
         finished(Task("1", "succeed"))
 
 
@@ -82,7 +82,7 @@ def test_what_only_an_earlier_reply_had_is_kept() -> None:
 
 
 def test_another_status_is_told_and_the_same_is_not() -> None:
-    """To the event hook and to `on_update`, whose failure costs nothing."""
+    """The event hook and `on_update` are told; a failure of `on_update` does no harm."""
     events, updates = list[Event](), list[Task]()
 
     def breaks(task: Task) -> None:
@@ -90,17 +90,17 @@ def test_another_status_is_told_and_the_same_is_not() -> None:
         raise ZeroDivisionError
 
     ctx = context(FakeClock(), on_event=events.append, on_update=breaks)
-    one, two = Task("1", "submitted"), Task("1", "processing")
-    note_change(ctx, None, one)
-    note_change(ctx, one, one)
-    note_change(ctx, one, two)
-    assert updates == [one, two]
-    assert events == [Event("task", task=one), Event("task", task=two)]
-    note_change(context(FakeClock()), None, one)  # nobody listens
+    submitted, processing = Task("1", "submitted"), Task("1", "processing")
+    note_change(ctx, None, submitted)
+    note_change(ctx, submitted, submitted)
+    note_change(ctx, submitted, processing)
+    assert updates == [submitted, processing]
+    assert events == [Event("task", task=submitted), Event("task", task=processing)]
+    note_change(context(FakeClock()), None, submitted)  # no listener
 
 
 def test_the_endpoint_of_a_task_is_its_own() -> None:
-    """One that names none is of the resource that asks; one that is not known has no path."""
+    """A task without one is of the resource that asks; an unknown endpoint has no path."""
     other = ENDPOINTS["image2video"]
     assert record_of(Task("1", "x"), RECORD) is RECORD
     assert record_of(Task("1", "x", endpoint="text2video"), RECORD) is RECORD
@@ -111,7 +111,7 @@ def test_the_endpoint_of_a_task_is_its_own() -> None:
 
 
 def test_a_task_is_asked_for_where_it_is() -> None:
-    """As far as that is known."""
+    """It is asked for there as far as its place is known."""
     ctx = context(FakeClock())
     assert place_of(ctx, None) is None
     assert place_of(ctx, None, RECORD) is RECORD
@@ -120,10 +120,10 @@ def test_a_task_is_asked_for_where_it_is() -> None:
     assert place_of(ctx, Task("1", "x", endpoint="image2video")) is ENDPOINTS["image2video"]
     assert place_of(ctx, Task("1", "x", interface="model-path"), RECORD) is TASKS
     relay = attrs.evolve(ctx, wire=RelayWire())
-    found = place_of(relay, Task("1", "x", interface="model-path"), RECORD)
-    assert found is not None
-    assert (found.name, found.path) == ("", "")
-    assert place_of(relay, None) is found
+    place = place_of(relay, Task("1", "x", interface="model-path"), RECORD)
+    assert place is not None
+    assert (place.name, place.path) == ("", "")
+    assert place_of(relay, None) is place
 
 
 # ---------------------------------------------------------------- whether to try again
@@ -149,9 +149,9 @@ SENT, UNSENT = UnreachableError("no", maybe_sent=True), UnreachableError("no", m
 def test_an_address_that_was_never_right_is_tried_three_times(
     *, error: KlingError, attempt: int, known: dict[str, bool], hopeless: bool
 ) -> None:
-    """One that has answered, or may be starting, as ever."""
-    given: dict[str, Any] = {"answered": False, "reached": False, **known}
-    policy = Policy(None, lambda: 0.5, **given)
+    """An address that has answered, or may be starting, is tried as usual."""
+    facts: dict[str, Any] = {"answered": False, "reached": False, **known}
+    policy = Policy(None, lambda: 0.5, **facts)
     assert policy.is_hopeless(error, attempt) is hopeless
     assert (policy.pause(error, attempt, 100.0) is None) is hopeless
 
@@ -189,7 +189,7 @@ def test_a_pause_is_half_of_the_longest_on_average(
 
 
 def test_repeats_are_counted() -> None:
-    """None of them with 0."""
+    """With 0, none is made."""
     for retries, attempts in ((0, 0), (1, 1), (3, 3)):
         policy = Policy(retries, lambda: 0.5)
         tried = [policy.pause(refused(1302, 429), number, 100.0) for number in range(1, 9)]

@@ -1,4 +1,4 @@
-"""Single waits of one client that share their looks, without harm to each other."""
+"""Single waits of one client that share their polls, without harm to each other."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from kling_sdk.flows.together import PATIENCE
 from kling_sdk.flows.wait import wait
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import Played, Scene, asked, context, reply
+from tests.sdk.scripted import Played, Scene, context, reply, reply_of
 from tests.sdk.simulated import Simulation, watch
 
 LIST: Final = "GET /v1/videos/text2video"
 
 
 def all_at_once(ctx: Context, tasks: Sequence[Task | str]) -> Flow[None]:
-    """Wait for each task by a wait of its own, as many threads of a program do."""
+    """Wait for each task by a separate wait, as many threads of a program do."""
     for index, task in enumerate(tasks):
         yield Spawn(index, wait(ctx, TextToVideo.record, task))
     for _ in tasks:
@@ -50,26 +50,26 @@ def play(
     **options: Any,
 ) -> Played[None]:
     def honest(effect: Send) -> Reply | Exception:
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     ctx = context(scene.clock, **options)
     played = Simulation(scene.clock, respond or honest, takes).play(all_at_once(ctx, tasks))
-    assert sorted(one.key for one in played.items) == list(range(len(tasks)))
+    assert sorted(ended.key for ended in played.items) == list(range(len(tasks)))
     assert ctx.board.waits("/v1/videos/text2video") == []
     return played
 
 
 def results(played: Played[None]) -> dict[int, Any]:
     """Return what each wait returned or raised."""
-    return {one.key: one.error or one.value for one in played.items}
+    return {ended.key: ended.error or ended.value for ended in played.items}
 
 
 def test_the_list_is_read_from_four_waits_on() -> None:
     """Fewer cost less by themselves."""
     board = Board()
     first, *others = (Waiting(str(number)) for number in range(ENOUGH))
-    for one in others:
-        board.join("/v1/a", one)
+    for waiting in others:
+        board.join("/v1/a", waiting)
     assert not board.is_worth_a_page("/v1/a", 0.0)
 
     board.join("/v1/a", first)
@@ -79,16 +79,16 @@ def test_the_list_is_read_from_four_waits_on() -> None:
 
 def test_two_hundred_waits_cost_about_as_many_requests_as_one_for_all() -> None:
     """200 waits of their own are not 200 requests per look."""
-    together, one_by_one = Scene(), Scene()
-    for scene in (together, one_by_one):
+    together, separate = Scene(), Scene()
+    for scene in (together, separate):
         scene.kling.takes = 300
     batch = watch(together, together.existing(200))
 
-    played = play(one_by_one, one_by_one.existing(200))
+    played = play(separate, separate.existing(200))
 
     assert all(task.is_succeed for task in results(played).values())
     assert len(played.sent) <= len(batch.sent) + 200 / 10
-    assert one_by_one.clock.monotonic() <= 300 + 20
+    assert separate.clock.monotonic() <= 300 + 20
 
 
 def test_the_page_has_room_for_tasks_of_other_programs() -> None:
@@ -105,7 +105,7 @@ def test_the_page_has_room_for_tasks_of_other_programs() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, ENOUGH - 1])
 def test_a_few_waits_ask_each_for_its_own_task(count: int) -> None:
-    """A list page would be no cheaper."""
+    """A list page would not be cheaper."""
     scene = Scene()
     scene.kling.takes = 100
 
@@ -115,7 +115,7 @@ def test_a_few_waits_ask_each_for_its_own_task(count: int) -> None:
 
 
 def test_a_task_that_the_list_does_not_show_is_asked_for_by_its_own_wait() -> None:
-    """Whatever the list leaves out, each wait ends with its task."""
+    """Each wait ends with its task, also if the list leaves it out."""
     scene = Scene()
     old = scene.existing(2)
     scene.existing(3000)
@@ -130,14 +130,14 @@ def test_a_task_that_the_list_does_not_show_is_asked_for_by_its_own_wait() -> No
 
 
 def test_each_wait_ends_with_its_own_result() -> None:
-    """Failed, missing, timed out and finished: nobody gets another one's error."""
+    """Failed, missing, timed out and finished: each wait gets only its own error."""
     scene = Scene()
     scene.kling.takes = 100
     tasks = scene.existing(8)
     failed, gone = tasks[2].task_id, "no-such-task"
 
     def respond(effect: Send) -> Reply | Exception:
-        got = asked(scene.kling, effect)
+        got = reply_of(scene.kling, effect)
         return got._replace(
             body=got.body.replace(
                 b'{"task_id": "%s", "task_status": "succeed"' % failed.encode(),
@@ -147,11 +147,13 @@ def test_each_wait_ends_with_its_own_result() -> None:
 
     played = play(scene, [*tasks, gone], respond)
 
-    found = results(played)
-    assert isinstance(found.pop(8), NotFoundError)
-    assert isinstance(found[2], TaskFailedError)
-    assert found.pop(2).task_id == failed
-    assert {task.task_id for task in found.values()} == {task.task_id for task in tasks} - {failed}
+    by_index = results(played)
+    assert isinstance(by_index.pop(8), NotFoundError)
+    assert isinstance(by_index[2], TaskFailedError)
+    assert by_index.pop(2).task_id == failed
+    assert {task.task_id for task in by_index.values()} == {task.task_id for task in tasks} - {
+        failed
+    }
 
 
 def test_a_list_that_is_refused_is_asked_for_once() -> None:
@@ -162,11 +164,11 @@ def test_a_list_that_is_refused_is_asked_for_once() -> None:
     def respond(effect: Send) -> Reply | Exception:
         if effect.call.params is not None:
             return reply(answer(403, 1103, "no lists for you"))
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     played = play(scene, scene.existing(20), respond)
 
-    assert all(isinstance(one, Task) for one in results(played).values())
+    assert all(isinstance(task, Task) for task in results(played).values())
     assert played.sent.count(LIST) == 1
 
 
@@ -183,13 +185,13 @@ def test_a_refused_key_ends_each_wait_with_its_own_error() -> None:
 
 
 def test_a_silent_list_delays_no_wait_for_long() -> None:
-    """While somebody's page hangs, the others ask for themselves after two seconds."""
+    """While another wait's page hangs, the others poll for themselves after two seconds."""
     scene = Scene()
     scene.kling.takes = 100
     lost = TransportError("silent")
 
     def respond(effect: Send) -> Reply | Exception:
-        return lost if effect.call.params is not None else asked(scene.kling, effect)
+        return lost if effect.call.params is not None else reply_of(scene.kling, effect)
 
     played = play(
         scene,
@@ -199,14 +201,14 @@ def test_a_silent_list_delays_no_wait_for_long() -> None:
         poll_interval=(3.0, 3.0),
     )
 
-    assert all(isinstance(one, Task) for one in results(played).values())
+    assert all(isinstance(task, Task) for task in results(played).values())
     ends = sorted(played.item_times)
     assert ends[-2] <= 100 + 3 * 1.2 + PATIENCE + 1  # all but the one whose page hung
     assert ends[-1] <= 100 + 3 * 1.2 + 30 + 4
 
 
 def test_waits_end_at_their_own_deadlines() -> None:
-    """With a look of their own at the deadline or later, also when all share it."""
+    """Each polls at its deadline or later, also when all share it."""
     scene = Scene()
     scene.kling.takes = None
 
@@ -217,13 +219,13 @@ def test_waits_end_at_their_own_deadlines() -> None:
 
 
 def test_a_task_that_ends_at_the_deadline_is_still_seen() -> None:
-    """What was shown before the deadline is no last look."""
+    """A poll before the deadline does not count as the last one."""
     scene = Scene()
     scene.kling.takes = 99.9
 
     played = play(scene, scene.existing(50), wait_timeout=100.0)
 
-    assert all(isinstance(one, Task) for one in results(played).values())
+    assert all(isinstance(task, Task) for task in results(played).values())
 
 
 def test_cancelled_waits_end_at_once() -> None:
@@ -235,7 +237,7 @@ def test_cancelled_waits_end_at_once() -> None:
     def respond(effect: Send) -> Reply | Exception:
         nonlocal cancelled
         cancelled = cancelled or effect.call.params is not None
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     played = play(scene, scene.existing(20), respond, cancelled=lambda: cancelled)
 
@@ -266,13 +268,13 @@ def test_who_waits_for_the_page_of_another_wait_is_cancelled_at_once() -> None:
 
 
 def test_waits_for_tasks_of_an_unknown_endpoint_end_at_once_and_send_nothing() -> None:
-    """However many there are, there is no list to read together."""
+    """However many there are, they have no list that they could share."""
     scene = Scene()
     strange = [Task(str(number), "submitted", endpoint="no-such-sync") for number in range(10)]
 
     played = play(scene, strange, first_look=0.0)
 
-    assert all(isinstance(one, RequestValidationError) for one in results(played).values())
+    assert all(isinstance(error, RequestValidationError) for error in results(played).values())
     assert played.sent == []
 
 
@@ -295,7 +297,7 @@ FAULTS: Final[dict[str, Reply | Exception]] = {
 def test_whatever_fails_each_wait_returns_its_own_task(
     *, count: int, faults: list[str], delays: list[float], takes: int
 ) -> None:
-    """In every order of answers and failures no task is lost, and none is another one's."""
+    """In every order of responses and failures, no task is lost or given to another wait."""
     scene, left, calls = Scene(), iter(faults), 0
     tasks = scene.existing(count)
     scene.kling.takes = takes
@@ -309,24 +311,24 @@ def test_whatever_fails_each_wait_returns_its_own_task(
         fault = next(left, "")
         if fault == "1103" and effect.call.params is None:
             fault = ""
-        return FAULTS.get(fault) or asked(scene.kling, effect)
+        return FAULTS.get(fault) or reply_of(scene.kling, effect)
 
     played = play(scene, tasks, respond, takes_time)
 
-    for index, found in results(played).items():
-        assert not isinstance(found, KlingError), found
-        assert found.task_id == tasks[index].task_id
+    for index, task in results(played).items():
+        assert not isinstance(task, KlingError), task
+        assert task.task_id == tasks[index].task_id
 
 
 def test_what_is_shown_of_another_wait_is_never_taken() -> None:
-    """A page is matched by its own ids, also when two waits want the same task."""
+    """A page is matched by its own ids, also when two waits have the same task."""
     scene = Scene()
     scene.kling.takes = 100
     tasks = scene.existing(5)
 
     played = play(scene, [*tasks, *tasks, tasks[0].task_id])
 
-    found = results(played)
-    assert [found[index].task_id for index in range(11)] == [
+    by_index = results(played)
+    assert [by_index[index].task_id for index in range(11)] == [
         task.task_id for task in [*tasks, *tasks, tasks[0]]
     ]

@@ -29,14 +29,14 @@ from kling_sdk.flows.wait import run_task, wait
 from kling_sdk.scalars import instant
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import HonestKling, answer
-from tests.sdk.scripted import START, FakeClock, Played, asked, context, in_turn, play, reply
+from tests.sdk.scripted import START, FakeClock, Played, context, in_turn, play, reply, reply_of
 
 VIDEO: Final = {"id": "v", "url": "http://files.test/v.mp4"}
 NEW: Final = Task("1", "submitted", endpoint="text2video", created_at=instant(START * 1000))
 LOST: Final = TransportError("reset")
 
 
-def shown(status: str, *videos: dict[str, str], message: str = "") -> Reply:
+def task_reply(status: str, *videos: dict[str, str], message: str = "") -> Reply:
     data = {
         "task_id": "1",
         "task_status": status,
@@ -46,7 +46,7 @@ def shown(status: str, *videos: dict[str, str], message: str = "") -> Reply:
     return reply(answer(200, 0, "SUCCEED", data))
 
 
-DONE: Final = shown("succeed", VIDEO)
+DONE: Final = task_reply("succeed", VIDEO)
 
 
 def waited(
@@ -57,8 +57,8 @@ def waited(
 
 
 def test_a_wait_returns_the_finished_task() -> None:
-    """From submitted over processing to succeed, with the video in hand."""
-    played, _ = waited(in_turn([shown("submitted"), shown("processing"), DONE]))
+    """It goes from submitted over processing to succeed, with the video at the end."""
+    played, _ = waited(in_turn([task_reply("submitted"), task_reply("processing"), DONE]))
 
     assert played.result.videos[0].url == VIDEO["url"]
     assert played.sent == ["GET /v1/videos/text2video/1"] * 3
@@ -66,8 +66,8 @@ def test_a_wait_returns_the_finished_task() -> None:
 
 
 def test_looks_come_when_a_result_is_likely() -> None:
-    """The first look is after half of the typical time, then every 3 s growing to 15 s."""
-    played, clock = waited(in_turn([*[shown("processing")] * 20, DONE]))
+    """The first poll is after half of the typical time, then every 3 s growing to 15 s."""
+    played, clock = waited(in_turn([*[task_reply("processing")] * 20, DONE]))
 
     assert played.pauses[0] == 30
     assert 3 * 0.8 <= played.pauses[1] <= 3 * 1.2
@@ -92,7 +92,7 @@ def test_looks_come_when_a_result_is_likely() -> None:
 def test_the_first_look_depends_on_the_tasks_age(
     task: Task | str, options: dict[str, float], first: list[float]
 ) -> None:
-    """A task resumed in another process is looked at sooner, or at once."""
+    """A task resumed in another process is polled sooner, or at once."""
     played, _ = waited(in_turn([DONE]), task, **options)
 
     assert played.pauses == pytest.approx(first)
@@ -122,7 +122,7 @@ def test_a_wait_survives_any_number_of_failed_looks(
     }
 
     def answers(effect: Send) -> Reply | Exception:
-        return failures[sick.pop(0)] if sick else asked(kling, effect)
+        return failures[sick.pop(0)] if sick else reply_of(kling, effect)
 
     task = Task(task_id, "submitted", endpoint="text2video", created_at=instant(START * 1000))
     ctx = context(clock, seed=seed, wait_timeout=1800.0)
@@ -141,17 +141,17 @@ def test_a_wait_survives_any_number_of_failed_looks(
 @pytest.mark.parametrize(
     ("last", "error", "words"),
     [
-        (shown("failed", message="the picture is too dark"), TaskFailedError, "too dark"),
-        (shown("failed"), TaskFailedError, "failed: the vendor gave no reason"),
-        (shown("succeed"), EmptyResultError, "without a result"),
-        (shown("succeed", {"id": "v", "url": ""}), EmptyResultError, "without a result"),
+        (task_reply("failed", message="the picture is too dark"), TaskFailedError, "too dark"),
+        (task_reply("failed"), TaskFailedError, "failed: the vendor gave no reason"),
+        (task_reply("succeed"), EmptyResultError, "without a result"),
+        (task_reply("succeed", {"id": "v", "url": ""}), EmptyResultError, "without a result"),
         (reply(answer(401, 1002, "unknown key")), AuthenticationError, "1002"),
     ],
 )
 def test_a_wait_that_cannot_end_well_raises_and_carries_the_task(
     last: Reply, error: type[KlingError], words: str
 ) -> None:
-    """Failure, an empty result and a refused key are told apart, each with the task's id."""
+    """Failure, an empty result and a refused key are distinct errors, each with the task's id."""
     played, _ = waited(in_turn([LOST, last]))
 
     assert type(played.error) is error
@@ -177,7 +177,7 @@ def test_a_status_of_the_future_is_waited_through() -> None:
     seen = list[str]()
 
     played, _ = waited(
-        in_turn([shown("queued"), shown("queued"), shown("reviewing"), DONE]),
+        in_turn([task_reply("queued"), task_reply("queued"), task_reply("reviewing"), DONE]),
         on_update=lambda task: seen.append(task.status),
     )
 
@@ -186,11 +186,11 @@ def test_a_status_of_the_future_is_waited_through() -> None:
 
 
 def test_updates_are_told_once_each() -> None:
-    """`on_update` hears of changes only: not of looks, and not of the status it knew."""
+    """`on_update` gets only changes: neither polls, nor the status that it already knew."""
     seen = list[str]()
 
     waited(
-        in_turn([shown("submitted"), LOST, *[shown("processing")] * 3, DONE]),
+        in_turn([task_reply("submitted"), LOST, *[task_reply("processing")] * 3, DONE]),
         on_update=lambda task: seen.append(task.status),
     )
 
@@ -200,7 +200,7 @@ def test_updates_are_told_once_each() -> None:
 @pytest.mark.parametrize("timeout", [0.0, 1.0, 100.0])
 def test_a_wait_ends_at_its_deadline_with_a_last_look_there(timeout: float) -> None:
     """A result that arrives at the last second is not missed."""
-    late, clock = waited(lambda _effect: shown("processing"), wait_timeout=timeout)
+    late, clock = waited(lambda _effect: task_reply("processing"), wait_timeout=timeout)
 
     assert isinstance(late.error, WaitTimeoutError)
     assert isinstance(late.error, TimeoutError)
@@ -213,20 +213,20 @@ def test_a_wait_ends_at_its_deadline_with_a_last_look_there(timeout: float) -> N
 def test_a_wait_without_a_limit_takes_that_of_the_endpoint() -> None:
     """How long products take differs; a video was seen to take an hour."""
     assert TextToVideo.record.wait_timeout == 7200
-    late, clock = waited(lambda _effect: shown("processing"))
+    late, clock = waited(lambda _effect: task_reply("processing"))
     assert isinstance(late.error, WaitTimeoutError)
     assert clock.monotonic() == pytest.approx(7200)
 
     quick, clock = attrs.evolve(TextToVideo.record, wait_timeout=50.0), FakeClock()
     flow = wait(context(clock), quick, attrs.evolve(NEW, endpoint=""))
-    played = play(flow, clock, lambda _effect: shown("processing"))
+    played = play(flow, clock, lambda _effect: task_reply("processing"))
     assert "50 s" in str(played.error)
     assert clock.monotonic() == pytest.approx(50)
 
 
 def test_a_timed_out_wait_resumes_from_its_error() -> None:
-    """The error travels to another process by pickle and tells what to wait for."""
-    late, _ = waited(lambda _effect: shown("processing"), wait_timeout=10.0)
+    """The error travels to another process by pickle and says what to wait for."""
+    late, _ = waited(lambda _effect: task_reply("processing"), wait_timeout=10.0)
     error = pickle.loads(pickle.dumps(late.error))  # noqa: S301 - our own bytes
 
     resumed, _ = waited(in_turn([DONE]), error.task)
@@ -235,7 +235,7 @@ def test_a_timed_out_wait_resumes_from_its_error() -> None:
 
 
 def test_a_server_that_asks_for_a_pause_gets_it() -> None:
-    """`Retry-After` on a look delays the next one, up to the deadline of the wait."""
+    """`Retry-After` on a poll delays the next one, up to the deadline of the wait."""
     busy = reply(answer(503, 5001, "busy", retry_after="120"))
 
     played, _ = waited(in_turn([busy, DONE]))
@@ -247,7 +247,7 @@ def test_a_server_that_asks_for_a_pause_gets_it() -> None:
 
 
 def test_a_cancelled_wait_ends_and_the_task_goes_on() -> None:
-    """Setting `cancel` ends a wait without another look; the error tells how to resume."""
+    """Setting `cancel` ends a wait without another poll; the error says how to resume."""
     cancel, clock = threading.Event(), FakeClock()
     ctx = context(clock, cancelled=cancel.is_set)
     clock.on_sleep = lambda _seconds: cancel.set()
@@ -269,13 +269,13 @@ def test_a_task_that_has_ended_is_not_asked_for_again() -> None:
 
 
 def test_a_run_creates_once_and_waits() -> None:
-    """`run` is create and wait: one task, told to `on_update` from the first."""
+    """`run` is create and wait: one task, passed to `on_update` from the first."""
     clock, seen = FakeClock(), list[str]()
     kling = HonestKling(now=clock.time, takes=70)
     ctx = context(clock, on_update=lambda task: seen.append(task.status))
 
     played = play(
-        run_task(ctx, TextToVideo(prompt="a kitten")), clock, lambda effect: asked(kling, effect)
+        run_task(ctx, TextToVideo(prompt="a kitten")), clock, lambda effect: reply_of(kling, effect)
     )
 
     assert played.result.is_succeed

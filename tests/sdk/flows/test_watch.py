@@ -23,7 +23,7 @@ from kling_sdk.flows.look import Look
 from kling_sdk.flows.watch import Watch
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import Scene, asked, context, play, reply
+from tests.sdk.scripted import Scene, context, play, reply, reply_of
 from tests.sdk.simulated import watch
 
 LOST: Final = TransportError("reset")
@@ -36,17 +36,17 @@ FAULTS: Final[dict[str, Reply | Exception]] = {
 
 
 def test_deadlines_close_together_share_a_look() -> None:
-    """A look is taken at a deadline, but no two looks within a second."""
+    """A poll comes at a deadline, but at most one in a second."""
     scene = Scene()
     watched = Watch(context(scene.clock))
     for index, task in enumerate(scene.existing(3)):
         watched.add(index, task, 100.0 + index / 10)
     scene.clock.now += 98.0
-    watched.looked(Look(98.0, requests=1))
+    watched.finish_look(Look(98.0, requests=1))
     assert watched.next_look() == 100.0
 
     scene.clock.now += 1.5
-    watched.looked(Look(99.5, requests=1))
+    watched.finish_look(Look(99.5, requests=1))
     assert watched.next_look() == 100.5
 
 
@@ -79,7 +79,7 @@ def test_ten_thousand_waiting_tasks_cost_sixty_requests_in_half_a_minute() -> No
     assert scene.clock.monotonic() == 30
 
 
-def test_ends_are_noticed_within_a_tick_one_by_one() -> None:
+def test_each_end_is_noticed_within_a_tick() -> None:
     """Tasks that end at different times are handed out as they end, not with the last."""
     scene, tasks = Scene(), list[Task]()
     for _ in range(5):
@@ -94,7 +94,7 @@ def test_ends_are_noticed_within_a_tick_one_by_one() -> None:
 
 
 def test_a_single_task_is_asked_for_by_its_id() -> None:
-    """One task is one query: a list page would be no cheaper."""
+    """One task is one query: a list page would not be cheaper."""
     scene = Scene()
     tasks = scene.existing(1)
 
@@ -121,13 +121,13 @@ def test_a_task_that_the_pages_do_not_show_is_asked_for_singly() -> None:
     hidden = {tasks[3].task_id, tasks[7].task_id}
 
     def respond(effect: Send) -> Reply | Exception:
-        got = asked(scene.kling, effect)
+        got = reply_of(scene.kling, effect)
         if effect.call.params is None:
             return got
         page = {name: task for name, task in scene.kling.tasks.items() if name not in hidden}
         everything, scene.kling.tasks = scene.kling.tasks, page
         try:
-            return asked(scene.kling, effect)
+            return reply_of(scene.kling, effect)
         finally:
             scene.kling.tasks = everything
 
@@ -158,7 +158,7 @@ def test_lists_that_are_refused_are_not_asked_for_again() -> None:
     def respond(effect: Send) -> Reply | Exception:
         if effect.call.params is not None:
             return reply(answer(403, 1103, "no lists for you"))
-        return asked(scene.kling, effect)
+        return reply_of(scene.kling, effect)
 
     played = watch(scene, tasks, respond)
 
@@ -174,7 +174,7 @@ def test_waiting_for_many_survives_failed_looks(count: int, faults: list[str]) -
     tasks = scene.existing(count)
 
     def respond(effect: Send) -> Reply | Exception:
-        return FAULTS.get(next(left, "")) or asked(scene.kling, effect)
+        return FAULTS.get(next(left, "")) or reply_of(scene.kling, effect)
 
     played = watch(scene, tasks, respond)
 
@@ -184,7 +184,7 @@ def test_waiting_for_many_survives_failed_looks(count: int, faults: list[str]) -
 
 @pytest.mark.parametrize(("count", "timeout"), [(1, 5.0), (50, 5.0), (50, 95.0), (2, 0.0)])
 def test_many_waits_end_at_their_deadline(count: int, timeout: float) -> None:
-    """Not a tick later; each error carries its task, which goes on."""
+    """It is not a tick late; each error carries its task, which goes on."""
     scene = Scene()
     tasks = scene.existing(count)
     scene.kling.takes = None
@@ -200,7 +200,7 @@ def test_many_waits_end_at_their_deadline(count: int, timeout: float) -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_many_waits_without_a_limit_take_that_of_the_endpoint(*, known: bool) -> None:
-    """For a bare id, whose endpoint is found out later, what is right for videos."""
+    """The endpoint of a bare id is found out later, so the limit is that of videos."""
     scene = Scene()
     (task,) = scene.existing(1)
     scene.kling.takes = None
@@ -212,7 +212,7 @@ def test_many_waits_without_a_limit_take_that_of_the_endpoint(*, known: bool) ->
 
 
 def test_slow_failures_do_not_stretch_the_deadline_of_many() -> None:
-    """When each of 100 looks times out after 30 s, a wait of 60 s does not take an hour."""
+    """When each of 100 polls times out after 30 s, a wait of 60 s does not take an hour."""
     scene = Scene()
     tasks = scene.existing(100)
 
@@ -228,26 +228,26 @@ def test_slow_failures_do_not_stretch_the_deadline_of_many() -> None:
 
 
 def test_a_task_that_is_added_neither_hastens_nor_delays_the_next_look() -> None:
-    """Only of a bare id nothing is known: it may have ended long ago."""
+    """The exception is a bare id, of which nothing is known: it may have ended long ago."""
     scene = Scene()
-    one, two, three = scene.existing(3)
+    first, second, third = scene.existing(3)
     watched = Watch(context(scene.clock))
     assert watched.next_look() == math.inf
 
-    watched.add(0, one, 600.0)
+    watched.add(0, first, 600.0)
     due = watched.next_look()
     assert due > scene.clock.monotonic()
 
     scene.clock.sleep(1.0)
-    watched.add(1, two, 600.0)
+    watched.add(1, second, 600.0)
     assert watched.next_look() == due
 
-    watched.add(2, three.task_id, 600.0)
+    watched.add(2, third.task_id, 600.0)
     assert watched.next_look() <= scene.clock.monotonic()
 
 
 def test_a_look_reads_as_far_as_our_tasks_reach() -> None:
-    """As many rows as tasks were added since the last one, with some of other programs."""
+    """It reads as many rows as tasks were added since the last poll, plus some of others."""
     scene = Scene()
     watched = Watch(context(scene.clock))
     for index, task in enumerate(scene.existing(100)):
@@ -255,7 +255,7 @@ def test_a_look_reads_as_far_as_our_tasks_reach() -> None:
 
     sizes = [
         effect.call.params["pageSize"]
-        for effect in play(watched.look(), scene.clock, partial(asked, scene.kling)).sends
+        for effect in play(watched.look(), scene.clock, partial(reply_of, scene.kling)).sends
         if effect.call.params
     ]
     assert sizes == [120]
@@ -263,16 +263,16 @@ def test_a_look_reads_as_far_as_our_tasks_reach() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_page_that_may_come_later_is_not_made_up_for_by_a_query_for_each_task(fault: str) -> None:
-    """A server in trouble gets one request of a look; the next look comes in a moment."""
+    """A server in trouble gets one request per poll; the next poll comes in a moment."""
     scene = Scene()
     watched = Watch(context(scene.clock))
     for index, task in enumerate(scene.existing(100)):
         watched.add(index, task, 600.0)
 
-    looked = play(watched.look(), scene.clock, lambda _: FAULTS[fault])
+    played = play(watched.look(), scene.clock, lambda _: FAULTS[fault])
 
-    assert looked.sent == [LIST]
-    assert looked.result.has_stumbled
+    assert played.sent == [LIST]
+    assert played.result.has_stumbled
 
 
 def test_finished_and_repeated_tasks_are_handed_out_too() -> None:

@@ -119,7 +119,7 @@ def test_an_address_that_can_never_work_ends_the_call_within_three_seconds(
 @clients
 @pytest.mark.parametrize("call", ["create", "get", "list"])
 def test_a_server_that_may_be_starting_is_waited_for(client: str, call: str) -> None:
-    """Until the deadline of the call, where nothing listens yet."""
+    """While the port is closed, the call tries until its deadline."""
     clock = FakeClock()
     options = {"deadline": 10.0, "create_deadline": 10.0, "wait_for_server": True}
     with refused(None) as url, pytest.raises(UnreachableError, match="refused"):
@@ -158,7 +158,7 @@ class StartsServer(FakeClock):
 
 @clients
 def test_a_server_that_has_started_answers_the_call_that_waited_for_it(client: str) -> None:
-    """One create is bought, however many attempts found nobody."""
+    """One create is bought, however many attempts did not reach a server."""
     with FaultyKling(listening=False) as server:
         clock = StartsServer(server)
         task = over(client, Calls("order-1").create, server.url, clock, wait_for_server=True)
@@ -169,7 +169,7 @@ def test_a_server_that_has_started_answers_the_call_that_waited_for_it(client: s
 
 @clients
 def test_a_wait_at_such_an_address_ends_too(client: str) -> None:
-    """It does not look again for 30 minutes where nobody has ever answered."""
+    """It does not poll for 30 minutes at an address that has never answered."""
     clock = FakeClock()
     with pytest.raises(UnreachableError, match="refused") as caught:
         over(client, lambda kling: kling.text2video.wait("800"), closed_url(), clock)
@@ -179,7 +179,7 @@ def test_a_wait_at_such_an_address_ends_too(client: str) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_many_waits_at_such_an_address_end_too(count: int) -> None:
-    """After three looks that reached nobody, each task is handed out with the error."""
+    """After three polls that did not reach a server, each task is handed out with the error."""
     clock = FakeClock()
     tasks = [Task(f"80{n}", "submitted", endpoint="text2video") for n in range(count)]
     with Kling(KEY, base_url=closed_url(), clock=clock) as kling:
@@ -188,7 +188,7 @@ def test_many_waits_at_such_an_address_end_too(count: int) -> None:
     assert [outcome.error and outcome.error.task_id for outcome in outcomes] == [
         task.task_id for task in tasks
     ]
-    assert sum(clock.slept) <= 10.0 + GRACE  # the first look is not at once
+    assert sum(clock.slept) <= 10.0 + GRACE  # the first poll is not at once
 
 
 # ------------------------------------------------------------ a restart is something else
@@ -207,9 +207,9 @@ async def test_a_server_that_has_answered_before_is_waited_for(colour: str) -> N
         clock=_RealTime(clock),
     )
     port = int(server.kling_url.rpartition(":")[2])
-    made = client.text2video.list()
+    listing = client.text2video.list()
     if colour == "async":
-        await made
+        await listing
     server.stop()
     again = KlingMock(seed=1, clock="real", kling_port=port)
 
@@ -250,14 +250,14 @@ def test_a_client_that_takes_every_address_for_a_restart_is_noticed() -> None:
     """Negative control: a client that was "answered before" repeats for a minute, as it did."""
     clock = FakeClock()
     with Kling(KEY, base_url=closed_url(), clock=clock) as kling:
-        kling._settings.server.answered = True
+        kling._settings.ctx.server.answered = True
         with pytest.raises(UnreachableError):
             kling.text2video.get("1")
     assert sum(clock.slept) > 10 * GRACE
 
 
 def test_a_lost_answer_before_the_first_one_is_repeated_for_as_long_as_ever() -> None:
-    """Who was reached once, however it ended, is not judged by a refused connection."""
+    """A server that was reached once, however it ended, is not judged by a refused connection."""
     error = UnreachableError("refused", maybe_sent=False)
     never = Policy(None, lambda: 0.5, answered=False, reached=False)
     assert never.pause(error, 3, 100.0) is None
@@ -268,7 +268,7 @@ def test_a_lost_answer_before_the_first_one_is_repeated_for_as_long_as_ever() ->
 
 @given(st.floats(0, 1, exclude_max=True), st.booleans())
 def test_the_grace_is_three_attempts_within_three_seconds(chance: float, sent: bool) -> None:  # noqa: FBT001
-    """Whatever the jitter, the pauses at a wrong address stay below the promise."""
+    """With any jitter, the pauses at a wrong address stay below the promise."""
     policy = Policy(None, lambda: chance, answered=False, reached=False)
     error = UnreachableError("wrong", maybe_sent=sent)
     pauses = [policy.pause(error, attempt, 1000.0) for attempt in (1, 2, 3)]
@@ -280,7 +280,7 @@ def test_the_grace_is_three_attempts_within_three_seconds(chance: float, sent: b
 
 
 @pytest.mark.parametrize(
-    ("location", "shown"),
+    ("location", "address"),
     [
         ("https://api.example/x", "'https://api.example'"),
         ("http://[::1]:80/x?token=s3cret", "'http://[::1]:80'"),
@@ -291,10 +291,10 @@ def test_the_grace_is_three_attempts_within_three_seconds(chance: float, sent: b
         ("", "check base_url"),
     ],
 )
-def test_where_a_redirect_leads_is_shown_without_its_path(location: str, shown: str) -> None:
+def test_where_a_redirect_leads_is_shown_without_its_path(location: str, address: str) -> None:
     """Only scheme, host and port: a path or query may hold a token."""
     text = str(redirected(302, {"location": location}))
-    assert shown in text
+    assert address in text
     assert "s3cret" not in text
 
 
@@ -306,5 +306,5 @@ def test_a_proxy_is_mentioned_where_the_environment_names_one(
     error = Address("http://api.example/base").not_connected(ConnectionRefusedError())
     assert error is not None
     assert "http://api.example:80:" in str(error)
-    assert "environment names a proxy" in str(error)
+    assert "environment sets a proxy" in str(error)
     assert "s3cret" not in str(error)

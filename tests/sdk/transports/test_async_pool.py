@@ -37,7 +37,7 @@ class Wire(asyncio.Protocol):
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.asked: list[bytes] = []
+        self.paths: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -51,7 +51,7 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         path = data.split(b" ")[1]
-        self.asked.append(path)
+        self.paths.append(path)
         self.server.changed.set()
         self.transport.write(ANSWERS.get(path, b""))
         if path in {b"/cut", b"/bye"}:
@@ -69,7 +69,7 @@ class Server:
 
     @property
     def requests(self) -> int:
-        return sum(len(wire.asked) for wire in self.wires)
+        return sum(len(wire.paths) for wire in self.wires)
 
     def has_seen(self, requests: int) -> bool:
         return self.requests >= requests
@@ -120,7 +120,7 @@ async def test_requests_one_after_the_other_share_a_connection() -> None:
     async with served() as server, client_of(server) as (client, _):
         for _ in range(5):
             assert (await client.get("/ok")).text == "ok"
-        assert [len(wire.asked) for wire in server.wires] == [5]
+        assert [len(wire.paths) for wire in server.wires] == [5]
 
 
 @pytest.mark.slow
@@ -141,7 +141,7 @@ async def test_the_connection_used_last_is_used_next() -> None:
         for _ in range(20):
             await client.get("/ok")
         assert len(server.wires) == opened
-        assert max(len(wire.asked) for wire in server.wires) >= 20
+        assert max(len(wire.paths) for wire in server.wires) >= 20
 
 
 async def test_a_request_beyond_the_limit_waits_for_a_place() -> None:
@@ -188,7 +188,7 @@ async def cancelled(client: httpx.AsyncClient, path: str, when: Callable[[], boo
 
 
 async def test_a_request_called_off_knows_whether_it_was_sent() -> None:
-    """At a deadline this tells a plain failure from an unknown outcome, on a late machine too."""
+    """At a deadline, this tells a plain failure from an unknown outcome, on a slow machine too."""
     async with served() as server, client_of(server, most=2) as (client, pool):
         assert await cancelled(client, "/hang", lambda: len(pool._open) == 1)  # it connects
         assert not await cancelled(client, "/hang", lambda: server.requests == 1)
@@ -233,10 +233,10 @@ async def _first(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 async def test_cancelled_at_any_step_a_request_harms_no_other() -> None:
-    """Whatever turn of the event loop a request is called off at, the next gets its own reply."""
+    """At any turn of the event loop, the next request gets its own reply."""
     async with served() as server, client_of(server) as (client, pool):
         for turns in range(40):
-            await client.get("/ok")  # so that there is a connection to spoil
+            await client.get("/ok")  # so that there is a connection to break
             task = asyncio.create_task(client.get("/half"))
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -246,7 +246,7 @@ async def test_cancelled_at_any_step_a_request_harms_no_other() -> None:
 
 
 async def test_an_idle_connection_closed_by_the_server_is_replaced() -> None:
-    """A server's keep-alive ends before ours: nobody sees an error."""
+    """A server's keep-alive ends before ours, and the caller does not see an error."""
     async with served() as server, client_of(server) as (client, pool):
         await client.get("/ok")
         server.wires[0].transport.close()
@@ -267,7 +267,7 @@ async def test_a_kept_connection_that_dies_under_a_create_costs_no_second_task()
 
 
 async def test_what_a_burst_left_behind_is_closed() -> None:
-    """Connections that were not used for a while do not stay open for ever."""
+    """Connections that were not used for a while do not stay open forever."""
     async with served() as server, client_of(server, keep=0.0) as (client, pool):
         await asyncio.gather(*(client.get("/ok") for _ in range(9)))
         assert (await client.get("/ok")).text == "ok"
@@ -277,7 +277,7 @@ async def test_what_a_burst_left_behind_is_closed() -> None:
 
 @pytest.mark.slow
 async def test_closing_ends_the_requests_in_flight() -> None:
-    """Nobody waits for ever on a client that was closed, and nothing stays open."""
+    """Requests do not wait forever on a closed client, and no connection stays open."""
     async with served() as server:
         kling = AsyncKling("AK|SK", base_url=server.url, retries=0)
         calls = [asyncio.create_task(kling.request("GET", "/hang")) for _ in range(20)]
@@ -314,7 +314,7 @@ async def test_a_connection_that_was_being_made_while_closing_is_not_kept() -> N
 
 @pytest.mark.slow
 def test_a_client_outlives_its_event_loop() -> None:
-    """A script may call `asyncio.run` twice with one client; connections are opened anew."""
+    """A script may call `asyncio.run` twice with one client; connections are opened again."""
     with FaultyKling() as server:
         kling = AsyncKling("AK|SK", base_url=server.url)
 
@@ -337,7 +337,7 @@ def test_a_client_outlives_its_event_loop() -> None:
 async def test_a_proxy_of_the_environment_is_left_to_httpx(
     monkeypatch: pytest.MonkeyPatch, proxies: dict[str, str], *, ours: bool
 ) -> None:
-    """Only a proxy needs httpx's own pools; exceptions to none need nothing."""
+    """Only a proxy needs httpx's own pools; `no_proxy` alone does not."""
     monkeypatch.setattr(default, "getproxies", lambda: proxies)
     async with default.default_async_client() as client:
         assert isinstance(client._transport, PooledTransport) is ours

@@ -36,7 +36,7 @@ def run_many(mock: KlingMock, colour: str, count: int, **options: Any) -> list[O
 
     async def collect() -> list[Outcome]:
         async with mock.async_client() as kling:
-            return [one async for one in kling.run_many(requests(count), **options)]
+            return [outcome async for outcome in kling.run_many(requests(count), **options)]
 
     return asyncio.run(collect())
 
@@ -52,7 +52,7 @@ colours = pytest.mark.parametrize("colour", ["sync", "async"])
 def test_a_batch_over_a_simulated_clock_takes_no_real_time(
     mock: KlingMock, colour: str, most: int | None
 ) -> None:
-    """The clock neither waits for a child that nobody counts, nor runs away from one that works."""
+    """The clock neither waits for a child that is not counted, nor runs ahead of one that works."""
     mock.account.slots = 4
     mock.progress.add("after", seconds=30)
 
@@ -69,7 +69,7 @@ def test_a_batch_over_a_simulated_clock_takes_no_real_time(
 
 @colours
 def test_a_batch_over_a_relay(mock: KlingMock, colour: str) -> None:
-    """A relay has one list for all endpoints, and no slots of its own."""
+    """A relay has one list for all endpoints, and does not limit slots."""
     mock.progress.add("after", seconds=30)
     if colour == "sync":
         with mock.relay_client() as kling:
@@ -79,24 +79,30 @@ def test_a_batch_over_a_relay(mock: KlingMock, colour: str) -> None:
 
         async def collect() -> tuple[list[Outcome], list[Outcome]]:
             async with mock.async_relay_client() as kling:
-                made = [one async for one in kling.run_many(requests(6), max_concurrent=3)]
-                return made, await kling.wait_all([one.result().task_id for one in made])
+                created = [
+                    outcome async for outcome in kling.run_many(requests(6), max_concurrent=3)
+                ]
+                return created, await kling.wait_all(
+                    [outcome.result().task_id for outcome in created]
+                )
 
         outcomes, again = asyncio.run(collect())
 
-    assert [one.result().endpoint for one in outcomes] == ["text2video"] * 6
-    assert {one.result().task_id for one in again} == {one.result().task_id for one in outcomes}
+    assert [outcome.result().endpoint for outcome in outcomes] == ["text2video"] * 6
+    assert {outcome.result().task_id for outcome in again} == {
+        outcome.result().task_id for outcome in outcomes
+    }
 
 
 @colours
 def test_a_timeout_of_the_whole_call(mock: KlingMock, colour: str) -> None:
-    """Over real sockets as by hand: tasks go on, and the rest was not created."""
+    """This holds over real sockets: tasks continue, and the rest was not created."""
     mock.progress.add("after", seconds=60)
 
     outcomes = run_many(mock, colour, 6, max_concurrent=2, timeout=90)
 
-    found = {outcome.index: type(outcome.error) for outcome in outcomes}
-    assert [found[index] for index in range(6)] == [
+    error_types = {outcome.index: type(outcome.error) for outcome in outcomes}
+    assert [error_types[index] for index in range(6)] == [
         type(None),
         type(None),
         WaitTimeoutError,
@@ -157,12 +163,12 @@ async def test_an_async_iterable_is_read_while_tasks_are_watched(mock: KlingMock
         yield TextToVideo(prompt="second")
 
     async with mock.async_client() as kling:
-        found: list[int] = []
+        indexes: list[int] = []
         async for outcome in kling.run_many(jobs()):
-            found.append(outcome.index)
+            indexes.append(outcome.index)
             ended.set()
 
-    assert found == [0, 1]
+    assert indexes == [0, 1]
 
 
 @colours
@@ -187,7 +193,7 @@ def test_a_restart_with_the_same_external_ids_buys_nothing_again(
             await anext(first)
             await anext(first)
             await first.aclose()  # type: ignore[attr-defined] # as above
-            return [one async for one in kling.run_many(work)]
+            return [outcome async for outcome in kling.run_many(work)]
 
     outcomes = leave() if colour == "sync" else asyncio.run(aleave())
 

@@ -1,4 +1,4 @@
-"""Servers that never fall silent and never finish: a call ends at its timeout all the same."""
+"""Servers that never fall silent and never finish: a call still ends at its timeout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DRIPS: Final = {
 }
 TIMEOUT: Final = 0.25  # s
 
-#: A sync client of the caller's own has its library's sockets, which know no whole time.
+#: The caller's own sync client has its library's sockets, which know no whole time.
 OWN_SOCKETS: Final = [name for name in CLIENTS if name != "httpx2"]
 
 clients = pytest.mark.parametrize("client", CLIENTS)
@@ -78,14 +78,14 @@ def test_a_file_whose_head_drips_ends_at_the_timeout(
 @pytest.mark.parametrize("drip", ["body", "chunks"])
 @pytest.mark.slow  # in real time
 def test_a_sync_client_of_ones_own_ends_a_dripping_body(dripping: Dripping, drip: str) -> None:
-    """Between two pieces of a body the time is looked at for any client."""
+    """Between two pieces of a body the time is checked for any client."""
     with pytest.raises(TransportError):
         call("httpx2", "get", dripping)
     assert dripping.drops < DROPS // 2
 
 
 def memory_of_a_get(client: str, first: bytes, drop: bytes) -> int:
-    """Return the most bytes in use while a server floods a `get`, which fails."""
+    """Return the maximum of bytes in use while a server floods a `get`, which fails."""
     with Dripping(first, drop, pause=0) as server:
         tracemalloc.start()
         try:
@@ -113,6 +113,6 @@ def test_a_head_without_end_is_refused(client: str, first: bytes, drop: bytes) -
 @pytest.mark.parametrize("client", OWN_SOCKETS)
 @pytest.mark.slow
 def test_interim_replies_without_end_do_not_fill_the_memory(client: str) -> None:
-    """Nor do they hold the call beyond its timeout."""
+    """They do not hold the call beyond its timeout either."""
     drop = b"HTTP/1.1 100 Continue\r\n\r\n" * 2000
     assert memory_of_a_get(client, b"", drop) < 32 * 1024 * 1024

@@ -104,7 +104,7 @@ def test_a_file_over_the_cap_is_refused(server: FaultyKling, place: Path, client
 def test_the_key_is_never_sent_to_a_file_host(
     server: FaultyKling, place: Path, client: str
 ) -> None:
-    """Not to the host of the video, and not to the host that one redirects to."""
+    """This covers the host of the video, and the host that it redirects to."""
     with FaultyKling(HonestKling(video=b"elsewhere")) as other:
         server.redirects["/files/clip.mp4"] = f"{other.url}/cdn/clip.mp4?signature=again"
         use = Calls("order-1", place, f"{server.url}/files/clip.mp4?signature=s3cret")
@@ -310,7 +310,7 @@ def test_the_credentials_of_your_own_client_stay_with_the_api(
 
 @clients
 def test_a_host_that_only_trickles_ends_at_the_downloads_deadline(place: Path, client: str) -> None:
-    """Each silence is short, and yet the whole takes too long."""
+    """Each silence is short, but the whole takes too long."""
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"
     with Dripping(head, b"\x01") as server:
         began = time.monotonic()

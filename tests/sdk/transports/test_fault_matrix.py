@@ -1,6 +1,6 @@
 """Every fault x every call x every transport x both interfaces: the right result, or error.
 
-The table below is the specification. A fault happens once, or for ever; either way the
+The table below is the specification. A fault happens once, or forever; either way the
 number of tasks upstream is the number that the answers account for.
 """
 
@@ -46,12 +46,12 @@ Error = type[KlingError]
 
 @attrs.frozen
 class Row:
-    """What a fault makes of each call.
+    """The effects of a fault on each call.
 
     Attributes:
-        fault: What happens; None is a port that refuses connections.
+        fault: What happens; None means a port that refuses connections.
         create: What a create raises when the fault lasts.
-        made: How many tasks there are upstream then.
+        tasks: How many tasks there are upstream then.
         read: What get and list raise when the fault lasts.
         download: What a download raises when the fault lasts.
         at_once: True when the first occurrence is final, so nothing is repeated.
@@ -59,7 +59,7 @@ class Row:
 
     fault: Fault | None
     create: Error
-    made: int
+    tasks: int
     read: Error
     download: Error = DownloadError
     at_once: bool = False
@@ -97,8 +97,8 @@ class Bench:
 
     def do(self, client: str, call: str, **options: Any) -> Any:
         use, key = getattr(self.calls, call), self.calls.key
-        found = over(client, use, self.server.url, self.clock, key=key, **options)
-        return found.get(ID) if isinstance(found, dict) else found
+        returned = over(client, use, self.server.url, self.clock, key=key, **options)
+        return returned.get(ID) if isinstance(returned, dict) else returned
 
 
 @pytest.fixture(params=["v1", "model-path"])
@@ -135,7 +135,7 @@ def is_right(call: str, result: Any, bench: Bench) -> bool:
 def test_a_fault_that_passes_leaves_no_trace_in_the_result(
     bench: Bench, name: str, call: str, client: str
 ) -> None:
-    """Whatever breaks once, each call gives its result, and a create makes one task."""
+    """After one fault, each call still gives its result, and a create makes one task."""
     row, server = TABLE[name], bench.server
     if call != "create":
         existing(bench)
@@ -169,25 +169,25 @@ def test_a_fault_that_lasts_ends_in_the_error_that_says_what_is_known(
 ) -> None:
     """A create that may have been accepted is `OutcomeUnknownError`, never a plain failure."""
     row, server = TABLE[name], bench.server
-    wanted = {"create": row.create, "download": row.download}.get(call, row.read)
+    error = {"create": row.create, "download": row.download}.get(call, row.read)
     server.breaks(then=row.fault)
     options = {"timeout": 0.03 if name == "no answer" else 30.0, "retries": 2}
 
-    with pytest.raises(wanted) as caught:
+    with pytest.raises(error) as caught:
         bench.do(client, call, **options)
 
-    assert type(caught.value) is wanted
+    assert type(caught.value) is error
     assert list(tmp_path.iterdir()) == []
     if call == "create":
         assert caught.value.external_task_id == ID
-        assert len(server.kling.tasks) == row.made
+        assert len(server.kling.tasks) == row.tasks
         asked_later(bench, client, row)
 
 
 def asked_later(bench: Bench, client: str, row: Row) -> None:
-    """Ask with the id of the error, once the fault is over: it tells what became of it."""
+    """Ask with the id of the error, once the fault is over: the answer shows the outcome."""
     bench.server.heal()
-    if row.made:
+    if row.tasks:
         assert is_right("get", bench.do(client, "get"), bench)
     elif bench.calls.is_new:
         assert bench.do(client, "get") is None
@@ -198,7 +198,7 @@ def asked_later(bench: Bench, client: str, row: Row) -> None:
 
 @clients
 def test_a_host_that_takes_no_connection_has_received_nothing(client: str) -> None:
-    """A connection that times out is no unknown outcome: the request was never sent."""
+    """A connection that times out is not an unknown outcome: the request was never sent."""
     with socket.socket() as full, contextlib.ExitStack() as stack:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

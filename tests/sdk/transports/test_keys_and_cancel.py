@@ -99,7 +99,7 @@ def test_a_refused_key_gives_way_to_the_next_for_good(
 def test_keys_that_are_all_refused_end_in_the_refusal(
     server: FaultyKling, clock: FakeClock
 ) -> None:
-    """Each key is tried once, and nothing turns in a circle."""
+    """Each key is tried once, without a loop."""
     server.breaks(then=Fault.code(401, 1002))
 
     with (
@@ -115,17 +115,17 @@ def test_keys_that_are_all_refused_end_in_the_refusal(
 
 
 def test_a_wait_ends_when_another_thread_says_so(server: FaultyKling) -> None:
-    """`cancel` ends a wait in its sleep, in real time; the task goes on upstream."""
+    """`cancel` ends a wait in its sleep, in real time; the task continues upstream."""
     cancel = threading.Event()
     server.kling.takes = None
 
     def call_off() -> None:
-        asyncio.run(until(lambda: len(server.requests) == 2))  # created, and looked at once
+        asyncio.run(until(lambda: len(server.requests) == 2))  # created, and polled once
         cancel.set()
 
     setter = threading.Thread(target=call_off)
     setter.start()
-    # The system's own clock: after the first look comes a sleep of an hour.
+    # The system's own clock: after the first poll comes a sleep of an hour.
     with Kling(KEY, base_url=server.url, cancel=cancel, poll_interval=(3600, 3600)) as kling:
         task = kling.text2video.create(prompt="x")
         with pytest.raises(WaitCancelledError) as caught:
@@ -196,7 +196,7 @@ async def test_a_cancelled_wait_closes_its_flow_and_frees_its_connection(
 async def test_a_batch_that_is_left_early_closes_its_flow(
     server: FaultyKling, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Cancelling it tells which tasks go on; one whose create has no answer yet, by its own id."""
+    """Cancelling it tells which tasks go on; a create without a response is named by its own id."""
     server.kling.takes = None
     work = [TextToVideo(prompt="x"), TextToVideo(prompt="y", external_task_id="order-1")]
     caplog.set_level("INFO", "kling_sdk")

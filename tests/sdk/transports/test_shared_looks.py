@@ -41,7 +41,7 @@ def test_threads_share_their_looks(mock: KlingMock) -> None:
 
     assert [task.task_id for task in done] == [task.task_id for task in tasks]
     assert all(task.is_succeed for task in done)
-    assert looks(mock) <= 3 * WAITS  # by themselves: about ten looks each
+    assert looks(mock) <= 3 * WAITS  # alone, each polls about ten times
 
 
 async def test_tasks_share_their_looks_and_a_cancelled_one_harms_nobody(mock: KlingMock) -> None:
@@ -59,18 +59,18 @@ async def test_tasks_share_their_looks_and_a_cancelled_one_harms_nobody(mock: Kl
         waits = [asyncio.ensure_future(wait(place, task)) for place, task in enumerate(tasks)]
         for place in range(2, WAITS, 4):
             asyncio.get_running_loop().call_later(0.001 * place, waits[place].cancel)
-        found = await asyncio.gather(*waits, return_exceptions=True)
+        outcomes = await asyncio.gather(*waits, return_exceptions=True)
 
     for place in range(1, WAITS, 2):
-        seen = found[place]
+        seen = outcomes[place]
         assert isinstance(seen, Task)
         assert seen.task_id == tasks[place].task_id
     assert looks(mock) <= 4 * WAITS
-    assert not kling._settings.board.waits("/v1/videos/text2video")
+    assert not kling._settings.ctx.board.waits("/v1/videos/text2video")
 
 
 def test_the_looks_of_copies_of_a_client_are_shared_too(mock: KlingMock) -> None:
     """`with_options` makes a client of the same account."""
     with mock.client() as kling:
-        assert kling.with_options(timeout=5)._settings.board is kling._settings.board
-        assert mock.client()._settings.board is not kling._settings.board
+        assert kling.with_options(timeout=5)._settings.ctx.board is kling._settings.ctx.board
+        assert mock.client()._settings.ctx.board is not kling._settings.ctx.board

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from kling_sdk import Kling
-from kling_sdk.transports.deadline import deadline
 from kling_sdk.transports.default import shared_ssl_context
+from kling_sdk.transports.httpx_shared import UNSENT
+from kling_sdk.transports.httpx_sync import CallAttempt, attempt
 from kling_sdk.transports.sync_sockets import DeadlineTransport
 from tests.sdk.faulty_server import Fault, FaultyKling
 from tests.sdk.scripted import FakeClock
@@ -26,11 +27,11 @@ def client() -> Iterator[httpx.Client]:
 
 @contextlib.contextmanager
 def time_is_over() -> Iterator[None]:
-    token = deadline.set(time.monotonic())
+    token = attempt.set(CallAttempt(time.monotonic()))
     try:
         yield
     finally:
-        deadline.reset(token)
+        attempt.reset(token)
 
 
 def test_a_host_of_several_addresses_is_reached_at_the_one_that_answers(
@@ -60,12 +61,15 @@ def test_with_no_time_left_nothing_is_connected_to(client: httpx.Client) -> None
 
 
 def test_with_no_time_left_nothing_is_written(client: httpx.Client) -> None:
-    """On a connection that is open already."""
+    """This holds on an open connection; the error says so, for the verdict of a create."""
     with FaultyKling() as server:
-        client.get(server.url)
+        first, second = (httpx.Request("GET", server.url) for _ in range(2))
+        client.send(first)
         with time_is_over(), pytest.raises(httpx.WriteTimeout):
-            client.get(server.url)
+            client.send(second)
         assert len(server.requests) == 1
+        assert UNSENT in second.extensions
+        assert UNSENT not in first.extensions
 
 
 def test_a_kept_connection_that_dies_under_a_create_costs_no_second_task() -> None:

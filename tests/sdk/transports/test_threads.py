@@ -1,13 +1,15 @@
-"""What an async client does beside its event loop, and loops that are not asyncio's."""
+"""Work of an async client beside its event loop, and loops that are not asyncio's."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import aiohttp
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 
 from kling_sdk import AsyncKling, Kling, TextToVideo
 from kling_sdk.transports import httpx_shared
+from kling_sdk.transports.threads import refuse_trio
 from tests.sdk.faulty_server import FaultyKling
 from tests.sdk.scripted import FakeClock
 
@@ -41,47 +44,45 @@ class NotingFile(io.BytesIO):
         return super().read(size)
 
 
-class NotingBody(dict[str, Any]):
-    """Part of a body that notes which threads write it out."""
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
-        self.threads: set[int] = set()
-
-    def items(self) -> Any:
-        self.threads.add(threading.get_ident())
-        return super().items()
-
-
 @pytest.mark.parametrize("library", ["httpx", "aiohttp"])
 async def test_a_picture_is_read_and_encoded_beside_the_event_loop(
-    server: FaultyKling, library: str, tmp_path: Path
+    server: FaultyKling, library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten megabytes would hold up every other task for a quarter of a second."""
-    path, file, body = tmp_path / "a.png", NotingFile(PNG), NotingBody(a="A" * 600_000)
+    """Ten megabytes would block every other task for a quarter of a second."""
+    path, file, threads = tmp_path / "a.png", NotingFile(PNG), set[int]()
     path.write_bytes(PNG)
+    write = httpx_shared.json_text
+
+    def noted(value: Any) -> str:
+        if httpx_shared.is_large(value):
+            threads.add(threading.get_ident())
+        return write(value)
+
+    monkeypatch.setattr(httpx_shared, "json_text", noted)
     session = aiohttp.ClientSession() if library == "aiohttp" else httpx.AsyncClient()
     async with session, AsyncKling("a|b", base_url=server.url, http_client=session) as kling:
         await kling.image2video.create(image=file)
         await kling.image2video.run(image=path)
-        await kling.image2video.submit({"model_name": "kling-v2-6", "extra": [body]})
+        await kling.image2video.submit(
+            {"model_name": "kling-v2-6", "extra": [{"a": "A" * 600_000}]}
+        )
 
     loop_thread = threading.get_ident()
     assert file.thread not in {0, loop_thread}
-    assert body.threads
-    assert loop_thread not in body.threads
+    assert threads
+    assert loop_thread not in threads
     sent = [request.body for request in server.sent("POST")]
     assert sent[0]["image"] == sent[1]["image"]
     assert sent[2]["extra"] == [{"a": "A" * 600_000}]
 
 
 def test_a_stream_of_outcomes_may_be_made_before_its_event_loop_runs(server: FaultyKling) -> None:
-    """As an argument of the coroutine that is given to `asyncio.run`."""
+    """It may be an argument of the coroutine that is given to `asyncio.run`."""
 
     async def count(outcomes: Any) -> int:
-        found = [outcome async for outcome in outcomes]
+        collected = [outcome async for outcome in outcomes]
         await kling.close()
-        return len(found)
+        return len(collected)
 
     kling = AsyncKling("a|b", base_url=server.url, clock=FakeClock())
     assert asyncio.run(count(kling.run_many([TextToVideo(prompt="x")]))) == 1
@@ -109,7 +110,7 @@ async def test_a_mistake_in_a_large_request_is_the_same_error(server: FaultyKlin
     )
 )
 def test_long_texts_are_written_as_short_ones(value: Any) -> None:
-    """Step by step the JSON is that of one step, wherever a step ends."""
+    """The JSON of several steps is that of one step, wherever a step ends."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(httpx_shared, "LARGE", 4)
         patch.setattr(httpx_shared, "_STEP", 3)
@@ -119,7 +120,7 @@ def test_long_texts_are_written_as_short_ones(value: Any) -> None:
 
 
 def test_a_picture_is_large_and_a_prompt_is_not() -> None:
-    """So that most bodies take no other way than before."""
+    """So most bodies are handled as before."""
     assert httpx_shared.is_large({"image": "A" * 1_000_000})
     assert httpx_shared.is_large({"image_list": [{"image": "A" * 1_000_000}]})
     assert not httpx_shared.is_large({"prompt": "x" * 2500, "image_list": [None, 5]})
@@ -130,7 +131,7 @@ def test_a_picture_is_large_and_a_prompt_is_not() -> None:
 def test_under_trio_an_async_client_refuses_at_once(
     server: FaultyKling, parameters: dict[str, Any], *, own: bool
 ) -> None:
-    """Nothing is sent, and nothing is said to be uncertain."""
+    """Nothing is sent, and the outcome is not unknown."""
 
     async def create() -> None:
         http = httpx.AsyncClient() if own else None
@@ -144,7 +145,7 @@ def test_under_trio_an_async_client_refuses_at_once(
 
 
 def test_a_client_that_was_used_before_refuses_under_trio_as_well() -> None:
-    """Its connections are open already, so it has to look at each call."""
+    """Its connections are open already, so it has to check at each call."""
     envelope = {"code": 0, "message": "SUCCEED", "data": []}
     http = httpx.AsyncClient(
         transport=httpx.MockTransport(lambda _: httpx.Response(200, json=envelope))
@@ -156,8 +157,16 @@ def test_a_client_that_was_used_before_refuses_under_trio_as_well() -> None:
         trio.run(kling.text2video.list)
 
 
+def test_while_another_thread_loads_trio_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A module is in `sys.modules` before it has its attributes."""
+    monkeypatch.setitem(sys.modules, "trio", ModuleType("trio"))
+    refuse_trio()
+
+
 def test_under_trio_the_sync_client_works_in_a_thread(server: FaultyKling) -> None:
-    """As the error of the async one advises."""
+    """The error of the async client advises this."""
 
     async def create() -> Any:
         with Kling("a|b", base_url=server.url) as kling:
@@ -171,7 +180,7 @@ def test_many_event_loops_may_be_run_one_after_the_other(server: FaultyKling) ->
     kling = AsyncKling("a|b", base_url=server.url)
 
     async def create() -> str:
-        # A create has a connection of its own, so none outlives its event loop.
+        # A create has a separate connection, so none outlives its event loop.
         return (await kling.text2video.create(prompt="x")).task_id
 
     assert asyncio.run(create()) != asyncio.run(create())

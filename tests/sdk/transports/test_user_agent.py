@@ -1,4 +1,4 @@
-"""How a client names itself: on every request, unless your own HTTP client has a name."""
+"""The `User-Agent` of a client: on every request, unless your own HTTP client has one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def names(server: FaultyKling) -> set[str | None]:
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_every_request_names_the_client_and_its_version(server: FaultyKling, client: str) -> None:
-    """A create, a look and a file; the vendor's support and a relay's log can tell it by that."""
+    """This covers creates, polls and files; the vendor's support and a relay's log can use it."""
     calls = Calls("order-1", url=f"{server.url}/files/a.mp4")
     for use in (calls.create, calls.get, calls.list, calls.into_memory):
         over(client, use, server.url, FakeClock())
@@ -61,7 +61,7 @@ def use_async(make: Any, server: FaultyKling) -> None:
 
 
 def test_the_name_of_your_own_client_is_kept(server: FaultyKling) -> None:
-    """Of each library; what the library itself puts there is nobody's choice."""
+    """This holds for each library; the library's own default name does not count as chosen."""
     mine = {"User-Agent": "my-app/2"}
     use_sync(httpx.Client(headers=mine), server)
     use_sync(httpx2.Client(headers=mine), server)

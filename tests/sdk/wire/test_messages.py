@@ -84,10 +84,10 @@ def test_a_compression_that_cannot_be_read_is_no_answer(
 
 
 def test_a_page_is_told_by_its_type_which_is_cut_at_60_characters() -> None:
-    """Who reads the error sees what kind of page came, and no gateway can fill a log."""
+    """The error shows what kind of page came, and a gateway cannot fill a log."""
     page = Reply(502, {"content-type": "text/html; charset=utf-8"}, b"<html>")
     long = page._replace(headers={"content-type": "x" * 61})
-    assert "(6 bytes, text/html): not an answer of the API" in str(no_answer(page, "came"))
+    assert "(6 bytes, text/html): not a response of the API" in str(no_answer(page, "came"))
     assert f"(6 bytes, {'x' * 60}):" in str(no_answer(long, "came"))
 
 
@@ -106,12 +106,12 @@ def test_a_call_and_a_reply_show_no_secret() -> None:
     [(200, True), (404, True), (499, True), (408, False), (425, False), (429, False), (500, False)],
 )
 def test_a_page_that_stays_the_same_is_recognized(*, status: int, page: bool) -> None:
-    """Not one that may be another in a moment."""
+    """A page that may change in a moment is not."""
     error = no_answer(Reply(status, {}, b"<html>"), "came")
     digest = sha256(b"<html>").hexdigest()
     assert error.page == (f"HTTP {status} {digest}" if page else None)
     assert str(error) == (
-        f"HTTP {status} came (6 bytes, no content type): not an answer of the API"
+        f"HTTP {status} came (6 bytes, no content type): not a response of the API"
     )
 
 
@@ -141,7 +141,7 @@ def test_a_redirect_is_one_of_five(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("location", "shown"),
+    ("location", "address"),
     [
         ("https://api.example/v1?key=secret", "https://api.example"),
         ("//api.example/v1", "https://api.example"),
@@ -149,23 +149,23 @@ def test_a_redirect_is_one_of_five(status: int) -> None:
         ("http://[::1]:80/", "http://[::1]:80"),
     ],
 )
-def test_a_redirect_to_another_host_names_the_address_to_use(location: str, shown: str) -> None:
-    """Scheme, host and port; no path, no name and no password."""
+def test_a_redirect_to_another_host_names_the_address_to_use(location: str, address: str) -> None:
+    """The message has scheme, host and port, without path, name and password."""
     assert str(redirected(302, {"location": location})) == (
-        f"HTTP 302 redirects to {shown}; if that is the API, use base_url={shown!r}"
+        f"HTTP 302 redirects to {address}; if that is the API, use base_url={address!r}"
     )
 
 
 @pytest.mark.parametrize("location", ["/v2", "", "https://[", "http://a:port/"])
 def test_a_redirect_that_names_no_host_says_what_to_check(location: str) -> None:
-    """A path of the same host, and what is no URL."""
+    """This covers a path of the same host, and what is not a URL."""
     assert str(redirected(308, {"location": location} if location else {})) == (
         "HTTP 308 redirects to another path of the same host; check base_url"
     )
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "asked", "named"),
+    ("status", "body", "path", "named"),
     [
         (404, {"status": 404, "path": "/v1/x"}, "/v1/x", True),
         (404, {"status": 404, "path": "/proxy/v1/x"}, "/v1/x", True),
@@ -180,7 +180,7 @@ def test_a_redirect_that_names_no_host_says_what_to_check(location: str) -> None
     ],
 )
 def test_the_vendor_s_own_404_repeats_the_path(
-    *, status: int, body: dict[str, Any], asked: str, named: bool
+    *, status: int, body: dict[str, Any], path: str, named: bool
 ) -> None:
-    """With status and path of the call; a proxy's does not."""
-    assert names_asked_path(Reply(status, {}, b"", asked), body) is named
+    """It has status and path of the call; a proxy's does not."""
+    assert names_asked_path(Reply(status, {}, b"", path), body) is named

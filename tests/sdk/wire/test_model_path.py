@@ -66,12 +66,12 @@ def test_a_task_is_read_into_the_one_class() -> None:
     assert task.units == 3
     assert task.created_at == datetime.fromtimestamp(1_790_000_000, UTC)
     assert task.updated_at == datetime.fromtimestamp(1_790_000_060, UTC)
-    assert task.raw == DONE  # as it came, with the vendor's own words
+    assert task.raw == DONE  # unchanged, with the vendor's own words
     assert Task.from_dict(json.loads(json.dumps(task.to_dict()))) == task
 
 
 def test_a_failed_task_says_why_and_costs_nothing() -> None:
-    """Its reason is in `message`; a word that nobody knows stays text."""
+    """Its reason is in `message`; an unknown word stays text."""
     failed = {"id": "1", "status": "failed", "message": "no", "billing": [{"amount": "0"}]}
     task = MODEL_PATH.created(reply(failed), RECORD)
     assert (task.status, task.status_msg, task.units) == ("failed", "no", None)
@@ -146,7 +146,7 @@ def test_an_id_that_could_not_be_asked_for_is_refused() -> None:
 
 
 def test_a_model_s_name_stays_one_part_of_the_path() -> None:
-    """Whatever is in it."""
+    """This holds for any name."""
     request = TextToVideo(prompt="a cat", model_name="kling-3.0/../x?y", interface="model-path")
     assert MODEL_PATH.create(request, "").path == "/text-to-video/kling-3.0%2F..%2Fx%3Fy"
 
@@ -163,12 +163,12 @@ def test_a_model_s_name_stays_one_part_of_the_path() -> None:
     ],
 )
 def test_an_id_of_the_vendor_s_has_15_digits_or_more(*, name: str, looks: bool) -> None:
-    """Digits of ASCII: others are no ids."""
+    """They are ASCII digits: others are not ids."""
     assert looks_like_task_id(name) is looks
 
 
 def test_calls_have_an_api_key_a_path_and_a_body() -> None:
-    """Each call that the interface knows, whole."""
+    """Each call of the interface is compared whole."""
     known = [
         MODEL_PATH.get_many(["1", "2"], "task_id"),
         MODEL_PATH.get_many(["a", "b"], "external_id"),
@@ -206,24 +206,24 @@ def test_calls_have_an_api_key_a_path_and_a_body() -> None:
         ),
         (
             lambda: MODEL_PATH.create(RawRequest(RECORD, {}, "model-path"), ""),
-            "model_name is missing; expected the model, which is the path",
+            "model_name is missing; expected the model, which the path contains",
         ),
         (
             lambda: MODEL_PATH.create(RawRequest(RECORD, {"model_name": "."}, "model-path"), ""),
-            "model_name is empty, too long or no text; expected its name",
+            "model_name is empty, too long or not text; expected its name",
         ),
         (
             lambda: MODEL_PATH.create(
                 RawRequest(RECORD, {"model_name": "kling-3.0", "seed": object()}), ""
             ),
             (
-                "seed is a object; expected what JSON can carry: text, finite numbers, True, "
+                "seed is a object; expected JSON values: text, finite numbers, True, "
                 "False, None, lists, dicts"
             ),
         ),
         (
             lambda: MODEL_PATH.get(TASKS, "."),
-            ("task_id is empty, too long or no text; expected a task id or external id as text"),
+            ("task_id is empty, too long or not text; expected a task id or external id as text"),
         ),
     ],
 )
@@ -237,8 +237,8 @@ def test_what_cannot_be_asked_for_reads(call: Any, words: str) -> None:
 @pytest.mark.parametrize(
     ("read", "words"),
     [
-        (lambda: MODEL_PATH.task(reply({}), RECORD), "HTTP 200: no list of tasks"),
-        (lambda: MODEL_PATH.tasks(reply(None), RECORD), "HTTP 200: no list of tasks"),
+        (lambda: MODEL_PATH.task(reply({}), RECORD), "HTTP 200 without a list of tasks"),
+        (lambda: MODEL_PATH.tasks(reply(None), RECORD), "HTTP 200 without a list of tasks"),
         (
             lambda: MODEL_PATH.page(reply([]), RECORD, 1, 1),
             "HTTP 200: a page without a list of tasks",
@@ -273,9 +273,9 @@ def test_a_task_that_is_not_known_is_refused_whole() -> None:
     """It is an answer: the server knows no such task."""
     with pytest.raises(NotFoundError) as caught:
         MODEL_PATH.task(reply([]), RECORD)
-    found = caught.value
-    assert str(found).startswith("the server knows no task with this id")
-    assert (found.code, found.retryable, found.is_refusal) == (0, False, True)
+    error = caught.value
+    assert str(error).startswith("the server does not know a task with this id")
+    assert (error.code, error.retryable, error.is_refusal) == (0, False, True)
 
 
 @pytest.mark.parametrize(
@@ -292,10 +292,10 @@ def test_a_task_that_is_not_known_is_refused_whole() -> None:
 def test_there_are_more_while_there_is_a_cursor(
     *, page: dict[str, Any], cursor: str | None, more: bool
 ) -> None:
-    """Unless the page says that there are none."""
-    found = MODEL_PATH.page(reply(page), TASKS, 3, 7)
-    assert (found.next_cursor, found.has_next) == (cursor, more)
-    assert (found.page, found.page_size) == (3, 7)
+    """A page that says that there are no more ends the list."""
+    tasks_page = MODEL_PATH.page(reply(page), TASKS, 3, 7)
+    assert (tasks_page.next_cursor, tasks_page.has_next) == (cursor, more)
+    assert (tasks_page.page, tasks_page.page_size) == (3, 7)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_there_are_more_while_there_is_a_cursor(
 def test_units_are_what_packages_paid_if_they_paid_all(
     billing: Any, units: Decimal | str | None
 ) -> None:
-    """Summed exactly; an amount of money is no number of units."""
+    """Units are summed exactly; an amount of money is not a number of units."""
     task = MODEL_PATH.created(reply({"id": "1", "status": "x", "billing": billing}), RECORD)
     assert task.units == (None if units is None else Decimal(units))
 
@@ -350,20 +350,20 @@ def test_units_are_what_packages_paid_if_they_paid_all(
 def test_an_output_is_what_its_type_says(
     outputs: Any, videos: list[str], images: list[str]
 ) -> None:
-    """One without a type is a video; one without a URL is none."""
-    shown = {"id": "1", "status": "succeeded", "outputs": outputs}
-    task = MODEL_PATH.created(reply(shown), RECORD)
-    assert [one.url for one in task.videos] == videos
-    assert [one.url for one in task.images] == images
-    assert [one.index for one in task.images] == list(range(len(images)))
+    """An output without a type is a video; one without a URL is left out."""
+    data = {"id": "1", "status": "succeeded", "outputs": outputs}
+    task = MODEL_PATH.created(reply(data), RECORD)
+    assert [video.url for video in task.videos] == videos
+    assert [image.url for image in task.images] == images
+    assert [image.index for image in task.images] == list(range(len(images)))
 
 
 def test_a_sound_has_both_files() -> None:
     """The vendor turns their names round here."""
     sound = {"type": "audio", "id": "7", "mp3_url": "https://m", "wav_url": "https://v"}
     sound |= {"mp3_duration": "3.5", "wav_duration": "3.504"}
-    shown = {"id": "1", "status": "succeeded", "outputs": [sound, {"type": "audio", "id": "8"}]}
-    task = MODEL_PATH.created(reply(shown), RECORD)
+    data = {"id": "1", "status": "succeeded", "outputs": [sound, {"type": "audio", "id": "8"}]}
+    task = MODEL_PATH.created(reply(data), RECORD)
     assert task.audios == (Audio("7", "https://m", Decimal("3.5"), "https://v", Decimal("3.504")),)
     assert task.outputs == task.audios
 
@@ -371,10 +371,10 @@ def test_a_sound_has_both_files() -> None:
 def test_an_output_with_a_watermark_has_both_urls() -> None:
     """Videos and pictures alike."""
     both = {"url": "https://a", "watermark_url": "https://w", "id": "7", "duration": "5"}
-    shown = {"id": "1", "status": "x", "outputs": [both, {**both, "type": "image"}]}
-    task = MODEL_PATH.created(reply(shown), RECORD)
-    assert [one.watermark_url for one in task.videos] == ["https://w"]
-    assert [one.watermark_url for one in task.images] == ["https://w"]
+    data = {"id": "1", "status": "x", "outputs": [both, {**both, "type": "image"}]}
+    task = MODEL_PATH.created(reply(data), RECORD)
+    assert [video.watermark_url for video in task.videos] == ["https://w"]
+    assert [image.watermark_url for image in task.images] == ["https://w"]
     assert task.videos == (Video("7", "https://a", Decimal(5), "https://w"),)
     assert task.videos[0].raw == both
     assert task.images[0].raw == {**both, "type": "image"}

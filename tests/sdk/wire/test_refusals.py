@@ -1,4 +1,4 @@
-"""Which error a refusal is: by the vendor's code, else by the HTTP status."""
+"""The error of a refusal: by the vendor's code, else by the HTTP status."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from kling_sdk import (
     ServerError,
     UnreachableError,
 )
-from kling_sdk.wire import RelayWire, Reply, V1Wire, Wire
+from kling_sdk.wire import Reply, V1Wire
 from kling_sdk.wire.refusals import api_error
+from kling_sdk.wire.relay import RelayWire
 
 #: From the vendor's table of error codes: code, class, whether it may pass by waiting.
 CODES = [
@@ -67,11 +68,11 @@ STATUSES = [
 def test_a_documented_code_decides(
     *, code: int, error: type[KlingAPIError], passes: bool, status: int
 ) -> None:
-    """Whatever the HTTP status is: gateways change it."""
-    found = api_error("no", code=code, http_status=status)
+    """The HTTP status does not matter: gateways change it."""
+    refusal = api_error("no", code=code, http_status=status)
 
-    assert type(found) is error
-    assert (found.code, found.retryable) == (code, passes)
+    assert type(refusal) is error
+    assert (refusal.code, refusal.retryable) == (code, passes)
 
 
 @pytest.mark.parametrize(("status", "error", "passes"), STATUSES)
@@ -80,22 +81,22 @@ def test_without_a_documented_code_the_status_decides(
     *, status: int, error: type[KlingAPIError], passes: bool, code: int
 ) -> None:
     """A code of tomorrow keeps its number."""
-    found = api_error("no", code=code, http_status=status)
+    refusal = api_error("no", code=code, http_status=status)
 
-    assert type(found) is error
-    assert (found.code, found.retryable) == (code, passes)
+    assert type(refusal) is error
+    assert (refusal.code, refusal.retryable) == (code, passes)
 
 
 def test_what_a_reply_does_not_say_is_not_made_up() -> None:
-    """No id of a request, no pause, and no proof that nothing was created."""
-    found = api_error("no", code=0, http_status=400)
+    """The result has no request id, no pause, and no proof that nothing was created."""
+    refusal = api_error("no", code=0, http_status=400)
 
-    assert (found.request_id, found.retry_after, found.is_refusal) == ("", None, False)
+    assert (refusal.request_id, refusal.retry_after, refusal.is_refusal) == ("", None, False)
 
 
 @pytest.mark.parametrize("wire", [V1Wire(), RelayWire()], ids=lambda wire: wire.name)
 @pytest.mark.parametrize("body", [b"", b"<html>moved</html>"])
-def test_a_redirect_names_the_address_to_use(wire: Wire, body: bytes) -> None:
+def test_a_redirect_names_the_address_to_use(wire: V1Wire, body: bytes) -> None:
     """It is not followed, since the key would go along."""
     with pytest.raises(UnreachableError, match=r"redirects to https://api\.example"):
         wire.data(Reply(302, {"location": "https://api.example/v1"}, body))
@@ -107,7 +108,7 @@ def test_a_redirect_names_the_address_to_use(wire: Wire, body: bytes) -> None:
 def test_a_complete_refusal_without_a_known_code_proves_by_its_status(
     *, status: int, proves: bool
 ) -> None:
-    """4xx says that nothing was created, but for 409: that may be about an earlier attempt."""
+    """4xx says that nothing was created, except 409: that may be about an earlier attempt."""
     assert api_error("no", code=0, http_status=status, complete=True).is_refusal is proves
     assert not api_error("no", code=0, http_status=status).is_refusal
 
@@ -116,9 +117,9 @@ def test_a_complete_refusal_without_a_known_code_proves_by_its_status(
 def test_a_documented_code_proves_that_nothing_was_created(
     code: int, error: type[KlingAPIError]
 ) -> None:
-    """Unless it says that the server failed."""
-    found = api_error("no", code=code, http_status=200)
-    assert found.is_refusal is (error is not ServerError)
+    """The exception is a code that says that the server failed."""
+    refusal = api_error("no", code=code, http_status=200)
+    assert refusal.is_refusal is (error is not ServerError)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +136,8 @@ def test_a_relay_s_own_code_counts_with_its_status(
     *, relay_code: str, status: int, error: type[KlingAPIError], passes: bool, proves: bool
 ) -> None:
     """Its two conflicts come with HTTP 409."""
-    found = api_error("no", code=0, http_status=status, relay_code=relay_code, complete=True)
-    assert (type(found), found.retryable, found.is_refusal) == (error, passes, proves)
+    refusal = api_error("no", code=0, http_status=status, relay_code=relay_code, complete=True)
+    assert (type(refusal), refusal.retryable, refusal.is_refusal) == (error, passes, proves)
 
 
 @pytest.mark.parametrize(
@@ -156,13 +157,13 @@ def test_a_relay_s_own_code_counts_with_its_status(
 def test_two_refusals_that_share_a_code_are_told_apart_by_their_words(
     message: str, code: int, error: type[KlingAPIError]
 ) -> None:
-    """Whatever the case of the letters; no other class is changed by a message."""
-    found = api_error(message, code=code, http_status=400)
-    assert type(found) is error
-    assert (found.code, found.http_status, str(found)[: len(message)]) == (code, 400, message)
+    """The case of the letters does not matter; a message does not change any other class."""
+    refusal = api_error(message, code=code, http_status=400)
+    assert type(refusal) is error
+    assert (refusal.code, refusal.http_status, str(refusal)[: len(message)]) == (code, 400, message)
 
 
 def test_a_refusal_keeps_what_the_reply_says() -> None:
     """The server's id of the request, and the pause that it asks for."""
-    found = api_error("no", code=1303, http_status=429, request_id="r", retry_after=2.5)
-    assert (found.request_id, found.retry_after, found.http_status) == ("r", 2.5, 429)
+    refusal = api_error("no", code=1303, http_status=429, request_id="r", retry_after=2.5)
+    assert (refusal.request_id, refusal.retry_after, refusal.http_status) == ("r", 2.5, 429)

@@ -108,7 +108,7 @@ ERRORS: list[tuple[int, Any, type[KlingAPIError], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "code", "expected", "kept"), ERRORS)
+@pytest.mark.parametrize(("status", "code", "expected", "error_code"), ERRORS)
 @respx.mock(base_url=URL)
 def test_the_relays_refusals_and_klings_own_codes_keep_their_classes(
     respx_mock: respx.MockRouter,
@@ -116,7 +116,7 @@ def test_the_relays_refusals_and_klings_own_codes_keep_their_classes(
     status: int,
     code: Any,
     expected: type[KlingAPIError],
-    kept: int,
+    error_code: int,
 ) -> None:
     """An error is caught by the same class, whether Kling or the relay refused."""
     body = {"error": {"message": "no", "type": "kling_error", "code": code}}
@@ -124,7 +124,7 @@ def test_the_relays_refusals_and_klings_own_codes_keep_their_classes(
 
     with pytest.raises(expected) as caught:
         kling.text2video.get("x")
-    assert (caught.value.http_status, caught.value.code) == (status, kept)
+    assert (caught.value.http_status, caught.value.code) == (status, error_code)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"task_id":"a"}', b'{"task_id":5}'])
@@ -160,7 +160,7 @@ def test_a_relay_has_no_account_of_kling(kling: Kling) -> None:
 def test_an_id_used_for_another_request_is_a_conflict_not_a_task(
     respx_mock: respx.MockRouter, kling: Kling
 ) -> None:
-    """A reused id never returns the video of somebody else's order."""
+    """A reused id never returns the video of another order."""
     error = {"message": "used", "type": "conflict_error", "code": "external_task_id_conflict"}
     body = {"error": error}
     respx_mock.post("/kling/v1/videos/text2video").respond(409, json=body)

@@ -1,4 +1,4 @@
-"""What is read of a relay's replies, and what cannot be asked of it."""
+"""A relay's responses, and calls that it does not have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from kling_sdk import (
     TransportError,
     Video,
 )
-from kling_sdk.wire import RelayWire, Reply
+from kling_sdk.wire import Reply
+from kling_sdk.wire.relay import RelayWire
 
 RELAY = RelayWire()
 RECORD = TextToVideo.record
@@ -37,7 +38,7 @@ def test_the_limits_of_a_relay_are() -> None:
 
 
 def test_calls_go_to_one_path_for_all_endpoints() -> None:
-    """Each call, whole."""
+    """Each call is compared whole."""
     calls = [
         *RELAY.get(RECORD, "a/b"),
         RELAY.list(RECORD, 1, 100, None),
@@ -68,7 +69,7 @@ def test_calls_go_to_one_path_for_all_endpoints() -> None:
         ),
         (
             lambda: RELAY.get(RECORD, ""),
-            "task_id is empty, too long or no text; expected a task id or external id as text",
+            "task_id is empty, too long or not text; expected a task id or external id as text",
         ),
     ],
 )
@@ -100,7 +101,7 @@ ERROR = {"message": "no", "type": "quota", "code": "insufficient_quota"}
 def test_a_refusal_of_a_relay_has_a_type_and_a_code(
     status: int, body: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    """What has none says nothing about the request; any HTTP 5xx is a failure."""
+    """A refusal without them says nothing about the request; any HTTP 5xx is a failure."""
     with pytest.raises(error) as caught:
         RELAY.data(reply(body, status))
     assert type(caught.value) is error
@@ -119,7 +120,7 @@ def test_a_refusal_of_a_relay_has_a_type_and_a_code(
     ],
 )
 def test_a_code_of_kling_s_comes_as_a_number_or_as_text(code: Any, read: int) -> None:
-    """What is none is 0."""
+    """Anything else is 0."""
     with pytest.raises(KlingAPIError) as caught:
         RELAY.data(reply({"error": {**ERROR, "code": code}}, 400))
     assert caught.value.code == read
@@ -128,10 +129,10 @@ def test_a_code_of_kling_s_comes_as_a_number_or_as_text(code: Any, read: int) ->
 def test_the_id_of_a_request_stands_in_the_error_or_in_a_header() -> None:
     """The error's own counts first; a pause comes along."""
     headers = {"x-request-id": "h", "retry-after": "7"}
-    for given, found in (({}, "h"), ({"request_id": "r"}, "r")):
+    for fields, request_id in (({}, "h"), ({"request_id": "r"}, "r")):
         with pytest.raises(KlingAPIError) as caught:
-            RELAY.data(Reply(429, headers, json.dumps({"error": {**ERROR, **given}}).encode()))
-        assert (caught.value.request_id, caught.value.retry_after) == (found, 7)
+            RELAY.data(Reply(429, headers, json.dumps({"error": {**ERROR, **fields}}).encode()))
+        assert (caught.value.request_id, caught.value.retry_after) == (request_id, 7)
     with pytest.raises(KlingAPIError) as caught:
         RELAY.data(reply({"error": ERROR}, 429))
     assert (caught.value.request_id, caught.value.is_refusal) == ("", True)
@@ -139,12 +140,12 @@ def test_the_id_of_a_request_stands_in_the_error_or_in_a_header() -> None:
 
 @pytest.mark.parametrize("status", [200, 299])
 def test_an_object_without_an_error_is_the_reply(status: int) -> None:
-    """With any 2xx."""
+    """This holds for any 2xx."""
     assert RELAY.data(reply({"a": 1}, status)) == {"a": 1}
 
 
 def test_a_page_of_a_gateway_is_a_failure_with_5xx_and_else_no_answer() -> None:
-    """It is no JSON."""
+    """The page is not JSON."""
     with pytest.raises(ServerError):
         RELAY.data(Reply(500, {}, b"<html>"))
     with pytest.raises(TransportError, match="HTTP 499 without a JSON object"):
@@ -153,7 +154,7 @@ def test_a_page_of_a_gateway_is_a_failure_with_5xx_and_else_no_answer() -> None:
 
 def test_a_task_of_a_relay_has_both_ids() -> None:
     """The relay's leads, Kling's is kept."""
-    shown = {
+    body = {
         "task_id": "kling_1",
         "kling_task_id": "7",
         "external_task_id": "job-7",
@@ -162,11 +163,11 @@ def test_a_task_of_a_relay_has_both_ids() -> None:
         "video_url": "https://v",
         "duration": "5.1",
     }
-    task = RELAY.task(reply(shown), RECORD)
+    task = RELAY.task(reply(body), RECORD)
     assert (task.task_id, task.kling_task_id, task.external_task_id) == ("kling_1", "7", "job-7")
     assert (task.status, task.status_msg, task.endpoint) == ("failed", "no", "text2video")
     assert task.videos == (Video("", "https://v", Decimal("5.1")),)
-    assert (task.interface, task.raw, task.videos[0].raw) == ("relay", shown, shown)
+    assert (task.interface, task.raw, task.videos[0].raw) == ("relay", body, body)
     bare = RELAY.created(reply({"task_id": "kling_1", "status": "submitted"}), RECORD)
     assert (bare.kling_task_id, bare.external_task_id, bare.videos) == (None, None, ())
 
@@ -175,9 +176,9 @@ def test_a_task_of_a_relay_has_both_ids() -> None:
     ("before", "key", "cursor"), [(7, 7, "7"), (0, 0, "0"), (None, None, None), ("7", None, None)]
 )
 def test_a_page_has_the_key_of_the_next(before: Any, key: int | None, cursor: str | None) -> None:
-    """None says that it is the last."""
-    shown = {"data": [{"task_id": "kling_1", "status": "submitted"}], "next_before": before}
-    page = RELAY.page(reply(shown), RECORD, 3, 5)
+    """None means that the page is the last one."""
+    body = {"data": [{"task_id": "kling_1", "status": "submitted"}], "next_before": before}
+    page = RELAY.page(reply(body), RECORD, 3, 5)
     assert (page.next_before, page.next_cursor, page.has_next) == (key, cursor, key is not None)
     assert (len(page), page.page, page.page_size) == (1, 3, 5)
 

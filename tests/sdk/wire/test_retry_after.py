@@ -23,7 +23,7 @@ LATER = "Mon, 21 Sep 2026 14:14:20 GMT"
     ids=["IMF-fixdate", "RFC 850", "asctime"],
 )
 def test_a_date_is_so_many_seconds_away(date: str) -> None:
-    """In any of the three forms that HTTP has had."""
+    """It may have any of the three forms that HTTP has had."""
     assert seconds_until(date, START) == 60
     assert seconds_until(date, START + 45.5) == 14.5
     assert seconds_until(date, START + 61) == 0  # it has passed
@@ -31,12 +31,12 @@ def test_a_date_is_so_many_seconds_away(date: str) -> None:
 
 
 def test_a_date_in_another_zone_is_so_many_seconds_away() -> None:
-    """HTTP knows none but UTC; a server that names one means it."""
+    """HTTP knows only UTC; a server that names another zone means it."""
     assert seconds_until("Mon, 21 Sep 2026 16:14:20 +0200", START) == 60
 
 
 def test_a_date_has_at_most_40_characters() -> None:
-    """The longest form has 33; what is longer is not looked at."""
+    """The longest form has 33; longer text is not read."""
     padded = LATER.replace("Mon, ", "Mon, " + " " * 11)
     assert len(padded) == 40
     assert seconds_until(padded, START) == 60
@@ -46,9 +46,9 @@ def test_a_date_has_at_most_40_characters() -> None:
 
 @given(st.text(max_size=60) | st.from_regex(r"\w{3}, \d+ \w{3} \d+ [0-9:]+ \w+", fullmatch=True))
 def test_no_text_breaks_the_reading(text: str) -> None:
-    """Whatever a server sends is a number of seconds, or nothing."""
-    found = seconds_until(text, START)
-    assert found is None or found >= 0
+    """Any text is a number of seconds, or ignored."""
+    seconds = seconds_until(text, START)
+    assert seconds is None or seconds >= 0
     reading = retry_after(Reply(503, {"retry-after": text, "date": text}, b"", received_at=START))
     assert reading is None or reading >= 0
 
@@ -79,7 +79,7 @@ def test_the_server_s_clock_counts_before_ours(
 
 
 def test_a_call_waits_until_the_date() -> None:
-    """As it waits for a number of seconds."""
+    """A date works like a number of seconds."""
     clock = FakeClock()
     busy = reply(answer(503, 5001, "busy", retry_after="Mon, 21 Sep 2026 14:13:35 GMT"))
 
@@ -90,7 +90,7 @@ def test_a_call_waits_until_the_date() -> None:
 
 
 def test_a_date_behind_the_deadline_ends_the_call() -> None:
-    """As a number of seconds does."""
+    """A date works like a number of seconds."""
     clock = FakeClock()
     busy = reply(answer(503, 5001, "busy", retry_after="Mon, 21 Sep 2026 15:13:35 GMT"))
 

@@ -171,7 +171,7 @@ def ok(data: Any) -> Reply:
     return reply(answer(200, 0, "SUCCEED", data))
 
 
-@pytest.mark.parametrize(("request_", "body"), BODIES, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize(("request_", "body"), BODIES, ids=lambda argument: type(argument).__name__)
 def test_each_parameter_has_its_place(request_: Request, body: dict[str, Any]) -> None:
     """A content, a setting or an option, in the vendor's words."""
     call = SOLUTIONS_WIRE.create(request_, "mine")
@@ -180,7 +180,7 @@ def test_each_parameter_has_its_place(request_: Request, body: dict[str, Any]) -
 
 
 def test_what_is_not_given_is_not_sent() -> None:
-    """So that the vendor's own defaults hold."""
+    """So the vendor's own defaults apply."""
     request = TalkingAgent(speech_script="Hello.", avatar_id="avatar_mia_female")
     assert SOLUTIONS_WIRE.create(request, "").json == {
         "contents": [
@@ -249,18 +249,18 @@ def test_the_query_and_the_list_have_a_path_of_their_own() -> None:
 @pytest.mark.parametrize("word", ["succeed", "succeeded"])
 def test_both_forms_of_the_pages_are_read(id_key: str, word: str) -> None:
     """One page has `task_id` and `succeed` where the others have `id` and `succeeded`."""
-    shown = {id_key: "7", "status": word, "external_id": "mine"}
+    data = {id_key: "7", "status": word, "external_id": "mine"}
     for task in (
-        SOLUTIONS_WIRE.created(ok(shown), SOLUTIONS),
-        SOLUTIONS_WIRE.task(ok([shown]), SOLUTIONS),
-        SOLUTIONS_WIRE.page(ok({"result": [shown]}), SOLUTIONS, 1, 30).tasks[0],
+        SOLUTIONS_WIRE.created(ok(data), SOLUTIONS),
+        SOLUTIONS_WIRE.task(ok([data]), SOLUTIONS),
+        SOLUTIONS_WIRE.page(ok({"result": [data]}), SOLUTIONS, 1, 30).tasks[0],
     ):
         assert (task.task_id, task.status, task.external_task_id) == ("7", "succeed", "mine")
         assert (task.interface, task.endpoint) == ("solutions", "")
 
 
 def test_results_are_read_by_what_they_are_called() -> None:
-    """Whatever else comes is in `raw`."""
+    """Other members are in `raw`."""
     outputs = [
         {"type": "product_image", "url": "https://a.test/p.png", "watermark_url": "https://m"},
         {"type": "model_images", "url": "https://a.test/m.png"},
@@ -276,7 +276,7 @@ def test_results_are_read_by_what_they_are_called() -> None:
         Image("https://a.test/p.png", 0, "https://m"),
         Image("https://a.test/m.png", 1),
     )
-    assert [one.raw["type"] for one in task.images] == ["product_image", "model_images"]
+    assert [image.raw["type"] for image in task.images] == ["product_image", "model_images"]
     assert task.videos == (
         Video("", "https://a.test/v.mp4"),
         Video("", "https://a.test/s.mp4", Decimal("5.041")),

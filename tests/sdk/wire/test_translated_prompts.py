@@ -12,7 +12,7 @@ SHOTS = [{"prompt": "walk", "duration": 3}, {"prompt": "jump", "duration": 2}]
 
 
 @pytest.mark.parametrize(
-    ("given", "prompt"),
+    ("fields", "prompt"),
     [
         # Shots take the prompt's place when they are the caller's own, and only then.
         ({"multi_prompt": SHOTS}, "a cat"),
@@ -57,9 +57,9 @@ SHOTS = [{"prompt": "walk", "duration": 3}, {"prompt": "jump", "duration": 2}]
         ({"prompt": "<<<image_1>>> <<<voice_1>>>"}, "<<<image_1>>> <<<voice_1>>>"),
     ],
 )
-def test_the_prompt_is(given: dict[str, Any], prompt: str) -> None:
+def test_the_prompt_is(fields: dict[str, Any], prompt: str) -> None:
     """The prompt, or the shots in its place."""
-    assert new(**{"prompt": "a cat", **given})["prompt"] == prompt
+    assert new(**{"prompt": "a cat", **fields})["prompt"] == prompt
 
 
 @pytest.mark.parametrize(
@@ -82,5 +82,5 @@ def test_the_prompt_is(given: dict[str, Any], prompt: str) -> None:
 def test_a_reference_is_renamed_if_there_is_what_it_names(prompt: str, text: str) -> None:
     """A space keeps it apart from a letter, a digit or a line that follows."""
     images = [{"image_url": PICTURE}] * 2
-    given = {"image_list": images, "video_list": [FEATURE], "element_list": [{"element_id": 1}]}
-    assert omni(prompt=prompt, **given)["contents"][0] == {"type": "prompt", "text": text}
+    fields = {"image_list": images, "video_list": [FEATURE], "element_list": [{"element_id": 1}]}
+    assert omni(prompt=prompt, **fields)["contents"][0] == {"type": "prompt", "text": text}

@@ -1,7 +1,8 @@
-"""One vocabulary, two bodies: the table of design, row by row, and what has no place."""
+"""One vocabulary, two bodies: the design's table, row by row, and fields without a place."""
 
 from __future__ import annotations
 
+import json
 from itertools import permutations
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
+from kling_mock.kling.endpoints.registry import ENDPOINTS as EMULATED
 from kling_sdk import (
     ENDPOINTS,
     ImageToVideo,
@@ -21,24 +23,27 @@ from kling_sdk import (
 )
 from kling_sdk.endpoints.checks import is_json
 from kling_sdk.endpoints.raw import RawRequest
-from kling_sdk.wire import RelayWire, V1Wire
+from kling_sdk.facts.fields import FieldFacts
+from kling_sdk.facts.model_path_requests import REQUESTS
+from kling_sdk.wire import V1Wire
 from kling_sdk.wire.model_path import MODEL_PATH
+from kling_sdk.wire.relay import RelayWire
 
 PICTURE = "https://example.com/a.png"
 VIDEO = "https://example.com/a.mp4"
 SHOTS = [{"prompt": "a cat walks", "duration": 3}, {"prompt": "it jumps", "duration": 2}]
 
 
-def text(**given: Any) -> TextToVideo:
-    return TextToVideo(**{"prompt": "a cat", "model_name": "kling-3.0", **given})
+def text(**fields: Any) -> TextToVideo:
+    return TextToVideo(**{"prompt": "a cat", "model_name": "kling-3.0", **fields})
 
 
-def picture(**given: Any) -> ImageToVideo:
-    return ImageToVideo(**{"image": PICTURE, "model_name": "kling-3.0", **given})
+def picture(**fields: Any) -> ImageToVideo:
+    return ImageToVideo(**{"image": PICTURE, "model_name": "kling-3.0", **fields})
 
 
-def omni(**given: Any) -> OmniVideo:
-    return OmniVideo(**{"prompt": "a cat", "model_name": "kling-3.0-omni", **given})
+def omni(**fields: Any) -> OmniVideo:
+    return OmniVideo(**{"prompt": "a cat", "model_name": "kling-3.0-omni", **fields})
 
 
 def body(request: Request | RawRequest) -> dict[str, Any]:
@@ -47,13 +52,13 @@ def body(request: Request | RawRequest) -> dict[str, Any]:
 
 
 def settings(request: Request | RawRequest) -> dict[str, Any]:
-    found: dict[str, Any] = body(request).get("settings", {})
-    return found
+    sent: dict[str, Any] = body(request).get("settings", {})
+    return sent
 
 
 def contents(request: Request | RawRequest) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = body(request)["contents"]
-    return found
+    sent: list[dict[str, Any]] = body(request)["contents"]
+    return sent
 
 
 def v1(request: Request) -> dict[str, Any]:
@@ -74,7 +79,7 @@ def test_a_mode_and_a_resolution_are_one_thing_on_both(mode: str, resolution: st
 
 
 @pytest.mark.parametrize(
-    ("given", "audio", "sound"),
+    ("fields", "audio", "sound"),
     [
         ({"sound": True}, "native", "on"),
         ({"audio": "native"}, "native", "on"),
@@ -83,15 +88,15 @@ def test_a_mode_and_a_resolution_are_one_thing_on_both(mode: str, resolution: st
     ],
 )
 def test_sound_and_audio_are_one_thing_on_both(
-    given: dict[str, Any], audio: str, sound: str
+    fields: dict[str, Any], audio: str, sound: str
 ) -> None:
     """Either name is written in the words of the interface."""
-    assert settings(text(**given))["audio"] == audio
-    assert v1(TextToVideo(prompt="a cat", model_name="kling-v3", **given))["sound"] == sound
+    assert settings(text(**fields))["audio"] == audio
+    assert v1(TextToVideo(prompt="a cat", model_name="kling-v3", **fields))["sound"] == sound
 
 
 @pytest.mark.parametrize(
-    ("given", "audio", "keep"),
+    ("fields", "audio", "keep"),
     [
         ({"audio": "original", "video_list": [{"video_url": VIDEO}]}, "original", "yes"),
         (
@@ -103,10 +108,12 @@ def test_sound_and_audio_are_one_thing_on_both(
         ({"video_list": [{"video_url": VIDEO, "keep_original_sound": "no"}]}, "off", "no"),
     ],
 )
-def test_the_sound_of_a_video_is_kept_on_both(given: dict[str, Any], audio: str, keep: str) -> None:
+def test_the_sound_of_a_video_is_kept_on_both(
+    fields: dict[str, Any], audio: str, keep: str
+) -> None:
     """`audio="original"` and `keep_original_sound` are one thing."""
-    assert settings(omni(**given))["audio"] == audio
-    sent = v1(OmniVideo(prompt="a cat", **given))
+    assert settings(omni(**fields))["audio"] == audio
+    sent = v1(OmniVideo(prompt="a cat", **fields))
     assert [video["keep_original_sound"] for video in sent["video_list"]] == [keep]
 
 
@@ -117,12 +124,12 @@ MOTION: dict[str, Any] = {
 }
 
 
-def motion(model: str, **given: Any) -> MotionControl:
-    return MotionControl(**MOTION, model_name=model, **given)
+def motion(model: str, **fields: Any) -> MotionControl:
+    return MotionControl(**MOTION, model_name=model, **fields)
 
 
 @pytest.mark.parametrize(
-    ("given", "audio", "keep"),
+    ("fields", "audio", "keep"),
     [
         ({"audio": "original"}, "original", "yes"),
         ({"keep_original_sound": True}, "original", "yes"),
@@ -131,11 +138,11 @@ def motion(model: str, **given: Any) -> MotionControl:
     ],
 )
 def test_the_sound_of_a_motion_is_kept_on_both(
-    given: dict[str, Any], audio: str, keep: str
+    fields: dict[str, Any], audio: str, keep: str
 ) -> None:
-    """The video is no list there: `keep_original_sound` is a parameter of its own."""
-    assert settings(motion("kling-3.0", **given))["audio"] == audio
-    sent = v1(motion("kling-v3", **given))
+    """The video is not a list there: `keep_original_sound` is a parameter of its own."""
+    assert settings(motion("kling-3.0", **fields))["audio"] == audio
+    sent = v1(motion("kling-v3", **fields))
     assert (sent["keep_original_sound"], "audio" in sent) == (keep, False)
 
 
@@ -157,14 +164,14 @@ def test_a_motion_is_a_picture_and_a_video() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("fields", "field"),
     [({"audio": "native"}, "audio"), ({"keep_original_sound": "maybe"}, "keep_original_sound")],
 )
-def test_what_a_motion_has_no_word_for_is_refused(given: dict[str, Any], field: str) -> None:
+def test_what_a_motion_has_no_word_for_is_refused(fields: dict[str, Any], field: str) -> None:
     """Unchecked requests too: something else would be bought."""
     write, model = (v1, "kling-v3") if field == "audio" else (settings, "kling-3.0")
     with pytest.raises(RequestValidationError) as refused:
-        write(motion(model, check=False, **given))
+        write(motion(model, check=False, **fields))
     assert refused.value.field == field
 
 
@@ -286,7 +293,7 @@ def test_voices_have_ids() -> None:
 
 
 def test_no_id_is_the_beginning_of_another() -> None:
-    """As many as may be referred to: the server looks for `@id` in the text."""
+    """This covers as many ids as may be referred to: the server searches for `@id` in the text."""
     request = raw("omni-video", "kling-9.0", image_list=[{"image_url": PICTURE}] * 99)
     ids = [item["id"] for item in contents(request)[1:]]
     assert len(ids) == 99
@@ -296,7 +303,7 @@ def test_no_id_is_the_beginning_of_another() -> None:
 
 
 def test_shots_stand_in_the_prompt() -> None:
-    """In their order, as `shot n, s, words;`."""
+    """They are in their order, as `shot n, s, words;`."""
     request = text(multi_shot=True, shot_type="customize", multi_prompt=SHOTS, prompt="not used")
     assert body(request)["prompt"] == "shot 1, 3, a cat walks; shot 2, 2, it jumps;"
     assert settings(request)["multi_shot"] is True
@@ -362,7 +369,7 @@ def test_what_has_no_place_is_refused_unchecked_as_well(request_: Any, field: st
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [
         {"mode": "std", "resolution": "1080p"},
         {"sound": "off", "audio": "native"},
@@ -370,12 +377,12 @@ def test_what_has_no_place_is_refused_unchecked_as_well(request_: Any, field: st
     ],
 )
 def test_two_names_that_disagree_are_refused_when_the_request_is_made(
-    given: dict[str, Any],
+    fields: dict[str, Any],
 ) -> None:
-    """On either interface, and for a model that nobody knows."""
+    """This holds on either interface, and for an unknown model."""
     for model in ("kling-3.0", "kling-v3", "kling-v9"):
         with pytest.raises(RequestValidationError, match="one of the two"):
-            TextToVideo(prompt="a cat", model_name=model, **given)
+            TextToVideo(prompt="a cat", model_name=model, **fields)
 
 
 def test_a_video_s_sound_and_audio_that_disagree_are_refused() -> None:
@@ -386,21 +393,86 @@ def test_a_video_s_sound_and_audio_that_disagree_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "field"), [({"resolution": "480p"}, "resolution"), ({"audio": "stereo"}, "audio")]
+    ("fields", "field"), [({"resolution": "480p"}, "resolution"), ({"audio": "stereo"}, "audio")]
 )
-def test_what_v1_has_no_word_for_is_refused(given: dict[str, Any], field: str) -> None:
+def test_what_v1_has_no_word_for_is_refused(fields: dict[str, Any], field: str) -> None:
     """A value of tomorrow goes to the interface that has it, and not to this one."""
-    request = TextToVideo(prompt="a cat", model_name="kling-v9", check=False, **given)
+    request = TextToVideo(prompt="a cat", model_name="kling-v9", check=False, **fields)
     with pytest.raises(RequestValidationError) as caught:
         v1(request)
     assert caught.value.field == field
-    assert settings(text(model_name="kling-9.0", **given))[field] == given[field]
+    assert settings(text(model_name="kling-9.0", **fields))[field] == fields[field]
 
 
 def test_the_original_sound_needs_a_video() -> None:
     """/v1 has it as a property of the video."""
     with pytest.raises(RequestValidationError, match="without a video"):
         v1(OmniVideo(prompt="a cat", audio="original"))
+
+
+# ---------------------------------------------------------------- every product, by its facts
+
+
+def sample(field: FieldFacts) -> Any:
+    """Return a value of a field."""
+    nested = {member.name: sample(member) for member in field.members}
+    number = field.numbers[0] if field.numbers else int(field.low or 1)
+    samples: dict[str, Any] = {
+        "string": field.enum[0] if field.enum else "words",
+        "boolean": True,
+        "integer": number,
+        "number": number,
+        "object": nested,
+        "array": [nested],
+        "texts": ["words"],
+    }
+    return samples.get(field.type, PICTURE)
+
+
+PRODUCTS = [name for name, record in ENDPOINTS.items() if record.product]
+PLACES = [
+    pytest.param(name, field, id=f"{name}-{field.name}")
+    for name in PRODUCTS
+    for field in ENDPOINTS[name].fields
+    if not field.ignored
+]
+
+
+@pytest.mark.parametrize(("name", "field"), PLACES)
+def test_a_field_goes_where_the_facts_have_one(name: str, field: FieldFacts) -> None:
+    """Under a name that the product's page has, or it is refused: never beside the others."""
+    record = ENDPOINTS[name]
+    fields = {field.name: sample(field)} | {"model_name": record.models[0].name}
+    try:
+        sent = body(RawRequest(record, fields, "model-path"))
+    except RequestValidationError as refused:
+        assert refused.field == field.name
+        assert not field.required
+        return
+    known = {member.name: member for member in REQUESTS[f"model-path-{record.product}"].fields}
+    assert sent.keys() <= known.keys()
+    for part in ("settings", "options"):
+        assert sent.get(part, {}).keys() <= {member.name for member in known[part].members}
+    for item in sent.get("contents", ()):
+        members = {member.name: member for member in known["contents"].members}
+        assert item.keys() <= members.keys()
+        assert item["type"] in members["type"].enum
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_what_the_example_says_and_shows_is_all_sent(name: str) -> None:
+    """All words and files are sent: none is refused, or lost."""
+    example = next(iter(EMULATED[name].examples.values()))
+    fields = {field: value for field, value in example.items() if value != ""}
+    model = {"model_name": ENDPOINTS[name].models[0].name}
+    sent = json.dumps(body(RawRequest(ENDPOINTS[name], model | fields, "model-path")))
+    names = {"model_name", "mode"}
+    texts = [
+        value for name, value in fields.items() if isinstance(value, str) and name not in names
+    ]
+    texts = [value for value in texts if len(value) > 12]
+    assert texts
+    assert not [value for value in texts if value not in sent]
 
 
 # ---------------------------------------------------------------- the way past the table
@@ -419,8 +491,8 @@ def test_extra_body_is_merged_in_last() -> None:
     assert sent["negative_prompt"] == "rain"
 
 
-def raw(endpoint: str = "text2video", model: str = "kling-3.0", **given: Any) -> RawRequest:
-    return RawRequest(ENDPOINTS[endpoint], {"model_name": model, "prompt": "a cat", **given})
+def raw(endpoint: str = "text2video", model: str = "kling-3.0", **fields: Any) -> RawRequest:
+    return RawRequest(ENDPOINTS[endpoint], {"model_name": model, "prompt": "a cat", **fields})
 
 
 def test_a_body_of_the_caller_s_is_translated_too() -> None:
@@ -490,7 +562,7 @@ def test_any_body_is_translated_or_refused(endpoint: str, fields: dict[str, Any]
 
 
 def test_a_relay_gets_our_vocabulary_for_every_model() -> None:
-    """Nothing is translated for it but what the vendor's /v1 body has in another form."""
+    """Nothing is translated for it except fields with another form in the vendor's /v1 body."""
     request = text(resolution="1080p", audio="native", duration=5)
     call = RelayWire().create(request, "job-7")
     assert call.path == "/kling/v1/videos/text2video"

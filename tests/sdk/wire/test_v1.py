@@ -21,7 +21,8 @@ from kling_sdk import (
     Video,
 )
 from kling_sdk.endpoints.raw import RawRequest
-from kling_sdk.wire import WIRES, RelayWire, Reply, V1Wire, Wire
+from kling_sdk.wire import WIRES, Reply, V1Wire
+from kling_sdk.wire.relay import RelayWire
 from kling_sdk.wire.v1 import task_from
 
 RECORD = TextToVideo.record
@@ -53,7 +54,7 @@ def test_pages_go_from_1_to_1000_with_1_to_500_tasks() -> None:
     [(10**9 - 1, 10**9 - 1), (-(10**9) + 1, -(10**9) + 1), (10**9, 0), (-(10**9), 0)],
 )
 def test_a_code_of_more_than_nine_digits_is_none(code: int, read: int) -> None:
-    """Nobody computes with it, or writes it into a log in full."""
+    """It is neither computed with nor written into a log in full."""
     body = json.dumps({"code": code, "message": "no", "request_id": "r"}).encode()
     with pytest.raises(KlingAPIError) as refused:
         V1Wire().data(Reply(400, {}, body))
@@ -61,26 +62,26 @@ def test_a_code_of_more_than_nine_digits_is_none(code: int, read: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "shown", [{"task_id": "1"}, {"task_status": "submitted", "status": "submitted"}, {}]
+    "data", [{"task_id": "1"}, {"task_status": "submitted", "status": "submitted"}, {}]
 )
 @pytest.mark.parametrize("wire", [V1Wire(), RelayWire()], ids=lambda wire: wire.name)
-def test_a_task_without_an_id_or_a_status_is_none(wire: Wire, shown: dict[str, str]) -> None:
-    """It says nothing about any task, so the reply is no answer."""
-    body = {"code": 0, "data": shown} if isinstance(wire, V1Wire) else shown
+def test_a_task_without_an_id_or_a_status_is_none(wire: V1Wire, data: dict[str, str]) -> None:
+    """It says nothing about any task, so it does not count as a response."""
+    body = {"code": 0, "data": data} if wire.name == "kling" else data
     with pytest.raises(TransportError, match="a task without task_id"):
         wire.task(Reply(200, {}, json.dumps(body).encode()), TextToVideo.record)
 
 
 def test_a_relay_tells_times_in_seconds() -> None:
-    """Of a task: when it was made, and when it last changed."""
-    shown = {"task_id": "kling_1", "status": "submitted", "created_at": 60, "updated_at": 3600}
-    task = RelayWire().task(Reply(200, {}, json.dumps(shown).encode()), TextToVideo.record)
+    """These are the times of a task: when it was made, and when it last changed."""
+    body = {"task_id": "kling_1", "status": "submitted", "created_at": 60, "updated_at": 3600}
+    task = RelayWire().task(Reply(200, {}, json.dumps(body).encode()), TextToVideo.record)
     assert task.created_at == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
     assert task.updated_at == datetime(1970, 1, 1, 1, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("duration", "sent"),
     [
         (5, "5"),
         (5.5, "5.5"),
@@ -92,14 +93,14 @@ def test_a_relay_tells_times_in_seconds() -> None:
         ("5", "5"),
     ],
 )
-def test_a_length_is_sent_as_text(given: Any, sent: Any) -> None:
-    """What is no number, or a number that nobody computes with, goes as it is."""
-    request = TextToVideo(prompt="a", duration=given, check=False)
+def test_a_length_is_sent_as_text(duration: Any, sent: Any) -> None:
+    """Text that is not a number, or a number without use in arithmetic, is sent unchanged."""
+    request = TextToVideo(prompt="a", duration=duration, check=False)
     assert V1Wire().create(request, "").json["duration"] == sent
 
 
 def test_an_external_id_is_sent_if_there_is_one() -> None:
-    """Of a request and of a body that the caller wrote."""
+    """The external id may be of a request, or of a body that the caller wrote."""
     raw = RawRequest(RECORD, {"prompt": "a"})
     for request in (TextToVideo(prompt="a", model_name="kling-v9"), raw):
         sent = V1Wire().create(request, "job-7").json
@@ -109,8 +110,8 @@ def test_an_external_id_is_sent_if_there_is_one() -> None:
 
 def test_a_watermark_is_an_object_of_the_vendor_s() -> None:
     """True and False; what the caller wrote stays."""
-    for given, sent in ((True, {"enabled": True}), (False, {"enabled": False}), ("x", "x")):
-        request = TextToVideo(prompt="a", watermark_info=given, check=False)  # type: ignore[arg-type]  # "x" is a mistake
+    for watermark, sent in ((True, {"enabled": True}), (False, {"enabled": False}), ("x", "x")):
+        request = TextToVideo(prompt="a", watermark_info=watermark, check=False)  # type: ignore[arg-type]  # "x" is a mistake
         assert V1Wire().create(request, "").json["watermark_info"] == sent
 
 
@@ -134,7 +135,7 @@ def test_an_id_that_is_asked_for_has_1_to_200_characters(*, task_id: Any, is_tak
     with pytest.raises(RequestValidationError) as refused:
         V1Wire().get(RECORD, task_id)
     assert str(refused.value) == (
-        "task_id is empty, too long or no text; expected a task id or external id as text"
+        "task_id is empty, too long or not text; expected a task id or external id as text"
     )
 
 
@@ -150,8 +151,8 @@ def test_a_task_of_an_endpoint_that_is_not_known_cannot_be_asked_for() -> None:
 @pytest.mark.parametrize(("page", "more"), [(1, True), (999, True), (1000, False)])
 def test_a_full_page_may_have_another_behind_it(*, page: int, more: bool) -> None:
     """Up to page 1000; a page that is not full is the last."""
-    shown = [{"task_id": str(n), "task_status": "submitted"} for n in range(2)]
-    full = Reply(200, {}, json.dumps({"code": 0, "data": shown}).encode())
+    tasks = [{"task_id": str(n), "task_status": "submitted"} for n in range(2)]
+    full = Reply(200, {}, json.dumps({"code": 0, "data": tasks}).encode())
     assert V1Wire().page(full, RECORD, page, 2).has_next is more
     assert V1Wire().page(full, RECORD, page, 3).has_next is False
     assert V1Wire().page(full, RECORD, page, 1).has_next is more
@@ -186,7 +187,7 @@ def test_any_2xx_with_code_0_has_data(status: int) -> None:
 
 
 def test_a_page_of_a_gateway_with_5xx_is_a_failure_and_with_4xx_no_answer() -> None:
-    """It is no JSON, so only the status says something."""
+    """The page is not JSON, so only the status says something."""
     with pytest.raises(ServerError):
         V1Wire().data(Reply(500, {}, b"<html>"))
     with pytest.raises(TransportError, match="HTTP 499 without a JSON object"):
@@ -195,7 +196,7 @@ def test_a_page_of_a_gateway_with_5xx_is_a_failure_and_with_4xx_no_answer() -> N
 
 def test_a_task_has_its_times_its_reason_and_its_cost() -> None:
     """Under the vendor's names."""
-    shown = {
+    data = {
         "task_id": "1",
         "task_status": "failed",
         "task_status_msg": "no",
@@ -203,11 +204,11 @@ def test_a_task_has_its_times_its_reason_and_its_cost() -> None:
         "updated_at": 1_790_000_060_000,
         "final_unit_deduction": "1.5",
     }
-    task = task_from(shown, "text2video")
+    task = task_from(data, "text2video")
     assert task.created_at == datetime.fromtimestamp(1_790_000_000, UTC)
     assert task.updated_at == datetime.fromtimestamp(1_790_000_060, UTC)
     assert (task.status, task.status_msg, task.units) == ("failed", "no", Decimal("1.5"))
-    assert (task.endpoint, task.interface, task.raw) == ("text2video", "v1", shown)
+    assert (task.endpoint, task.interface, task.raw) == ("text2video", "v1", data)
 
 
 def test_the_results_of_a_task_are_those_with_a_url() -> None:
@@ -220,23 +221,26 @@ def test_the_results_of_a_task_are_those_with_a_url() -> None:
         "images": [image, {"url": "https://c"}, 5],
         "audios": [sound, {"id": "8"}, 5, {"url_wav": "https://v", "duration_wav": 4}],
     }
-    shown = {"task_id": "1", "task_status": "succeed", "task_result": result}
-    task = task_from(shown)
+    data = {"task_id": "1", "task_status": "succeed", "task_result": result}
+    task = task_from(data)
     assert task.videos == (Video("7", "https://a", Decimal("5.1"), "https://w"),)
-    assert [(one.url, one.index) for one in task.images] == [("https://b", 3), ("https://c", None)]
-    assert [one.watermark_url for one in task.images] == ["https://w", None]
+    assert [(picture.url, picture.index) for picture in task.images] == [
+        ("https://b", 3),
+        ("https://c", None),
+    ]
+    assert [picture.watermark_url for picture in task.images] == ["https://w", None]
     assert task.audios == (
         Audio("9", "https://m", None, "https://v", Decimal("3.2")),
         Audio("", "https://v", Decimal(4), "https://v", Decimal(4)),
     )
     assert len(task.outputs) == 5
     for nothing in (None, 5, {"videos": 5, "images": 5, "audios": 5}, {}):
-        empty = task_from({**shown, "task_result": nothing})
+        empty = task_from({**data, "task_result": nothing})
         assert empty.outputs == ()
 
 
 @pytest.mark.parametrize(
-    ("given", "found"),
+    ("fields", "external_id"),
     [
         ({"task_info": {"external_task_id": "a"}, "external_task_id": "b"}, "a"),
         ({"task_info": {}, "external_task_id": "b"}, "b"),
@@ -246,14 +250,14 @@ def test_the_results_of_a_task_are_those_with_a_url() -> None:
     ],
 )
 def test_an_external_id_stands_inside_task_info_or_at_the_top(
-    given: dict[str, Any], found: str | None
+    fields: dict[str, Any], external_id: str | None
 ) -> None:
     """The documents have it inside."""
-    assert task_from({"task_id": "1", "task_status": "x", **given}).external_task_id == found
+    assert task_from({"task_id": "1", "task_status": "x", **fields}).external_task_id == external_id
 
 
 def test_each_interface_has_a_wire_and_no_other_name_has_one() -> None:
-    """By the names that a record gives."""
+    """The names are those of the records."""
     assert [WIRES[name].interface for name in ("v1", "model-path")] == ["v1", "model-path"]
     assert WIRES["model-path"] is WIRES["model-path"]
     with pytest.raises(KeyError, match="'v2'"):

@@ -1,9 +1,9 @@
-// What the views of a relay have in common: asking at each look, and money.
+// The base of a relay's views: polling, and money.
 import { announce, Component, html, t } from "../ui.js";
 
 const QUOTA_PER_USD = 500000n;
 
-// A view that asks for what it shows at each look, and keeps what it has while it waits.
+// A view that asks for its data at each poll, and keeps what it has while it waits.
 export class Looking extends Component {
   componentDidMount() {
     this.load();

@@ -4,6 +4,7 @@ import { link } from "../address.js";
 import { now, on } from "../store.js";
 import { announce, at, Component, Copy, html, number, span, Status, t } from "../ui.js";
 import { Delivery } from "./callbacks.js";
+import { curl, isWhole, python } from "./copies.js";
 import { Preview } from "./preview.js";
 import { about, Entry, readings } from "./requests.js";
 import { Ages, cost, Progress } from "./tasks.js";
@@ -23,20 +24,6 @@ function addresses(value, name = "") {
 function parsed(text) {
   try { return JSON.parse(text); } catch { return null; }
 }
-
-const curl = (entry) => `curl -s ${location.origin}${entry.path} \\
-  -H "Authorization: Bearer $KLING_API_KEY" -H "Content-Type: application/json" \\
-  -d '${entry.request.replaceAll("'", "'\\''")}'`;
-
-const python = (entry) => `import json, os, urllib.request
-
-body = json.loads(r'''${entry.request}''')
-request = urllib.request.Request(
-    "${location.origin}${entry.path}",
-    json.dumps(body).encode(),
-    {"Authorization": f"Bearer {os.environ['KLING_API_KEY']}", "Content-Type": "application/json"},
-)
-print(urllib.request.urlopen(request).read().decode())`;
 
 // What happened to a task, in order: from the task itself, the journal, and its callbacks.
 export function story(task, entries, deliveries) {
@@ -135,8 +122,10 @@ export class Task extends Component {
           <button type="button" onClick=${() => this.act("fail", {}, "task.failed")}>${t("task.fail")}</button>`}
         ${deliveries.length > 0 && html`
           <button type="button" onClick=${() => this.act("replay", {}, "replayed")}>${t("task.replay")}</button>`}
-        ${created && html`<${Copy} text=${curl(created)} label=${t("copy.curl")} />
-          <${Copy} text=${python(created)} label=${t("copy.python")} />`}
+        ${created && isWhole(created) && html`
+          <${Copy} text=${curl(created, location.origin)} label=${t("copy.curl")} />
+          <${Copy} text=${python(created, location.origin)} label=${t("copy.python")} />`}
+        ${created && !isWhole(created) && html`<span class="quiet">${t("copy.cut")}</span>`}
         <a class="button" href=${link("faults", { match: `POST ${created?.path ?? "*"}`, prompt: task.prompt.slice(0, 60) })}>
           ${t("task.fault")}</a>
       </div>

@@ -31,8 +31,8 @@ export function Ages({ task }) {
 
 export function Progress({ task }) {
   if (!isOpen(task) || task.due === null) return null;
-  const begun = task.created_at / 1000;
-  const share = Math.min(1, Math.max(0, (now() - begun) / (task.due - begun)));
+  const start = task.created_at / 1000;
+  const share = Math.min(1, Math.max(0, (now() - start) / (task.due - start)));
   return html`<progress max="1" value=${share} aria-label=${t("task.progress")}>
     ${Math.round(share * 100)} %</progress>`;
 }
@@ -157,7 +157,7 @@ export class Tasks extends Component {
     }));
   }
 
-  // Nobody who reads, or has moved to a row, is pushed away by what is new.
+  // New tasks do not push away a reader, or a row that has the focus.
   get follows() {
     return window.scrollY < 200 && !document.activeElement?.closest?.("[data-card]");
   }

@@ -19,7 +19,7 @@ URL = "http://app.test/callback"
 
 
 class Asgi:
-    """A raw ASGI app that keeps what comes, and answers with the next of `answers`, then 200."""
+    """A raw ASGI app that keeps its requests, and responds with the next of `answers`, then 200."""
 
     def __init__(self) -> None:
         self.scopes: list[Any] = []
@@ -42,8 +42,8 @@ class Asgi:
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        found: list[tuple[bytes, bytes]] = self.scopes[-1]["headers"]
-        return found
+        headers: list[tuple[bytes, bytes]] = self.scopes[-1]["headers"]
+        return headers
 
 
 class Wsgi:
@@ -96,7 +96,7 @@ def test_every_report_calls_the_app(mock: KlingMock, api: Any, app: App) -> None
     task_id = api.new(callback_url=URL)
     mock.clock.advance(600)
     seen = [parse_callback(body, verify=False).task for body in app.bodies]
-    assert [(task.task_id, task.status) for task in seen] == [(task_id, one) for one in ALL]
+    assert [(task.task_id, task.status) for task in seen] == [(task_id, status) for status in ALL]
     for delivery in mock.deliveries:
         (attempt,) = delivery.attempts
         assert (delivery.state, attempt.status, attempt.response) == ("delivered", 200, b"ok")
@@ -154,7 +154,7 @@ def test_other_hosts_are_called_as_ever(mock: KlingMock, api: Any, app: App, rec
 
 
 def test_a_refusal_is_tried_again(mock: KlingMock, api: Any, app: App) -> None:
-    """On the mock's clock, with the same bytes, until the app takes it."""
+    """The repeats are on the mock's clock, with the same bytes, until the app accepts it."""
     app.answers = [500, 404]
     mock.progress.add("by-hand")
     start = mock.clock.now()
@@ -167,7 +167,7 @@ def test_a_refusal_is_tried_again(mock: KlingMock, api: Any, app: App) -> None:
 
 
 def test_a_replay_calls_it_again(mock: KlingMock, api: Any, app: App) -> None:
-    """The same bytes once more."""
+    """The bytes are the same."""
     task_id = api.new(callback_url=URL)
     mock.complete(task_id)
     mock.deliveries.replay(task_id)
@@ -214,8 +214,8 @@ def wsgi_writes(environ: Any, start_response: Any) -> list[bytes]:
     return []
 
 
-RAISED = "the app raised LookupError in its reply"
-SILENT = "the app has ended without a reply"
+RAISED = "the app raised LookupError in its response"
+SILENT = "the app has returned without a response"
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_what_an_app_does_is_what_its_server_would_answer(
 def test_what_the_app_raises_is_in_the_log(
     mock: KlingMock, api: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With its traceback: nobody else would show it."""
+    """The traceback is logged, since it would not be shown anywhere else."""
     mock.callbacks.deliver_to(fails)
     with caplog.at_level("ERROR", "kling_mock"):
         mock.complete(api.new(callback_url=URL))
@@ -256,14 +256,28 @@ def test_what_the_app_raises_is_in_the_log(
     assert first.exc_info[0] is LookupError
 
 
+def test_an_app_that_exits_is_a_500_and_ends_nothing_else(mock: KlingMock, api: Any) -> None:
+    """asyncio would end the loop of the app with it, and each later callback."""
+
+    async def exits(scope: Any, receive: Any, send: Any) -> None:
+        raise SystemExit(3)
+
+    mock.callbacks.retries = ()
+    mock.callbacks.deliver_to(exits)
+    for _ in range(2):
+        mock.complete(api.new(callback_url=URL))
+    statuses = {attempt.status for delivery in mock.deliveries for attempt in delivery.attempts}
+    assert statuses == {500}
+
+
 def test_an_app_that_hangs_is_given_up(mock: KlingMock, api: Any) -> None:
-    """After the timeout the attempt has no reply, and the app is told that its client has gone."""
-    told = threading.Event()
+    """After the timeout the attempt has no response, and the app sees that its client has gone."""
+    disconnected = threading.Event()
 
     async def hangs(scope: Any, receive: Any, send: Any) -> None:
         assert (await receive())["type"] == "http.request"
         assert (await receive())["type"] == "http.disconnect"
-        told.set()
+        disconnected.set()
 
     mock.callbacks.timeout = 0.02
     mock.callbacks.retries = ()
@@ -271,8 +285,8 @@ def test_an_app_that_hangs_is_given_up(mock: KlingMock, api: Any) -> None:
     mock.callbacks.deliver_to(hangs)
     api.new(callback_url=URL)
     mock.clock.advance(0)
-    assert mock.deliveries[0].attempts[0].error == "no reply within 0.02 s"
-    assert told.wait(10)
+    assert mock.deliveries[0].attempts[0].error == "no response within 0.02 s"
+    assert disconnected.wait(10)
 
 
 def test_a_wsgi_app_that_hangs_is_given_up(mock: KlingMock, api: Any) -> None:
@@ -291,7 +305,7 @@ def test_a_wsgi_app_that_hangs_is_given_up(mock: KlingMock, api: Any) -> None:
     mock.callbacks.deliver_to(hangs)
     api.new(callback_url=URL)
     mock.clock.advance(0)
-    assert mock.deliveries[0].attempts[0].error == "no reply within 0.02 s"
+    assert mock.deliveries[0].attempts[0].error == "no response within 0.02 s"
     go_on.set()
     assert ended.wait(10)
 
@@ -317,30 +331,30 @@ def test_a_reply_counts_while_the_app_works_on(mock: KlingMock, api: Any) -> Non
 
 
 def test_an_app_may_call_the_emulator(mock: KlingMock, api: Any) -> None:
-    """Also with a client that blocks: neither kind of app runs in the emulator's loop."""
+    """A client that blocks works too: neither kind of app runs in the emulator's loop."""
     with mock.client() as kling:
-        found: list[str] = []
+        statuses: list[str] = []
 
         async def asgi(scope: Any, receive: Any, send: Any) -> None:
             task = parse_callback((await receive())["body"], verify=False).task
-            found.append(kling.text2video.get(task.task_id).status)
+            statuses.append(kling.text2video.get(task.task_id).status)
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body"})
 
         def wsgi(environ: Any, start_response: Any) -> list[bytes]:
             task = parse_callback(environ["wsgi.input"].read(), verify=False).task
-            found.append(kling.text2video.get(task.task_id).status)
+            statuses.append(kling.text2video.get(task.task_id).status)
             start_response("200 OK", [])
             return []
 
         for app in (asgi, wsgi):
             mock.callbacks.deliver_to(app)
             mock.complete(api.new(callback_url=URL))
-    assert len(found) == 6
+    assert len(statuses) == 6
 
 
 async def test_in_an_async_test_the_app_runs_in_the_tests_loop(mock: KlingMock) -> None:
-    """So what belongs to this loop can be used in the app, with a context of the app's own."""
+    """So the app can use what belongs to this loop, with a context of its own."""
     app = Asgi()
     mock.callbacks.deliver_to(app)
     async with mock.async_client() as kling:
@@ -351,7 +365,7 @@ async def test_in_an_async_test_the_app_runs_in_the_tests_loop(mock: KlingMock) 
 
 
 def test_in_a_sync_test_all_reports_have_one_loop(mock: KlingMock, api: Any) -> None:
-    """It is neither the emulator's nor one for each report; a stop ends it, a start begins anew."""
+    """It is neither the emulator's nor one per report; a stop ends it, a start makes a new one."""
     app = Asgi()
     mock.callbacks.deliver_to(app)
     mock.complete(api.new(callback_url=URL))
@@ -379,17 +393,17 @@ def test_the_loop_of_the_test_may_have_ended(mock: KlingMock, api: Any) -> None:
 
 
 def test_the_app_does_not_see_the_tests_context(mock: KlingMock, api: Any) -> None:
-    """Whoever makes the clock move has nothing to do with the app."""
+    """The app does not get the context of the caller that moves the clock."""
     who = contextvars.ContextVar("who", default="nobody")
-    found: list[str] = []
+    names: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        found.append(who.get())
+        names.append(who.get())
 
     mock.callbacks.deliver_to(app)
     who.set("the test")
     mock.complete(api.new(callback_url=URL))
-    assert set(found) == {"nobody"}
+    assert set(names) == {"nobody"}
 
 
 @pytest.mark.slow
@@ -418,7 +432,7 @@ def test_an_app_that_blocks_its_loop_does_not_block_the_stop(
 
 
 def test_a_reset_forgets_the_app(mock: KlingMock, api: Any, receiver: Any) -> None:
-    """As it forgets everything: callbacks go to the address of their URL again."""
+    """A reset forgets everything: callbacks go to the address of their URL again."""
     app = Asgi()
     mock.callbacks.deliver_to(app, "127.0.0.1")
     mock.complete(api.new(callback_url=receiver.url))
@@ -429,7 +443,7 @@ def test_a_reset_forgets_the_app(mock: KlingMock, api: Any, receiver: Any) -> No
 
 
 def test_a_snapshot_has_nothing_to_do_with_it(mock: KlingMock, api: Any, app: App) -> None:
-    """An app is no state: what is delivered after a restore goes to it."""
+    """An app is not state: what is delivered after a restore goes to it."""
     mock.progress.add("by-hand")
     task_id = api.new(callback_url=URL)
     snapshot = mock.snapshot()
@@ -446,7 +460,7 @@ def test_another_app_takes_its_place(mock: KlingMock, api: Any, app: App) -> Non
     mock.callbacks.deliver_to(third, "third.test")
     mock.complete(api.new(callback_url=URL))
     mock.complete(api.new(callback_url="http://third.test/"))
-    assert [len(one.bodies) for one in (app, second, third)] == [0, 3, 3]
+    assert [len(receiver.bodies) for receiver in (app, second, third)] == [0, 3, 3]
 
 
 def test_before_the_start(api: Any) -> None:
@@ -458,7 +472,7 @@ def test_before_the_start(api: Any) -> None:
     assert len(app.bodies) == 3
 
 
-# ------------------------------------------------------------ what is no app
+# ------------------------------------------------------------ what is not an app
 
 
 def by_parameters(scope: Any, receive: Any, send: Any, extra: int = 0) -> Any:
@@ -503,6 +517,6 @@ def test_the_kind_is_told_by_the_signature_or_by_the_test(
 def test_what_is_no_app_or_no_host_is_refused(
     mock: KlingMock, arguments: Any, named: Any, text: str
 ) -> None:
-    """At once, and the text says what it must be."""
+    """It is refused at once, and the text says what it must be."""
     with pytest.raises(ValueError, match=text.replace("*", "[*]")):
         mock.callbacks.deliver_to(*arguments, **named)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from kling_mock import KlingMock
+from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.web.webhook_signing import signed_headers
 from tests.mock.receiver import Receiver, closed_url
 
@@ -53,7 +55,7 @@ def test_the_body_is_a_flat_task(mock: KlingMock, api: Any, receiver: Receiver) 
 def test_a_failure_is_reported_with_its_reason(
     mock: KlingMock, api: Any, receiver: Receiver
 ) -> None:
-    """The reason is in the body, with no result and no units."""
+    """The reason is in the body, without a result and without units."""
     task_id = api.new(callback_url=receiver.url, external_task_id="order-1")
     mock.fail(task_id, message="withheld")
     task = receiver.received[-1].task
@@ -74,7 +76,7 @@ def test_no_url_no_callback(mock: KlingMock, api: Any) -> None:
 def test_steering_returns_when_its_callbacks_are_delivered(
     mock: KlingMock, api: Any, receiver: Receiver
 ) -> None:
-    """After advance, process, complete and fail, a test can look at its receiver at once."""
+    """After advance, process, complete and fail, a test can check its receiver at once."""
     mock.progress.add("by-hand")
     first, second = (api.new(callback_url=receiver.url) for _ in range(2))
     mock.process(first)
@@ -86,11 +88,12 @@ def test_steering_returns_when_its_callbacks_are_delivered(
 
 
 async def test_a_receiver_on_the_tests_own_loop(mock: KlingMock) -> None:
-    """`aadvance` lets a receiver answer that lives on the loop of the test."""
+    """The awaitable controls let a receiver answer that lives on the loop of the test."""
     received: list[str] = []
 
     async def receive(request: web.BaseRequest) -> web.Response:
-        received.append((await request.json())["task_status"])
+        if status := (await request.json()).get("task_status"):
+            received.append(status)
         return web.Response()
 
     runner = web.ServerRunner(web.Server(receive))
@@ -99,21 +102,26 @@ async def test_a_receiver_on_the_tests_own_loop(mock: KlingMock) -> None:
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
     async with mock.async_client() as kling:
-        one = await kling.text2video.create(prompt="a kitten", callback_url=url)
+        first = await kling.text2video.create(prompt="a kitten", callback_url=url)
         await mock.clock.aadvance(600)
         assert received == ALL
-        two = await kling.text2video.create(prompt="a kitten", callback_url=url)
-        mock.complete(two)
-        await mock.clock.aadvance(0)
+        second = await kling.text2video.create(prompt="a kitten", callback_url=url)
+        await mock.acomplete(second)
         assert received[3:] == ALL
-        mock.deliveries.replay(one)
-        await mock.clock.aadvance(0)
+        await mock.deliveries.areplay(first)
         assert received[6:] == ALL
+        await mock.deliveries.asend_changed(mock.deliveries[-1], body="{}")
+        assert len(received) == 9  # the body has no status
+        mock.progress.add("by-hand")
+        third = await kling.text2video.create(prompt="a kitten", callback_url=url)
+        await mock.aprocess(third)
+        await mock.afail(third, 1301)
+        assert received[9:] == ["submitted", "processing", "failed"]
     await runner.cleanup()
 
 
 def test_two_tasks_are_reported_side_by_side(mock: KlingMock, api: Any) -> None:
-    """A receiver that is slow for one task holds up no other one."""
+    """A receiver that is slow for one task does not delay another one's callbacks."""
     both = threading.Barrier(2, timeout=10)
     receiver = Receiver()
     wait = receiver.received.append
@@ -175,7 +183,7 @@ def test_the_rotation_of_secrets(mock: KlingMock, api: Any, receiver: Receiver) 
         headers, body = receiver.received[-1]
         if "webhook-signature" not in headers:
             return set()
-        wanted = headers["webhook-signature"].split(" ")
+        signatures = headers["webhook-signature"].split(" ")
         when = int(headers["webhook-timestamp"])
         assert when == int(mock.clock.now())
         return {
@@ -184,7 +192,7 @@ def test_the_rotation_of_secrets(mock: KlingMock, api: Any, receiver: Receiver) 
             if dict(signed_headers([secret], headers["webhook-id"], when, body))[
                 "webhook-signature"
             ]
-            in wanted
+            in signatures
         }
 
     secrets = {"one": mock.account.add_webhook_secret()}
@@ -194,8 +202,8 @@ def test_the_rotation_of_secrets(mock: KlingMock, api: Any, receiver: Receiver) 
     assert mock.account.webhook_secrets == (secrets["two"], secrets["one"])
     mock.clock.advance(7 * 24 * 3600)
     assert signers() == {"two"}
-    given = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
-    secrets["three"] = mock.account.add_webhook_secret(given, emergency=True)
+    replacement = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
+    secrets["three"] = mock.account.add_webhook_secret(replacement, emergency=True)
     assert signers() == {"three"}
     mock.account.clear_webhook_secrets()
     assert signers() == set()
@@ -227,7 +235,7 @@ def test_a_report_is_tried_again_on_the_mocks_clock(
 
 
 def test_after_the_last_attempt_it_gives_up(mock: KlingMock, api: Any, receiver: Receiver) -> None:
-    """A schedule of one's own ends in `failed`; later reports of the task go out all the same."""
+    """A custom schedule ends in `failed`; later reports of the task are still sent."""
     mock.callbacks.retries = (1, 2)
     mock.progress.add("by-hand")
     receiver.answers = [500] * 3
@@ -263,7 +271,29 @@ def test_a_receiver_that_never_answers(mock: KlingMock, api: Any) -> None:
         api.new(callback_url=f"http://127.0.0.1:{silent.getsockname()[1]}/")
         mock.clock.advance(0)
     (delivery,) = mock.deliveries
-    assert delivery.attempts[0].error == "no reply within 0.02 s"
+    assert delivery.attempts[0].error == "no response within 0.02 s"
+
+
+def test_a_silent_receiver_is_waited_for_once(mock: KlingMock, api: Any) -> None:
+    """Then it has a fifth of the timeout, until it answers: a test would wait for a minute."""
+    mock.callbacks.timeout = 0.1
+    mock.callbacks.retries = (1, 1, 1)
+    seconds = iter((0.3, 0.3, 0, 0.3))
+
+    def slow(_environ: Any, start: Any) -> list[bytes]:
+        threading.Event().wait(next(seconds))
+        start("500 no", [])
+        return []
+
+    mock.callbacks.deliver_to(slow)
+    mock.progress.add("by-hand")
+    api.new(callback_url="http://app.test/")
+    for timeout in (100, 0.1, 0.1):
+        mock.clock.advance(1)
+        mock.callbacks.timeout = timeout
+    tried = [(attempt.status, attempt.error) for attempt in mock.deliveries[0].attempts]
+    late, later = "no response within 0.1 s", "no response within 0.02 s"
+    assert tried == [(0, late), (0, later), (500, ""), (0, late)]
 
 
 @pytest.mark.parametrize(
@@ -321,9 +351,33 @@ def test_a_name_is_judged_by_what_it_leads_to(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))]
 
     monkeypatch.setattr(socket, "getaddrinfo", lead_away)
-    api.new(callback_url="http://inside.example/")
+    api.new(callback_url="http://inside.shop/")
     mock.clock.advance(0)
     assert mock.deliveries[-1].state == "blocked"
+
+
+async def test_a_name_that_leads_nowhere_is_no_receiver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This includes a look-up that takes longer than a response; a placeholder is not looked up."""
+    hosts: list[str] = []
+
+    def slow(host: str, *_: Any, **__: Any) -> Any:
+        hosts.append(host)
+        threading.Event().wait(0.3)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    sender = HttpCallbackSender()
+    try:
+        for url, reason in {
+            "https://shop.example/hook": "ClientConnectorDNSError",
+            "https://shop.invalid/hook": "ClientConnectorDNSError",
+            "https://shop.test/hook": "no response within 0.1 s",
+        }.items():
+            receipt = await sender.send(url, (), b"", 0.1, ())
+            assert (receipt.unreached, receipt.error) == (True, reason)
+    finally:
+        await sender.close()
+    assert hosts == ["shop.test"]
 
 
 def test_other_hosts_can_be_allowed(receiver: Receiver) -> None:
@@ -350,10 +404,57 @@ def test_a_redirect_is_not_followed(mock: KlingMock, api: Any, receiver: Receive
 def test_a_receiver_with_a_certificate_of_its_own(
     mock: KlingMock, api: Any, certificate: Any
 ) -> None:
-    """A receiver that speaks https on this computer needs no certificate that anybody signed."""
+    """A receiver that speaks https on this computer does not need a certificate of an authority."""
     with KlingMock(tls_cert=str(certificate[0]), tls_key=str(certificate[1])) as other:
         mock.progress.add("by-hand")
         api.new(callback_url=f"{other.kling_url}/callback")
         mock.clock.advance(0)
         assert mock.deliveries[0].attempts[0].status == 404
         assert len(other.journal) == 1
+
+
+async def test_what_would_not_wait_is_refused_in_a_loop(mock: KlingMock) -> None:
+    """It would return before its callback is delivered; the text names what waits."""
+    mock.progress.add("by-hand")
+    async with mock.async_client() as kling:
+        task = await kling.text2video.create(prompt="a kitten", callback_url="http://127.0.0.1:9/")
+        quiet = await kling.text2video.create(prompt="a kitten")
+    await mock.clock.aadvance(0)
+    refused: list[tuple[Callable[[], object], str]] = [
+        (lambda: mock.process(task), "await mock.aprocess"),
+        (lambda: mock.complete(task), "await mock.acomplete"),
+        (lambda: mock.fail(task), "await mock.afail"),
+        (lambda: mock.deliveries.replay(task), "await mock.deliveries.areplay"),
+        (lambda: mock.deliveries.send_changed(mock.deliveries[0]), "asend_changed"),
+        (lambda: mock.clock.advance(0), "aadvance"),
+    ]
+    for control, twin in refused:
+        with pytest.raises(RuntimeError, match=twin):
+            control()
+    assert len(mock.deliveries) == 1  # nothing has happened
+    assert len(mock.deliveries[0].attempts) == 1
+    mock.complete(quiet)  # it has no callbacks, so there is nothing to wait for
+
+
+def test_what_was_delivered_can_be_asserted(mock: KlingMock, receiver: Receiver) -> None:
+    """The assertion can name statuses, and fails without callbacks."""
+    with mock.client() as kling:
+        task = kling.text2video.run(prompt="a kitten", callback_url=receiver.url)
+        quiet = kling.text2video.run(prompt="a kitten")
+    assert len(mock.deliveries.assert_delivered(task, ALL)) == 3
+    mock.deliveries.send_changed(mock.deliveries[0], body="{}", url="http://127.0.0.1:9/")
+    mock.deliveries.assert_delivered(task)  # what a test has forged does not count
+    with pytest.raises(AssertionError, match="does it have a callback_url"):
+        mock.deliveries.assert_delivered(quiet)
+    with pytest.raises(AssertionError, match=r"expected callbacks of succeed; there were\n  subm"):
+        mock.deliveries.assert_delivered(task, ["succeed"])
+    for statuses in ([], ["done"], "done"):
+        with pytest.raises(ValueError, match="statuses: each must be one of submitted"):
+            mock.deliveries.assert_delivered(task, statuses)
+    for ask in (mock.deliveries.of, mock.deliveries.assert_delivered):
+        with pytest.raises(KeyError, match="There is no task"):
+            ask("order-7")
+    receiver.answers = [500] * 3
+    mock.deliveries.replay(task)
+    with pytest.raises(AssertionError, match=r"not taken, among\n  submitted: delivered, 500"):
+        mock.deliveries.assert_delivered(task)

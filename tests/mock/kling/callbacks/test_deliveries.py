@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from kling_mock import KlingMock
-from kling_mock.journal.changes import ChangeLog
+from kling_mock import IncompleteJournalError, KlingMock
 from kling_mock.kling.callbacks.log import Deliveries, Delivery
+from kling_mock.kling.journal.changes import ChangeLog
+from tests.mock.admin_client import Admin
 from tests.mock.receiver import Receiver, closed_url
 
 ALL = ["submitted", "processing", "succeed"]
@@ -81,7 +82,7 @@ def test_a_replay_can_deliver_what_had_failed(
 def test_a_changed_body_is_sent_with_the_signature_of_the_old_one(
     mock: KlingMock, api: Any, receiver: Receiver
 ) -> None:
-    """As somebody would send it who has no secret; it is a delivery of its own."""
+    """A sender without the secret would do the same; it is a separate delivery."""
     mock.account.add_webhook_secret()
     mock.complete(api.new(callback_url=receiver.url))
     first, before = receiver.received[-1], mock.deliveries[-1]
@@ -103,7 +104,7 @@ def test_a_changed_body_is_sent_with_the_signature_of_the_old_one(
 def test_a_delivery_is_sent_to_another_address(
     mock: KlingMock, api: Any, receiver: Receiver
 ) -> None:
-    """Not a byte is changed; what does not arrive has failed, and is not tried again."""
+    """Its bytes are unchanged; one that does not arrive has failed, and is not repeated."""
     mock.complete(api.new(callback_url=closed_url()))
     lost = mock.deliveries[-1]
     copy = mock.deliveries.send_changed(lost, url=receiver.url)
@@ -119,16 +120,43 @@ def test_a_delivery_is_sent_to_another_address(
 
 def test_the_log(mock: KlingMock, api: Any, receiver: Receiver) -> None:
     """They can be filtered by task, counts everything, and is a picture of the moment."""
-    one, two = (api.new(callback_url=receiver.url) for _ in range(2))
-    mock.complete(one)
+    first, second = (api.new(callback_url=receiver.url) for _ in range(2))
+    mock.complete(first)
     before = mock.deliveries[-1]
-    assert [delivery.task_status for delivery in mock.deliveries.of(one)] == ALL
-    assert [delivery.task_id for delivery in mock.deliveries.of(two)] == [two]
+    assert [delivery.task_status for delivery in mock.deliveries.of(first)] == ALL
+    assert [delivery.task_id for delivery in mock.deliveries.of(second)] == [second]
     assert (len(mock.deliveries), mock.deliveries.total) == (4, 4)
     assert repr(mock.deliveries) == "<Deliveries: 4, 4 kept>"
     assert re.fullmatch("msg_[0-9a-f]{32}", before.delivery_id)
     mock.deliveries.replay(before)
     assert len(before.attempts) == 1
+
+
+@pytest.mark.slow
+def test_what_is_forgotten_is_not_answered_for(
+    mock: KlingMock, api: Any, receiver: Receiver
+) -> None:
+    """A list that lacks what was not taken would be true of all; newer tasks are known whole."""
+    receiver.answers = [500]
+    mock.callbacks.retries = ()
+    mock.progress.add("by-hand")
+    lost = api.new(callback_url=receiver.url)
+    mock.clock.advance(0)
+    mock.faults.add("callback-dropped")
+    old = api.new(callback_url=receiver.url)
+    newest = [api.new(callback_url=receiver.url) for _ in range(2_000)][-1]
+    mock.faults.clear()
+    mock.complete(lost)
+    assert {delivery.state for delivery in mock.deliveries if delivery.task_id == lost} == {
+        "delivered"
+    }
+    for ask in (mock.deliveries.assert_delivered, mock.deliveries.of, mock.deliveries.replay):
+        for task in (lost, old):
+            with pytest.raises(IncompleteJournalError, match="4 of 2,004 are forgotten"):
+                ask(task)
+    assert len(mock.deliveries.of(newest)) == 1
+    with Admin(mock) as admin:
+        admin.refused("POST", f"/tasks/{lost}/replay", status=409)
 
 
 def test_the_log_is_bounded() -> None:
@@ -143,7 +171,7 @@ def test_the_log_is_bounded() -> None:
 
 
 def test_the_states_of_a_delivery_are_a_table() -> None:
-    """A row leads where it says; what has no row raises and changes nothing."""
+    """A row leads to the state that it names; a change without a row raises and has no effect."""
     fates = STATES_AFTER["pending"]
     for state, leads_to in STATES_AFTER.items():
         for fate in fates:
@@ -167,10 +195,14 @@ def test_stopping_in_the_middle_of_a_delivery(api: Any, mock: KlingMock) -> None
             mock.deliveries.replay(task_id)
 
 
-async def test_a_reset_forgets_deliveries_under_way(api: Any, mock: KlingMock) -> None:
-    """What was to be sent before a reset is never sent after it."""
+@pytest.mark.parametrize("resets", [True, False])
+async def test_a_reset_forgets_deliveries_under_way(
+    api: Any, mock: KlingMock, *, resets: bool
+) -> None:
+    """What was due before a reset is never sent after it; without one it is."""
     api.new(callback_url=closed_url())
-    mock.reset()
+    if resets:
+        mock.reset()
     await asyncio.sleep(0)
     await mock.clock.aadvance(600)
-    assert (len(mock.deliveries), mock.deliveries.total) == (0, 0)
+    assert (len(mock.deliveries) == 0, mock.deliveries.total == 0) == (resets, resets)

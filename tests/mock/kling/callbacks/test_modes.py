@@ -103,7 +103,10 @@ def test_contradicting(
         mock.complete(task_id)
     else:
         mock.fail(task_id)
-    mock.clock.advance(seconds)
+    if seconds:
+        mock.clock.advance(seconds - 1)
+        assert receiver.statuses[-1] == truth
+        mock.clock.advance(1)
     lie = receiver.received[-1]
     assert lie.task["task_status"] == {"succeed": "failed", "failed": "succeed"}[truth]
     assert bool(lie.task["task_result"]) is (truth == "failed")
@@ -121,7 +124,7 @@ def test_without_task_info(mock: KlingMock, api: Any, receiver: Receiver) -> Non
     task_id = api.new(callback_url=receiver.url, external_task_id="order-1")
     mock.complete(task_id)
     assert receiver.statuses == ALL
-    whole, without, _ = (one.task for one in receiver.received)
+    whole, without, _ = (callback.task for callback in receiver.received)
     assert whole["task_info"] == {"external_task_id": "order-1"}
     assert set(whole) - set(without) == {"task_info"}
     assert mock.deliveries[1].body == receiver.received[1].body

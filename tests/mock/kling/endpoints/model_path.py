@@ -12,8 +12,6 @@ from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.service_codes import Refusal
 from tests.mock.kling.endpoints.requests import plan as plan_of
 
-__all__ = ["URL", "VIDEO", "add", "body", "items", "plan", "record", "refused"]
-
 URL: Final = "https://example.com/a.png"
 VIDEO: Final = "https://example.com/a.mp4"
 
@@ -24,13 +22,13 @@ def record(product: str) -> EmulatedEndpoint:
 
 def items(name: str, count: int = 1) -> list[dict[str, Any]]:
     """Return so many items of a type, each valid by itself."""
-    made: dict[str, Any] = {"url": VIDEO if name.endswith("video") else URL}
+    members: dict[str, Any] = {"url": VIDEO if name.endswith("video") else URL}
     if name == "prompt":
-        made = {"text": "a cat"}
+        members = {"text": "a cat"}
     if name in {"element", "voice"}:
-        made = {f"{name}_id": "829836802793406551"}
+        members = {f"{name}_id": "829836802793406551"}
     ids = name in {"element", "voice"}
-    return [{"type": name, **made} | ({"id": f"{name}{n}"} if ids else {}) for n in range(count)]
+    return [{"type": name, **members} | ({"id": f"{name}{n}"} if ids else {}) for n in range(count)]
 
 
 def body(product: str, **settings: Any) -> dict[str, Any]:
@@ -49,17 +47,17 @@ def body(product: str, **settings: Any) -> dict[str, Any]:
 def add(request: dict[str, Any], *more: dict[str, Any]) -> dict[str, Any]:
     """Return a request with more items; one of a type that is there takes its place."""
     types = {item["type"] for item in more}
-    kept = [item for item in request["contents"] if item["type"] not in types]
-    return {**request, "contents": [*kept, *more]}
+    remaining = [item for item in request["contents"] if item["type"] not in types]
+    return {**request, "contents": [*remaining, *more]}
 
 
-def plan(product: str, model: str, request: dict[str, Any], **given: Any) -> Plan:
-    return plan_of(record(product).name, request, name=model, **given)
+def plan(product: str, model: str, request: dict[str, Any], **options: Any) -> Plan:
+    return plan_of(record(product).name, request, name=model, **options)
 
 
-def refused(product: str, model: str, request: dict[str, Any], **given: Any) -> str:
+def refused(product: str, model: str, request: dict[str, Any], **options: Any) -> str:
     """Return the text of the refusal."""
     with pytest.raises(Refusal) as caught:
-        plan(product, model, request, **given)
+        plan(product, model, request, **options)
     assert (caught.value.http, caught.value.code) == (400, 1201)
     return caught.value.message

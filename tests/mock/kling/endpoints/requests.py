@@ -23,24 +23,24 @@ __all__ = ["NEEDS", "PLAIN", "URL", "V1_ENDPOINTS", "context", "plan"]
 # The endpoints of /v1. Those of the model-path interface have tests of their own.
 V1_ENDPOINTS = {name: record for name, record in ENDPOINTS.items() if record.interface is V1}
 PLAIN = {name: body(name) for name, record in V1_ENDPOINTS.items() if record.makes_tasks}
-# By endpoint: what a request needs besides its prompt.
+# The fields that a request needs in addition to its prompt, by endpoint.
 NEEDS = {
     name: {field: value for field, value in plain.items() if field != "prompt"}
     for name, plain in PLAIN.items()
 }
 
 
-def context(noticed: Noticed | None = None, interface: str = "v1", **given: Any) -> CallContext:
-    """Return what a request is judged by besides its body."""
+def context(noticed: Noticed | None = None, interface: str = "v1", **options: Any) -> CallContext:
+    """Return what a request is judged by in addition to its body."""
     known = ENDPOINTS.names[interface]
     reader = FieldReader(noticed or Noticed(), known.fields)
-    return CallContext(reader, models=known.models, **given)
+    return CallContext(reader, models=known.models, **options)
 
 
 _SOURCE = make_plan(ENDPOINTS["text2video"], SOURCE, context())
 
 
-def _found(video_id: str) -> Plan | None:
+def _source_of(video_id: str) -> Plan | None:
     return _SOURCE if video_id == SOURCE_VIDEO else None
 
 
@@ -56,9 +56,11 @@ def _session(kind: str, session_id: str) -> CallSession | None:
     return CallSession("1" * 18, account, kind, math.inf, remembered[session_id])
 
 
-def plan(endpoint: str, body: dict[str, Any], noticed: Noticed | None = None, **given: Any) -> Plan:
+def plan(
+    endpoint: str, body: dict[str, Any], noticed: Noticed | None = None, **options: Any
+) -> Plan:
     """Return what the emulator makes of a request to one of Kling's endpoints."""
     interface = ENDPOINTS[endpoint].interface.name
-    finding: dict[str, Any] = {"find_video": _found, "find_session": _session}
-    judged = context(noticed, interface, **finding | given)
+    finding: dict[str, Any] = {"find_video": _source_of, "find_session": _session}
+    judged = context(noticed, interface, **finding | options)
     return make_plan(ENDPOINTS[endpoint], body, judged)

@@ -45,7 +45,7 @@ def create(kling: Kling, session: FaceSession | str, **change: Any) -> Task:
 
 
 def test_a_face_of_a_session_speaks(mock: KlingMock, kling: Kling) -> None:
-    """The result is the video again, named as its parent; each 5 s begun cost half a unit."""
+    """The result is the video again, named as its parent; each started 5 s cost half a unit."""
     video = source_video(mock)
     task = create(kling, kling.identify_face.call(video_id=video))
     mock.complete(task)
@@ -70,7 +70,7 @@ def test_a_video_from_a_url_is_the_parent_by_that_url(
 def test_a_session_may_be_used_until_it_ends(
     mock: KlingMock, kling: Kling, session: FaceSession
 ) -> None:
-    """By the emulator's clock; nobody else's session is found."""
+    """It ends by the emulator's clock; sessions of other accounts are not found."""
     assert create(kling, session).task_id != create(kling, session).task_id
     mock.clock.advance(SESSION_SECONDS - 60)
     assert create(kling, session).status == "submitted"

@@ -32,9 +32,13 @@ def test_each_second_of_the_sound_is_paid_for(
     sound: bytes, seconds: int, mode: str, units: str
 ) -> None:
     """11.3 s cost 11 (seen on the wire); the result has a sound track."""
-    made = plan("avatar", {**PICTURE, "sound_file": base64_of(sound), "mode": mode})
-    assert (made.seconds, made.units, made.sound) == (seconds, Decimal(units) * seconds, True)
-    assert made.resolution == {"std": "720p", "pro": "1080p"}[mode]
+    task_plan = plan("avatar", {**PICTURE, "sound_file": base64_of(sound), "mode": mode})
+    assert (task_plan.seconds, task_plan.units, task_plan.sound) == (
+        seconds,
+        Decimal(units) * seconds,
+        True,
+    )
+    assert task_plan.resolution == {"std": "720p", "pro": "1080p"}[mode]
 
 
 def test_a_sound_that_is_not_seen_has_5_seconds() -> None:
@@ -43,7 +47,7 @@ def test_a_sound_that_is_not_seen_has_5_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("fields", "message"),
     [
         ({}, "sound_file: required without audio_id"),
         ({"audio_id": "1", "sound_file": URL}, "sound_file: not possible together with audio_id"),
@@ -55,30 +59,30 @@ def test_a_sound_that_is_not_seen_has_5_seconds() -> None:
         ({"audio_id": "1", "mode": "4k"}, "mode value '4k' is invalid"),
     ],
 )
-def test_what_is_refused(given: dict[str, Any], message: str) -> None:
+def test_what_is_refused(fields: dict[str, Any], message: str) -> None:
     """One sound, of 2 to 300 s and at most 5 MB."""
     with pytest.raises(Refusal, match=message):
-        plan("avatar", PICTURE | given)
+        plan("avatar", PICTURE | fields)
 
 
 def test_it_takes_as_long_as_was_seen() -> None:
     """Once it was 15.7 minutes for a sound of 11.3 s."""
-    made = plan("avatar", {**PICTURE, "sound_file": base64_of(wav(11.3))})
-    assert made.typical_seconds == 960.0
+    task_plan = plan("avatar", {**PICTURE, "sound_file": base64_of(wav(11.3))})
+    assert task_plan.typical_seconds == 960.0
 
 
 @pytest.mark.slow
 @NEEDS_FFMPEG
 @pytest.mark.parametrize("seconds", [2, 47])
 def test_its_file_is_as_long_as_the_sound(mock: KlingMock, seconds: int) -> None:
-    """For a decoder that is not ours: longer ones begin again, and picture and sound agree."""
+    """A decoder that is not ours finds so: a longer file repeats, and picture and sound agree."""
     with mock.client() as kling:
         task = kling.avatar.create(image=URL, sound_file=wav(seconds), prompt="She nods.")
         mock.complete(task)
         done = kling.avatar.get(task.task_id)
         content = kling.download(done.videos[0], None)
-    found = probe(content)
+    media = probe(content)
     assert done.videos[0].duration == seconds
-    assert [stream["codec_name"] for stream in found["streams"]] == ["h264", "aac"]
-    for lasting in (found["format"], *found["streams"]):
+    assert [stream["codec_name"] for stream in media["streams"]] == ["h264", "aac"]
+    for lasting in (media["format"], *media["streams"]):
         assert float(lasting["duration"]) == pytest.approx(seconds, abs=0.05)

@@ -54,7 +54,7 @@ USES: dict[str, dict[str, Any]] = {
     "video_feature": {"video_list": [{"video_url": URL, "refer_type": "feature"}]},
     "keep_original_sound": {"video_list": [{"video_url": URL, "keep_original_sound": "yes"}]},
     "character_element": {"element_list": [{"element_id": 9}]},
-    # Of pictures.
+    # Limits of pictures.
     "image": {"image": URL},
     "image_reference": {"image": URL, "image_reference": "face"},
     "image_fidelity": {"image": URL, "image_fidelity": 0.7},
@@ -101,9 +101,13 @@ def test_every_duration_is_accepted(record: EmulatedEndpoint, row: Capability) -
     for seconds in row.durations:
         # From text alone kling-video-o1 makes 5 or 10 seconds only.
         more = {"image_list": [{"image_url": URL}]} if record.name == "omni-video" else {}
-        made = check(record, body(record, row, duration=str(seconds), **more))
-        assert (made.seconds, made.resolution, made.fps) == (seconds, row.resolution, row.fps)
-        assert made.units > 0
+        task_plan = check(record, body(record, row, duration=str(seconds), **more))
+        assert (task_plan.seconds, task_plan.resolution, task_plan.fps) == (
+            seconds,
+            row.resolution,
+            row.fps,
+        )
+        assert task_plan.units > 0
 
 
 @pytest.mark.parametrize(("record", "row"), ROWS)
@@ -156,7 +160,7 @@ def test_narrowed_features_are_refused_at_other_durations(
 def test_modes_that_a_model_has_not(record: EmulatedEndpoint) -> None:
     """A mode of another model is refused, naming the field and the modes there are."""
     name = record.mode_field
-    if name not in record.fields.fields:  # then its models have none
+    if name not in record.fields.fields:  # its models have no such field
         assert all(modes == ("none",) for modes in record.modes.values())
         return
     for model, modes in record.modes.items():
@@ -194,7 +198,9 @@ def test_a_retired_model_is_refused_on_request(api: Any, mock: KlingMock) -> Non
         text = "The model 'kling-v1' has been discontinued and is no longer available."
         assert reply.json()["message"] == text
     assert api.create().status_code == 200
-    with pytest.raises(ValueError, match=r"retired: must be of .*kling-v1, .*; got 'kling-0'"):
+    with pytest.raises(
+        ValueError, match=r"retired: each must be one of .*kling-v1, .*; got 'kling-0'"
+    ):
         mock.retired = {"kling-v1", "kling-0"}
     assert mock.retired == {"kling-v1"}
     mock.reset()
@@ -211,7 +217,7 @@ def test_defaults_are_rows(record: EmulatedEndpoint) -> None:
 def test_the_tables_fit_together(record: EmulatedEndpoint) -> None:
     """Every row has a price for silence, a typical time and a source that is listed."""
     for (model, mode), row in record.rows.items():
-        assert any((model, mode, use) in record.prices for use in ("silent", "sound", "motion"))
+        assert any((model, mode, use) in record.prices for use in ("silent", "sound", "video"))
         if row.features & {"sound", "audio_native", "always_sound"}:
             assert (model, mode, "sound") in record.prices
         assert model in record.typical_seconds

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.journal.notes import NOTE_HEADER
 from kling_mock.kling.endpoints.fields import Field, FieldShape
 from kling_mock.kling.endpoints.registry import ENDPOINTS
+from kling_mock.kling.journal.notes import NOTE_HEADER
 from kling_mock.kling.wire.solutions import SOLUTIONS
 from tests.endpoints import with_sources
 from tests.mock.kling.endpoints.requests import V1_ENDPOINTS
@@ -52,7 +52,7 @@ def walk(shape: FieldShape, body: dict[str, Any], at: Path = ()) -> Iterator[tup
 
 
 def wrong(field: Field) -> Iterator[Any]:
-    """Yield values that *field* does not accept: of another type, and beyond its limits."""
+    """Yield values that *field* does not accept: of another type, or beyond its limits."""
     yield {"string": True, "image": 5, "url": 5}.get(field.type, "neither")
     yield {"array": 5, "object": 5}.get(field.type, [5])
     if field.enum or field.name == "model_name":
@@ -76,12 +76,12 @@ def wrong(field: Field) -> Iterator[Any]:
 
 def changed(body: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
     """Return *body* with another value at *path*."""
-    made = copy.deepcopy(body)
-    inner: Any = made
+    edited = copy.deepcopy(body)
+    inner: Any = edited
     for step in path[:-1]:
         inner = inner[step]
     inner[path[-1]] = value
-    return made
+    return edited
 
 
 def unnamed(body: dict[str, Any]) -> dict[str, Any]:
@@ -113,9 +113,9 @@ def send(api: Any, endpoint: str, body: dict[str, Any]) -> tuple[int, int, str]:
     reply = api.http.post(ENDPOINTS[endpoint].path, json=body, headers=api.headers())
     envelope = reply.json()
     notes = reply.headers.get(NOTE_HEADER, "").split("; ")
-    shown = "; ".join(note for note in notes if not note.startswith("retired="))
-    told = f"{envelope['message']} {shown}"
-    return reply.status_code, envelope["code"], told.rstrip()
+    other_notes = "; ".join(note for note in notes if not note.startswith("retired="))
+    message = f"{envelope['message']} {other_notes}"
+    return reply.status_code, envelope["code"], message.rstrip()
 
 
 @pytest.mark.parametrize(("endpoint", "body"), BODIES, indirect=True)
@@ -141,12 +141,12 @@ def test_refused_with_one_field_broken(api: Any, endpoint: str, body: dict[str, 
 
 @pytest.mark.parametrize(("endpoint", "body"), BODIES, indirect=True)
 def test_accepted_with_one_key_too_many(api: Any, endpoint: str, body: dict[str, Any]) -> None:
-    """A key that nobody knows is ignored, wherever it is nested, and told in a header."""
+    """An unknown key is ignored, wherever it is nested, and reported in a header."""
     plain = unnamed(body)
     for path, _ in walk(ENDPOINTS[endpoint].fields, plain):
         misspelt = (*path[:-1], f"{path[-1]}s_")
-        told = send(api, endpoint, changed(plain, misspelt, "x"))
-        assert told == (200, 0, f"SUCCEED unknown={written(misspelt)}")
+        reply = send(api, endpoint, changed(plain, misspelt, "x"))
+        assert reply == (200, 0, f"SUCCEED unknown={written(misspelt)}")
 
 
 @pytest.mark.parametrize(("endpoint", "body"), BODIES, indirect=True)
@@ -162,7 +162,7 @@ def test_what_an_example_needs(api: Any, endpoint: str, body: dict[str, Any]) ->
 
 
 def test_the_examples_use_every_field() -> None:
-    """Every field of every endpoint is in an example, but for the one that has no effect."""
+    """Each field of each endpoint is in an example, except the one that has no effect."""
     for record in ENDPOINTS.values():
         used = {
             tuple(step for step in path if isinstance(step, str))
@@ -173,10 +173,10 @@ def test_the_examples_use_every_field() -> None:
 
 
 def every(shape: FieldShape, at: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
-    found: set[tuple[str, ...]] = set()
+    paths: set[tuple[str, ...]] = set()
     for name, field in shape.fields.items():
         if not field.ignored:
-            found.add((*at, name))
+            paths.add((*at, name))
         if field.members is not None:
-            found |= every(field.members, (*at, name))
-    return found
+            paths |= every(field.members, (*at, name))
+    return paths

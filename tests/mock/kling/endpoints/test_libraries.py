@@ -1,4 +1,4 @@
-"""Voices and elements: what is in a library, who may name it, and how it goes."""
+"""Voices and elements: the contents of a library, who may use them, and their deletion."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.journal.notes import NOTE_HEADER
 from kling_mock.kling.endpoints.registry import ENDPOINTS
+from kling_mock.kling.journal.notes import NOTE_HEADER
 from tests.endpoints import BODIES, URL
 from tests.mock.conftest import Api
 
-LIBRARIES: Final = {name: one.library for name, one in ENDPOINTS.items() if one.library is not None}
+LIBRARIES: Final = {
+    name: endpoint.library for name, endpoint in ENDPOINTS.items() if endpoint.library is not None
+}
 KINDS: Final = {"voices": "voice", "elements": "element"}
-DELETES: Final = [(name, path) for name, one in LIBRARIES.items() for path in one.delete_paths]
+DELETES: Final = [
+    (name, path) for name, library in LIBRARIES.items() for path in library.delete_paths
+]
 #: A request that names one.
 NAMING: Final[dict[str, dict[str, Any]]] = {
     "voices": {"image": URL, "model_name": "kling-v2-6", "mode": "pro", "sound": "on"},
@@ -44,7 +48,7 @@ def other(mock: KlingMock) -> Iterator[Api]:
     api.http.close()
 
 
-def made(api: Api, name: str, **more: Any) -> dict[str, Any]:
+def make_item(api: Api, name: str, **more: Any) -> dict[str, Any]:
     """Make an item; return it as a query shows it."""
     task_id = api.new(name, **BODIES[name] | more)
     api.mock.complete(task_id)
@@ -104,7 +108,7 @@ def page(number: int, size: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_preset_can_be_named_and_not_deleted(api: Api, name: str) -> None:
-    """It is everybody's."""
+    """It belongs to all accounts."""
     library = LIBRARIES[name]
     item = api.get(library.presets_path).json()["data"][0]["task_result"][name][0]
     item_id = id_of(name, item)
@@ -116,14 +120,14 @@ def test_a_preset_can_be_named_and_not_deleted(api: Api, name: str) -> None:
 def test_a_voice_can_be_heard(api: Api) -> None:
     """Its trial is a WAV, one for each; it stays when the 30 days of files are over."""
     presets = api.get("/v1/general/presets-voices").json()["data"]
-    shown = [row["task_result"]["voices"][0] for row in presets] + [made(api, "voices")]
+    voices = [row["task_result"]["voices"][0] for row in presets] + [make_item(api, "voices")]
     api.mock.clock.advance(40 * 24 * 3600)
-    files = [api.http.get(voice["trial_url"]).content for voice in shown]
+    files = [api.http.get(voice["trial_url"]).content for voice in voices]
 
     assert len(set(files)) == len(files)
     for file in files:
-        with wave.open(io.BytesIO(file)) as found:
-            assert found.getnframes() == found.getframerate()
+        with wave.open(io.BytesIO(file)) as sound:
+            assert sound.getnframes() == sound.getframerate()
     assert api.http.get(f"{api.mock.kling_url}/media/voices/700000000000000099.wav").is_error
 
 
@@ -137,15 +141,15 @@ def test_it_takes_as_long_as_was_seen(api: Api, name: str, seconds: int) -> None
     api.mock.clock.advance(seconds - 1)
     assert api.task(task_id, name)["task_status"] == "processing"
     api.mock.clock.advance(seconds)
-    shown = api.task(task_id, name)
-    assert shown["task_status"] == "succeed"
-    assert shown["final_unit_deduction"] == {"voices": "0.05", "elements": "0"}[name]
+    task = api.task(task_id, name)
+    assert task["task_status"] == "succeed"
+    assert task["final_unit_deduction"] == {"voices": "0.05", "elements": "0"}[name]
 
 
 def test_an_element_is_shown_as_it_was_made(api: Api) -> None:
     """A picture that came as base64 gets a URL."""
-    voice = made(api, "voices")
-    element = made(
+    voice = make_item(api, "voices")
+    element = make_item(
         api, "elements", element_voice_id=voice["voice_id"], tag_list=[{"tag_id": "o_102"}]
     )
 
@@ -158,7 +162,7 @@ def test_an_element_is_shown_as_it_was_made(api: Api) -> None:
         "owned_by": voice["owned_by"],
         "status": "succeed",
     }
-    moving = made(
+    moving = make_item(
         api,
         "elements",
         reference_type="video_refer",
@@ -194,8 +198,8 @@ def test_what_makes_none_is_refused(api: Api, name: str, change: Any, message: s
 
 
 def test_a_voice_is_no_video(api: Api) -> None:
-    """An id of a library is none of a result that another request can work on."""
-    voice = made(api, "voices")
+    """The id of a library item is not that of a result that a request can work on."""
+    voice = make_item(api, "voices")
     reply = api.create("voices", voice_name="Mara", video_id=voice["voice_id"])
     assert reply.json()["code"] == 1201
 
@@ -204,7 +208,7 @@ def test_an_element_of_a_video_is_a_character(api: Api) -> None:
     """omni-video takes three of them."""
     videos = {"refer_videos": [{"video_url": "https://example.com/a.mp4"}]}
     people = [
-        made(
+        make_item(
             api,
             "elements",
             reference_type="video_refer",
@@ -213,11 +217,11 @@ def test_an_element_of_a_video_is_a_character(api: Api) -> None:
         )
         for _ in range(4)
     ]
-    listed = [{"element_id": one["element_id"]} for one in people]
-    asked = {"prompt": "x", "model_name": "kling-v3-omni"}
+    listed = [{"element_id": element["element_id"]} for element in people]
+    fields = {"prompt": "x", "model_name": "kling-v3-omni"}
 
-    assert api.create("omni-video", **asked, element_list=listed[:3]).status_code == 200
-    text = refused(api.create("omni-video", **asked, element_list=listed))[2]
+    assert api.create("omni-video", **fields, element_list=listed[:3]).status_code == 200
+    text = refused(api.create("omni-video", **fields, element_list=listed))[2]
     assert "at most 3 video characters" in text
 
 
@@ -227,7 +231,7 @@ def test_an_element_of_a_video_is_a_character(api: Api) -> None:
 @pytest.mark.parametrize(("name", "path"), DELETES)
 def test_what_was_deleted_is_gone_once(api: Api, name: str, path: str) -> None:
     """The second delete is refused in the words that were seen, by whichever path."""
-    item_id = id_of(name, made(api, name))
+    item_id = id_of(name, make_item(api, name))
     assert naming(api, name, item_id).status_code == 200
     reply = delete(api, name, item_id, path).json()
 
@@ -243,20 +247,22 @@ def test_what_was_deleted_is_gone_once(api: Api, name: str, path: str) -> None:
 def test_a_deleted_element_is_listed_as_deleted_and_a_voice_is_not(api: Api) -> None:
     """Only an element has a status to say so."""
     for name in LIBRARIES:
-        kept, gone = (id_of(name, made(api, name)) for _ in range(2))
+        remaining, gone = (id_of(name, make_item(api, name)) for _ in range(2))
         delete(api, name, gone)
         rows = api.get(ENDPOINTS[name].path).json()["data"]
-        shown = {
+        statuses = {
             id_of(name, row["task_result"][name][0]): row["task_result"][name][0].get("status")
             for row in rows
         }
-        expected = {kept: "succeed", gone: "deleted"} if name == "elements" else {kept: None}
-        assert shown == expected
+        expected = (
+            {remaining: "succeed", gone: "deleted"} if name == "elements" else {remaining: None}
+        )
+        assert statuses == expected
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_what_is_not_there_cannot_be_deleted(api: Api, name: str) -> None:
-    """An unknown id, one that is none, that of the task, and an item that is not made yet."""
+    """This holds for an unknown id, a malformed id, that of the task, and an item not made yet."""
     task_id = api.new(name, **BODIES[name])
     for wrong in ("1", "Mara", task_id, str(int(task_id) + 1), "\u0661" * 18):
         assert refused(delete(api, name, wrong)) == (400, 1201, NOT_FOUND[name].format(wrong))
@@ -272,7 +278,7 @@ def test_what_is_not_there_cannot_be_deleted(api: Api, name: str) -> None:
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_library_is_one_account_s(api: Api, other: Api, name: str) -> None:
     """Another account neither sees nor names nor deletes what is in it."""
-    item_id = id_of(name, made(api, name))
+    item_id = id_of(name, make_item(api, name))
 
     assert other.get(ENDPOINTS[name].path).json()["data"] == []
     assert refused(naming(other, name, item_id)) == (400, 1201, NOT_FOUND[name].format(item_id))
@@ -282,34 +288,34 @@ def test_a_library_is_one_account_s(api: Api, other: Api, name: str) -> None:
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_an_id_of_a_test_s_own_is_taken_with_a_note(api: Api, name: str) -> None:
-    """The real service would refuse it, which the note says; one's own have none."""
+    """The real service would refuse it, as the note says; an existing item's id gets no note."""
     reply = naming(api, name, "829836802793406551")
     assert reply.status_code == 200
     field = f"{KINDS[name]}_list[0].{KINDS[name]}_id"
     assert reply.headers[NOTE_HEADER].endswith(f"assumed={field}")
-    assert NOTE_HEADER not in naming(api, name, id_of(name, made(api, name))).headers
+    assert NOTE_HEADER not in naming(api, name, id_of(name, make_item(api, name))).headers
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_where_ignored_fields_are_refused_so_are_unknown_ids(name: str) -> None:
-    """As the real service does."""
+    """The real service refuses them as well."""
     with KlingMock(seed=1, ignored_fields="refuse") as mock:
         api = Api(mock)
         assert refused(naming(api, name, "7")) == (400, 1201, NOT_FOUND[name].format("7"))
-        assert naming(api, name, id_of(name, made(api, name))).status_code == 200
+        assert naming(api, name, id_of(name, make_item(api, name))).status_code == 200
         api.http.close()
 
 
 def test_a_character_that_the_test_has_named_is_known(api: Api) -> None:
     """`account.characters` says that the account has it."""
     api.mock.account.characters = {7}
-    asked = {"prompt": "x", "model_name": "kling-v3-omni", "element_list": [{"element_id": 7}]}
-    assert NOTE_HEADER not in api.create("omni-video", **asked).headers
+    fields = {"prompt": "x", "model_name": "kling-v3-omni", "element_list": [{"element_id": 7}]}
+    assert NOTE_HEADER not in api.create("omni-video", **fields).headers
 
 
 def test_the_other_interface_knows_the_same_libraries(api: Api) -> None:
-    """A deleted element is refused in the contents, too; a voice of an element likewise."""
-    element, voice = made(api, "elements"), made(api, "voices")
+    """A deleted element is refused in the contents, too, and so is an element's deleted voice."""
+    element, voice = make_item(api, "elements"), make_item(api, "voices")
     contents: list[dict[str, Any]] = [
         {"type": "prompt", "text": "@mara walks"},
         {"type": "first_frame", "url": URL},
@@ -347,9 +353,9 @@ def test_the_other_interface_shows_them(api: Api) -> None:
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_snapshot_has_the_libraries(api: Api, name: str) -> None:
     """What was made and deleted since is as it was."""
-    first = id_of(name, made(api, name))
+    first = id_of(name, make_item(api, name))
     snapshot = api.mock.snapshot()
-    second = id_of(name, made(api, name))
+    second = id_of(name, make_item(api, name))
     delete(api, name, first)
     api.mock.restore(snapshot)
 
@@ -360,8 +366,8 @@ def test_a_snapshot_has_the_libraries(api: Api, name: str) -> None:
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_reset_empties_them(api: Api, name: str) -> None:
-    """But for the presets."""
-    made(api, name)
+    """The presets stay."""
+    make_item(api, name)
     api.mock.reset()
     library = LIBRARIES[name]
     assert api.get(ENDPOINTS[name].path).json()["data"] == []

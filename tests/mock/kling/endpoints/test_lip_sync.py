@@ -20,11 +20,11 @@ SOUND = {"mode": "audio2video", "audio_type": "url", "audio_url": "https://a.tes
 WAV = base64.b64encode(wav(1)).decode()
 
 
-def without(given: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in given.items() if key != name}
+def without(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != name}
 
 
-# To the letter: clients compare them.
+# These are verbatim, since clients compare them.
 SEEN = [
     (without(TEXT, "mode") | VIDEO, "input.mode: must not be null"),
     (
@@ -52,17 +52,17 @@ SEEN = [
 ]
 
 
-@pytest.mark.parametrize(("given", "message"), SEEN)
-def test_a_refusal_has_the_words_that_were_seen(given: dict[str, Any], message: str) -> None:
+@pytest.mark.parametrize(("fields", "message"), SEEN)
+def test_a_refusal_has_the_words_that_were_seen(fields: dict[str, Any], message: str) -> None:
     """All are HTTP 400 with 1201."""
     with pytest.raises(Refusal) as refused:
-        plan("lip-sync", {"input": given})
+        plan("lip-sync", {"input": fields})
     assert (refused.value.http, refused.value.code) == (400, 1201)
     assert refused.value.message == message
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("fields", "message"),
     [
         (TEXT | VIDEO | {"voice_speed": 0.7}, "voiceSpeed: must be greater than or equal to 0.8"),
         (TEXT | VIDEO | {"text": "x" * 121}, "input.text: must be a string of at most 120"),
@@ -76,20 +76,20 @@ def test_a_refusal_has_the_words_that_were_seen(given: dict[str, Any], message: 
         ),
     ],
 )
-def test_what_else_is_refused_names_its_field(given: dict[str, Any], message: str) -> None:
-    """In the emulator's own words."""
+def test_what_else_is_refused_names_its_field(fields: dict[str, Any], message: str) -> None:
+    """The text is the emulator's own."""
     with pytest.raises(Refusal, match=message):
-        plan("lip-sync", {"input": given})
+        plan("lip-sync", {"input": fields})
 
 
-@pytest.mark.parametrize("said", [TEXT, SOUND])
-def test_the_result_is_the_video_with_a_sound(said: dict[str, Any]) -> None:
-    """As long and as large as it; each 5 s that are begun cost half a unit."""
-    made = plan("lip-sync", {"input": said | {"video_id": SOURCE_VIDEO}})
-    assert (made.seconds, made.resolution, made.sound) == (5, "720p", True)
-    assert made.units == Decimal("0.5")
-    assert made.parent_video == ParentVideo(SOURCE_VIDEO, 5)
-    assert plan("lip-sync", {"input": said | VIDEO}).parent_video is None
+@pytest.mark.parametrize("speech", [TEXT, SOUND])
+def test_the_result_is_the_video_with_a_sound(speech: dict[str, Any]) -> None:
+    """The result has the video's length and size; each started 5 s cost half a unit."""
+    task_plan = plan("lip-sync", {"input": speech | {"video_id": SOURCE_VIDEO}})
+    assert (task_plan.seconds, task_plan.resolution, task_plan.sound) == (5, "720p", True)
+    assert task_plan.units == Decimal("0.5")
+    assert task_plan.parent_video == ParentVideo(SOURCE_VIDEO, 5)
+    assert plan("lip-sync", {"input": speech | VIDEO}).parent_video is None
 
 
 def test_what_is_said_is_what_the_content_review_reads() -> None:
@@ -99,6 +99,6 @@ def test_what_is_said_is_what_the_content_review_reads() -> None:
 
 @pytest.mark.parametrize("name", ["video_url", "audio_url"])
 def test_a_file_that_cannot_be_had_fails_later(name: str) -> None:
-    """Neither is fetched at once."""
-    given = SOUND | VIDEO | {name: "https://media.invalid/a"}
-    assert plan("lip-sync", {"input": given}).failure is not None
+    """No file is fetched at once."""
+    fields = SOUND | VIDEO | {name: "https://media.invalid/a"}
+    assert plan("lip-sync", {"input": fields}).failure is not None

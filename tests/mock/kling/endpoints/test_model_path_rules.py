@@ -158,7 +158,7 @@ def test_what_goes_together_on_omni_video(pair: Pair) -> None:
 
 @pytest.mark.parametrize("model", [V3, O1])
 def test_when_an_aspect_ratio_must_be_there(model: str) -> None:
-    """Without a first frame and a video to edit; a reference video does not do."""
+    """It is needed without a first frame and a video to edit; a reference video is not enough."""
     text = (
         "Aspect ratio must be specified unless a first frame is provided or the task is video "
         "editing"
@@ -186,14 +186,14 @@ def test_kling_o1_makes_5_or_10_seconds_of_a_first_frame(seconds: int) -> None:
         (items("prompt"), {"resolution": "4k", "duration": 3}, "9"),
         (items("prompt"), {"audio": "native"}, "4"),
         (FEATURE, {"duration": 3}, "2.7"),
-        (BASE, {"audio": "original"}, "4.5"),  # of 5 s, as every input video; 3 s cost 2.7
+        (BASE, {"audio": "original"}, "4.5"),  # for 5 s, as every input video; 3 s cost 2.7
         (BASE, {"resolution": "1080p"}, "6"),
     ],
 )
 def test_what_an_omni_video_costs(
     contents: list[dict[str, Any]], settings: dict[str, Any], units: str
 ) -> None:
-    """As the price list says, also beside a video."""
+    """The price is that of the price list, also with an input video."""
     request = {"contents": contents, "settings": {"aspect_ratio": "16:9", **settings}}
     assert f"{plan('omni-video', V3, request).units.normalize():f}" == units
 
@@ -222,8 +222,8 @@ def test_what_goes_together_with_kling_2_6(
     """A last frame is silent, and a voice is heard; a voice has a price of its own."""
     other = {"native": "off", "off": "native"}[audio]
     right = add(body("image-to-video", resolution="1080p", audio=other), *more)
-    made = plan("image-to-video", "kling-2.6", right)
-    assert f"{made.units.normalize():f}" == {"off": "2.5", "native": "6"}[other]
+    task_plan = plan("image-to-video", "kling-2.6", right)
+    assert f"{task_plan.units.normalize():f}" == {"off": "2.5", "native": "6"}[other]
     wrong = add(body("image-to-video", resolution="1080p", audio=audio), *more)
     assert refused("image-to-video", "kling-2.6", wrong) == text
 
@@ -246,9 +246,9 @@ def wrong_items() -> Iterator[tuple[dict[str, Any], str]]:
     for url in ("x", "AAAA", "ftp://example.com/a.mp4"):
         yield {"type": "base_video", "url": url}, "Video URL is invalid"
     yield {"type": "first_frame", "url": "x"}, "File is not in a valid base64 format"
-    for given in ("", "x", None):
-        item = {"type": "element", "element_id": given, "id": "a"}
-        yield item, f"Invalid element id: {given or ''}"
+    for element_id in ("", "x", None):
+        item = {"type": "element", "element_id": element_id, "id": "a"}
+        yield item, f"Invalid element id: {element_id or ''}"
     item = {"type": "element", "element_id": "1"}
     yield item, "content item of type 'element' must have a unique id"
     yield item | {"id": "taken"}, "content item of type 'element' must have a unique id"
@@ -256,9 +256,9 @@ def wrong_items() -> Iterator[tuple[dict[str, Any], str]]:
 
 @pytest.mark.parametrize(("item", "text"), list(wrong_items()))
 def test_what_an_item_needs(item: dict[str, Any], text: str) -> None:
-    """Each defect of an item in the words that were seen, or in assumed ones."""
-    taken = {"type": "refer_image", "url": URL, "id": "taken"}
-    request = {"contents": [taken, item], "settings": {"aspect_ratio": "1:1"}}
+    """Each defect of an item is refused in the words that were seen, or in assumed ones."""
+    image = {"type": "refer_image", "url": URL, "id": "taken"}
+    request = {"contents": [image, item], "settings": {"aspect_ratio": "1:1"}}
     assert refused("omni-video", V3, request) == text
 
 
@@ -266,16 +266,16 @@ def test_pictures_in_base64() -> None:
     """One may be larger than on /v1; the result has its shape; one that is small fails later."""
     name = "image-to-video"
 
-    def made(picture: str) -> Plan:
+    def plan_for(picture: str) -> Plan:
         item = {"type": "first_frame", "url": picture}
         return plan(name, "kling-3.0", add(body(name), item))
 
-    large = made(png(400, 900, 11 * 1024 * 1024))
+    large = plan_for(png(400, 900, 11 * 1024 * 1024))
     assert (large.aspect_ratio, large.failure) == ("9:16", None)
-    small = made(png(400, 299))
+    small = plan_for(png(400, 299))
     assert small.failure is not None
     assert small.failure.message == "Image pixel is invalid"
-    assert made(URL).aspect_ratio == "16:9"
+    assert plan_for(URL).aspect_ratio == "16:9"
     item = {"type": "first_frame", "url": png(400, 400, 50 * 1024 * 1024)}
     assert "at most 50 MB" in refused(name, "kling-3.0", add(body(name), item))
 
@@ -306,31 +306,31 @@ def test_contents_that_are_none(contents: Any, text: str) -> None:
     ],
 )
 def test_settings_of_a_wrong_type(settings: Any, text: str) -> None:
-    """Text that is no number, and settings that are no object."""
+    """Text that is not a number, and settings that are not an object."""
     request = {"prompt": "a cat", "settings": settings}
     assert refused("text-to-video", "kling-3.0", request) == text
 
 
 @pytest.mark.parametrize("prompt", [None, "", "  "])
 def test_a_prompt_is_needed(prompt: str | None) -> None:
-    """On text-to-video; its text is assumed."""
+    """Text-to-video needs one; the text of the refusal is assumed."""
     assert refused("text-to-video", "kling-3.0", {"prompt": prompt}) == "prompt cannot be empty"
 
 
 def test_unknown_models_in_a_path() -> None:
-    """Whatever the body, and also a model of another product; kling-v3-omni is one by its name."""
+    """This holds for any body, and for a model of another product; kling-v3-omni is one by name."""
     for model in ("kling-v3-1-omni", "kling-3.0", "kling-video-o1", "x"):
         assert refused("omni-video", model, {}) == "model is not supported"
-    made = plan("omni-video", "kling-v3-omni", body("omni-video"))
-    assert (made.model, made.path) == ("kling-3.0-omni", "/omni-video/kling-v3-omni")
+    task_plan = plan("omni-video", "kling-v3-omni", body("omni-video"))
+    assert (task_plan.model, task_plan.path) == ("kling-3.0-omni", "/omni-video/kling-v3-omni")
 
 
 def test_names_of_the_other_interface_are_unknown() -> None:
-    """A key of /v1 does nothing here, and no client may rely on it; nor the reverse."""
+    """A key of /v1 has no effect here, so no client may rely on it; the reverse also holds."""
     noticed = Noticed()
     request = {"prompt": "a cat", "negative_prompt": "rain", "callback_url": URL}
-    made = plan("text-to-video", "kling-3.0", request, noticed=noticed)
-    assert made.callback_url == ""
+    task_plan = plan("text-to-video", "kling-3.0", request, noticed=noticed)
+    assert task_plan.callback_url == ""
     kinds = [(note.kind, note.field) for note in noticed.notes]
     assert kinds == [("unknown", "negative_prompt"), ("inapplicable", "callback_url")]
     assert "settings" not in context().reader.known

@@ -28,20 +28,20 @@ ELEMENT = {"element_list": [{"element_id": 1}]}
 )
 def test_each_second_is_paid_for(model: str, mode: str, units: str) -> None:
     """A video that is not seen counts as 5 s."""
-    made = plan("motion-control", PLAIN | {"model_name": model, "mode": mode})
-    assert (made.seconds, made.units) == (5, Decimal(units) * 5)
-    assert made.resolution == {"std": "720p", "pro": "1080p"}[mode]
+    task_plan = plan("motion-control", PLAIN | {"model_name": model, "mode": mode})
+    assert (task_plan.seconds, task_plan.units) == (5, Decimal(units) * 5)
+    assert task_plan.resolution == {"std": "720p", "pro": "1080p"}[mode]
 
 
 def test_the_sound_of_the_video_is_kept_unless_it_is_not_wanted() -> None:
-    """As the page says."""
+    """The page says so."""
     assert plan("motion-control", PLAIN).sound
     assert plan("motion-control", PLAIN | {"keep_original_sound": "yes"}).sound
     assert not plan("motion-control", PLAIN | {"keep_original_sound": "no"}).sound
 
 
 def test_the_shape_is_that_of_the_picture() -> None:
-    """Whatever its ratio: the page has none."""
+    """The page states no limit for its ratio."""
     for size, shape in (((400, 900), "9:16"), ((400, 4000), "9:16"), ((400, 400), "1:1")):
         picture = base64.b64encode(png(*size)).decode()
         assert plan("motion-control", PLAIN | {"image_url": picture}).aspect_ratio == shape
@@ -64,7 +64,7 @@ def test_what_is_refused(change: dict[str, Any], message: str) -> None:
 
 
 def test_a_video_that_cannot_be_had_fails_later() -> None:
-    """As a picture does."""
+    """The same is true of a picture."""
     for name in ("image_url", "video_url"):
-        made = plan("motion-control", PLAIN | {name: "https://media.invalid/a"})
-        assert made.failure is not None
+        task_plan = plan("motion-control", PLAIN | {name: "https://media.invalid/a"})
+        assert task_plan.failure is not None

@@ -47,7 +47,7 @@ def at_first(selection: Selection) -> dict[str, Any]:
     return {"session_id": selection, "frame_index": 0}
 
 
-def made(mock: KlingMock, model: str, seconds: int) -> str:
+def make_video(mock: KlingMock, model: str, seconds: int) -> str:
     """Make a video; return its id."""
     with mock.client() as kling:
         task = kling.text2video.create(prompt="a pond", model_name=model, duration=seconds)
@@ -59,7 +59,7 @@ def made(mock: KlingMock, model: str, seconds: int) -> str:
 
 
 def test_a_selection_says_what_the_video_is_like(kling: Kling, selection: Selection) -> None:
-    """And has a file of it that is a video."""
+    """The selection has a file, which is a video."""
     about = (selection.duration, selection.width, selection.height)
     assert about == (5000, 1280, 720)
     assert selection.fps == 30
@@ -71,10 +71,12 @@ def test_a_selection_says_what_the_video_is_like(kling: Kling, selection: Select
 
 @pytest.mark.parametrize("seconds", [3, 5, 7, 10])
 def test_a_video_of_this_account(mock: KlingMock, kling: Kling, seconds: int) -> None:
-    """Of 2 to 5 or of 7 to 10 seconds."""
-    found = kling.multi_elements.init_selection(video_id=made(mock, "kling-v3", seconds))
-    assert found.duration == seconds * 1000
-    assert found.total_frames == seconds * 24
+    """A video of 2 to 5 seconds, or of 7 to 10 seconds."""
+    video_selection = kling.multi_elements.init_selection(
+        video_id=make_video(mock, "kling-v3", seconds)
+    )
+    assert video_selection.duration == seconds * 1000
+    assert video_selection.total_frames == seconds * 24
 
 
 @pytest.mark.parametrize(("seconds", "message"), [(6, "2 to 5 s or 7 to 10 s"), (11, "at most 10")])
@@ -82,11 +84,11 @@ def test_a_video_of_another_length_is_refused(
     mock: KlingMock, kling: Kling, seconds: int, message: str
 ) -> None:
     """Six seconds are between the two lengths of a result."""
-    refused(kling, "init-selection", {"video_id": made(mock, "kling-v3", seconds)}, message)
+    refused(kling, "init-selection", {"video_id": make_video(mock, "kling-v3", seconds)}, message)
 
 
 def test_a_session_is_good_for_a_day(mock: KlingMock, kling: Kling, selection: Selection) -> None:
-    """And for its own account only."""
+    """It is found by its own account only."""
     body = {"session_id": selection.session_id}
     assert SESSION_SECONDS == 24 * 3600
     with Kling(api_key=mock.accounts.add("other").api_key, base_url=mock.kling_url) as other:
@@ -115,7 +117,7 @@ def test_both_forms_of_a_mask_are_the_same(kling: Kling, selection: Selection) -
 
 
 def test_points_add_up_and_are_taken_back(kling: Kling, selection: Selection) -> None:
-    """Only exactly as they were added; a frame without points has no mask."""
+    """They are taken back only exactly as they were added; a frame without points has no mask."""
     calls, at = kling.multi_elements, at_first(selection)
     calls.add_selection(**at, points=[MIDDLE])
     both = calls.add_selection(**at, points=[(0.25, 0.5)]).masks[0].counts
@@ -124,15 +126,15 @@ def test_points_add_up_and_are_taken_back(kling: Kling, selection: Selection) ->
         wrong = {**body, "frame_index": frame, "points": [point]}
         refused(kling, "delete-selection", wrong, r"points\[0\]: must be a point that was added")
 
-    one = calls.delete_selection(**at, points=[MIDDLE]).masks[0].counts
-    assert one != both
+    remaining = calls.delete_selection(**at, points=[MIDDLE]).masks[0].counts
+    assert remaining != both
     assert calls.delete_selection(**at, points=[(0.25, 0.5)]).masks == ()
     again = {**body, "points": [{"x": 0.25, "y": 0.5}]}
     refused(kling, "delete-selection", again, "must be a point that was added")
 
 
 def test_a_refused_deletion_changes_nothing(kling: Kling, selection: Selection) -> None:
-    """Also if some of its points were added."""
+    """This holds also if some of its points were added."""
     calls, at = kling.multi_elements, at_first(selection)
     calls.add_selection(**at, points=[MIDDLE])
     points = [{"x": 0.5, "y": 0.5}, {"x": 0.1, "y": 0.1}]
@@ -160,12 +162,14 @@ def test_a_preview_is_real_files(kling: Kling, selection: Selection) -> None:
     """Two videos, and a cover that is the mask of the first frame with points."""
     calls = kling.multi_elements
     frame = calls.add_selection(session_id=selection, frame_index=7, points=[MIDDLE])
-    shown = calls.preview_selection(session_id=selection)
+    preview = calls.preview_selection(session_id=selection)
 
-    assert len({shown.video_url, shown.cover_url, shown.tracking_url, selection.video_url}) == 4
-    for url in (shown.video_url, shown.tracking_url):
+    assert (
+        len({preview.video_url, preview.cover_url, preview.tracking_url, selection.video_url}) == 4
+    )
+    for url in (preview.video_url, preview.tracking_url):
         assert httpx.get(url).content[4:8] == b"ftyp"
-    cover: Any = Image.open(io.BytesIO(kling.download(shown.cover_url)))
+    cover: Any = Image.open(io.BytesIO(kling.download(preview.cover_url)))
     mask: Any = Image.open(io.BytesIO(frame.masks[0].png))
     assert (cover.size, cover.tobytes()) == ((1280, 720), mask.tobytes())
 
@@ -180,8 +184,8 @@ def session(seconds: int) -> CallSession:
 
 def planned(seconds: int = 5, **fields: Any) -> Any:
     body = {"session_id": "7", "edit_mode": "removal", "prompt": "the boat", **fields}
-    found = session(seconds)
-    return plan("multi-elements", body, find_session=lambda _kind, _id: found)
+    call_session = session(seconds)
+    return plan("multi-elements", body, find_session=lambda _kind, _id: call_session)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,7 @@ def test_the_length_is_tied_to_the_video(
     ("way", "numbers"), [("addition", {1, 2}), ("swap", {1}), ("removal", {0})]
 )
 def test_each_way_of_editing_has_its_number_of_pictures(way: str, numbers: set[int]) -> None:
-    """1 or 2 to add, 1 to exchange, none to remove."""
+    """Adding takes 1 or 2, an exchange takes 1, and a removal takes none."""
     for number in range(3):
         fields: dict[str, Any] = {"image_list": [{"image": URL}] * number} if number else {}
         if number in numbers:
@@ -219,8 +223,8 @@ def test_each_way_of_editing_has_its_number_of_pictures(way: str, numbers: set[i
 )
 def test_what_it_costs(mode: str, seconds: int, units: int) -> None:
     """Weak: one unofficial list has it."""
-    found = planned(seconds, mode=mode, duration=str(seconds))
-    assert (found.units, found.aspect_ratio) == (units, "9:16")
+    task_plan = planned(seconds, mode=mode, duration=str(seconds))
+    assert (task_plan.units, task_plan.aspect_ratio) == (units, "9:16")
 
 
 def test_a_video_of_the_result_names_its_session(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -13,18 +13,20 @@ from PIL import Image
 
 from kling_mock import KlingMock
 from kling_mock.kling.endpoints.noticing import Noticed
-from kling_mock.kling.endpoints.pictures import IMAGE_RATIOS, pixels
+from kling_mock.kling.endpoints.pictures import pixels
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.media.picture import render
 from kling_mock.kling.model.plan import OUTPUT_TYPES, Plan
 from kling_mock.kling.service_codes import Refusal
+from kling_sdk.endpoints.values import ImageAspectRatio
 from tests.endpoints import URL
 from tests.mock.kling.endpoints.requests import NEEDS, PLAIN, plan
+from tests.plain_http import NO_TLS
 
 PICTURES = [
     name
     for name, body in PLAIN.items()
-    if "images" in {one.key for one in plan(name, body).result.lists}
+    if "images" in {result_list.key for result_list in plan(name, body).result.lists}
 ]
 SIZES = {"1k": 1024, "2k": 2048, "4k": 4096}
 EXPAND = NEEDS["image-expand"]
@@ -35,21 +37,21 @@ def picture(width: int, height: int) -> str:
     return base64.b64encode(render(width, height).read()).decode()
 
 
-def made(endpoint: str, **fields: Any) -> Plan:
+def plan_for(endpoint: str, **fields: Any) -> Plan:
     return plan(endpoint, {**PLAIN[endpoint], **fields})
 
 
 def shape(plan: Plan) -> tuple[str, int, tuple[int, int]]:
     """Return the list, how many pictures are in it, and their size."""
-    (found,) = plan.result.lists
-    return found.key, found.length, found.size
+    (result_list,) = plan.result.lists
+    return result_list.key, result_list.length, result_list.size
 
 
 # ------------------------------------------------------------ sizes
 
 
 @pytest.mark.parametrize("resolution", SIZES)
-@pytest.mark.parametrize("name", IMAGE_RATIOS)
+@pytest.mark.parametrize("name", get_args(ImageAspectRatio))
 def test_a_size_has_the_ratio_and_the_area(resolution: str, name: str) -> None:
     """Within a step of 16 pixels: as many pixels as a square of the resolution."""
     across, down = map(int, name.split(":"))
@@ -84,8 +86,8 @@ def test_the_usual_sizes() -> None:
 def test_a_picture_has_the_shape_that_is_asked_for(
     endpoint: str, fields: dict[str, Any], size: tuple[int, int]
 ) -> None:
-    """Of a ratio, of the picture that it is made of, or the endpoint's own."""
-    assert shape(made(endpoint, **fields))[2] == size
+    """The shape is that of the given ratio, of the source picture, or the endpoint's own."""
+    assert shape(plan_for(endpoint, **fields))[2] == size
 
 
 # ------------------------------------------------------------ how many, and what they cost
@@ -112,16 +114,16 @@ def test_a_task_makes_costs_and_holds_as_many_as_it_says(
     endpoint: str, fields: dict[str, Any], key: str, count: int, units: int, slots: int
 ) -> None:
     """Units are per picture, and each picture holds a slot."""
-    plan = made(endpoint, **fields)
+    plan = plan_for(endpoint, **fields)
     assert shape(plan)[:2] == (key, count)
     assert (int(plan.units), plan.slots) == (units, slots)
 
 
 @pytest.mark.parametrize(("amount", "count"), [(None, 4), (2, 2), ("9", 9), ("auto", 4)])
 def test_a_series_has_a_list_of_its_own(amount: object, count: int) -> None:
-    """`n` has no effect on it, and its number none without it; both is documented."""
+    """`n` has no effect on a series, nor its number on other requests; both are documented."""
     series = {"model_name": "kling-v3-omni", "result_type": "series", "series_amount": amount}
-    plan = made("omni-image", n=7, resolution="4k", **series)
+    plan = plan_for("omni-image", n=7, resolution="4k", **series)
     assert shape(plan)[:2] == ("series_images", count)
     assert (int(plan.units), plan.slots) == (16 * count, count)
     assert plan.result.members == (("result_type", "series"),)
@@ -181,9 +183,9 @@ def test_a_series_has_a_list_of_its_own(amount: object, count: int) -> None:
 def test_what_does_not_go_together_is_refused(
     endpoint: str, fields: dict[str, Any], text: str
 ) -> None:
-    """With 1201, by the field that is wrong."""
+    """It is refused with 1201, by the field that is wrong."""
     with pytest.raises(Refusal, match=text) as refused:
-        made(endpoint, **fields)
+        plan_for(endpoint, **fields)
     assert refused.value.code == 1201
 
 
@@ -192,26 +194,26 @@ def test_a_series_has_2_to_9_pictures(amount: object) -> None:
     """However the number is written."""
     series = {"model_name": "kling-v3-omni", "result_type": "series", "series_amount": amount}
     with pytest.raises(Refusal, match="must be a whole number from 2 to 9, or auto"):
-        made("omni-image", **series)
+        plan_for("omni-image", **series)
 
 
 def test_an_image_that_states_no_size_is_no_shape() -> None:
     """Its task fails later, as that of any image that is too small."""
     nothing = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(8) + b"\x08\2\0\0\0"
-    plan = made("image-expand", image=base64.b64encode(nothing).decode())
+    plan = plan_for("image-expand", image=base64.b64encode(nothing).decode())
     assert shape(plan)[2] == (1456, 720)
     assert plan.failure is not None
 
 
 def test_three_times_the_area_is_possible() -> None:
-    """Also where the sums of the ratios are not exact."""
+    """This holds also where the sums of the ratios are not exact."""
     tenth = {"up_expansion_ratio": 0.1, "down_expansion_ratio": 0.1}
     sides = {"left_expansion_ratio": 0.75, "right_expansion_ratio": 0.75}
-    assert made("image-expand", **tenth, **sides).units == 8
+    assert plan_for("image-expand", **tenth, **sides).units == 8
 
 
 def test_a_model_that_makes_pictures_is_not_retired_with_its_videos() -> None:
-    """kling-v2-1 was seen refused for videos only; what a test retires besides is refused."""
+    """kling-v2-1 was seen refused for videos only; what a test retires in addition is refused."""
     noticed = Noticed()
     body = {"prompt": "x", "model_name": "kling-v2-1"}
     assert plan("image-generation", body, noticed, retired={"kling-v2-1"}).model == "kling-v2-1"
@@ -227,7 +229,7 @@ def test_a_model_that_makes_pictures_is_not_retired_with_its_videos() -> None:
 def test_every_picture_is_a_file_that_pillow_decodes(
     api: Any, mock: KlingMock, endpoint: str
 ) -> None:
-    """As many as asked for, each of its size, and no two alike."""
+    """The number and sizes are those requested, and no two pictures are alike."""
     path = ENDPOINTS[endpoint].path
     takes_n = "n" in ENDPOINTS[endpoint].fields.fields
     marked = {"watermark_info": {"enabled": True}} if ENDPOINTS[endpoint].shows_watermark else {}
@@ -237,25 +239,25 @@ def test_every_picture_is_a_file_that_pillow_decodes(
     task = api.get(f"{path}/{task_id}").json()["data"]
     images = task["task_result"]["images"]
 
-    asked = 3 if takes_n else plan(endpoint, body).result.total
-    assert [image["index"] for image in images] == list(range(asked))
+    count = 3 if takes_n else plan(endpoint, body).result.total
+    assert [image["index"] for image in images] == list(range(count))
     urls = [url for image in images for name, url in image.items() if name != "index"]
-    shown = set[tuple[bytes, ...]]()
+    contents = set[tuple[bytes, ...]]()
     for url in urls:
-        reply = httpx.get(url)
+        reply = httpx.get(url, verify=NO_TLS)
         decoded = Image.open(io.BytesIO(reply.content))
         assert (reply.headers["content-type"], decoded.format) == ("image/png", "PNG")
         assert decoded.size == shape(plan(endpoint, body))[2]
         assert decoded.palette is not None
-        shown.add((decoded.tobytes(), decoded.palette.tobytes()))
-    files = sum(one.files for one in plan(endpoint, body).result.lists)
-    assert len(shown) == len(urls) == files * (2 if marked else 1)
+        contents.add((decoded.tobytes(), decoded.palette.tobytes()))
+    files = sum(result_list.files for result_list in plan(endpoint, body).result.lists)
+    assert len(contents) == len(urls) == files * (2 if marked else 1)
     assert ("watermark_info" in task) is bool(marked)
 
 
 @pytest.mark.parametrize("wrong", ["-3.png", "-00.png", ".png", "-0.jpg", "-0-watermark.png"])
 def test_a_picture_that_is_none(api: Any, mock: KlingMock, wrong: str) -> None:
-    """A number beyond the last, another suffix, a watermark that nobody asked for: 404."""
+    """A number beyond the last, another suffix, or a watermark that was not requested is a 404."""
     path = ENDPOINTS["image-generation"].path
     body = PLAIN["image-generation"] | {"n": 3}
     task_id = api.http.post(path, json=body, headers=api.headers()).json()["data"]["task_id"]
@@ -266,7 +268,7 @@ def test_a_picture_that_is_none(api: Any, mock: KlingMock, wrong: str) -> None:
 
 
 def test_pictures_are_paid_by_a_pack_of_their_own(api: Any, mock: KlingMock) -> None:
-    """A video pack pays for no picture: 1102. One of each type pays for its own tasks."""
+    """A video pack does not pay for pictures (1102); each of two packs pays for its own tasks."""
     mock.account.units = 100
     path = ENDPOINTS["image-generation"].path
 
@@ -314,4 +316,4 @@ def test_every_list_of_results_has_a_type() -> None:
     for record in ENDPOINTS.values():
         if record.makes_tasks and record.name in PLAIN:
             lists = plan(record.name, PLAIN[record.name]).result.lists
-            assert {one.key for one in lists} <= OUTPUT_TYPES.keys()
+            assert {result_list.key for result_list in lists} <= OUTPUT_TYPES.keys()

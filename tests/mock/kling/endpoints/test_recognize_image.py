@@ -36,18 +36,18 @@ def picture(width: int, height: int) -> bytes:
 def test_each_part_has_a_mask_in_the_size_of_the_picture(
     kling: Kling, image: bytes | str, size: tuple[int, int]
 ) -> None:
-    """Black and white; of a picture behind a URL the size is assumed."""
-    found = kling.recognize_image.call(image=image)
+    """Masks are black and white; the size of a picture behind a URL is assumed."""
+    recognized = kling.recognize_image.call(image=image)
 
-    assert found.units == Decimal("0.1")
-    assert [(part.type, part.is_contained) for part in found.parts] == [
+    assert recognized.units == Decimal("0.1")
+    assert [(part.type, part.is_contained) for part in recognized.parts] == [
         ("object_seg", True),
         ("head_seg", True),
         ("face_seg", True),
         ("cloth_seg", True),
     ]
     areas: list[int] = []
-    for part in found.parts:
+    for part in recognized.parts:
         mask: Any = Image.open(io.BytesIO(kling.download(part.url)))
         assert (mask.mode, mask.size) == ("L", size)
         areas.append(mask.tobytes().count(255))
@@ -56,7 +56,7 @@ def test_each_part_has_a_mask_in_the_size_of_the_picture(
 
 
 def test_a_mask_is_kept_for_thirty_days(mock: KlingMock, kling: Kling) -> None:
-    """As the results of tasks are; nobody needs a key for it."""
+    """A mask is kept as long as the results of tasks, and needs no key to download."""
     part = kling.recognize_image.call(image=URL).parts[0]
 
     mock.clock.advance(30 * DAY - 1)
@@ -66,7 +66,7 @@ def test_a_mask_is_kept_for_thirty_days(mock: KlingMock, kling: Kling) -> None:
 
 
 def test_only_the_file_that_was_made_is_there(kling: Kling) -> None:
-    """No second picture of it, none with a watermark, and no video."""
+    """It has no second picture, no watermarked copy, and no video."""
     url = kling.recognize_image.call(image=URL).parts[0].url
     others = (
         url.replace("-0.png", "-1.png"),
@@ -84,7 +84,7 @@ def test_only_the_file_that_was_made_is_there(kling: Kling) -> None:
     ],
 )
 def test_what_cannot_be_used_is_refused_at_once(kling: Kling, image: str, message: str) -> None:
-    """There is no task that could fail later."""
+    """The create is refused, so no task can fail later."""
     body = {"image": image}
     with pytest.raises(InvalidRequestError, match=message):
         kling.request("POST", "/v1/videos/image-recognize", json=body)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from kling_mock.journal.notes import NotePolicy
 from kling_mock.kling.endpoints.images import check_length, inspect
 from kling_mock.kling.endpoints.noticing import Noticed
+from kling_mock.kling.journal.notes import NotePolicy
 from kling_mock.kling.service_codes import Refusal
 from tests.mock.kling.endpoints.requests import URL, plan
 
@@ -23,7 +23,7 @@ IMAGE = {"image_url": URL}
 
 
 def png(width: int, height: int, padding: int = 0) -> str:
-    """Return the beginning of a PNG of this size, in base64; only that is looked at."""
+    """Return the beginning of a PNG of this size, in base64; only that is read."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -265,7 +265,7 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("multi-image2video", MULTI, {"duration": "6"}, "duration"),
 ]
 
-# What the real service takes all the same: the kind of the note, and its field.
+# What the real service still accepts: the kind of the note, and its field.
 NOTICED: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     ("text2video", T2V, {"promt": "a"}, "unknown", "promt"),
     ("text2video", T2V, {"seed": 0}, "unknown", "seed"),
@@ -333,7 +333,7 @@ def test_accepted(endpoint: str, base: dict[str, Any], change: dict[str, Any]) -
 def test_accepted_and_failed_later(
     endpoint: str, base: dict[str, Any], change: dict[str, Any], reason: str
 ) -> None:
-    """What only a look at the file shows lets the task fail, with the text that was seen."""
+    """A defect that only the file itself shows fails the task, with the text that was seen."""
     assert plan(endpoint, base).failure is None
     failure = plan(endpoint, base | change).failure
     assert failure is not None
@@ -356,20 +356,20 @@ def test_accepted_with_a_note(
 ) -> None:
     """What the real service ignores or coerces makes the same task, and one note."""
     noticed = Noticed()
-    made = plan(endpoint, base | change, noticed, characters=CHARACTERS)
+    task_plan = plan(endpoint, base | change, noticed, characters=CHARACTERS)
 
     # Some of the models are retired, which has a note of its own.
     notes = [(note.kind, note.field) for note in noticed.notes if note.kind != "retired"]
     assert notes == [(kind, field)]
     if kind != "coerced":
-        assert made == plan(endpoint, base | {k: v for k, v in change.items() if k != field})
+        assert task_plan == plan(endpoint, base | {k: v for k, v in change.items() if k != field})
 
 
 @pytest.mark.parametrize(("endpoint", "base", "change", "kind", "field"), NOTICED)
 def test_what_would_be_ignored_can_be_refused(
     endpoint: str, base: dict[str, Any], change: dict[str, Any], kind: str, field: str
 ) -> None:
-    """For a test of a client that is to send nothing in vain; coercing is no ignoring."""
+    """For clients that must not send ignored fields; a coerced value is not an ignored one."""
     noticed = Noticed(NotePolicy(refuses=True))
     if kind == "coerced":
         assert plan(endpoint, base | change, noticed, characters=CHARACTERS)
@@ -384,15 +384,15 @@ def test_what_would_be_ignored_can_be_refused(
     [({"duration": 10}, 10, "a cat"), ({"duration": 10.0}, 10, "a cat"), ({"prompt": 7}, 5, "7")],
 )
 def test_a_number_is_taken_for_a_text(change: dict[str, Any], duration: int, prompt: str) -> None:
-    """As it would be written."""
-    made = plan("text2video", T2V | change)
-    assert (made.seconds, made.prompt) == (duration, prompt)
+    """The text is the number as it would be written."""
+    task_plan = plan("text2video", T2V | change)
+    assert (task_plan.seconds, task_plan.prompt) == (duration, prompt)
 
 
 def test_a_text_is_taken_for_a_number_or_a_truth() -> None:
     """Their values count, not only their types."""
-    made = plan("text2video", T2V | {"watermark_info": {"enabled": "true"}})
-    assert made.watermark
+    task_plan = plan("text2video", T2V | {"watermark_info": {"enabled": "true"}})
+    assert task_plan.watermark
     with pytest.raises(Refusal, match="cfg_scale: must be a number from 0 to 1"):
         plan("text2video", T2V | {"cfg_scale": "1.5"})
 
@@ -439,7 +439,7 @@ def test_a_text_is_taken_for_a_number_or_a_truth() -> None:
     ],
 )
 def test_words_that_were_seen(endpoint: str, request_body: dict[str, Any], text: str) -> None:
-    """Where Kling's own text is known it is the whole message: clients compare it."""
+    """If Kling's own text is known, it is the whole message: clients compare it."""
     with pytest.raises(Refusal) as caught:
         plan(endpoint, request_body)
     assert (caught.value.http, caught.value.code) == (400, 1201)
@@ -491,34 +491,38 @@ def test_prices(endpoint: str, request_body: dict[str, Any], units: str) -> None
 @pytest.mark.parametrize("use", [{"refer_type": "base"}, {}])
 def test_a_base_video_decides_the_length(duration: dict[str, Any], use: dict[str, Any]) -> None:
     """With a video to be edited `duration` changes neither the result's length nor its price."""
-    made = plan("omni-video", OMNI | {"video_list": [{"video_url": URL} | use]} | duration)
-    assert (made.seconds, str(made.units.normalize())) == (5, "6")
+    task_plan = plan("omni-video", OMNI | {"video_list": [{"video_url": URL} | use]} | duration)
+    assert (task_plan.seconds, str(task_plan.units.normalize())) == (5, "6")
 
 
 def test_a_video_to_refer_to_leaves_the_length_to_the_request() -> None:
-    """With a reference video the result has the requested length, and priced so."""
+    """With a reference video, the result has the requested length, and is priced by it."""
     video: dict[str, Any] = {
         "video_list": [VIDEO | {"refer_type": "feature"}],
         "duration": "15",
     }
-    made = plan("omni-video", OMNI | video)
-    assert (made.seconds, str(made.units.normalize())) == (15, "18")
+    task_plan = plan("omni-video", OMNI | video)
+    assert (task_plan.seconds, str(task_plan.units.normalize())) == (15, "18")
 
 
 def test_a_plan_keeps_what_later_steps_need() -> None:
     """External id, callback, watermark and the prompts of the shots."""
-    made = plan(
+    task_plan = plan(
         "text2video",
         {"model_name": "kling-v3", "external_task_id": "e", "callback_url": "http://a/"}
         | {"watermark_info": {"enabled": True}}
         | shots("2", "3"),
     )
-    assert (made.external_task_id, made.callback_url, made.watermark) == ("e", "http://a/", True)
-    assert made.prompt == "a\na"
+    assert (task_plan.external_task_id, task_plan.callback_url, task_plan.watermark) == (
+        "e",
+        "http://a/",
+        True,
+    )
+    assert task_plan.prompt == "a\na"
 
 
 def test_an_image_is_measured_by_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a large one only that is decoded: eight whole ones would hold other requests up."""
+    """Only the head of a large image is decoded: eight whole ones would delay other requests."""
     sizes: list[int] = []
     decode = base64.b64decode
 
@@ -542,6 +546,6 @@ def test_a_size_behind_a_long_header_is_found() -> None:
 
 
 def test_an_image_that_is_too_large_is_not_decoded() -> None:
-    """Its length tells; the refusal states its size."""
+    """Its length decides; the refusal states its size."""
     with pytest.raises(Refusal, match="at most 10 MB, got 11534337 bytes"):
         check_length("A" * (11 * 1024 * 1024 // 3 * 4 + 4), "image")

@@ -43,7 +43,7 @@ VOICE = {"voice_id": "female_warm_rich"}
 DRAMA = [url("source_video")]
 
 
-def made(endpoint: str, contents: list[Any], settings: Any = None, **more: Any) -> Plan:
+def plan_for(endpoint: str, contents: list[Any], settings: Any = None, **more: Any) -> Plan:
     body = {"contents": contents} | ({"settings": settings} if settings else {}) | more
     return plan(f"solutions-{endpoint}", body)
 
@@ -184,37 +184,40 @@ def test_what_a_page_forbids_is_refused_in_its_words(
 ) -> None:
     """400 with 1201, and the text of the page where it has one."""
     with pytest.raises(Refusal) as refused:
-        made(endpoint, contents, settings)
+        plan_for(endpoint, contents, settings)
     assert (refused.value.http, refused.value.code) == (400, 1201)
     assert text in refused.value.message
 
 
 @pytest.mark.parametrize("content", [PNG, WEBP], ids=["png", "webp"])
 def test_pictures_may_be_base64_where_the_page_says_so(content: bytes) -> None:
-    """Of goods and of persons; a WebP is taken too."""
+    """This holds for pictures of goods and of persons; a WebP is accepted as well."""
     goods = [file("ref_image", content), GOODS[1]]
-    assert made("goods-studio", goods, GOODS_SETTINGS).seconds == 15
-    assert made("talking-agent", [file("avatar_image", content), SAID], VOICE).sound
+    assert plan_for("goods-studio", goods, GOODS_SETTINGS).seconds == 15
+    assert plan_for("talking-agent", [file("avatar_image", content), SAID], VOICE).sound
     with pytest.raises(Refusal, match="must have a non-blank url"):
-        made("virtual-try-on", [file("product_image", content), TRY_ON[1]])
+        plan_for("virtual-try-on", [file("product_image", content), TRY_ON[1]])
 
 
 def test_settings_may_have_names_in_camel_case() -> None:
     """Beside the usual name they do not count."""
     both = {"aspectRatio": "16:9", "speechRate": 0.8, "resolution": "1080p"}
-    assert made("talking-agent", AGENT, both).aspect_ratio == "16:9"
-    assert made("talking-agent", AGENT, {"speech_rate": 1.2, "speechRate": 0.8}).seconds == 1
-    assert made("talking-agent", AGENT).aspect_ratio == "9:16"
+    assert plan_for("talking-agent", AGENT, both).aspect_ratio == "16:9"
+    assert plan_for("talking-agent", AGENT, {"speech_rate": 1.2, "speechRate": 0.8}).seconds == 1
+    assert plan_for("talking-agent", AGENT).aspect_ratio == "9:16"
 
 
 def test_a_speech_decides_the_length_and_the_price() -> None:
     """1.4 units a second with goods; without them the price is assumed, and so is every other."""
     long = [AGENT[0], item("speech_script", "x" * 140)]
-    assert (made("talking-agent", long).seconds, int(made("talking-agent", long).units)) == (10, 14)
+    assert (
+        plan_for("talking-agent", long).seconds,
+        int(plan_for("talking-agent", long).units),
+    ) == (10, 14)
     chinese = [AGENT[0], item("speech_script", "\u4f60" * 40)]
-    assert made("talking-agent", chinese).seconds == 10
+    assert plan_for("talking-agent", chinese).seconds == 10
     endless = [AGENT[0], item("speech_script", "\u4f60" * 2000)]
-    assert made("talking-agent", endless).seconds == 300
+    assert plan_for("talking-agent", endless).seconds == 300
     prices = {
         (name, use): price.fact.kind
         for name, record in ENDPOINTS.items()
@@ -227,28 +230,31 @@ def test_a_speech_decides_the_length_and_the_price() -> None:
 
 def test_what_a_solution_makes_is_called_as_on_its_page() -> None:
     """Pictures of the person only where there is one."""
-    words = [one.words for one in made("clothing-dupe", DUPE).result.lists]
+    words = [result_list.words for result_list in plan_for("clothing-dupe", DUPE).result.lists]
     assert words == [("product_image",), ("product_video",)]
-    with_model = made("clothing-dupe", [*DUPE, url("model_image")], {"aspect_ratio": "2:3"})
+    with_model = plan_for("clothing-dupe", [*DUPE, url("model_image")], {"aspect_ratio": "2:3"})
     assert with_model.result.lists[0].words == ("product_image", "model_images")
     assert (with_model.aspect_ratio, with_model.shows_duration) == ("9:16", False)
-    subtitled = made("drama-subtitle", DRAMA)
-    assert [one.words for one in subtitled.result.lists] == [("subbed_video",), ("srt", "ass")]
+    subtitled = plan_for("drama-subtitle", DRAMA)
+    assert [result_list.words for result_list in subtitled.result.lists] == [
+        ("subbed_video",),
+        ("srt", "ass"),
+    ]
     assert subtitled.watermark is None
 
 
 def test_a_file_that_nobody_can_fetch_lets_the_task_fail() -> None:
-    """As on the other interfaces."""
-    drama = made("drama-subtitle", [url("source_video", "https://x.invalid/a.mp4")])
+    """The other interfaces do the same."""
+    drama = plan_for("drama-subtitle", [url("source_video", "https://x.invalid/a.mp4")])
     assert drama.failure is not None
     assert "contents of the file" in drama.failure.message
 
 
 def test_the_watermark_has_the_name_of_the_page() -> None:
-    """Another one has no effect."""
+    """A different name has no effect."""
     on = {"enabled": True}
-    assert made("clothing-dupe", DUPE, options={"watermark_info": on}).watermark is True
-    assert made("virtual-try-on", TRY_ON, options={"watermark": on}).watermark is True
+    assert plan_for("clothing-dupe", DUPE, options={"watermark_info": on}).watermark is True
+    assert plan_for("virtual-try-on", TRY_ON, options={"watermark": on}).watermark is True
     noticed = Noticed()
     body = {"contents": TRY_ON, "options": {"watermark_info": on}}
     assert plan("solutions-virtual-try-on", body, noticed=noticed).watermark is False

@@ -19,23 +19,23 @@ RAIN: dict[str, Any] = {"prompt": "rain on tin", "duration": 5.0}
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"), [(3, "3"), (3.0, "3"), (3.35, "3.35"), (10.0, "10"), (9.9999, "10")]
+    ("duration", "text"), [(3, "3"), (3.0, "3"), (3.35, "3.35"), (10.0, "10"), (9.9999, "10")]
 )
-def test_the_sound_is_as_long_as_asked(mock: KlingMock, given: float, shown: str) -> None:
-    """To the millisecond, as text; the price does not depend on it."""
+def test_the_sound_is_as_long_as_asked(mock: KlingMock, duration: float, text: str) -> None:
+    """It is exact to the millisecond, as text; the price does not depend on it."""
     with mock.client() as kling:
-        task = kling.text_to_audio.submit(RAIN | {"duration": given})
+        task = kling.text_to_audio.submit(RAIN | {"duration": duration})
         mock.complete(task)
         done = kling.text_to_audio.get(task.task_id)
     (audio,) = done.audios
     assert audio.raw == {
         "id": str(int(task.task_id) + 1),
         "url_mp3": f"{mock.kling_url}/media/audios/{audio.id}-0.mp3",
-        "duration_mp3": shown,
+        "duration_mp3": text,
         "url_wav": f"{mock.kling_url}/media/audios/{audio.id}-0.wav",
-        "duration_wav": shown,
+        "duration_wav": text,
     }
-    assert (audio.duration, audio.wav_duration) == (Decimal(shown), Decimal(shown))
+    assert (audio.duration, audio.wav_duration) == (Decimal(text), Decimal(text))
     assert (done.units, done.videos, done.images) == (Decimal("0.25"), (), ())
     assert "watermark_info" not in done.raw
 
@@ -65,9 +65,9 @@ SPOKEN: dict[str, Any] = {"text": "Hi", "voice_id": "AOT", "voice_language": "en
     [
         ({"prompt": ""}, "prompt: required, must be a string of at most 200 characters"),
         ({"prompt": "x" * 201}, "prompt: must be a string of at most 200 characters, got 201"),
-        ({"duration": None}, "duration: required, must be a number from 3.0 to 10.0"),
-        ({"duration": 2.9}, "duration: must be a number from 3.0 to 10.0, got 2.9"),
-        ({"duration": 10.1}, "duration: must be a number from 3.0 to 10.0, got 10.1"),
+        ({"duration": None}, "duration: required, must be a number from 3 to 10"),
+        ({"duration": 2.9}, "duration: must be a number from 3 to 10, got 2.9"),
+        ({"duration": 10.1}, "duration: must be a number from 3 to 10, got 10.1"),
         ({"duration": "long"}, "Failed to resolve the request body"),
     ],
 )
@@ -78,7 +78,7 @@ def test_what_is_refused(change: dict[str, Any], message: str) -> None:
 
 
 def test_a_video_id_is_no_sound_and_a_sound_is_no_video(mock: KlingMock) -> None:
-    """An id is looked for among results of its own type."""
+    """An id is searched among results of its own type."""
     with mock.client() as kling:
         audio = kling.text_to_audio.run(**RAIN).audios[0].id
         video = kling.text2video.run(prompt="a cat").videos[0].id
@@ -92,11 +92,11 @@ def test_a_video_id_is_no_sound_and_a_sound_is_no_video(mock: KlingMock) -> None
 @NEEDS_FFMPEG
 @pytest.mark.parametrize("suffix", ["mp3", "wav"])
 def test_its_files_are_as_long_as_asked(mock: KlingMock, tmp_path: Path, suffix: str) -> None:
-    """For a decoder that is not ours."""
+    """A decoder that is not ours measures them."""
     with mock.client() as kling:
         (audio,) = kling.text_to_audio.run(prompt="rain", duration=7.5).audios
         file = kling.download(audio, tmp_path / f"rain.{suffix}")
-    found = probe(file.path.read_bytes())
-    (stream,) = found["streams"]
+    media = probe(file.path.read_bytes())
+    (stream,) = media["streams"]
     assert stream["codec_name"] == {"mp3": "mp3", "wav": "pcm_s16le"}[suffix]
     assert file.size > len(wav(1))

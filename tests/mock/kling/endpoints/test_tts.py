@@ -37,14 +37,14 @@ def kling(mock: KlingMock) -> Iterator[Kling]:
         yield kling
 
 
-def said(kling: Kling, times: int = 1, **change: Any) -> Speech:
+def speak(kling: Kling, times: int = 1, **change: Any) -> Speech:
     return kling.tts.call(**SPOKEN | {"text": SPOKEN["text"] * times} | change)
 
 
 def test_a_text_is_spoken_at_once(mock: KlingMock, kling: Kling) -> None:
     """The reply has the sound and what it cost; a repeat makes another sound."""
     mock.account.units = Decimal(1)
-    speech, again = said(kling), said(kling)
+    speech, again = speak(kling), speak(kling)
 
     assert speech.raw["task_status"] == "succeed"
     assert (len(speech.audios), speech.units) == (1, Decimal("0.05"))
@@ -86,26 +86,33 @@ def test_a_sound_is_as_long_as_its_text(
     ],
 )
 def test_what_is_refused(mock: KlingMock, change: dict[str, Any], message: str) -> None:
-    """Nothing is taken for it."""
+    """A refused call is not charged."""
     mock.account.units = Decimal(1)
     with mock.client(check=False) as kling, pytest.raises(InvalidRequestError, match=message):
-        said(kling, **change) if "text" not in change else kling.tts.call(**SPOKEN | change)
+        speak(kling, **change) if "text" not in change else kling.tts.call(**SPOKEN | change)
     assert mock.account.units == 1
 
 
+def test_the_note_of_an_unknown_voice_names_the_field(mock: KlingMock) -> None:
+    """Its message does not."""
+    with mock.client(check=False) as kling, pytest.raises(InvalidRequestError):
+        speak(kling, voice_id="nobody")
+    assert [note.field for note in mock.journal[-1].notes] == ["voice_id"]
+
+
 def test_who_may_not_have_it_is_refused(mock: KlingMock, kling: Kling) -> None:
-    """As any other call."""
+    """The refusal is that of any other call."""
     mock.account.denied = {"tts"}
     with pytest.raises(PermissionDeniedError):
-        said(kling)
+        speak(kling)
 
 
 def test_a_lost_answer_says_that_nothing_can_be_asked(mock: KlingMock, kling: Kling) -> None:
     """It was charged, and is not sent again."""
     mock.account.units = Decimal(1)
     mock.faults.add("response-lost", times=1)
-    with pytest.raises(OutcomeUnknownError, match="nothing can be asked"):
-        said(kling)
+    with pytest.raises(OutcomeUnknownError, match="its outcome cannot be looked up"):
+        speak(kling)
     assert mock.account.units == Decimal("0.95")
     assert len(mock.journal) == 1
 
@@ -114,13 +121,13 @@ def test_a_lost_answer_says_that_nothing_can_be_asked(mock: KlingMock, kling: Kl
 def test_a_text_that_is_not_allowed_is_refused(
     mock: KlingMock, kling: Kling, action: Literal["refuse", "fail"]
 ) -> None:
-    """At once, and for nothing: there is no task that could fail later."""
+    """The create is refused at once and not charged, so no task can fail later."""
     mock.account.units = Decimal(1)
     mock.content.add("welcome", action)
     with pytest.raises(ContentPolicyError):
-        said(kling)
+        speak(kling)
     assert mock.account.units == 1
-    assert said(kling, text="Good night").units == Decimal("0.05")
+    assert speak(kling, text="Good night").units == Decimal("0.05")
 
 
 def avatar(kling: Kling, audio_id: str) -> Task:
@@ -128,8 +135,8 @@ def avatar(kling: Kling, audio_id: str) -> Task:
 
 
 def test_an_avatar_is_as_long_as_what_it_says(mock: KlingMock, kling: Kling) -> None:
-    """And costs by that: 39 characters are 2.8 s, so 117 are 8."""
-    task = avatar(kling, said(kling, 3).audio.id)
+    """Its price follows the length: 39 characters are 2.8 s, so 117 are 8."""
+    task = avatar(kling, speak(kling, 3).audio.id)
     mock.complete(task)
     done = kling.avatar.get(task.task_id)
     assert (done.videos[0].duration, done.units) == (Decimal(8), Decimal("3.2"))
@@ -145,7 +152,7 @@ def test_the_sound_of_a_task_can_be_spoken_too(mock: KlingMock, kling: Kling) ->
 
 def test_a_face_speaks_until_the_sound_ends(kling: Kling) -> None:
     """The end of what is played may not be behind that of the sound."""
-    face = {"face_id": "0", "audio_id": said(kling).audio.id, "sound_insert_time": 0}
+    face = {"face_id": "0", "audio_id": speak(kling).audio.id, "sound_insert_time": 0}
     session = kling.identify_face.call(video_url="https://a.test/a.mp4").session_id
 
     def create(end: int) -> Task:
@@ -166,15 +173,15 @@ def test_a_face_speaks_until_the_sound_ends(kling: Kling) -> None:
 def test_a_sound_that_is_too_short_is_refused(
     kling: Kling, times: int, speed: float, message: str
 ) -> None:
-    """As one that is sent as a file."""
-    spoken = said(kling, times, voice_speed=speed)
+    """The rule is that of a sound sent as a file."""
+    spoken = speak(kling, times, voice_speed=speed)
     with pytest.raises(InvalidRequestError, match=f"audio_id: {message}"):
         avatar(kling, spoken.audio.id)
 
 
 def test_an_id_and_its_file_are_good_for_30_days(mock: KlingMock, kling: Kling) -> None:
-    """By the emulator's clock; it is nobody else's."""
-    audio = said(kling).audio
+    """They expire by the emulator's clock, and belong to one account."""
+    audio = speak(kling).audio
     assert httpx.get(audio.url).status_code == 200
     other = mock.accounts.add("other")
     with mock.client(access_key=other.access_key, secret_key=other.secret_key) as stranger:
@@ -198,14 +205,14 @@ def takes(kling: Kling, audio_id: str) -> bool:
 @pytest.mark.parametrize("change", ["-1.mp3", "-0-watermark.mp3", "-0.mp4", ".mp3"])
 def test_only_its_own_file_is_there(kling: Kling, change: str) -> None:
     """Any other name is 404."""
-    audio = said(kling).audio
+    audio = speak(kling).audio
     assert httpx.get(audio.url.replace("-0.mp3", change)).status_code == 404
     assert httpx.get(audio.url.replace("audios", "videos")).status_code == 404
 
 
 def test_a_fault_can_meet_its_file(mock: KlingMock, kling: Kling) -> None:
-    """As that of a task."""
-    audio = said(kling).audio
+    """It works as for the file of a task."""
+    audio = speak(kling).audio
     mock.faults.add("status", match="GET /media/audios/*", http=503, times=1)
     assert [httpx.get(audio.url).status_code for _ in range(2)] == [503, 200]
 
@@ -213,6 +220,6 @@ def test_a_fault_can_meet_its_file(mock: KlingMock, kling: Kling) -> None:
 @pytest.mark.slow
 @NEEDS_FFMPEG
 def test_its_file_is_an_mp3(kling: Kling) -> None:
-    """For a decoder that is not ours."""
-    found = probe(kling.download(said(kling).audio))
-    assert [stream["codec_name"] for stream in found["streams"]] == ["mp3"]
+    """A decoder that is not ours reads it."""
+    media = probe(kling.download(speak(kling).audio))
+    assert [stream["codec_name"] for stream in media["streams"]] == ["mp3"]

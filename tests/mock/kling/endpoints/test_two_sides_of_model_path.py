@@ -1,4 +1,4 @@
-"""What the SDK sends with the model in the path is what the emulator takes, pair by pair.
+"""The SDK's requests with the model in the path match the emulator's, pair by pair.
 
 Every pair of uses, in every model, resolution and length: what the SDK accepts the emulator
 accepts without a note, and what it refuses the emulator answers as the evidence says.
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+import attrs
 import pytest
 
 import kling_sdk
@@ -24,6 +25,7 @@ from kling_sdk.endpoints.interfaces import RESOLUTIONS, interface_of
 from kling_sdk.endpoints.models import ModelLimits
 from kling_sdk.wire.model_path import MODEL_PATH
 from tests.mock.kling.endpoints.model_path import URL, VIDEO, plan
+from tests.mock.kling.endpoints.requests import NEEDS
 
 pytestmark = pytest.mark.slow
 
@@ -53,20 +55,11 @@ USES: Final[dict[str, dict[str, Any]]] = {
     "its sound": {"video_list": [BASE | {"keep_original_sound": "yes"}]},
     "feature video": {"video_list": [{"video_url": VIDEO, "refer_type": "feature"}]},
 }
-FIELDS: Final = {
-    "text2video": "audio aspect_ratio multi_shot",
-    "image2video": "audio multi_shot image_tail element_list voice_list",
-    "omni-video": "audio aspect_ratio multi_shot element_list image_list video_list",
-    "motion-control": "audio element_list",
-}
-#: What a request needs besides its prompt.
-NEEDS: Final[dict[str, dict[str, Any]]] = {
-    "image2video": {"image": URL},
-    "motion-control": {
-        "image_url": URL,
-        "video_url": VIDEO,
-        "character_orientation": "video",
-    },
+#: The parameters of each endpoint that the interface has.
+PARAMETERS: Final = {
+    name: {field.name for field in attrs.fields(request_class(name))}
+    for name, record in kling_sdk.ENDPOINTS.items()
+    if any(interface_of(model.name) == "model-path" for model in record.models)
 }
 SECONDS: Final = (3, 5, 7, 10, 12, 16)
 
@@ -81,9 +74,11 @@ class Case(NamedTuple):
     seconds: int
 
     @property
-    def given(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
         """The request's parameters."""
-        plain = {"model_name": self.model.name, "prompt": "a cat"} | NEEDS.get(self.endpoint, {})
+        plain = {**NEEDS[self.endpoint], "model_name": self.model.name}
+        plain.pop("mode", None)  # the resolution is another name for it
+        plain |= {"prompt": "a cat"} if "prompt" in PARAMETERS[self.endpoint] else {}
         plain |= {"duration": self.seconds} if self.seconds else {}
         plain["resolution"] = self.resolution
         for name in self.uses:
@@ -92,8 +87,7 @@ class Case(NamedTuple):
 
 
 def cases() -> Iterator[Case]:
-    for endpoint, fields in FIELDS.items():
-        known = set(fields.split()) | {"shot_type", "multi_prompt"}
+    for endpoint, known in PARAMETERS.items():
         uses = [name for name, use in USES.items() if set(use) <= known]
         pairs = [
             pair
@@ -110,7 +104,7 @@ def cases() -> Iterator[Case]:
             models,
             RESOLUTIONS.values(),
             pairs,
-            (0,) if endpoint == "motion-control" else SECONDS,  # its video decides
+            SECONDS if "duration" in known else (0,),  # else a video in the request decides
         ):
             yield Case(endpoint, model, resolution, pair, seconds)
 
@@ -118,7 +112,7 @@ def cases() -> Iterator[Case]:
 def sdk_accepts(case: Case) -> bool:
     with warnings.catch_warnings(action="ignore"):
         try:
-            request = request_class(case.endpoint)(**case.given)
+            request = request_class(case.endpoint)(**case.parameters)
             MODEL_PATH.create(request, "id-1")
         except RequestValidationError:
             return False
@@ -126,20 +120,20 @@ def sdk_accepts(case: Case) -> bool:
 
 
 def emulator_says(case: Case) -> str:
-    """Return what comes of it when nothing is checked here."""
+    """Return the emulator's result for an unchecked request."""
     with warnings.catch_warnings(action="ignore"):
         try:
-            request = request_class(case.endpoint)(**case.given, check=False)
+            request = request_class(case.endpoint)(**case.parameters, check=False)
             call = MODEL_PATH.create(request, "id-1")
         except RequestValidationError:
             return "no body can be made"
     _, product, model = call.path.split("/")
     noticed = Noticed()
     try:
-        made = plan(product, model, call.json, noticed=noticed)
+        task_plan = plan(product, model, call.json, noticed=noticed)
     except Refusal:
         return "refused"
-    if made.failure is not None:
+    if task_plan.failure is not None:
         return "fails later"
     return "noted" if noticed.notes else "accepted"
 
@@ -165,12 +159,12 @@ STRICTER: Final[dict[str, Callable[[Case], bool]]] = {
 
 def test_both_judge_requests_alike() -> None:
     """Nothing that the SDK accepts is refused, noted or fails later; its refusals have reasons."""
-    found: Counter[tuple[bool, str]] = Counter()
+    counts: Counter[tuple[bool, str]] = Counter()
     unexplained: list[tuple[object, ...]] = []
     used: set[str] = set()
     for case in cases():
         sdk, emulator = sdk_accepts(case), emulator_says(case)
-        found[sdk, emulator] += 1
+        counts[sdk, emulator] += 1
         if sdk == (emulator == "accepted"):
             continue
         reasons = {text for text, fits in STRICTER.items() if not sdk and fits(case)}
@@ -178,8 +172,8 @@ def test_both_judge_requests_alike() -> None:
             used |= reasons
             if not reasons:
                 unexplained.append((case[0], case.model.name, *case[2:], sdk, emulator))
-    print(f"\n{found.total():,} requests by (the SDK accepts, the emulator): {dict(found)}")  # noqa: T201 - the table
+    print(f"\n{counts.total():,} requests by (the SDK accepts, the emulator): {dict(counts)}")  # noqa: T201 - the table
     assert unexplained == []
     assert used == STRICTER.keys()
-    assert found[True, "accepted"] > 1000
-    assert found[False, "refused"] > 1000
+    assert counts[True, "accepted"] > 1000
+    assert counts[False, "refused"] > 1000

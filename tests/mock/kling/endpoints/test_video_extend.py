@@ -25,12 +25,12 @@ PRICES = {
 }
 
 
-def made(endpoint: str, **fields: Any) -> Plan:
+def plan_for(endpoint: str, **fields: Any) -> Plan:
     return make_plan(ENDPOINTS[endpoint], fields, context())
 
 
 def picture_video(model: str, mode: str) -> Plan:
-    return made("image2video", image=URL, model_name=model, mode=mode)
+    return plan_for("image2video", image=URL, model_name=model, mode=mode)
 
 
 def extended(source: Plan | None, noticed: Noticed | None = None, **fields: Any) -> Plan:
@@ -51,7 +51,7 @@ def test_model_and_mode_are_those_of_the_source(model: str, mode: str) -> None:
 
 
 def test_a_result_can_be_extended_again_up_to_180_seconds() -> None:
-    """Each time 5 s are added, until the result would be longer."""
+    """Each extension adds 5 s, until the result would be longer."""
     plan = picture_video("kling-v1-6", "std")
     for _ in range(35):
         plan = extended(plan)
@@ -74,9 +74,12 @@ def test_options_are_not_for_the_oldest_model(option: dict[str, Any]) -> None:
     ("source", "message"),
     [
         (None, "must be the id of a video of this account"),
-        (made("text2video", prompt="a cat", model_name="kling-v2-6"), "with kling-v1, kling-v1-5"),
         (
-            made("multi-image2video", prompt="x", image_list=[{"image": URL}]),
+            plan_for("text2video", prompt="a cat", model_name="kling-v2-6"),
+            "with kling-v1, kling-v1-5",
+        ),
+        (
+            plan_for("multi-image2video", prompt="x", image_list=[{"image": URL}]),
             "made by text2video, image2video, video-extend",
         ),
     ],

@@ -32,12 +32,12 @@ def test_the_video_is_its_parent_and_comes_back_with_a_sound(mock: KlingMock) ->
     video = source_video(mock)
     with mock.client() as kling:
         task = done(mock, kling, video_id=video, bgm_prompt="a slow piano", asmr_mode=True)
-    (made,), (audio,) = task.videos, task.audios
+    (new_video,), (audio,) = task.videos, task.audios
 
-    assert task.outputs == (made, audio)
-    assert len({task.task_id, made.id, audio.id, video}) == 4
-    assert {made.duration, audio.duration, audio.wav_duration} == {Decimal(5)}
-    assert made.raw.keys() == {"id", "url", "duration"}
+    assert task.outputs == (new_video, audio)
+    assert len({task.task_id, new_video.id, audio.id, video}) == 4
+    assert {new_video.duration, audio.duration, audio.wav_duration} == {Decimal(5)}
+    assert new_video.raw.keys() == {"id", "url", "duration"}
     parent = task.raw["task_info"]["parent_video"]
     assert (parent["id"], parent["duration"]) == (video, "5")
     assert task.units == Decimal("0.25")
@@ -45,9 +45,12 @@ def test_the_video_is_its_parent_and_comes_back_with_a_sound(mock: KlingMock) ->
 
 def test_a_video_from_a_url_has_5_seconds_and_no_parent() -> None:
     """Files are never fetched."""
-    made = plan("video-to-audio", dict(URL))
-    assert (made.seconds, made.parent_video, made.sound) == (5, None, True)
-    assert [(one.key, one.seconds) for one in made.result.lists] == [("videos", 0), ("audios", 5)]
+    task_plan = plan("video-to-audio", dict(URL))
+    assert (task_plan.seconds, task_plan.parent_video, task_plan.sound) == (5, None, True)
+    assert [(result_list.key, result_list.seconds) for result_list in task_plan.result.lists] == [
+        ("videos", 0),
+        ("audios", 5),
+    ]
 
 
 def of(seconds: int, resolution: str = "720p") -> Plan:
@@ -56,7 +59,7 @@ def of(seconds: int, resolution: str = "720p") -> Plan:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("fields", "message"),
     [
         ({}, "video_id or video_url is required"),
         (URL | {"video_id": SOURCE_VIDEO}, "video_id: not possible together with video_url"),
@@ -66,10 +69,10 @@ def of(seconds: int, resolution: str = "720p") -> Plan:
         (URL | {"asmr_mode": "loud"}, "Failed to resolve the request body"),
     ],
 )
-def test_what_is_refused(given: dict[str, Any], message: str) -> None:
+def test_what_is_refused(fields: dict[str, Any], message: str) -> None:
     """One video, and short texts."""
     with pytest.raises(Refusal, match=message):
-        plan("video-to-audio", given)
+        plan("video-to-audio", fields)
 
 
 @pytest.mark.parametrize(
@@ -82,25 +85,27 @@ def test_what_is_refused(given: dict[str, Any], message: str) -> None:
     ],
 )
 def test_a_video_has_3_to_20_seconds(source: Plan, message: str) -> None:
-    """Whatever its size: no page has a limit for that."""
+    """Any size is accepted: the pages have no limit for it."""
     judged = context(find_video=lambda _: source)
     expected = pytest.raises(Refusal, match=message) if message else contextlib.nullcontext()
     with expected:
-        made = make_plan(ENDPOINTS["video-to-audio"], {"video_id": "1"}, judged)
-        assert made.seconds == source.seconds
+        task_plan = make_plan(ENDPOINTS["video-to-audio"], {"video_id": "1"}, judged)
+        assert task_plan.seconds == source.seconds
 
 
 def test_what_is_heard_is_a_prompt(mock: KlingMock) -> None:
-    """For rules that look at prompts, and for the content review."""
-    made = plan("video-to-audio", URL | {"sound_effect_prompt": "steps", "bgm_prompt": "a piano"})
-    assert made.prompt == "steps\na piano"
+    """Rules that look at prompts, and the content review, apply to it."""
+    task_plan = plan(
+        "video-to-audio", URL | {"sound_effect_prompt": "steps", "bgm_prompt": "a piano"}
+    )
+    assert task_plan.prompt == "steps\na piano"
 
 
 @pytest.mark.slow
 @NEEDS_FFMPEG
 def test_its_video_has_a_sound_track(mock: KlingMock) -> None:
-    """For a decoder that is not ours."""
+    """A decoder that is not ours finds it."""
     with mock.client() as kling:
         task = done(mock, kling, **URL)
-        found = probe(kling.download(task.videos[0]))
-    assert [stream["codec_name"] for stream in found["streams"]] == ["h264", "aac"]
+        media = probe(kling.download(task.videos[0]))
+    assert [stream["codec_name"] for stream in media["streams"]] == ["h264", "aac"]

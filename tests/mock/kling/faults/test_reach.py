@@ -24,16 +24,34 @@ FILES = "GET /media/videos/*"
         ("omit-task-info", FILES, {}, "match"),
         ("malformed-body", FILES, {}, "does not happen to result files"),
         ("status", "/openapi.json", {}, "match: no fault happens to /openapi.json"),
-        ("reset", "GET /__kling/clock", {}, "no part of Kling's API"),
+        ("reset", "GET /__kling/clock", {}, "not part of Kling's API"),
         ("status", "*", {"statuses": ["succeed"]}, "statuses: only callbacks have one"),
         ("stuck", "*", {"statuses": ["succeed"]}, "statuses: only callbacks have one"),
         ("callback-contradicting", "*", {"statuses": ["submitted"]}, "reports of failed, succeed"),
         ("callback-shuffled", "*", {"statuses": ["succeed"]}, "reports of submitted only"),
         ("callback-before-create-returns", "*", {"statuses": ["failed"]}, "submitted only"),
         ("reset", FILES, {"account": "default"}, "account: result files are fetched without"),
-        ("reset", "GET /v1/videos/text2video", {"prompt": "x"}, "prompt: requests of GET"),
-        ("reset", "GET /account/costs", {"external_id": "mine"}, "external_id: requests of GET"),
-        ("reset", "DELETE *", {"prompt": "x"}, "prompt: requests of DELETE"),
+        ("reset", "GET /v1/videos/text2video", {"prompt": "x"}, "prompt: requests that match GET"),
+        (
+            "reset",
+            "GET /account/costs",
+            {"external_id": "mine"},
+            "external_id: requests that match GET",
+        ),
+        ("reset", "DELETE *", {"prompt": "x"}, "calls have the method POST or GET or HEAD only"),
+        ("reset", "PUT", {}, "calls have the method POST or GET or HEAD only, not PUT"),
+        ("status", "GET /v2/tomorrow", {}, "no calls with the path /v2/tomorrow; the nearest"),
+        ("status", "POST /v1/videos/text2vide", {}, "the nearest is /v1/videos/text2video"),
+        ("status", "POST /v1/videos/text2video?x=1", {}, "a path has no query"),
+        ("status", "POST /v1/videos/text2video/*", {}, "do not have the method POST"),
+        (
+            "stuck",
+            "POST /v1/audio/tts",
+            {},
+            "match: 'stuck' does not happen to any request with the path",
+        ),
+        ("reset", "*", {"account": "defualt"}, "account: there is no 'defualt'; add it first"),
+        ("reset", "*", {"probability": 0}, "probability: must be a number above 0"),
     ],
 )
 def test_a_fault_that_cannot_happen_is_refused(
@@ -51,9 +69,8 @@ def test_a_fault_that_cannot_happen_is_refused(
 @pytest.mark.parametrize(
     ("kind", "match", "options"),
     [
-        ("status", "GET /v2/tomorrow", {}),
         ("status", "POST", {"prompt": "x"}),
-        ("status", "*", {"prompt": "x", "external_id": "order-*", "account": "a"}),
+        ("status", "*", {"prompt": "x", "external_id": "order-*", "account": "default"}),
         ("reset", "GET /v1/videos/text2video/*", {"prompt": "x"}),
         ("reset", "GET /v1/videos/*", {"external_id": "mine"}),
         ("reset", "GET", {"external_id": "mine"}),
@@ -69,12 +86,12 @@ def test_a_fault_that_cannot_happen_is_refused(
     ],
 )
 def test_what_can_happen_is_accepted(kind: Any, match: str, options: dict[str, Any]) -> None:
-    """Also to a path that is not served: the reply is then the fault's."""
+    """This holds for everything that is served."""
     assert len(KlingMock().faults.load([{"kind": kind, "match": match, **options}])) == 1
 
 
 def test_the_faults_that_never_happened_are_known(mock: KlingMock, api: Any) -> None:
-    """With how many requests they matched."""
+    """Each has the number of requests that it matched."""
     used = mock.faults.add("latency", "GET *", seconds=0.0)
     skipping = mock.faults.add("reset", "POST *", after=5)
     other = mock.faults.add("stuck", prompt="turtle")

@@ -9,8 +9,6 @@ import httpx
 from kling_mock import KlingMock
 from tests.mock.kling.endpoints.model_path import body
 
-__all__ = ["T2V", "PathClient"]
-
 T2V: Final = "/text-to-video/kling-3.0"
 
 
@@ -35,9 +33,9 @@ class PathClient:
 
     def task(self, task_id: str) -> dict[str, Any]:
         """Return a task as `GET /tasks` shows it."""
-        found: list[dict[str, Any]] = self.get(f"task_ids={task_id}").json()["data"]
-        assert len(found) == 1
-        return found[0]
+        tasks: list[dict[str, Any]] = self.get(f"task_ids={task_id}").json()["data"]
+        assert len(tasks) == 1
+        return tasks[0]
 
     def search(self, **sent: Any) -> dict[str, Any]:
         """Return the `data` of `POST /tasks`."""

@@ -1,4 +1,4 @@
-"""What was seen of the real service in 2026: request and answer, row by row of the evidence."""
+"""Observations of the real service in 2026: request and response, row by row of the evidence."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_d7_retired_models_and_endpoint(mock: KlingMock, api: Any, client: PathC
     for model in ("kling-v2-5-turbo", "kling-v2-6", "kling-v3"):
         assert api.create(model_name=model).status_code == 200
     assert client.post(T2V, prompt="a cat").status_code == 200
-    assert api.get("/v1/videos/multi-image2video").status_code == 200  # what there is stays
+    assert api.get("/v1/videos/multi-image2video").status_code == 200  # existing ones stay
     mock.retired = None
     assert api.create(model_name="kling-v1").status_code == 200
 
@@ -59,12 +59,12 @@ def test_d8_media_that_cannot_be_had(
     sent = body("image-to-video")
     sent["contents"][-1]["url"] = url
     options = {"callback_url": receiver.url}
-    made = client.post("/image-to-video/kling-3.0", **sent, options=options)
-    assert made.status_code == 200
+    reply = client.post("/image-to-video/kling-3.0", **sent, options=options)
+    assert reply.status_code == 200
     mock.clock.advance(2)
-    assert client.task(made.json()["data"]["id"])["status"] == "processing"
+    assert client.task(reply.json()["data"]["id"])["status"] == "processing"
     mock.clock.advance(3600)
-    task = client.task(made.json()["data"]["id"])
+    task = client.task(reply.json()["data"]["id"])
     assert task["status"] == "failed"
     assert task["message"] == "Something went wrong when we tried to get the contents of the file."
     assert task["billing"] == [{"amount": "0"}]
@@ -73,7 +73,7 @@ def test_d8_media_that_cannot_be_had(
 
 
 def test_d8_by_a_fault(mock: KlingMock, api: Any, client: PathClient) -> None:
-    """For any URL, on either interface, and told in the journal."""
+    """This holds for any URL, on either interface, and is in the journal."""
     mock.faults.add("unreachable-media", external_id="gone-*")
     text = "Something went wrong when we tried to get the contents of the file."
     new = client.new("/image-to-video/kling-3.0", external_task_id="gone-1")
@@ -82,9 +82,9 @@ def test_d8_by_a_fault(mock: KlingMock, api: Any, client: PathClient) -> None:
     well = client.new()
     mock.clock.advance(3600)
     assert client.task(new)["message"] == text
-    shown = api.task(old)
-    assert (shown["task_status"], shown["task_status_msg"]) == ("failed", text)
-    assert shown["final_unit_deduction"] == "0"
+    task = api.task(old)
+    assert (task["task_status"], task["task_status_msg"]) == ("failed", text)
+    assert task["final_unit_deduction"] == "0"
     assert client.task(well)["status"] == "succeeded"
 
 

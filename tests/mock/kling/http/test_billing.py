@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -37,7 +38,7 @@ def amounts(charges: Any) -> list[tuple[str, Decimal | None]]:
 
 
 def test_without_packs_the_balance_pays(mock: KlingMock, kling: Kling) -> None:
-    """In dollars, by the price of a unit; a call without a task has no task id."""
+    """It pays in dollars, by the price of a unit; a call without a task has no task id."""
     mock.clock.advance(3)
     task_id = bought(mock, kling)
     kling.identify_face.call(video_url=URL)
@@ -61,7 +62,7 @@ def test_without_packs_the_balance_pays(mock: KlingMock, kling: Kling) -> None:
 
 
 def test_packs_pay_and_the_bill_agrees_with_them(mock: KlingMock, kling: Kling) -> None:
-    """One that runs out and the next one have a deduction each; a failed task has none."""
+    """A pack that runs out and the next one have a deduction each; a failed task has none."""
     mock.account.add_pack(2, name="small", lasts=1000)
     mock.account.add_pack(10, name="large", lasts=2000)
     first, second = bought(mock, kling), bought(mock, kling)
@@ -69,13 +70,15 @@ def test_packs_pay_and_the_bill_agrees_with_them(mock: KlingMock, kling: Kling) 
     mock.fail(failed, 1301)
 
     page = kling.account.packages(*ALL)
-    assert [(one.task_id, one.units_before, one.units_after, one.units) for one in page] == [
+    assert [
+        (charge.task_id, charge.units_before, charge.units_after, charge.units) for charge in page
+    ] == [
         (second, Decimal(10), Decimal(9), Decimal(1)),
         (second, Decimal("0.5"), Decimal(0), Decimal("0.5")),
         (first, Decimal(2), Decimal("0.5"), Decimal("1.5")),
     ]
     packs = kling.account.costs(*ALL)
-    assert {one.package_id for one in page} == {pack.id for pack in packs}
+    assert {charge.package_id for charge in page} == {pack.id for pack in packs}
     assert sum(pack.remaining or 0 for pack in packs) == 9
     assert kling.account.balance(*ALL).charges == ()
 
@@ -83,19 +86,19 @@ def test_packs_pay_and_the_bill_agrees_with_them(mock: KlingMock, kling: Kling) 
 def test_pages_go_on_where_the_last_one_ended(mock: KlingMock, kling: Kling) -> None:
     """The cursor stands for the times, also when something was bought meanwhile."""
     mine = [bought(mock, kling) for _ in range(5)]
-    found: list[Charge] = []
+    charges: list[Charge] = []
     page = kling.account.balance(*ALL, page_size=2)
     while True:
-        found += page
+        charges += page
         if not page.has_next:
             break
         bought(mock, kling)
         page = kling.account.balance(cursor=page.next_cursor, page_size=2)
-    assert [charge.task_id for charge in found] == mine[::-1]
+    assert [charge.task_id for charge in charges] == mine[::-1]
 
 
 def test_times_choose(mock: KlingMock, kling: Kling) -> None:
-    """Both ends belong to it."""
+    """Both ends belong to the range."""
     bought(mock, kling)
     mock.clock.advance(60)
     task_id = bought(mock, kling)
@@ -113,8 +116,8 @@ def test_filters_choose(mock: KlingMock, kling: Kling) -> None:
     mock.complete(picture)
     bill = kling.account.packages
 
-    def ids(**wanted: Any) -> list[str]:
-        return [charge.task_id for charge in bill(*ALL, **wanted)]
+    def ids(**filters: Any) -> list[str]:
+        return [charge.task_id for charge in bill(*ALL, **filters)]
 
     assert ids(product_types=["image"]) == [picture.task_id]
     assert ids(product_types=["image", "video"]) == [picture.task_id, video]
@@ -145,10 +148,13 @@ def test_filters_choose(mock: KlingMock, kling: Kling) -> None:
         ),
     ],
 )
-def test_what_is_no_question_is_refused(kling: Kling, body: dict[str, Any], message: str) -> None:
-    """400/1201."""
-    with pytest.raises(InvalidRequestError, match=message):
+def test_a_bad_query_is_refused(
+    mock: KlingMock, kling: Kling, body: dict[str, Any], message: str
+) -> None:
+    """400/1201; the client's error leaves out what the body says, the reply has it."""
+    with pytest.raises(InvalidRequestError):
         kling.request("POST", "/account/billing/package", json=body)
+    assert message in json.loads(mock.journal[-1].response)["message"]
 
 
 def test_each_pack_that_pays_a_part_is_a_deduction() -> None:
@@ -157,13 +163,13 @@ def test_each_pack_that_pays_a_part_is_a_deduction() -> None:
     account = Account("mine", [], [], packs=packs)
     account.charge(Purchase("identify-face", "", Decimal("1.5")), 1.0)
     account.charge(Purchase("identify-face", "", Decimal("0.5")), 1.0)
-    found = [(one.number, one.pack_id, one.units) for one in account.charges]
-    assert found == [(1, "a", 1), (2, "b", Decimal("0.5")), (3, "b", Decimal("0.5"))]
+    charges = [(charge.number, charge.pack_id, charge.units) for charge in account.charges]
+    assert charges == [(1, "a", 1), (2, "b", Decimal("0.5")), (3, "b", Decimal("0.5"))]
     assert account.charged == 3
 
 
 def test_what_is_free_is_on_no_bill() -> None:
-    """And the oldest deductions make room."""
+    """The oldest deductions are dropped first."""
     free = Purchase("init-selection", "", Decimal(0))
     assert charges_of([], free, 1.0) == []
     account = Account("mine", [], [])

@@ -71,23 +71,23 @@ def test_costs_need_two_times(api: Any, query: str) -> None:
 
 
 def test_costs_are_filtered(mock: KlingMock, api: Any) -> None:
-    """By name and by time, and an account without packs has none to show."""
+    """Filters are by name and by time; an account without packs has no costs to show."""
     everything = "start_time=0&end_time=9999999999999"
     assert costs(api).json()["data"]["resource_pack_subscribe_infos"] == []
     mock.account.add_pack(0, name="one")
     mock.account.add_pack(1, name="two", lasts=10)
 
-    def shown(query: str) -> list[tuple[str, str]]:
+    def packs(query: str) -> list[tuple[str, str]]:
         mock.clock.advance(1)
         rows = costs(api, query).json()["data"]["resource_pack_subscribe_infos"]
         return [(row["resource_pack_name"], row["status"]) for row in rows]
 
-    assert shown(f"{everything}&resource_pack_name=two") == [("two", "online")]
+    assert packs(f"{everything}&resource_pack_name=two") == [("two", "online")]
     after = int((mock.clock.now() + DAY) * 1000)
-    assert shown(f"start_time={after}&end_time={after}") == [("one", "runOut")]
-    assert shown("start_time=0&end_time=1") == []
+    assert packs(f"start_time={after}&end_time={after}") == [("one", "runOut")]
+    assert packs("start_time=0&end_time=1") == []
 
 
 def test_costs_are_only_read(api: Any) -> None:
-    """Another method is 1202, and no task is made of it."""
+    """Another method is refused with 1202, and does not make a task."""
     assert code(api.http.post("/account/costs", headers=api.headers())) == (404, 1202)

@@ -39,18 +39,18 @@ def pieces_of(mock: KlingMock, url: str) -> list[tuple[float, int]]:
     """Return the pieces of a reply, each with the seconds after the first and its bytes."""
     with connected(mock) as connection:
         connection.sendall(f"GET {urlsplit(url).path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        start, found = 0.0, []
+        start, pieces = 0.0, []
         while data := connection.recv(1 << 20):
             start = start or time.monotonic()
-            found.append((time.monotonic() - start, len(data)))
-    return found
+            pieces.append((time.monotonic() - start, len(data)))
+    return pieces
 
 
 # ---------------------------------------------------------------- result files
 
 
 def test_a_slow_file_comes_in_pieces(mock: KlingMock, api: Any, video: str) -> None:
-    """Also if it is small: the first ones come long before the last."""
+    """This holds for a small file as well: the first pieces come long before the last."""
     ranged = {"Range": "bytes=0-999"}
     mock.faults.add("slow-body", "GET /media/*", seconds=0.2, pieces=5)
     before = time.monotonic()
@@ -73,7 +73,7 @@ def test_a_truncated_file_is_never_whole(
 
 
 def test_downloads_are_in_the_journal(mock: KlingMock, api: Any, video: str) -> None:
-    """With their status, and the faults that happened to them."""
+    """They have their status, and the faults that happened to them."""
     api.http.get(video)
     api.http.head(video)
     tag = api.http.get(video, headers={"Range": "bytes=0-9"}).headers["ETag"]
@@ -100,7 +100,7 @@ def test_downloads_are_in_the_journal(mock: KlingMock, api: Any, video: str) -> 
 
 
 def test_a_fault_of_a_task_is_in_the_entry_of_its_create(mock: KlingMock, api: Any) -> None:
-    """Before what happened to the reply; other requests have nothing of it."""
+    """It comes before what happened to the reply; entries of other requests do not have it."""
     mock.faults.add("stuck", prompt="turtle")
     mock.faults.add("response-lost", "POST *", prompt="turtle", after=1)
     api.new(prompt="a turtle")
@@ -108,8 +108,8 @@ def test_a_fault_of_a_task_is_in_the_entry_of_its_create(mock: KlingMock, api: A
         api.create(prompt="another turtle")
     api.create(prompt="a kitten", duration="7")
     api.new(prompt="a kitten")
-    found = [entry.fault for entry in mock.journal]
-    assert found == ["stuck", "stuck+response-lost", "", ""]
+    faults = [entry.fault for entry in mock.journal]
+    assert faults == ["stuck", "stuck+response-lost", "", ""]
 
 
 # ---------------------------------------------------------------- replies
@@ -132,7 +132,7 @@ def test_retry_after_survives_a_damaged_body(mock: KlingMock, api: Any, kind: An
 def test_no_fault_happens_to_the_document_and_the_admin_api(
     mock: KlingMock, api: Any, method: str
 ) -> None:
-    """They are no part of Kling's API, and are served while everything else fails."""
+    """They are not part of Kling's API, and are served while everything else fails."""
     fault = mock.faults.add("status", "*", code=5001)
     assert api.http.request(method, "/openapi.json").status_code == 200
     admin = {"Authorization": f"Bearer {mock.admin_token}"}

@@ -23,8 +23,8 @@ def video(api: Any, mock: Any) -> dict[str, str]:
     """The result of a finished task of 10 seconds."""
     task_id = api.new(duration="10", watermark_info={"enabled": True})
     mock.complete(task_id)
-    (found,) = api.task(task_id)["task_result"]["videos"]
-    return dict(found)
+    (output,) = api.task(task_id)["task_result"]["videos"]
+    return dict(output)
 
 
 def test_the_whole_file(api: Any, video: dict[str, str]) -> None:
@@ -78,27 +78,27 @@ def test_not_modified(api: Any, video: dict[str, str]) -> None:
     assert (reply.status_code, reply.content) == (304, b"")
 
 
-@pytest.mark.parametrize("given", ["*", "W/{}", '"a", {}', '"a" ,W/{}'])
-def test_not_modified_by_other_forms(api: Any, video: dict[str, str], given: str) -> None:
+@pytest.mark.parametrize("header", ["*", "W/{}", '"a", {}', '"a" ,W/{}'])
+def test_not_modified_by_other_forms(api: Any, video: dict[str, str], header: str) -> None:
     """`*` is any file, tags may be weak or in a list (RFC 9110, 13.1.2)."""
     etag = api.http.get(video["url"]).headers["etag"]
-    reply = api.http.get(video["url"], headers={"If-None-Match": given.format(etag)})
+    reply = api.http.get(video["url"], headers={"If-None-Match": header.format(etag)})
     assert (reply.status_code, reply.content, reply.headers["etag"]) == (304, b"", etag)
 
 
-@pytest.mark.parametrize("given", ['"a"', '"*"', "a{}", '"*", "a"'])
-def test_control_another_tag_is_no_match(api: Any, video: dict[str, str], given: str) -> None:
+@pytest.mark.parametrize("header", ['"a"', '"*"', "a{}", '"*", "a"'])
+def test_control_another_tag_is_no_match(api: Any, video: dict[str, str], header: str) -> None:
     """The whole file comes; part of a tag, and a star among tags, are other tags."""
     etag = api.http.get(video["url"]).headers["etag"]
-    reply = api.http.get(video["url"], headers={"If-None-Match": given.format(etag)})
+    reply = api.http.get(video["url"], headers={"If-None-Match": header.format(etag)})
     assert reply.status_code == 200
 
 
 def test_head_knows_no_ranges(api: Any, video: dict[str, str]) -> None:
     """It is as without them, also behind the end: they are for GET only (RFC 9110, 14.2)."""
     size = len(api.http.get(video["url"]).content)
-    for given in ("bytes=0-99", f"bytes={size}-"):
-        head = api.http.head(video["url"], headers={"Range": given})
+    for range_header in ("bytes=0-99", f"bytes={size}-"):
+        head = api.http.head(video["url"], headers={"Range": range_header})
         assert (head.status_code, int(head.headers["content-length"])) == (200, size)
         assert "content-range" not in head.headers
 
@@ -193,8 +193,8 @@ def test_urls_are_read_as_they_are_written() -> None:
     """The id in a URL is found again."""
     for watermark in (False, True):
         url = video_url("http://a:1", "8" * 18, watermark=watermark)
-        found = file_named_by(url.removeprefix("http://a:1"))
-        assert found == NamedFile("video", "8" * 18, 0, watermark, "mp4")
+        file = file_named_by(url.removeprefix("http://a:1"))
+        assert file == NamedFile("video", "8" * 18, 0, watermark, "mp4")
     picture = NamedFile("image", "8" * 18, 7, is_marked=True, suffix="png")
     assert file_named_by(file_url("", picture)) == picture
 

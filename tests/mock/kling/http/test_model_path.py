@@ -29,9 +29,9 @@ def test_a_task_from_create_to_download(
     secret = mock.account.add_webhook_secret()
     mock.callbacks.timestamps = "real"
     options = {"external_task_id": "job-7", "callback_url": receiver.url}
-    made = client.post(path, **body(path.split("/")[1]), options=options)
-    assert made.status_code == 200
-    created = made.json()
+    reply = client.post(path, **body(path.split("/")[1]), options=options)
+    assert reply.status_code == 200
+    created = reply.json()
     assert (created["code"], created["message"]) == (0, "SUCCEED")
     data = created["data"]
     assert list(data) == ["id", "status", "message", "create_time", "update_time", "external_id"]
@@ -77,7 +77,7 @@ def test_a_task_that_fails(mock: KlingMock, client: PathClient, receiver: Receiv
 
 
 def test_without_an_external_id(client: PathClient) -> None:
-    """None is named then, neither at create nor later."""
+    """The responses do not name one, neither at the create nor later."""
     reply = client.post(T2V, prompt="a cat").json()["data"]
     assert list(reply) == ["id", "status", "message", "create_time", "update_time"]
     assert "external_id" not in client.task(reply["id"])
@@ -108,7 +108,7 @@ def test_a_key_pair_still_does_for_v1(api: Any) -> None:
 
 
 def test_an_external_id_is_taken_once_over_both_interfaces(api: Any, client: PathClient) -> None:
-    """Whichever took it first."""
+    """Either interface may have taken it first."""
     api.new(external_task_id="one")
     client.new(external_task_id="two")
     options = {"external_task_id": "one"}
@@ -129,16 +129,16 @@ def test_tasks_of_v1_are_shown_in_the_new_form(
     task = client.task(old)
     assert (task["status"], task["external_id"]) == ("succeeded", "old")
     assert task["outputs"][0]["watermark_url"].endswith("-watermark.mp4")
-    shown = api.task(old)
-    assert task["outputs"][0]["url"] == shown["task_result"]["videos"][0]["url"]
-    assert task["billing"][0]["amount"] == shown["final_unit_deduction"]
-    assert task["create_time"] == shown["created_at"]
-    assert {one["id"] for one in client.search()["result"]} == {old, new}
+    v1_task = api.task(old)
+    assert task["outputs"][0]["url"] == v1_task["task_result"]["videos"][0]["url"]
+    assert task["billing"][0]["amount"] == v1_task["final_unit_deduction"]
+    assert task["create_time"] == v1_task["created_at"]
+    assert {row["id"] for row in client.search()["result"]} == {old, new}
     assert api.get(f"/v1/videos/text2video/{new}").json()["code"] == 1201
 
 
 def test_slots_and_units_are_of_the_account(mock: KlingMock, api: Any, client: PathClient) -> None:
-    """Both interfaces use the same."""
+    """Both interfaces share them."""
     mock.account.slots = 1
     api.new()
     full = client.post(T2V, prompt="a cat")
@@ -152,7 +152,7 @@ def test_slots_and_units_are_of_the_account(mock: KlingMock, api: Any, client: P
 
 
 def test_paths_that_are_none(api: Any, client: PathClient) -> None:
-    """No such product, more behind the model, a method that a path has not."""
+    """No such product, more behind the model, a method that a path does not have."""
     for path in ("/text-to-video", f"{T2V}/5", "/text-to-image/kling-3.0"):
         assert client.post(path, prompt="a").json()["error"] == "Not Found"
     for method, path in (("GET", T2V), ("DELETE", "/tasks")):
@@ -161,7 +161,7 @@ def test_paths_that_are_none(api: Any, client: PathClient) -> None:
 
 
 def test_a_lost_answer(mock: KlingMock, client: PathClient) -> None:
-    """The task is there, and is found by its external id; the fault looks into the options."""
+    """The task exists, and is found by its external id; the fault reads the options."""
     fault = mock.faults.add("response-lost", "POST *", external_id="job-*", prompt="cat", times=1)
     with pytest.raises(httpx.TransportError):
         client.new(external_task_id="job-1")
@@ -182,7 +182,7 @@ def test_faults_by_path_and_prompt(mock: KlingMock, client: PathClient, match: s
 
 
 def test_a_fault_of_the_query_of_one_task(mock: KlingMock, client: PathClient) -> None:
-    """By the external id of the task that it names, by either id."""
+    """The fault names the external id of a task, and strikes queries by either id."""
     task_id = client.new(external_task_id="job-1")
     client.new(external_task_id="job-2")
     fault = mock.faults.add("status", "GET /tasks", external_id="job-1", code=5000)
@@ -231,7 +231,7 @@ def test_a_contradicting_report(mock: KlingMock, client: PathClient, receiver: R
 def test_a_snapshot_has_the_tasks_of_both_interfaces(
     mock: KlingMock, api: Any, client: PathClient
 ) -> None:
-    """And the same replies come after a restore."""
+    """The same responses come after a restore."""
     api.new()
     task_id = client.new(external_task_id="job-1")
     before = client.search()["result"]
@@ -243,7 +243,7 @@ def test_a_snapshot_has_the_tasks_of_both_interfaces(
 
 
 def test_results_end_after_30_days(mock: KlingMock, api: Any, client: PathClient) -> None:
-    """As those of /v1."""
+    """The rule is that of /v1."""
     task_id = client.new()
     mock.complete(task_id)
     url = client.task(task_id)["outputs"][0]["url"]
@@ -253,7 +253,7 @@ def test_results_end_after_30_days(mock: KlingMock, api: Any, client: PathClient
 
 
 def test_the_form_of_a_body_of_bytes(client: PathClient, api: Any) -> None:
-    """What is no JSON object is 1200, as on /v1."""
+    """A body that is not a JSON object is refused with 1200, as on /v1."""
     for content in (b"", b"[]", b"{", json.dumps("x").encode()):
         reply = api.http.post(T2V, content=content, headers=client.key)
         assert (reply.status_code, reply.json()["code"]) == (400, 1200)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.endpoints.validation import read_object
-from kling_mock.kling.http.requests import MAX_BODY
+from kling_mock.kling.http.exchange import MAX_BODY
 from kling_mock.kling.model.accounts import Account, AccountApiKey
 from tests.endpoints import body, with_sources
 from tests.mock.conftest import path_of
@@ -31,10 +31,10 @@ def test_create_and_query(api: Any, mock: Any, endpoint: str) -> None:
     reply = api.create(endpoint, external_task_id=f"mine/{endpoint} 1", **request)
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "application/json;charset=UTF-8"
-    shown = reply.json()
-    assert list(shown) == ["code", "message", "request_id", "data"]
-    assert (shown["code"], shown["message"]) == (0, "SUCCEED")
-    data = shown["data"]
+    envelope = reply.json()
+    assert list(envelope) == ["code", "message", "request_id", "data"]
+    assert (envelope["code"], envelope["message"]) == (0, "SUCCEED")
+    data = envelope["data"]
     assert re.fullmatch(r"\d{18}", data["task_id"])
     assert data == {
         "task_id": data["task_id"],
@@ -51,7 +51,7 @@ def test_create_and_query(api: Any, mock: Any, endpoint: str) -> None:
     assert task["task_status_msg"] == ""
     assert task.get("watermark_info", {"enabled": False}) == {"enabled": False}
     if "videos" not in task["task_result"]:
-        return  # of pictures another test knows more
+        return  # pictures have a test of their own
     (video,) = task["task_result"]["videos"]
     assert re.fullmatch(r"\d{18}", video["id"])
     assert video["url"] == f"{mock.kling_url}/media/videos/{video['id']}.mp4"
@@ -96,7 +96,7 @@ def test_an_external_id_is_taken_once_per_account(api: Any, mock: Any) -> None:
 
 
 def test_accounts_do_not_see_each_other(api: Any, mock: Any) -> None:
-    """Another account may use the same external id, and finds nothing of the first."""
+    """Another account may use the same external id, and does not find the first one's task."""
     task_id = api.new(external_task_id="mine")
     mock._emulator.world.accounts.add(Account("other", [], [AccountApiKey("other-key")]))
     other = {"Authorization": "Bearer other-key"}
@@ -161,7 +161,7 @@ def test_pages_out_of_range(api: Any, query: str) -> None:
     assert query.partition("=")[0] in reply.json()["message"]
 
 
-# ---------------------------------------------------------------- what is no such call
+# ---------------------------------------------------------------- what is not such a call
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_messages_stay_short(api: Any, value: Any) -> None:
 @pytest.mark.parametrize("size", [1001, 1_000_000])
 def test_a_body_that_is_too_large(api: Any, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """413 in the envelope, in one piece or many, and the connection goes on."""
-    monkeypatch.setattr("kling_mock.kling.http.requests.MAX_BODY", 1000)
+    monkeypatch.setattr("kling_mock.kling.http.exchange.MAX_BODY", 1000)
     assert api.http.post(LIST, content=b"x" * 1000, headers=api.headers()).status_code == 400
     reply = api.http.post(LIST, content=b"x" * size, headers=api.headers())
     assert (reply.status_code, reply.json()["code"]) == (413, 1200)
@@ -266,7 +266,7 @@ def test_a_body_that_is_too_large(api: Any, monkeypatch: pytest.MonkeyPatch, siz
 
 @pytest.mark.parametrize("depth", [100, 600, 900, 100_000])
 def test_a_value_that_is_nested_deeply(api: Any, depth: int) -> None:
-    """It is a 400 like any wrong value, and no failure of the emulator."""
+    """It is a 400 like any wrong value, not a failure of the emulator."""
     raw = b'{"prompt": ' + b"[" * depth + b"]" * depth + b"}"
     reply = api.http.post(LIST, content=raw, headers=api.headers())
     assert (reply.status_code, reply.json()["code"]) in {(400, 1200), (400, 1201)}
@@ -308,7 +308,7 @@ def test_what_only_a_raw_socket_sends(api: Any, mock: Any) -> None:
     auth = f"Authorization: Bearer {mock.api_key}\r\n"
     end = "Connection: close\r\n\r\n"
     url = mock.kling_url
-    assert b'"code":1200' in exchange(mock, b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+    assert b'"code":1200' in exchange(mock, b"\x16\x03\x01 this is not HTTP\r\n\r\n")
     bad_chunk = f"POST {LIST} HTTP/1.1\r\nHost: a\r\n{auth}Transfer-Encoding: chunked\r\n\r\nzz\r\n"
     assert b" 400 " in exchange(mock, bad_chunk.encode())
     old = f"GET {LIST} HTTP/1.0\r\n{auth}\r\n"
@@ -413,7 +413,7 @@ def never_breaks(reply: Any) -> None:
 @given(content=st.binary(max_size=200) | JSON.map(json.dumps).map(str.encode))
 @pytest.mark.slow
 def test_any_bytes(api: Any, content: bytes) -> None:
-    """Whatever bytes come, the answer is an envelope and never a 5xx."""
+    """For any bytes, the response is an envelope and never a 5xx."""
     never_breaks(api.http.post(LIST, content=content, headers=api.headers()))
 
 
@@ -421,7 +421,7 @@ def test_any_bytes(api: Any, content: bytes) -> None:
 @given(endpoint=st.sampled_from(sorted(PLAIN)), body=st.dictionaries(NAMES | st.text(), JSON))
 @pytest.mark.slow
 def test_any_values_of_known_fields(api: Any, endpoint: str, body: dict[str, Any]) -> None:
-    """Whatever the known fields hold, the answer is an envelope and never a 5xx."""
+    """For any values of the known fields, the response is an envelope and never a 5xx."""
     content = json.dumps(PLAIN[endpoint] | body)
     never_breaks(api.http.post(path_of(endpoint), content=content, headers=api.headers()))
 

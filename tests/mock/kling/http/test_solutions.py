@@ -12,6 +12,7 @@ import pytest
 from kling_mock import KlingMock
 from tests.endpoints import BODIES, vendor_body
 from tests.mock.receiver import Receiver, receiver
+from tests.plain_http import NO_TLS
 
 __all__ = ["receiver"]
 
@@ -34,7 +35,8 @@ class Client:
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.key}"}
-        return httpx.request(method, f"{self.mock.kling_url}{path}", headers=headers, **options)
+        url = f"{self.mock.kling_url}{path}"
+        return httpx.request(method, url, headers=headers, verify=NO_TLS, **options)
 
     def create(self, name: str, **options: Any) -> dict[str, Any]:
         body = vendor_body(name) | ({"options": options} if options else {})
@@ -65,7 +67,7 @@ def client() -> Iterator[Client]:
 
 
 def test_there_are_five() -> None:
-    """Each at its own path."""
+    """Each has its own path."""
     assert PATHS.keys() == set(NAMES)
 
 
@@ -86,12 +88,12 @@ def test_a_create_is_answered_as_its_page_shows(client: Client, name: str) -> No
 
 
 def test_several_are_queried_by_either_kind_of_ids(client: Client) -> None:
-    """Of all products at once, in the order of the query; unknown ids are left out."""
+    """The query finds tasks of all products, in the query's order; unknown ids are left out."""
     ids = [client.created(name, external_task_id=f"job-{name}") for name in NAMES]
-    shown = client.query(task_ids=",".join([*reversed(ids), "850000000000000009"]))
-    assert [one["id"] for one in shown] == [*reversed(ids)]
+    tasks = client.query(task_ids=",".join([*reversed(ids), "850000000000000009"]))
+    assert [task["id"] for task in tasks] == [*reversed(ids)]
     named = client.query(external_task_ids=",".join(f"job-{name}" for name in NAMES))
-    assert [one["id"] for one in named] == ids
+    assert [task["id"] for task in named] == ids
 
 
 @pytest.mark.parametrize(
@@ -105,34 +107,34 @@ def test_several_are_queried_by_either_kind_of_ids(client: Client) -> None:
 def test_a_query_names_1_to_20_ids_of_one_kind(
     client: Client, params: dict[str, str], message: str
 ) -> None:
-    """As `/tasks`."""
+    """The rule is that of `/tasks`."""
     reply = client.call("GET", "/solutions", params=params)
     assert (reply.status_code, reply.json()["code"]) == (400, 1201)
     assert message in reply.json()["message"]
 
 
 def test_each_result_is_called_as_on_its_page(client: Client) -> None:
-    """Without ids, and a success is `succeed` on the page of virtual_try_on alone."""
-    found: dict[str, Any] = {}
+    """Results have no ids, and a success is `succeed` only on the page of virtual_try_on."""
+    summaries: dict[str, Any] = {}
     for name in NAMES:
         client.mock.complete(client.created(name))
-    for name, shown in zip(NAMES, client.page()["result"][::-1], strict=True):
-        found[name] = (
-            shown["status"],
-            [(one["type"], *(one.keys() - {"type", "url"})) for one in shown["outputs"]],
-            shown["billing"][0]["package_type"],
+    for name, task in zip(NAMES, client.page()["result"][::-1], strict=True):
+        summaries[name] = (
+            task["status"],
+            [(output["type"], *(output.keys() - {"type", "url"})) for output in task["outputs"]],
+            task["billing"][0]["package_type"],
         )
     mark, length = "watermark_url", "duration"
-    assert found["solutions-virtual-try-on"] == ("succeed", [("image", mark)], "image")
-    assert found["solutions-clothing-dupe"] == (
+    assert summaries["solutions-virtual-try-on"] == ("succeed", [("image", mark)], "image")
+    assert summaries["solutions-clothing-dupe"] == (
         "succeeded",
         [("product_image", mark), ("model_images", mark), ("product_video", mark)],
         "video",
     )
     for name in ("solutions-goods-studio", "solutions-talking-agent"):
-        status, [(kind, *members)], pack = found[name]
+        status, [(kind, *members)], pack = summaries[name]
         assert (status, kind, {*members}, pack) == ("succeeded", "video", {mark, length}, "video")
-    assert found["solutions-drama-subtitle"] == (
+    assert summaries["solutions-drama-subtitle"] == (
         "succeeded",
         [("subbed_video", length), ("srt",), ("ass",)],
         "video",
@@ -145,19 +147,19 @@ def test_a_list_has_a_limit_filters_and_a_cursor(client: Client) -> None:
     client.mock.complete(ids[0])
     client.mock.complete(ids[1])
     client.mock.fail(ids[2], 1301)
-    assert [one["id"] for one in client.page()["result"]] == ids[::-1]
+    assert [task["id"] for task in client.page()["result"]] == ids[::-1]
 
     for limit in (0, -5, 1):
         first = client.page(limit=limit)
-        assert ([one["id"] for one in first["result"]], first["has_more"]) == ([ids[-1]], True)
+        assert ([task["id"] for task in first["result"]], first["has_more"]) == ([ids[-1]], True)
     second = client.page(limit=3, cursor=client.page(limit=1)["next_cursor"])
-    assert [one["id"] for one in second["result"]] == ids[-2:0:-1]
+    assert [task["id"] for task in second["result"]] == ids[-2:0:-1]
     last = client.page(limit=3, cursor=second["next_cursor"])
-    assert ([one["id"] for one in last["result"]], last["has_more"]) == (ids[:1], False)
+    assert ([task["id"] for task in last["result"]], last["has_more"]) == (ids[:1], False)
 
     def of(*values: str) -> set[str]:
         filters = [{"key": "status", "values": [*values]}]
-        return {one["id"] for one in client.page(filters=filters).get("result", ())}
+        return {task["id"] for task in client.page(filters=filters).get("result", ())}
 
     assert of("succeed") == of("succeeded") == {ids[0], ids[1]}
     assert of("failed") == {ids[2]}
@@ -168,7 +170,7 @@ def test_a_list_has_a_limit_filters_and_a_cursor(client: Client) -> None:
 
 
 def test_the_rest_of_the_api_does_not_show_them(client: Client) -> None:
-    """Nor do they show the tasks of others."""
+    """They do not show the tasks of other interfaces either."""
     solution = client.created(NAMES[0])
     video = client.call("POST", "/text-to-video/kling-3.0", json={"prompt": "a cat"}).json()[
         "data"
@@ -180,14 +182,14 @@ def test_the_rest_of_the_api_does_not_show_them(client: Client) -> None:
         == video
     )
     assert [
-        one["id"] for one in client.call("POST", "/tasks", json={}).json()["data"]["result"]
+        task["id"] for task in client.call("POST", "/tasks", json={}).json()["data"]["result"]
     ] == [video]
     assert client.query(task_ids=f"{solution},{video}")[0]["id"] == solution
     assert len(client.page()["result"]) == 1
 
 
 def test_a_key_pair_is_refused(client: Client) -> None:
-    """As on the interface with the model in the path."""
+    """The interface with the model in the path does the same."""
     client.key = "a.b.c"
     for method, path in (("GET", "/solutions"), ("POST", PATHS[NAMES[0]])):
         reply = client.call(method, path, json={} if method == "POST" else None)
@@ -198,11 +200,11 @@ def test_a_key_pair_is_refused(client: Client) -> None:
 def test_a_report_is_a_task_as_queries_show_it(
     client: Client, receiver: Receiver, name: str
 ) -> None:
-    """At each change of status; of drama_subtitle at the end alone."""
+    """It comes at each change of status; for drama_subtitle, at the end only."""
     task = client.created(name, callback_url=receiver.url)
     client.mock.complete(task)
-    (shown,) = client.query(task_ids=task)
-    bodies = [json.loads(one.body) for one in receiver.received]
-    assert bodies[-1] == shown
+    (view,) = client.query(task_ids=task)
+    bodies = [json.loads(callback.body) for callback in receiver.received]
+    assert bodies[-1] == view
     words = [body["status"] for body in bodies]
     assert words[:-1] == ([] if name == "solutions-drama-subtitle" else ["submitted", "processing"])

@@ -13,12 +13,12 @@ from tests.mock.kling.http.path_client import PathClient
 
 
 def test_tasks_by_their_ids(mock: KlingMock, client: PathClient) -> None:
-    """In the order of the query, each once; those of nobody and of others are left out."""
+    """Tasks are in the query's order, each once; unknown ids and other accounts' are left out."""
     ids = [client.new(external_task_id=f"job-{n}") for n in range(3)]
     query = f"task_ids={ids[2]},{ids[0]},,%20{ids[2]},5,job-1"
     assert [task["id"] for task in client.get(query).json()["data"]] == [ids[2], ids[0]]
-    found = client.get("external_task_ids=job-1,job-0").json()["data"]
-    assert [task["id"] for task in found] == [ids[1], ids[0]]
+    tasks = client.get("external_task_ids=job-1,job-0").json()["data"]
+    assert [task["id"] for task in tasks] == [ids[1], ids[0]]
     assert client.get("task_ids=5").json() | {"request_id": ""} == {
         "code": 0,
         "message": "SUCCEED",
@@ -47,18 +47,18 @@ def test_tasks_by_their_ids(mock: KlingMock, client: PathClient) -> None:
     ],
 )
 def test_a_wrong_query_of_ids(client: PathClient, query: str, text: str) -> None:
-    """None, more than 20, or both kinds: 400/1201."""
+    """No id, more than 20 ids, or both kinds of ids: 400/1201."""
     reply = client.get(query)
     assert (reply.status_code, reply.json()["code"], reply.json()["message"]) == (400, 1201, text)
 
 
 def test_20_ids_are_taken(client: PathClient) -> None:
-    """The most that a query may name."""
+    """The maximum in a query."""
     assert client.get("task_ids=" + ",".join(map(str, range(20)))).status_code == 200
 
 
 def test_a_query_counts_as_a_look(mock: KlingMock, client: PathClient) -> None:
-    """A task that ends after a number of looks ends here, too."""
+    """A task that ends after a number of polls ends here as well."""
     mock.progress.add("polls", polls=2)
     task_id = client.new()
     assert client.task(task_id)["status"] == "processing"
@@ -72,13 +72,13 @@ def test_pages_of_tasks(client: PathClient) -> None:
     """Newest first; the cursor leads through all, whatever is added meanwhile."""
     ids = [client.new() for _ in range(5)]
     page = client.search(limit=2)
-    found = [task["id"] for task in page["result"]]
+    listed = [task["id"] for task in page["result"]]
     client.new()
     while page["has_more"]:
         assert page["count"] == 2
         page = client.search(limit="2", cursor=page["next_cursor"], start_time=0, end_time=0)
-        found += [task["id"] for task in page["result"]]
-    assert found == ids[::-1]
+        listed += [task["id"] for task in page["result"]]
+    assert listed == ids[::-1]
     rest = client.search(cursor=page["next_cursor"])
     assert rest == {"count": 0, "has_more": False}
 
@@ -91,26 +91,26 @@ def test_the_times_of_tasks(mock: KlingMock, client: PathClient) -> None:
     second = client.new()
     assert [task["id"] for task in client.search()["result"]] == [second]
     assert [task["id"] for task in client.search(end_time=at)["result"]] == [first]
-    found = client.search(start_time=str(at), end_time=str(at + 1))["result"]
-    assert [task["id"] for task in found] == [first]
+    tasks = client.search(start_time=str(at), end_time=str(at + 1))["result"]
+    assert [task["id"] for task in tasks] == [first]
     assert client.search(start_time=at + 1, end_time=at + 2) == {"count": 0, "has_more": False}
     assert len(client.search(start_time=at)["result"]) == 2
 
 
 def test_filters_of_tasks(mock: KlingMock, client: PathClient) -> None:
-    """By status, in the interface's own words, and by product type."""
+    """Filters are by status, in the interface's own words, and by product type."""
     ids = [client.new() for _ in range(3)]
     mock.complete(ids[0])
     mock.fail(ids[1])
 
-    def found(*filters: tuple[str, list[str]]) -> list[str]:
+    def matching(*filters: tuple[str, list[str]]) -> list[str]:
         listed = [{"key": key, "values": values} for key, values in filters]
         return [task["id"] for task in client.search(filters=listed).get("result", [])]
 
-    assert found(("status", ["succeeded"])) == [ids[0]]
-    assert found(("status", ["succeeded", "failed"])) == [ids[1], ids[0]]
-    assert found(("status", ["submitted"]), ("product_type", ["video"])) == [ids[2]]
-    assert found(("product_type", ["image", "try_on"])) == []
+    assert matching(("status", ["succeeded"])) == [ids[0]]
+    assert matching(("status", ["succeeded", "failed"])) == [ids[1], ids[0]]
+    assert matching(("status", ["submitted"]), ("product_type", ["video"])) == [ids[2]]
+    assert matching(("product_type", ["image", "try_on"])) == []
 
 
 @pytest.mark.parametrize(

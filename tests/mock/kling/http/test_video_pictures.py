@@ -1,4 +1,4 @@
-"""The videos that a server sends say what they are, whichever endpoint has made them."""
+"""The videos that a server sends say what they are, for every endpoint."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def admin(mock: KlingMock) -> Iterator[Admin]:
 def check(admin: Admin, api: Api, endpoint: str, task_id: str) -> int:
     """Check what the first pictures of a task's videos show; return how many videos it has."""
     task = admin.ask("GET", f"/tasks/{task_id}")
-    paths = [one["path"] for one in task["results"] if one["type"] == "video"]
+    paths = [result["path"] for result in task["results"] if result["type"] == "video"]
     for path in paths:
         frame = first_frame(api, f"/media/{path}", task)
         facts = (
@@ -110,12 +110,12 @@ def test_the_picture_of_the_request_is_in_its_video(
     mock: KlingMock, admin: Admin, api: Api
 ) -> None:
     """A red one makes a part of it red."""
-    made = io.BytesIO()
+    file = io.BytesIO()
     noise = Image.effect_noise((400, 300), 60)  # so that the file has some size
     black = Image.new("L", noise.size)
     red = noise.point([255 - value // 8 for value in range(256)])
-    Image.merge("RGB", (red, black, black)).save(made, "PNG")
-    picture = base64.b64encode(made.getvalue()).decode()
+    Image.merge("RGB", (red, black, black)).save(file, "PNG")
+    picture = base64.b64encode(file.getvalue()).decode()
     task_id = api.new("image2video", image=picture, model_name="kling-v2-6")
     mock.complete(task_id)
     task = admin.ask("GET", f"/tasks/{task_id}")
@@ -130,34 +130,34 @@ def test_the_picture_of_the_request_is_in_its_video(
 def test_a_video_of_a_call_without_a_task_says_whose_it_is(mock: KlingMock, api: Api) -> None:
     """It names the endpoint."""
     with mock.client() as kling:
-        found = kling.multi_elements.init_selection(video_url="https://example.com/pond.mp4")
-    content = api.http.get(str(found.raw["normalized_video"])).content
-    assert (found.width, found.height) == (1280, 720)
+        selection = kling.multi_elements.init_selection(video_url="https://example.com/pond.mp4")
+    content = api.http.get(str(selection.raw["normalized_video"])).content
+    assert (selection.width, selection.height) == (1280, 720)
     frame = decoded(content, 1280, 720, "-frames:v", "1")[0]
     assert frame.shows("multi-elements", 96, pen=BOLD)
 
 
 def test_the_same_task_has_the_same_bytes(mock: KlingMock, api: Api) -> None:
-    """In another server with the same seed, too; and another seed makes other ones."""
+    """This holds in another server with the same seed; another seed makes other bytes."""
 
-    def made(server: KlingMock, own: Api) -> bytes:
+    def file_of(server: KlingMock, own: Api) -> bytes:
         task_id = own.new()
         server.complete(task_id)
         (video,) = own.task(task_id)["task_result"]["videos"]
         return own.http.get(video["url"]).content
 
-    contents = [made(mock, api)]
+    contents = [file_of(mock, api)]
     for seed in (1, 2):
         with KlingMock(seed=seed) as server:
             other = Api(server)
-            contents.append(made(server, other))
+            contents.append(file_of(server, other))
             other.http.close()
     assert contents[0] == contents[1] != contents[2]
 
 
 @pytest.mark.slow
 def test_a_server_loads_what_draws_when_a_file_is_fetched() -> None:
-    """Until then it has neither the encoder nor Pillow."""
+    """Until then, neither the encoder nor Pillow is loaded."""
     program = """
 import json, sys, urllib.request
 from kling_mock import KlingMock
@@ -177,10 +177,12 @@ with KlingMock() as mock:
 
 
 def test_what_makes_files_ends_with_its_server() -> None:
-    """It is one thread, however many files are fetched at a time, and none is left."""
+    """It is one thread, however many files are fetched at a time, and it ends with the server."""
 
     def makers() -> set[threading.Thread]:
-        names = (one for one in threading.enumerate() if one.name.startswith("kling-mock-files"))
+        names = (
+            thread for thread in threading.enumerate() if thread.name.startswith("kling-mock-files")
+        )
         return set(names)
 
     before = makers()
@@ -189,37 +191,37 @@ def test_what_makes_files_ends_with_its_server() -> None:
         tasks = [api.new() for _ in range(3)]
         for task_id in tasks:
             server.complete(task_id)
-        urls = [api.task(one)["task_result"]["videos"][0]["url"] for one in tasks]
+        urls = [api.task(task)["task_result"]["videos"][0]["url"] for task in tasks]
         with ThreadPoolExecutor(3) as readers:
-            assert {one.status_code for one in readers.map(api.http.head, urls)} == {200}
-        (made,) = makers() - before
+            assert {reply.status_code for reply in readers.map(api.http.head, urls)} == {200}
+        (maker,) = makers() - before
         api.http.close()
     del server, api
     gc.collect()
-    made.join(60)
-    assert not made.is_alive()
+    maker.join(60)
+    assert not maker.is_alive()
 
 
 async def test_requests_do_not_wait_for_a_video(
     mock: KlingMock, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While one is being made, the server answers."""
-    clip._kept.clear()  # another test may have fetched the same file
+    clip._cache.clear()  # another test may have fetched the same file
     task_id = api.new()
     mock.complete(task_id)
     (video,) = api.task(task_id)["task_result"]["videos"]
-    begun, may_end = threading.Event(), threading.Event()
+    started, may_end = threading.Event(), threading.Event()
     make = clip._make
 
-    def slowly(wanted: Any) -> Any:
-        begun.set()
+    def slowly(new_clip: Any) -> Any:
+        started.set()
         assert may_end.wait(60)
-        return make(wanted)
+        return make(new_clip)
 
     monkeypatch.setattr(clip, "_make", slowly)
     fetching = asyncio.create_task(asyncio.to_thread(api.http.get, video["url"]))
     try:
-        assert await asyncio.to_thread(begun.wait, 60)
+        assert await asyncio.to_thread(started.wait, 60)
         assert api.task(task_id)["task_status"] == "succeed"
         assert not fetching.done()
     finally:

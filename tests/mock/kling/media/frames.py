@@ -7,8 +7,6 @@ from typing import NamedTuple
 from kling_mock.kling.media._lettering import FULL, Lettering, draw
 from tests.ffmpeg import decode
 
-__all__ = ["BOLD", "REGULAR", "Frame", "decoded"]
-
 REGULAR, BOLD = 0.62, 0.85  # half the thickness of the two kinds of letters
 
 
@@ -28,7 +26,7 @@ class Frame(NamedTuple):
     background: int = 0
 
     def on(self, background: int) -> Frame:
-        """Return it with another background, whose text is looked for."""
+        """Return it with another background, on which text is searched."""
         return self._replace(background=background)
 
     @property
@@ -56,13 +54,13 @@ class Frame(NamedTuple):
         shades = bytes(
             background + (luma - background) * min(value, FULL) // FULL for value in range(256)
         )
-        wanted = [row.translate(shades) for row in line.rows]
-        rows, middle = self.rows, len(wanted) // 2
-        for number in range(middle, len(rows) - len(wanted) + middle):
-            left = rows[number].find(wanted[middle])
+        pattern = [row.translate(shades) for row in line.rows]
+        rows, middle = self.rows, len(pattern) // 2
+        for number in range(middle, len(rows) - len(pattern) + middle):
+            left = rows[number].find(pattern[middle])
             top = number - middle
-            if left >= 0 and wanted == [
-                row[left : left + line.width] for row in rows[top : top + len(wanted)]
+            if left >= 0 and pattern == [
+                row[left : left + line.width] for row in rows[top : top + len(pattern)]
             ]:
                 return True
         return False
@@ -73,8 +71,8 @@ def decoded(content: bytes, width: int, height: int, *options: str) -> list[Fram
 
     A word of warning from ffmpeg is an error.
     """
-    wanted = ["-map", "0:v", *options, "-f", "rawvideo", "-pix_fmt", "yuv420p"]
-    raw = decode(content, *wanted, level="warning")
+    arguments = ["-map", "0:v", *options, "-f", "rawvideo", "-pix_fmt", "yuv420p"]
+    raw = decode(content, *arguments, level="warning")
     size = width * height * 3 // 2
     assert len(raw) % size == 0
     return [Frame(width, height, raw[at : at + size]) for at in range(0, len(raw), size)]

@@ -38,20 +38,20 @@ def frames(path: Path) -> list[bytes]:
     command = [program, "-v", "error", "-y", "-f", "lavfi", "-i", source, *encode.split()]
     if subprocess.run([*command, str(path)], check=False).returncode:
         raise RuntimeError("ffmpeg failed")
-    stream, found = path.read_bytes(), list[bytes]()
+    stream, payloads = path.read_bytes(), list[bytes]()
     while stream:
         size = int.from_bytes(stream[3:6]) >> 5 & 0x1FFF
-        found.append(stream[7:size])  # without the 7-byte ADTS header
+        payloads.append(stream[7:size])  # without the 7-byte ADTS header
         stream = stream[size:]
-    return found[: math.ceil(SECONDS * RATE / 1024)]
+    return payloads[: math.ceil(SECONDS * RATE / 1024)]
 
 
 def main() -> None:
     """Make the sound and the list of its frames' sizes (bytes)."""
     with tempfile.TemporaryDirectory() as folder:
-        made = frames(Path(folder) / "tone.aac")
-    (TARGET / "samples.bin").write_bytes(b"".join(made))
-    sizes = json.dumps([len(frame) for frame in made])
+        samples = frames(Path(folder) / "tone.aac")
+    (TARGET / "samples.bin").write_bytes(b"".join(samples))
+    sizes = json.dumps([len(frame) for frame in samples])
     (TARGET / "sizes.json").write_text(sizes + "\n", encoding="utf-8")
 
 

@@ -27,23 +27,23 @@ CARD = Card("text2video", "kling-v2-6", "829836802793406551")
 
 
 def check_probe(size: tuple[int, int], **wish: Any) -> None:
-    found = probe(render(*size, card=CARD, **wish).read())
-    video, *rest = found["streams"]
+    media = probe(render(*size, card=CARD, **wish).read())
+    video, *rest = media["streams"]
     assert (video["codec_name"], video["profile"], video["pix_fmt"]) == ("h264", "High", "yuv420p")
     assert (video["width"], video["height"]) == size
     assert video["avg_frame_rate"] == video["r_frame_rate"] == f"{wish['fps']}/1"
     assert video["has_b_frames"] == 0
     assert (video["color_range"], video["color_space"]) == ("tv", "bt709")
     assert [(a["codec_name"], a["profile"]) for a in rest] == [("aac", "LC")] * wish["sound"]
-    for lasting in (found["format"], *found["streams"]):
+    for lasting in (media["format"], *media["streams"]):
         assert float(lasting["duration"]) == pytest.approx(wish["seconds"], abs=0.05)
-    assert found["format"]["tags"]["comment"] == wish["tag"]
+    assert media["format"]["tags"]["comment"] == wish["tag"]
 
 
 def pictures(data: bytes) -> list[str]:
     """Decode all pictures and return the hash of each."""
-    wanted = ["-map", "0:v", "-f", "framehash", "-hash", "CRC32"]
-    lines = decode(data, *wanted, level="warning").decode().splitlines()
+    arguments = ["-map", "0:v", "-f", "framehash", "-hash", "CRC32"]
+    lines = decode(data, *arguments, level="warning").decode().splitlines()
     return [line.split(",")[-1].strip() for line in lines if not line.startswith("#")]
 
 
@@ -52,7 +52,7 @@ def drawn(
 ) -> dict[int, bytes]:
     """Return the samples of some pictures, by their number, as they were drawn, never coded."""
     drawing = Drawing(shape, card, fps=fps, seconds=seconds, sound=sound)
-    found: dict[int, bytes] = {}
+    pictures_by_number: dict[int, bytes] = {}
     for number in range(fps * seconds):
         for _ in drawing.show(number):
             pass
@@ -72,16 +72,16 @@ def drawn(
             b"".join(row[: shape.width // part] for row in plane[: shape.height // part])
             for plane, part in zip(rows, (1, 2, 2), strict=True)
         ]
-        found[number] = b"".join(samples)
-    return found
+        pictures_by_number[number] = b"".join(samples)
+    return pictures_by_number
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_every_size_decodes_without_a_warning_and_moves(size: tuple[int, int]) -> None:
     """ffmpeg at its strictest decodes all pictures, and no two of them are the same."""
     check_probe(size, fps=30, seconds=3, sound=True, tag="video")
-    shown = pictures(render(*size, fps=30, seconds=3, sound=True, tag="video", card=CARD).read())
-    assert len(set(shown)) == len(shown) == 90
+    hashes = pictures(render(*size, fps=30, seconds=3, sound=True, tag="video", card=CARD).read())
+    assert len(set(hashes)) == len(hashes) == 90
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -103,8 +103,8 @@ def test_every_length_at_both_rates(seconds: int) -> None:
         sound = (seconds + fps // 6) % 2 == 0
         wish: dict[str, Any] = {"fps": fps, "seconds": seconds, "sound": sound, "tag": "video"}
         check_probe((720, 720), **wish)
-        shown = pictures(render(720, 720, card=CARD, **wish).read())
-        assert len(set(shown)) == len(shown) == seconds * fps
+        hashes = pictures(render(720, 720, card=CARD, **wish).read())
+        assert len(set(hashes)) == len(hashes) == seconds * fps
 
 
 @given(
@@ -123,10 +123,12 @@ def test_a_decoder_shows_each_sample_as_it_was_drawn(
     sound = tracks == 2
     shape, card = FrameShape(2 * half_width, 2 * half_height), Card(name, name, "8" * 18)
     content = render(*shape, fps=fps, seconds=seconds, sound=sound, card=card).read()
-    shown = decoded(content, *shape)
-    assert len(shown) == fps * seconds
-    wanted = drawn(shape, card, fps, seconds, sound=sound)
-    assert [number for number, one in wanted.items() if shown[number].samples != one] == []
+    frames = decoded(content, *shape)
+    assert len(frames) == fps * seconds
+    expected = drawn(shape, card, fps, seconds, sound=sound)
+    assert [
+        number for number, samples in expected.items() if frames[number].samples != samples
+    ] == []
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (1080, 1080)], ids=str)
@@ -147,12 +149,12 @@ def test_the_picture_says_what_it_is(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("fps", [24, 30])
 def test_the_picture_shows_which_second_it_is(fps: int) -> None:
     """In each second the counter has its number, and the bar has grown from picture to picture."""
-    shown = decoded(render(720, 720, fps=fps, seconds=12, card=CARD).read(), 720, 720)
+    frames = decoded(render(720, 720, fps=fps, seconds=12, card=CARD).read(), 720, 720)
     for second in range(12):
         for number in (second * fps, (second + 1) * fps - 1):
-            assert shown[number].shows(f"0:{second:02}", 112, pen=BOLD)
-            assert not shown[number].shows(f"0:{second + 1:02}", 112, pen=BOLD)
-    middle = [frame.samples[636 * 720 : 637 * 720] for frame in shown]
+            assert frames[number].shows(f"0:{second:02}", 112, pen=BOLD)
+            assert not frames[number].shows(f"0:{second + 1:02}", 112, pen=BOLD)
+    middle = [frame.samples[636 * 720 : 637 * 720] for frame in frames]
     lengths = [row.count(172) for row in middle]
     assert lengths == sorted(set(lengths))
     assert lengths[-1] > 500
@@ -204,8 +206,8 @@ def test_control_a_damaged_file_is_noticed() -> None:
     with pytest.raises((subprocess.CalledProcessError, AssertionError)):
         decode(bytes(data), "-f", "null", level="warning")
     data = bytearray(content)
-    data[first + 100] ^= 0x0F  # in the first macroblock, whose samples are in the file as they are
+    data[first + 100] ^= 0x0F  # the first macroblock, whose samples are in the file unencoded
     whole, damaged = (
-        decoded(bytes(one), 720, 720, "-frames:v", "1")[0].samples for one in (content, data)
+        decoded(bytes(file), 720, 720, "-frames:v", "1")[0].samples for file in (content, data)
     )
     assert sum(a != b for a, b in zip(whole, damaged, strict=True)) > 0

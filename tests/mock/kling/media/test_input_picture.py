@@ -19,9 +19,9 @@ SIZES = [(1280, 720), (720, 1280), (720, 720)]
 
 
 def encoded(image: Image.Image, form: str = "PNG") -> str:
-    made = io.BytesIO()
-    image.save(made, form)
-    return base64.b64encode(made.getvalue()).decode()
+    file = io.BytesIO()
+    image.save(file, form)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 RED = encoded(Image.new("RGB", (640, 480), (255, 0, 0)))
@@ -75,12 +75,12 @@ def test_without_pillow_a_frame_has_its_size_and_format(
     ids=["none", "other characters", "cut off", "another format"],
 )
 def test_what_is_no_picture_is_not_shown(text: str) -> None:
-    """Neither it nor a frame."""
+    """Neither the picture nor a frame is shown."""
     assert see(text) is None
 
 
 def test_a_damaged_picture_has_a_frame() -> None:
-    """Its size is known, and its pixels cannot be had."""
+    """Its size is known, but not its pixels."""
     noise = encoded(Image.effect_noise((640, 480), 90))
     view = see(noise[: len(noise) // 8 * 4])
     assert view is not None

@@ -1,4 +1,4 @@
-"""Letters: every name of the emulator can be written, at any size, and no two look the same."""
+"""Letters: every name of the emulator can be written at any size, and all letters differ."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_no_two_letters_look_the_same() -> None:
     """A reader of a picture can tell what it says."""
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.,:/_+"
     drawn = {letter: tuple(draw(letter, 31, PEN).rows) for letter in letters}
-    for one, other in itertools.combinations(letters, 2):
-        assert drawn[one] != drawn[other], (one, other)
+    for letter, other in itertools.combinations(letters, 2):
+        assert drawn[letter] != drawn[other], (letter, other)
 
 
 @pytest.mark.parametrize("height", [5, 31, 112])
@@ -55,7 +55,7 @@ def test_a_thick_stroke_is_full_inside_and_nothing_outside() -> None:
 
 
 def test_digits_have_one_width() -> None:
-    """So that a counter stays where it is."""
+    """So a counter does not move."""
     assert len({width_of(digit, 40, PEN) for digit in "0123456789"}) == 1
 
 

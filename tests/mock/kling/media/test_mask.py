@@ -32,14 +32,14 @@ def decoded(counts: str) -> list[int]:
 
 def from_runs(runs: list[int], width: int, height: int) -> set[tuple[int, int]]:
     """Return the pixels that belong to a mask, by its run lengths."""
-    found: set[tuple[int, int]] = set()
+    pixels: set[tuple[int, int]] = set()
     at = 0
     for number, run in enumerate(runs):
         if number % 2:
-            found.update(divmod(place, height) for place in range(at, at + run))
+            pixels.update(divmod(place, height) for place in range(at, at + run))
         at += run
     assert at == width * height
-    return found
+    return pixels
 
 
 def from_png(content: bytes) -> set[tuple[int, int]]:
@@ -68,7 +68,7 @@ MASKS = {
 
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
 def test_both_forms_are_the_same_mask(mask: Mask) -> None:
-    """And it is what its rule says: a pixel belongs to it if its middle is in a disc."""
+    """The mask follows its rule: a pixel belongs to it if its middle is in a disc."""
     runs = decoded(mask.counts())
     ruled = {
         (x, y)

@@ -66,7 +66,7 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
 def inside(data: bytes, *path: bytes) -> bytes:
     """Return the content of the one box at a path."""
     for kind in path:
-        (data,) = (content for found, _, content in boxes(data) if found == kind)
+        (data,) = (content for box_type, _, content in boxes(data) if box_type == kind)
     return data
 
 
@@ -80,7 +80,7 @@ def table(content: bytes, columns: int) -> list[tuple[int, ...]]:
 class ReadTrack:
     kind: bytes
     duration: float  # seconds, in the track's own time scale
-    shown: float  # seconds, as the file says
+    header_duration: float  # seconds, as the file says
     shape: tuple[float, float]
     deltas: list[float]  # seconds
     samples: list[tuple[int, int]]  # offset and size in the file
@@ -112,7 +112,7 @@ def read_track(trak: bytes) -> ReadTrack:
     return ReadTrack(
         kind=hdlr[8:12],
         duration=duration / scale,
-        shown=unpack_from(">I", tkhd, 20)[0] / 1000,
+        header_duration=unpack_from(">I", tkhd, 20)[0] / 1000,
         shape=(width / 65536, height / 65536),
         deltas=deltas,
         samples=samples,
@@ -143,7 +143,7 @@ def test_every_file_lasts_exactly_as_long_as_asked(wish: dict[str, Any]) -> None
     tracks = read_file(data)
     assert [t.kind for t in tracks] == [b"vide", b"soun"][: 1 + wish["sound"]]
     for track in tracks:
-        assert track.duration == track.shown == wish["seconds"]
+        assert track.duration == track.header_duration == wish["seconds"]
         assert sum(track.deltas) == pytest.approx(wish["seconds"], abs=1e-9)
     assert set(tracks[0].deltas) == {1 / wish["fps"]}
     assert len(tracks[0].deltas) == wish["seconds"] * wish["fps"]
@@ -196,12 +196,12 @@ def test_the_frame_has_the_size_asked_for(wish: dict[str, Any]) -> None:
 @settings(max_examples=50, deadline=None)
 @pytest.mark.slow
 def test_any_range_equals_that_slice_of_the_file(
-    wish: dict[str, Any], one: int, other: int, chunk_size: int
+    wish: dict[str, Any], first: int, other: int, chunk_size: int
 ) -> None:
     """A download resumed at any byte, in pieces of any size, gives the file that one read gives."""
     clip = clip_of(wish)
     whole = clip.read()
-    start, stop = sorted((one, other))
+    start, stop = sorted((first, other))
     assert len(whole) == clip.size
     assert clip.read(start, stop) == whole[start:stop]
     assert clip.read(start) == whole[start:]
@@ -225,7 +225,7 @@ def test_ranges_are_right_at_every_seam() -> None:
 def test_the_same_task_has_the_same_file_in_every_process(wish: dict[str, Any]) -> None:
     """Bytes and ETag depend on the arguments alone, not on what was opened before."""
     before = clip_of(wish)
-    clips._kept.clear()
+    clips._cache.clear()
     after = clip_of(wish)
     assert after is not before
     assert (after.etag, after.read()) == (before.etag, before.read())
@@ -283,15 +283,15 @@ def test_opening_a_clip_again_builds_nothing() -> None:
 
 @pytest.mark.slow
 def test_memory_is_bounded() -> None:
-    """Of the files that were made, those that were asked for last are kept, up to a size."""
+    """The files requested last are kept in memory, up to a total size."""
     files = clips._Files(500_000)
     clip = clips._Clip(FrameShape(360, 360), 24, 2, sound=False, tag="", card=CARD)
-    wanted = [clip._replace(tag=str(number)) for number in range(20)]
-    made = [files.get(one) for one in wanted]
-    assert sum(file.size for file in made) > 500_000 > files._size > 400_000
-    assert files.get(wanted[-1]) is made[-1]
-    assert files.get(wanted[0]) is not made[0]
-    assert files.get(wanted[0]).etag == made[0].etag
+    variants = [clip._replace(tag=str(number)) for number in range(20)]
+    rendered = [files.get(variant) for variant in variants]
+    assert sum(file.size for file in rendered) > 500_000 > files._size > 400_000
+    assert files.get(variants[-1]) is rendered[-1]
+    assert files.get(variants[0]) is not rendered[0]
+    assert files.get(variants[0]).etag == rendered[0].etag
     assert files._size <= 500_000
 
 
@@ -299,16 +299,16 @@ def test_a_long_file_takes_little_memory() -> None:
     """What all keyframes have in common is in memory once, and a file is kept whatever its size."""
     files = clips._Files(1)
     clip = clips._Clip(FrameShape(720, 720), 24, 25, sound=False, tag="", card=CARD)
-    made = files.get(clip)
-    assert files._size < made.size * 2 / 3
-    assert files.get(clip) is made
+    file = files.get(clip)
+    assert files._size < file.size * 2 / 3
+    assert files.get(clip) is file
 
 
 def test_no_program_is_needed_to_make_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without ffmpeg makes every file."""
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(subprocess, "Popen", None)
-    clips._kept.clear()
+    clips._cache.clear()
     assert render(1280, 720, seconds=3, sound=True, tag="alone", card=CARD).size > 10_000
 
 
@@ -337,7 +337,7 @@ def test_modes_are_resolutions(wish: tuple[str, str], size: tuple[int, int]) -> 
 def test_a_wrong_argument_is_answered_with_those_accepted(
     change: dict[str, Any], text: str
 ) -> None:
-    """A size, rate or length that cannot be had is refused by name, never rounded."""
+    """An impossible size, rate or length is refused by name, never rounded."""
     wish: dict[str, Any] = {"width": 1280, "height": 720, "seconds": 5, "card": CARD, **change}
     with pytest.raises(ValueError, match=text):
         render(**wish)

@@ -27,9 +27,9 @@ def test_a_picture_has_its_size(width: int, height: int) -> None:
 def test_every_picture_is_another_one() -> None:
     """Two pictures differ in what they show and in their bytes; a picture stays as it is."""
     tags = [f"80000000000000000{task}-{number}" for task in range(9) for number in range(9)]
-    shown = {decoded(64, 64, tag).convert("RGB").tobytes() for tag in tags}
+    pixels = {decoded(64, 64, tag).convert("RGB").tobytes() for tag in tags}
     files = [render(64, 64, tag=tag) for tag in tags]
-    assert len(shown) == len({file.etag for file in files}) == len(tags)
+    assert len(pixels) == len({file.etag for file in files}) == len(tags)
     assert render(64, 64, tag="a").read() == render(64, 64, tag="a").read()
 
 

@@ -18,7 +18,7 @@ _FRAME = 1152 * 2  # bytes of a frame, decoded to 16 bits
 
 @pytest.mark.parametrize("seconds", LENGTHS)
 def test_a_wav_is_as_long_as_asked(seconds: float) -> None:
-    """To a sample, for Python's own reader; what is heard is neither silent nor too loud."""
+    """It is exact to a sample by Python's own reader; the sound is neither silent nor too loud."""
     with wave.open(io.BytesIO(render("wav", seconds, tag="1").read())) as sound:
         assert (sound.getframerate(), sound.getsampwidth(), sound.getnchannels()) == (24_000, 2, 1)
         assert sound.getnframes() == round(seconds * 24_000)
@@ -28,14 +28,14 @@ def test_a_wav_is_as_long_as_asked(seconds: float) -> None:
 
 @pytest.mark.parametrize("seconds", LENGTHS)
 def test_an_mp3_is_as_long_as_asked_to_a_frame(seconds: float) -> None:
-    """By the reader that measures what clients send."""
-    found = seconds_of(render("mp3", seconds, tag="1").read())
-    assert found == pytest.approx(seconds, abs=FRAME_SECONDS / 2 + 1e-6)
+    """It is measured by the reader that measures what clients send."""
+    length = seconds_of(render("mp3", seconds, tag="1").read())
+    assert length == pytest.approx(seconds, abs=FRAME_SECONDS / 2 + 1e-6)
 
 
 @pytest.mark.parametrize("type_", ["mp3", "wav"])
 def test_every_sound_is_another_file(type_: SoundType) -> None:
-    """By its tag and its length; the same arguments give the same bytes."""
+    """It differs by its tag and its length; the same arguments give the same bytes."""
     tags = [f"80000000000000000{task}-{number}" for task in range(9) for number in range(9)]
     files = [render(type_, 3, tag=tag) for tag in tags]
     files.append(render(type_, 4, tag=tags[0]))
@@ -56,7 +56,7 @@ def test_any_part_of_a_sound_is_that_of_the_whole(type_: SoundType) -> None:
 
 @pytest.mark.parametrize("type_", ["mp3", "wav"])
 def test_a_long_sound_takes_little_memory(type_: SoundType) -> None:
-    """An hour, of which the WAV has 172 MB."""
+    """The sound lasts an hour; its WAV has 172 MB."""
     tracemalloc.start()
     try:
         file = render(type_, 3600, tag="long")
@@ -95,10 +95,10 @@ def test_a_decoder_that_is_not_ours_takes_them(
 ) -> None:
     """ffprobe knows what it is and its comment, and ffmpeg decodes all of it without an error."""
     content = render(type_, seconds, tag="800000000000000001-0").read()
-    found = probe(content)
-    (stream,) = found["streams"]
+    media = probe(content)
+    (stream,) = media["streams"]
     assert (stream["codec_name"], stream["sample_rate"], stream["channels"]) == (codec, rate, 1)
-    assert found["format"]["tags"]["comment"] == "800000000000000001-0"
+    assert media["format"]["tags"]["comment"] == "800000000000000001-0"
 
     samples = memoryview(decode(content, "-f", "s16le")).cast("h")
     assert len(samples) / int(rate) == pytest.approx(seconds, abs=exact)

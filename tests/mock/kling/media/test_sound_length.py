@@ -1,4 +1,4 @@
-"""The length of a sound is read of WAV and MP3, whatever comes, and guessed of any other."""
+"""The length of a sound is read from any WAV and MP3, and guessed for other formats."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_wav_states_its_rate(seconds: float, rate: int) -> None:
 
 
 def test_other_chunks_of_a_wav_are_passed_over() -> None:
-    """Also one of an odd length, behind which is a byte of padding."""
+    """This holds for one of an odd length as well, which is followed by a byte of padding."""
     assert seconds_of(wav(3, chunk=b"LIST\x03\x00\x00\x00abc\x00")) == 3.0
 
 
@@ -69,7 +69,7 @@ def test_a_file_of_another_encoder_is_as_long_as_that_says(kind: str) -> None:
 
 
 def test_a_wav_of_countless_empty_chunks_is_given_up() -> None:
-    """Nobody can keep the server busy with one."""
+    """Such a file cannot keep the server busy."""
     junk = b"junk\x00\x00\x00\x00"
     assert seconds_of(wav(3, chunk=junk * 900)) == 3.0
     assert seconds_of(wav(3, chunk=junk * 1000)) == 0.0

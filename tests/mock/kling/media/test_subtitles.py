@@ -23,7 +23,7 @@ def test_there_is_a_line_for_each_second() -> None:
 
 
 def test_each_task_has_its_own_file() -> None:
-    """And the same task the same one."""
+    """The same task has the same file."""
     tags = {render("srt", 5, tag=tag).etag for tag in ("a", "a", "b")}
     assert len(tags) == 2
     with pytest.raises(ValueError, match="must be srt or ass"):
@@ -34,7 +34,7 @@ def test_each_task_has_its_own_file() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "codec"), [("srt", "subrip"), ("ass", "ass")])
 def test_ffmpeg_reads_them(suffix: str, codec: str) -> None:
-    """As subtitles of the form that the name says, and as long as the video."""
-    found = probe(render(suffix, 5, tag="a").read())
-    (stream,) = found["streams"]
+    """They have the form that the name says, and the length of the video."""
+    media = probe(render(suffix, 5, tag="a").read())
+    (stream,) = media["streams"]
     assert (stream["codec_name"], stream["codec_type"]) == (codec, "subtitle")

@@ -43,8 +43,8 @@ def test_accounts_do_not_see_each_others_tasks(mock: KlingMock, api: Any) -> Non
     other = mock.accounts.add("other")
     mine = api.new(external_task_id="order-1")
 
-    made = call(mock, other.api_key, external_task_id="order-1")
-    assert code(made) == (200, 0)
+    reply = call(mock, other.api_key, external_task_id="order-1")
+    assert code(reply) == (200, 0)
     assert code(call(mock, other.api_key, "GET", f"{LIST}/{mine}")) == (400, 1201)
     assert [entry.account for entry in mock.journal] == ["default", "other", "other"]
     assert list(mock.accounts) == ["default", "other"]
@@ -78,7 +78,7 @@ def test_a_disabled_key_is_refused_until_it_is_enabled(mock: KlingMock, api: Any
 
 
 def test_an_account_of_a_taken_name_or_an_unknown_one_is_told(mock: KlingMock) -> None:
-    """Mistakes in a test are named: two accounts of one name, or none."""
+    """Mistakes in a test are named: a second account of one name, or an unknown name."""
     with pytest.raises(ValueError, match="'default' already"):
         mock.accounts.add("default")
     with pytest.raises(KeyError, match="no account 'acme'"):
@@ -178,14 +178,14 @@ def test_slots_of_one_account_are_not_anothers(mock: KlingMock, api: Any) -> Non
 
 
 def test_a_taken_id_is_told_before_a_full_account(mock: KlingMock, api: Any) -> None:
-    """Who repeats a create that was accepted learns so at once, and need not wait for a slot."""
+    """A repeated create that was accepted is reported at once, without waiting for a slot."""
     mock.account.slots = 1
     api.new(external_task_id="order-1")
     assert code(api.create(external_task_id="order-1")) == (400, 1201)
 
 
 def test_the_largest_pack_that_counts_gives_the_slots(mock: KlingMock, api: Any) -> None:
-    """Of several packs the largest number of slots holds, while that pack counts."""
+    """The largest of several packs sets the number of slots while it counts."""
     mock.account.add_pack(100, slots=1)
     mock.account.add_pack(100, slots=2, lasts=1)
     api.new()
@@ -230,7 +230,7 @@ def test_an_empty_pack_is_the_vendors_1102(mock: KlingMock, api: Any) -> None:
 
 
 def test_packs_begin_end_and_are_used_in_order(mock: KlingMock, api: Any) -> None:
-    """The pack that ends first is used first; one that has not begun, or has ended, is none."""
+    """The pack that ends first is used first; one that is not in its time does not count."""
     mock.account.add_pack(1, name="short", lasts=10)
     mock.account.add_pack(2, name="long")
     mock.account.add_pack(50, name="later", begins_in=100)
@@ -246,6 +246,14 @@ def test_packs_begin_end_and_are_used_in_order(mock: KlingMock, api: Any) -> Non
 
 
 # ------------------------------------------------------------ rates
+
+
+def test_a_refusal_for_the_rate_has_no_retry_after_by_default(mock: KlingMock, api: Any) -> None:
+    """The vendor's pages do not show the header."""
+    mock.account.rate_limit = RateLimit(1)
+    assert api.get(LIST).status_code == 200
+    refused = api.get(LIST)
+    assert (refused.status_code, "Retry-After" in refused.headers) == (429, False)
 
 
 @pytest.mark.parametrize("retry_after", [False, True])
@@ -267,7 +275,7 @@ def test_a_burst_of_n_gives_exactly_n(mock: KlingMock, api: Any, *, retry_after:
 
 
 def test_a_rate_for_creates_leaves_queries_alone(mock: KlingMock, api: Any) -> None:
-    """With `creates_only`, polling costs nothing of the rate."""
+    """With `creates_only`, polling does not count towards the rate."""
     mock.account.rate_limit = RateLimit(1, creates_only=True)
     task_id = api.new()
     assert {api.get(f"{LIST}/{task_id}").status_code for _ in range(5)} == {200}
@@ -310,7 +318,7 @@ def test_wrong_settings_are_named_and_change_nothing(mock: KlingMock) -> None:
 
 
 async def test_settings_inside_an_event_loop(mock: KlingMock) -> None:
-    """An async test sets and reads likewise."""
+    """An async test sets and reads in the same way."""
     mock.account.slots = 3
     assert mock.account.slots == 3
     assert mock.accounts.add("other").open_tasks == 0
@@ -335,15 +343,15 @@ def test_settings_on_the_servers_own_thread(mock: KlingMock) -> None:
 
     def set_and_read() -> int | None:
         mock.account.slots = 4
-        mock.complete(mock._emulator.world.submit(mock._emulator.world.account, wanted).task_id)
+        mock.complete(mock._emulator.world.submit(mock._emulator.world.account, task_plan).task_id)
         return mock.account.slots
 
-    wanted = plan("text2video", {"model_name": "kling-v2-6", "prompt": "a"})
+    task_plan = plan("text2video", {"model_name": "kling-v2-6", "prompt": "a"})
     assert mock._thread.call(set_and_read) == 4
 
 
 def test_a_call_from_nowhere_is_on_no_list(mock: KlingMock) -> None:
-    """Where the address of a caller is not known, an allow-list refuses it."""
+    """An allow-list refuses a caller whose address is not known."""
     mock.account.allowed_ips = ["0.0.0.0/0", "::/0"]
     with pytest.raises(Refusal, match="1304"):
         admit_call(mock._emulator.world.account, 0.0, "", creates=False)

@@ -13,7 +13,7 @@ TEXT = "Trigger the content security policy of the platform"
 
 
 def test_a_prompt_is_refused_at_once(mock: KlingMock, api: Any) -> None:
-    """A word in the prompt makes the create call 1301, and no task."""
+    """A word in the prompt refuses the create with 1301, without a task."""
     mock.content.add("blood")
     reply = api.create(prompt="Blood on the snow")
     assert (reply.status_code, reply.json()["code"]) == (400, 1301)

@@ -1,4 +1,4 @@
-"""Who may call: tokens, API keys, and the documented codes for everything else."""
+"""Authentication: tokens, API keys, and the documented codes for everything else."""
 
 from __future__ import annotations
 
@@ -43,15 +43,17 @@ def test_a_static_key_is_accepted(api: Any, mock: Any) -> None:
 
 
 def test_a_key_counts_also_where_it_looks_like_a_known_token() -> None:
-    """Whoever has chosen such a key means the key, which has no time at which it ends."""
+    """A key chosen by the caller is taken as a key, which does not expire."""
     claims = {"iss": "access", "exp": 2000}
     token = jwt.encode(claims, "any secret of thirty-two letters", algorithm="HS256")
     accounts, clock = Accounts(), ManualClock(start=1000.0)
-    one = accounts.add(Account("one", [KeyPair("access", "any secret of thirty-two letters")], []))
-    two = accounts.add(Account("two", [], []))
-    assert accounts.authenticate(f"Bearer {token}", clock) is one
-    accounts.add_api_key(two, AccountApiKey(token))
-    assert accounts.authenticate(f"Bearer {token}", clock) is two
+    first = accounts.add(
+        Account("one", [KeyPair("access", "any secret of thirty-two letters")], [])
+    )
+    second = accounts.add(Account("two", [], []))
+    assert accounts.authenticate(f"Bearer {token}", clock) is first
+    accounts.add_api_key(second, AccountApiKey(token))
+    assert accounts.authenticate(f"Bearer {token}", clock) is second
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "bearer"])
@@ -104,7 +106,7 @@ def test_tokens_with_one_thing_wrong(api: Any, change: dict[str, Any], code: int
 
 @pytest.mark.parametrize("algorithm", ["HS512", "none"])
 def test_only_hs256(api: Any, mock: Any, algorithm: str) -> None:
-    """Another algorithm is refused, and `none` above all."""
+    """Every other algorithm is refused, above all `none`."""
     key: Any = None if algorithm == "none" else mock.secret_key * 2
     token = jwt.encode({"iss": mock.access_key, "exp": time.time() + 60}, key, algorithm)
     http, code, _ = answer(api, f"Bearer {token}")
@@ -135,7 +137,7 @@ def test_a_token_of_the_mocks_future(api: Any, mock: Any) -> None:
 
 
 def test_a_disabled_key_is_refused_at_once(api: Any, mock: Any) -> None:
-    """The state of a key is looked at on every request, also for a token seen before."""
+    """The state of a key is checked on every request, also for a token seen before."""
     header = f"Bearer {api.token()}"
     assert answer(api, header)[1] == 0
     mock._emulator.world.account.key_pairs[0].active = False
@@ -154,6 +156,6 @@ def test_remembered_tokens_are_bounded(
 
 def test_no_secret_in_a_repr(mock: Any) -> None:
     """Neither an account nor a key pair shows a secret."""
-    shown = repr(mock._emulator.world.account) + repr(mock._emulator.world.account.key_pairs)
-    assert mock.secret_key not in shown
-    assert mock.api_key not in shown
+    text = repr(mock._emulator.world.account) + repr(mock._emulator.world.account.key_pairs)
+    assert mock.secret_key not in text
+    assert mock.api_key not in text

@@ -1,7 +1,8 @@
-"""How tasks go on when a test says how: after seconds, after looks, at once, by hand, never."""
+"""The progress of tasks by a test's rules: after seconds, after polls, at once, by hand, never."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ def statuses(api: Any, task_id: str, count: int) -> list[str]:
 
 
 def test_after_seconds(mock: KlingMock, api: Any) -> None:
-    """A task ends exactly when the test wants it, and is processing before."""
+    """A task ends exactly at the test's time, and is processing before."""
     mock.progress.add("after", seconds=5)
     task_id = api.new()
     assert statuses(api, task_id, 1) == ["submitted"]
@@ -29,14 +30,14 @@ def test_after_seconds(mock: KlingMock, api: Any) -> None:
 
 @pytest.mark.parametrize("polls", [1, 2, 4])
 def test_after_polls(mock: KlingMock, api: Any, polls: int) -> None:
-    """The n-th look sees the end, those before see processing, and no time has to pass."""
+    """The n-th poll sees the end, those before see processing, without time passing."""
     mock.progress.add("polls", polls=polls)
     task_id = api.new()
     assert statuses(api, task_id, polls + 2) == ["processing"] * (polls - 1) + ["succeed"] * 3
 
 
 def test_a_list_is_a_look_too(mock: KlingMock, api: Any) -> None:
-    """Whoever watches by list pages sees the same progress; another page is no look."""
+    """List pages count as polls of the tasks on them; another page does not."""
     mock.progress.add("polls", polls=2)
     for _ in range(2):
         api.new()
@@ -47,7 +48,7 @@ def test_a_list_is_a_look_too(mock: KlingMock, api: Any) -> None:
 
 
 def test_instant(mock: KlingMock, api: Any) -> None:
-    """The create call says submitted, as the vendor's does; the first look sees the end."""
+    """The create call says submitted, as the vendor's does; the first poll sees the end."""
     mock.progress.add("instant")
     reply = api.create()
     assert reply.json()["data"]["task_status"] == "submitted"
@@ -70,7 +71,7 @@ def test_by_hand(mock: KlingMock, api: Any) -> None:
 
 
 def test_stuck(mock: KlingMock, api: Any) -> None:
-    """A stuck task is processing for ever, until the test ends it."""
+    """A stuck task is processing forever, until the test ends it."""
     mock.progress.add("stuck")
     task_id = api.new()
     mock.clock.advance(100_000)
@@ -95,6 +96,7 @@ def test_rules_for_some_tasks(mock: KlingMock, api: Any) -> None:
     mock.progress.add("instant", "POST /v1/videos/omni-video")
     mock.progress.add("polls", prompt="KITTEN", polls=1)
     mock.progress.add("instant", external_id="order-*")
+    mock.accounts.add("other")
     mock.progress.add("instant", account="other")
     omni = api.new("omni-video", prompt="a lighthouse", aspect_ratio="16:9")
     assert api.task(omni, "omni-video")["task_status"] == "succeed"
@@ -128,7 +130,7 @@ def test_a_rule_is_for_new_tasks(mock: KlingMock, api: Any) -> None:
         ("stuck", {"polls": 1}),
         ("instant", {"match": "POST v1"}),
         ("instant", {"match": ""}),
-        ("instant", {"match": "POST /v1 more"}),
+        ("instant", {"match": "POST v1 more"}),
     ],
 )
 def test_wrong_rules_are_named(mock: KlingMock, kind: Any, options: dict[str, Any]) -> None:
@@ -136,3 +138,24 @@ def test_wrong_rules_are_named(mock: KlingMock, kind: Any, options: dict[str, An
     with pytest.raises(ValueError, match=r"must be|accepted"):
         mock.progress.add(kind, **options)
     assert len(mock.progress) == 0
+
+
+def test_a_rule_that_could_never_act_is_refused(mock: KlingMock) -> None:
+    """This holds for rules of progress and of content; the text names the nearest valid value."""
+    content: partial[Any] = partial(mock.content.add, "blood", "refuse")
+    progress: partial[Any] = partial(mock.progress.add, "stuck")
+    for add, match, options, text in (
+        (progress, "GET *", {}, "creates of tasks have the method POST only, not GET"),
+        (progress, "POST /v1/audio/tts", {}, "no creates of tasks with the path /v1/audio/tts"),
+        (progress, "POST /v1/videos/text2vide", {}, "nearest is /v1/videos/text2video"),
+        (progress, "*", {"account": "second"}, "there is no 'second'; add it first"),
+        (content, "GET *", {}, "calls with a prompt have the method POST only, not GET"),
+        (content, "POST /v1/videos/text2video?x=1", {}, "a path has no query"),
+        (content, "*", {"account": "second"}, "there is no 'second'; add it first"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            add(match, **options)
+    mock.accounts.add("second")
+    progress("POST /v1/videos/*", account="second")
+    content("POST /v1/audio/tts")
+    assert (len(mock.progress), len(mock.content)) == (1, 1)

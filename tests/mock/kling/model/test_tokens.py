@@ -31,7 +31,7 @@ PAYLOAD: Final = part({"iss": "key", "exp": 1})
 
 
 def verdict(token: str, secret: str) -> dict[str, Any] | None:
-    """Return the claims if *secret* has signed *token*; `None` for any other."""
+    """Return the claims if *secret* has signed *token*, else `None`."""
     try:
         read = read_token(token)
     except ValueError:
@@ -52,7 +52,7 @@ def oracle(token: str, secret: str) -> dict[str, Any] | None:
 
 @given(CLAIMS, st.sampled_from([SECRET, SECRET + "x"]))
 def test_what_pyjwt_has_signed_is_read(claims: dict[str, Any], secret: str) -> None:
-    """With its claims, and only with the secret that has signed it."""
+    """Its claims are read, only with the secret that has signed it."""
     token = jwt.encode(claims, secret, algorithm="HS256")
     assert read_token(token).claims == claims
     assert verdict(token, SECRET) == oracle(token, SECRET)
@@ -65,8 +65,8 @@ def test_no_altered_token_is_taken(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(token)))
     new = data.draw(st.sampled_from(["", "A", "_", ".", "=", "+", " ", "é"]))
     altered = token[:at] + new + token[at + data.draw(st.integers(0, 1)) :]
-    found = verdict(altered, SECRET)
-    assert found is None or found == oracle(altered, SECRET)
+    claims = verdict(altered, SECRET)
+    assert claims is None or claims == oracle(altered, SECRET)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_no_altered_token_is_taken(data: st.DataObject) -> None:
     ],
 )
 def test_what_is_no_such_token_is_refused(token: str) -> None:
-    """Another algorithm or none, parts that are no JSON objects, or are nested without end."""
-    with pytest.raises(ValueError):  # noqa: PT011 - nobody is told which of the faults it is
+    """This covers other algorithms or none, parts that are not JSON objects, and deep nesting."""
+    with pytest.raises(ValueError):  # noqa: PT011 - the text does not say which of the faults it is
         read_token(token)
 
 

@@ -80,7 +80,7 @@ def test_it_opens_after_failures_in_a_row() -> None:
 
 
 def test_one_probe_is_made_at_a_time() -> None:
-    """After the pause one call is made; the others wait for it, but not for ever."""
+    """After the pause one call is made; the others wait for it, but not forever."""
     breaker = opened()
     assert not is_admitted(breaker, FIRST_PAUSE - 0.001)
     assert is_admitted(breaker, FIRST_PAUSE)

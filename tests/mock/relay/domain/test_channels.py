@@ -1,4 +1,4 @@
-"""Which channel and key a task goes to, and when another one may be tried."""
+"""The choice of a task's channel and key, and of the next one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from kling_sdk.wire.refusals import api_error
 
 
 class Channel(NamedTuple):
-    """As much of a channel as the choice looks at."""
+    """The part of a channel that the choice reads."""
 
     name: int
     priority: int
@@ -50,16 +50,16 @@ def test_each_channel_is_tried_once_higher_priority_first(
     """Failover goes through all channels once, by priority; weight 0 is last among equals."""
     tried = order(given_channels, random.Random(seed).random)  # noqa: S311 - no secret
     assert sorted(tried) == sorted(given_channels)
-    assert [one.priority for one in tried] == sorted(
-        (one.priority for one in given_channels), reverse=True
+    assert [channel.priority for channel in tried] == sorted(
+        (channel.priority for channel in given_channels), reverse=True
     )
-    for priority in {one.priority for one in given_channels}:
-        weights = [one.weight for one in tried if one.priority == priority]
+    for priority in {channel.priority for channel in given_channels}:
+        weights = [channel.weight for channel in tried if channel.priority == priority]
         assert 0 not in weights[: sum(1 for weight in weights if weight)]
 
 
 def test_channels_share_the_work_by_weight() -> None:
-    """Of two channels of the same priority, one with three times the weight gets 3 of 4 tasks."""
+    """If two channels have the same priority, one with three times the weight gets 3 of 4 tasks."""
     chance = random.Random(1).random  # noqa: S311 - no secret
     pair = [Channel(0, 5, 3), Channel(1, 5, 1)]
     first = Counter(order(pair, chance)[0].name for _ in range(4000))
@@ -69,14 +69,14 @@ def test_channels_share_the_work_by_weight() -> None:
 @pytest.mark.parametrize("chance", [0.0, 0.4, 0.99])
 def test_a_weight_below_zero_counts_as_none(chance: float) -> None:
     """It comes last among equals, and takes nothing from the others."""
-    odd, one, two = Channel(0, 0, -5), Channel(1, 0, 1), Channel(2, 0, 1)
-    first, *_, last = order([odd, one, two], lambda: chance)
-    assert (first, last) == (one if chance < 0.5 else two, odd)
+    odd, lower, upper = Channel(0, 0, -5), Channel(1, 0, 1), Channel(2, 0, 1)
+    first, *_, last = order([odd, lower, upper], lambda: chance)
+    assert (first, last) == (lower if chance < 0.5 else upper, odd)
 
 
 @given(st.floats(0, 1))
 def test_any_chance_finds_a_channel(chance: float) -> None:
-    """Whatever the random source returns, its ends included, somebody is chosen."""
+    """For every value of the random source, ends included, a channel is chosen."""
     assert len(order([Channel(0, 0, 1), Channel(1, 0, 2), Channel(2, 0, 0)], lambda: chance)) == 3
     assert len(order([Channel(0, 0, 0), Channel(1, 0, 0)], lambda: chance)) == 2
 
@@ -99,7 +99,7 @@ def test_a_fingerprint_survives_reordering_and_a_new_secret() -> None:
 
 @pytest.mark.parametrize("text", ["", "  \n ", "|secret", "access|", "a|b|c"])
 def test_a_wrong_key_is_refused_without_being_shown(text: str) -> None:
-    """A key that is no pair is refused, and the error does not repeat it."""
+    """A key that is not a pair is refused, and the error does not repeat it."""
     with pytest.raises(RelayError, match=r"expected AK\|SK") as raised:
         parse_keys(text)
     assert raised.value.http == 400
@@ -135,7 +135,7 @@ def test_names_of_models_are_translated(
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"a": 1}', '{"a": ""}', "[" * 100_000])
 def test_a_mapping_that_is_none_is_refused(text: str) -> None:
-    """A model mapping that is no object of names is refused when it is set."""
+    """A model mapping that is not an object of names is refused when it is set."""
     with pytest.raises(RelayError, match="model_mapping: must be a JSON object"):
         check_mapping(text)
     assert check_mapping(" ") == {}
@@ -196,7 +196,7 @@ def test_another_channel_is_tried_only_after_proof_of_refusal(
     ("weights", "chance", "chosen"),
     [
         ((1, 1), 0.49, 0),
-        ((1, 1), 0.5, 1),  # each has its half, the lower end included
+        ((1, 1), 0.5, 1),  # each has its half, including the lower end
         ((1, 3), 0.25, 1),
         ((0, 0), 0.49, 0),
         ((0, 0), 0.5, 1),

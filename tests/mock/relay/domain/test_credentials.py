@@ -1,4 +1,4 @@
-"""What keys, tokens and secrets are made of."""
+"""The forms of keys, tokens and secrets."""
 
 from __future__ import annotations
 
@@ -66,17 +66,17 @@ def test_an_empty_secret_signs_nothing(text: str) -> None:
 
 
 def test_secrets_are_kept_as_they_are_written() -> None:
-    """Any number of them, with the prefix or without; none at all is no error."""
+    """Any number of secrets is kept, with or without the prefix; an empty list is not an error."""
     for text in ("", "QUJD", "whsec_QUJD  QUJE"):
         assert check_secrets(text) == text
 
 
 def test_a_token_is_found_with_its_prefix_and_without() -> None:
-    """As in one-api: the hash is that of the digits."""
+    """The rule is one-api's: the hash is that of the digits."""
     expected = hashlib.sha256(b"abc").hexdigest()
     assert token_hash("sk-abc") == token_hash("abc") == expected
     assert token_hash("sk-sk-abc") != expected
-    assert token_hash("\ud800") == token_hash("?")  # nobody has it
+    assert token_hash("\ud800") == token_hash("?")  # not a token that exists
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,6 @@ def test_a_key_that_no_header_takes_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a|", "|b", " | ", "a|b|c"])
 def test_half_of_a_pair_is_refused(text: str) -> None:
-    """A pair has two halves, and no third one."""
-    with pytest.raises(RelayError, match=r"^key: line 2 is no key pair; expected AK\|SK"):
+    """A pair has exactly two halves."""
+    with pytest.raises(RelayError, match=r"^key: line 2 is not a key pair; expected AK\|SK"):
         parse_keys(f"one|two\n{text}")

@@ -1,4 +1,4 @@
-"""What programs read in a refusal: the status, its family, and its name."""
+"""The contract of a refusal: the status, its family, and its name."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ CODES: Final = {
         "external_task_id_conflict": 409,
         "request_in_progress": 409,
         "already_exists": 409,
+        "open_tasks": 409,
         "ambiguous_name": 409,
     },
     "rate_limit_error": {
@@ -48,7 +49,7 @@ def refused(code: int, message: str = "no", retry_after: float | None = None) ->
 
 
 def test_the_codes_are_those_that_programs_know() -> None:
-    """A status, a family or a name that changes breaks whoever tells refusals apart."""
+    """A changed status, family or name breaks programs that distinguish refusals."""
     assert {kind: (kind.type, kind.http) for kind in errors.KINDS} == {
         errors.ErrorKind(http, family, code): (family, http)
         for family, codes in CODES.items()
@@ -66,15 +67,15 @@ def test_the_codes_are_those_that_programs_know() -> None:
     ],
 )
 def test_only_what_the_user_can_change_is_the_user_s(code: int, http: int) -> None:
-    """Keys, accounts and addresses are a matter for the operator, as is what nobody knows."""
+    """Keys, accounts, addresses and unknown errors are a matter for the operator."""
     assert upstream_refusal(refused(code)).http == http
 
 
 def test_a_full_queue_of_kling_s_names_a_pause() -> None:
-    """Five seconds if Kling names none, whole seconds and never none at all otherwise."""
+    """It is five seconds if Kling names none, else whole seconds, and never zero."""
     pauses = {None: 5, 0.0: 1, 0.4: 1, 1.6: 2, 30.0: 30}
-    found = {given: upstream_refusal(refused(1303, "", given)).retry_after for given in pauses}
-    assert found == pauses
+    passed_on = {wait: upstream_refusal(refused(1303, "", wait)).retry_after for wait in pauses}
+    assert passed_on == pauses
     assert upstream_refusal(refused(1201, "", 30.0)).retry_after is None
 
 
@@ -107,7 +108,7 @@ def test_a_create_without_a_channel_at_present_names_the_pause(wait: float, seco
 
 
 def test_a_refusal_is_sent_as_one_api_sends_it() -> None:
-    """In UTF-8; half of a surrogate pair is escaped, so that the body stays JSON."""
+    """The body is UTF-8; half of a surrogate pair is escaped, so that it stays JSON."""
     assert (
         RelayError(errors.INVALID, "prompt: 小猫").body()
         == '{"error": {"message": "prompt: 小猫", "type": "invalid_request_error",'
@@ -118,7 +119,7 @@ def test_a_refusal_is_sent_as_one_api_sends_it() -> None:
 
 
 def test_a_refusal_of_kling_s_without_a_code_has_the_relay_s() -> None:
-    """0 is no code of Kling's; what it says to the operator's keys is not for users."""
+    """0 is not a code of Kling's; its messages about the operator's keys are not for users."""
     error = upstream_refusal(refused(0, "your key is wrong"))
     assert (error.code, error.message) == (
         "upstream_error",
@@ -127,5 +128,7 @@ def test_a_refusal_of_kling_s_without_a_code_has_the_relay_s() -> None:
 
 
 def test_kling_s_pause_is_passed_on_up_to_five_minutes() -> None:
-    found = {wait: upstream_refusal(refused(1302, "", wait)).retry_after for wait in (299.0, 301.0)}
-    assert found == {299.0: 299, 301.0: 300}
+    passed_on = {
+        wait: upstream_refusal(refused(1302, "", wait)).retry_after for wait in (299.0, 301.0)
+    }
+    assert passed_on == {299.0: 299, 301.0: 300}

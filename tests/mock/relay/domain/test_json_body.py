@@ -10,15 +10,16 @@ import pytest
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.json_body import check_size, read_object
 
+NOT_JSON = "body: is not JSON; must be a JSON object"
 LARGE = 65_536  # bytes of a body that is still parsed at once
 
 
 def nested(levels: int, innermost: Any = 1) -> dict[str, Any]:
     """Return an object of so many levels."""
-    found: Any = innermost
+    inner: Any = innermost
     for level in range(levels - 1):
-        found = [found] if level % 2 else {"b": found}
-    return {"a": found}
+        inner = [inner] if level % 2 else {"b": inner}
+    return {"a": inner}
 
 
 def refusal(raw: bytes) -> str:
@@ -33,7 +34,8 @@ def test_32_levels_are_read() -> None:
     assert read_object(json.dumps(nested(32)).encode()) == nested(32)
     message = "body: is nested too deeply; the limit is 32 levels"
     assert refusal(json.dumps(nested(33)).encode()) == message
-    assert refusal(b'{"a":' + b"[" * 60_000) == message
+    # How deep Python itself reads differs by its version: 3.14 comes to the missing end first.
+    assert refusal(b'{"a":' + b"[" * 60_000) in {message, NOT_JSON}
 
 
 @pytest.mark.parametrize("padding", [0, LARGE])
@@ -46,22 +48,22 @@ def test_10000_values_are_read(padding: int) -> None:
 
 
 def test_a_flood_of_values_is_refused_roughly_before_it_is_parsed() -> None:
-    """So many that it has twice as many at least; a small body is not looked at."""
+    """A refused body has at least twice the allowed values; a small body is not checked."""
     check_size(b'{"a":[' + b"1," * 10_000 + b"1]}" + b" " * LARGE)
     flood = b'{"a":[' + b"1," * 20_001 + b"1]}" + b" " * LARGE
     with pytest.raises(RelayError, match=r"^body: has too many values; the limit is 10000$"):
         check_size(flood)
     check_size(b"[" * LARGE)
-    check_size(b'{"' + b"A" * LARGE)  # whoever parses it says that it is no JSON
+    check_size(b'{"' + b"A" * LARGE)  # the parser says that it is not JSON
 
 
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b"", "body: is not JSON; must be a JSON object"),
-        (b"{", "body: is not JSON; must be a JSON object"),
-        (b'{"a": NaN}', "body: is not JSON; must be a JSON object"),
-        (b'{"a": -Infinity}', "body: is not JSON; must be a JSON object"),
+        (b"", NOT_JSON),
+        (b"{", NOT_JSON),
+        (b'{"a": NaN}', NOT_JSON),
+        (b'{"a": -Infinity}', NOT_JSON),
         (b"[]", "body: must be a JSON object"),
         (b"null", "body: must be a JSON object"),
         (b'{"a": "\xff"}', "body: is not UTF-8: see byte 7"),
@@ -81,7 +83,7 @@ def test_a_number_that_is_too_long_is_named(digits: int) -> None:
 
 
 def test_numbers_beside_one_that_is_too_long_stay_what_they_are() -> None:
-    """The first that is out of bounds is named, and no other."""
+    """Only the first number out of bounds is named."""
     raw = b'{"a": [1, 2.5, {"b": %b}]}' % (b"9" * 5_000)
     assert refusal(raw) == f"a[2].b: {BOUND}"
 
@@ -95,12 +97,12 @@ def test_numbers_beside_one_that_is_too_long_stay_what_they_are() -> None:
     ],
 )
 def test_a_number_out_of_bounds_is_named_by_its_place(body: str, name: str) -> None:
-    """At most 40 characters of each name."""
+    """At most 40 characters of each name are shown."""
     assert refusal(body.encode()) == f"{name}: {BOUND}"
 
 
 def test_numbers_within_bounds_are_read() -> None:
-    """A truth value is no number, though it counts as one in Python."""
+    """A truth value is not a number, though it counts as one in Python."""
     body = {"a": 10**30 - 1, "b": -1.5, "c": True, "d": None, "e": "1e999"}
     assert read_object(json.dumps(body).encode()) == body
 

@@ -17,7 +17,7 @@ from kling_mock.relay.domain.large_json import LONG, STEP, loads_in_steps
 
 MIB = 1024 * 1024
 MOST = 100
-#: The most that one step may parse: texts of up to `LONG` bytes, and what is around them.
+#: The maximum that one step may parse: texts of up to `LONG` bytes, and what is around them.
 IN_ONE_STEP = 2 * STEP
 
 PIECES = st.sampled_from(["A", "+/", "\\/", '\\"', "\\\\", "\\u00e4", "ä", "\\ud83d\\ude00", "😀"])
@@ -33,7 +33,7 @@ VALUES = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3).map(lambda items: f"[{' , '.join(items)}]")
         | st.lists(inner, max_size=3).map(
-            lambda items: "{" + ",".join(f'"{n}": {one}' for n, one in enumerate(items)) + "}"
+            lambda items: "{" + ",".join(f'"{n}": {text}' for n, text in enumerate(items)) + "}"
         )
     ),
     max_leaves=4,
@@ -49,7 +49,7 @@ def test_it_finds_what_the_parser_finds(text: str) -> None:
 
 @given(st.text(st.sampled_from('{}[],:"\\udc001A\n\x00 ä'), max_size=30), st.integers(1, 2))
 def test_it_refuses_what_the_parser_refuses(text: str, length: int) -> None:
-    """And nothing else, but for half of a surrogate pair where a text begins."""
+    """It refuses nothing else, except half of a surrogate pair where a text begins."""
     text = f'["{text.replace("A", "A" * length * LONG)}"]'
     try:
         expected = json.loads(text)
@@ -66,7 +66,7 @@ def test_it_refuses_what_the_parser_refuses(text: str, length: int) -> None:
 @pytest.mark.parametrize("bad", [b"\xff", b"\x80", b"\xc3", b"\xed\xa0\x80", b"\x80" * STEP])
 @pytest.mark.parametrize("before", [b"", b"A" * 10, b"A" * (LONG + 1), b"A" * (STEP - 1)])
 def test_what_is_not_utf_8_is_named_by_its_byte(bad: bytes, before: bytes) -> None:
-    """In a short text and in a long one."""
+    """This holds in a short text and in a long one."""
     raw = b'{"a": "' + before + bad + b"A" * LARGE + b'"}'
     with pytest.raises(UnicodeDecodeError) as expected:
         raw.decode()
@@ -133,7 +133,7 @@ def test_a_name_has_so_many_characters() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 3])
 @pytest.mark.parametrize("pair", ["\\ud83d\\ude00", "\\uDBFF\\uDFFF", "\\uD800\\uDC00"])
 def test_a_pair_of_escapes_is_one_character_wherever_a_step_ends(steps: int, pair: str) -> None:
-    """At the end of each step, not only of the first."""
+    """This holds at the end of each step, not only of the first."""
     for before in range(steps * STEP - 14, steps * STEP + 2):
         raw = f'["{"A" * before}{pair}B"]'
         assert loads_in_steps(raw.encode(), MOST, json.loads) == json.loads(raw)
@@ -148,7 +148,7 @@ def test_halves_that_are_no_pair_stay_halves(half: str) -> None:
 
 @pytest.mark.parametrize("character", ["é", "猫", "😀"])
 def test_a_character_is_not_cut_at_the_end_of_a_step(character: str) -> None:
-    """Of two, three and four bytes, wherever they begin."""
+    """Characters of two, three and four bytes stay whole, wherever they begin."""
     for before in range(STEP - 5, STEP + 1):
         raw = f'["{"A" * before}{character * 3}"]'.encode()
         assert loads_in_steps(raw, MOST, json.loads) == json.loads(raw)
@@ -174,7 +174,7 @@ def test_so_many_values_may_pass_and_more_may_not(unit: str) -> None:
 
 
 def test_a_text_of_more_than_a_kibibyte_is_long() -> None:
-    """With its quotes; only a shorter one can be taken for the mark of a long one."""
+    """The quotes count; only a shorter text can be taken for the mark of a long one."""
     marked = '"\\udc000' + "A" * 1_015 + '"'
     assert len(marked) == 1_024
     with pytest.raises(large_json.HalfPairError):
@@ -184,7 +184,7 @@ def test_a_text_of_more_than_a_kibibyte_is_long() -> None:
 
 
 def test_values_are_counted_by_commas_brackets_and_texts() -> None:
-    """Twice as many as there may be pass; what is no JSON is refused by its texts alone."""
+    """Twice the allowed number passes; a body that is not JSON is refused by its texts alone."""
     passes = f"[{'1,' * 200}1]".encode()
     assert len(loads_in_steps(passes, 100, json.loads)) == 201
     with pytest.raises(large_json.TooManyValuesError):

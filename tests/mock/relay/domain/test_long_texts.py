@@ -20,7 +20,9 @@ ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=F
 
 LENGTHS = st.sampled_from([1, LONG, LONG + 1, 5 * LONG + 3])
 PICTURES = st.builds(lambda piece, length: (piece * length)[:length], st.text(min_size=1), LENGTHS)
-PLAIN = st.builds(lambda one, length: one * length, st.sampled_from(["A", "+/", " ", "~"]), LENGTHS)
+PLAIN = st.builds(
+    lambda pattern, length: pattern * length, st.sampled_from(["A", "+/", " ", "~"]), LENGTHS
+)
 ODD = st.sampled_from(['A"' * LONG, "A\\" * LONG, "A\n" * LONG, "A\x7f" * LONG, "ä" * LONG * 2])
 VALUES = st.recursive(
     st.none() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])) | PLAIN | ODD,
@@ -31,7 +33,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_it_is_the_hash_of_the_whole(value: Any) -> None:
-    """With long texts or without, plain ones and such as have to be escaped."""
+    """This holds with and without long texts, plain or escaped."""
     whole = ENCODER.encode(value).encode()
     assert hash_in_steps(value, ENCODER) == hashlib.sha256(whole).hexdigest()
 
@@ -41,7 +43,7 @@ def test_it_is_the_hash_of_the_whole(value: Any) -> None:
 )
 @pytest.mark.parametrize("picture", ["A" * (LONG + 1), ""])
 def test_half_of_a_surrogate_pair_is_refused(own: str, picture: str) -> None:
-    """Also one that looks like the mark of a long text, before or after it."""
+    """This covers one that looks like the mark of a long text, before or after it."""
     for value in ([own, picture], [picture, own], {own: picture}):
         with pytest.raises(UnicodeEncodeError):
             hash_in_steps(value, ENCODER)
@@ -79,9 +81,11 @@ class Counting(json.JSONEncoder):
         return text
 
 
-@pytest.mark.parametrize("inside", [lambda one: one, lambda one: {"a": one}, lambda one: [[one]]])
+@pytest.mark.parametrize(
+    "inside", [lambda text: text, lambda text: {"a": text}, lambda text: [[text]]]
+)
 def test_no_step_writes_much(inside: Callable[[str], Any]) -> None:
-    """64 Ki characters at a time, wherever in the request the picture is."""
+    """Each step writes 64 Ki characters, wherever in the request the picture is."""
     encoder = Counting(ensure_ascii=False)
     value = {"b": inside("A" * 1_000_000)}
     whole = json.dumps(value, ensure_ascii=False).encode()

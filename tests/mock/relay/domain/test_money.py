@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import cast
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kling_mock.relay.domain.pricing import (
     DEAREST,
-    PRICES,
+    PER_SECOND,
     QUOTA_PER_UNIT,
     QUOTA_PER_USD,
     UNLISTED,
@@ -90,8 +92,11 @@ def test_the_price_list_is_the_client_s() -> None:
         for (model, mode), uses in HELD.items()
         for use, units in uses.items()
     }
-    assert held == PRICES
-    assert Decimal(3) == DEAREST
+    listed = {
+        (row.model, row.mode, row.use, row.units) for rows in PER_SECOND.values() for row in rows
+    }
+    assert {(*key, units) for key, units in held.items()} <= listed
+    assert max(held.values()) <= DEAREST
 
 
 @pytest.mark.parametrize("units", [None, "-1", "-0.0001", "1000000001", "NaN", "Infinity"])
@@ -106,7 +111,7 @@ def test_a_deduction_of_nothing_charges_nothing() -> None:
     assert final == 0
 
 
-def asked(model: str, mode: str = "", seconds: str = "5", **more: str) -> BillableRequest:
+def billable(model: str, mode: str = "", seconds: str = "5", **more: str) -> BillableRequest:
     endpoint = more.pop("endpoint", "text2video")
     return BillableRequest(endpoint, model, model, mode, Decimal(seconds), **more)  # type: ignore[arg-type]  # literals in text
 
@@ -114,13 +119,13 @@ def asked(model: str, mode: str = "", seconds: str = "5", **more: str) -> Billab
 @pytest.mark.parametrize(
     ("ask", "expected"),
     [
-        (asked("kling-v2-6"), 105_000),  # 5 s x 0.3 units
-        (asked("kling-v2-6", "pro", "10"), 350_000),
-        (asked("kling-v2-6", "pro", "5", use="sound"), 350_000),
-        (asked("kling-v3", "std", "15", use="sound"), 945_000),
-        (asked("kling-v2-master", "std"), 700_000),  # has no modes
-        (asked("kling-v3-omni", "", "5", endpoint="omni-video"), 280_000),  # pro is meant
-        (asked("kling-v3-omni", "std", "10", use="video", endpoint="omni-video"), 630_000),
+        (billable("kling-v2-6"), 105_000),  # 5 s x 0.3 units
+        (billable("kling-v2-6", "pro", "10"), 350_000),
+        (billable("kling-v2-6", "pro", "5", use="sound"), 350_000),
+        (billable("kling-v3", "std", "15", use="sound"), 945_000),
+        (billable("kling-v2-master", "std"), 700_000),  # without modes
+        (billable("kling-v3-omni", "", "5", endpoint="omni-video"), 280_000),  # pro is meant
+        (billable("kling-v3-omni", "std", "10", use="video", endpoint="omni-video"), 630_000),
     ],
 )
 def test_the_price_is_kling_s_own(ask: BillableRequest, expected: int) -> None:
@@ -128,13 +133,29 @@ def test_the_price_is_kling_s_own(ask: BillableRequest, expected: int) -> None:
     assert UnitPricing().quote(ask).quota == expected
 
 
+def test_a_dear_endpoint_changes_no_price_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A price is that of the request's endpoint; one that does not list the model costs most."""
+    rows = PER_SECOND["kling-v2-6"]
+    dear = attrs.evolve(rows[0], endpoints=("relight",), units=Decimal(9))
+    monkeypatch.setitem(cast("dict[str, object]", PER_SECOND), "kling-v2-6", (*rows, dear))
+    prices = {
+        endpoint: UnitPricing().per_second(billable("kling-v2-6", "std", endpoint=endpoint))
+        for endpoint in ("text2video", "relight", "omni-video")
+    }
+    assert prices == {
+        "text2video": (Decimal("0.3"), True),
+        "relight": (Decimal(9), True),
+        "omni-video": (Decimal(9), False),
+    }
+
+
 def test_what_is_not_listed_is_held_at_a_dearer_price() -> None:
     """A model or combination without a price holds enough, since no charge can exceed a hold."""
     pricing = UnitPricing()
-    assert pricing.per_second(asked("kling-v9")) == (DEAREST, False)
-    assert pricing.per_second(asked("kling-v2-6", "std", use="sound")) == (Decimal("0.3"), False)
-    assert pricing.per_second(asked("kling-v2-6", "8k")) == (Decimal("1.2"), False)
-    assert UnitPricing(Decimal(7)).quote(asked("kling-v9", seconds="1")).quota == 490_000
+    assert pricing.per_second(billable("kling-v9")) == (DEAREST, False)
+    assert pricing.per_second(billable("kling-v2-6", "std", use="sound")) == (Decimal("0.3"), False)
+    assert pricing.per_second(billable("kling-v2-6", "8k")) == (Decimal("1.2"), False)
+    assert UnitPricing(Decimal(7)).quote(billable("kling-v9", seconds="1")).quota == 490_000
 
 
 BASE = f"({UNLISTED}: the default base)"
@@ -142,12 +163,12 @@ DEARER = f" ({UNLISTED}: the dearest that may apply)"
 REASONS = [
     (
         UnitPricing(),
-        asked("kling-v2-6", "pro", "10", use="sound"),
+        billable("kling-v2-6", "pro", "10", use="sound"),
         "kling-v2-6 pro sound: 1 units per second x 10 x 70000 = 700000",
     ),
     (
         UnitPricing(),
-        asked("kling-v9", "std"),
+        billable("kling-v9", "std"),
         f"kling-v9 std: {DEAREST} units per second x 5 x 70000 = {quota_of(5 * DEAREST)}" + DEARER,
     ),
     (
@@ -157,22 +178,22 @@ REASONS = [
     ),
     (
         UnitPricing(),
-        asked("", seconds="12", endpoint="lip-sync"),
+        billable("", seconds="12", endpoint="lip-sync"),
         "lip-sync: 0.5 units per 5 seconds x 3 x 70000 = 105000",
     ),
     (
         UnitPricing(),
-        asked("", endpoint="ai-multi-shot", use="image"),
+        billable("", endpoint="ai-multi-shot", use="image"),
         "ai-multi-shot image: 20 units per call x 1750 = 35000" + DEARER,
     ),
     (
         GuidePricing({"m": Decimal("0.5")}),
-        asked("m", seconds="10"),
+        billable("m", seconds="10"),
         "m: base 0.5 x duration 2 x aspect 1.2 x endpoint 1 x results 1 x 500000 = 600000",
     ),
     (
         GuidePricing(),
-        asked("m"),
+        billable("m"),
         f"m: base 50 x duration 1 x aspect 1.2 x endpoint 1 x results 1 x 500000 = 30000000 {BASE}",
     ),
 ]
@@ -185,14 +206,14 @@ def test_a_price_says_how_it_arose(pricing: Pricing, ask: BillableRequest, reaso
 
 
 @given(
-    st.sampled_from([*(model for model, _, _ in PRICES), "kling-v9"]),
+    st.sampled_from([*PER_SECOND, "kling-v9"]),
     st.sampled_from(["", "std", "pro", "4k", "8k"]),
     st.sampled_from(["silent", "sound", "voice", "video"]),
     st.decimals("0.001", "3600", places=3),
 )
 def test_every_request_has_a_price(model: str, mode: str, use: str, seconds: Decimal) -> None:
     """No combination of model, mode, use and length is free or without a price."""
-    assert UnitPricing().quote(asked(model, mode, str(seconds), use=use)).quota > 0
+    assert UnitPricing().quote(billable(model, mode, str(seconds), use=use)).quota > 0
 
 
 @given(
@@ -203,35 +224,36 @@ def test_every_request_has_a_price(model: str, mode: str, use: str, seconds: Dec
 def test_whatever_is_not_free_holds_at_least_one(
     pricing: Pricing, model: str, seconds: Decimal
 ) -> None:
-    """A price that rounds to 0 holds 1: nobody sends a task with nothing to pay it from."""
-    assert pricing.quote(asked(model, seconds=str(seconds))).quota >= 1
+    """A price that rounds to 0 holds 1, so a task is never sent without anything to pay it from."""
+    assert pricing.quote(billable(model, seconds=str(seconds))).quota >= 1
 
 
 def test_the_same_finds_a_price_that_is_only_rounded() -> None:
     """Negative control: a microsecond of the cheapest model rounds to 0 and needs no balance."""
     assert quota_of(Decimal("0.2") * Decimal("0.000001")) == 0
-    assert UnitPricing().quote(asked("kling-v1", seconds="0.000001")).quota == 1
+    assert UnitPricing().quote(billable("kling-v1", seconds="0.000001")).quota == 1
 
 
 def test_what_the_operator_makes_free_is_free() -> None:
     """A price of 0 in the operator's own list holds nothing, whatever the length."""
     assert (
-        GuidePricing({"kling-v9": Decimal(0)}).quote(asked("kling-v9", seconds="3600")).quota == 0
+        GuidePricing({"kling-v9": Decimal(0)}).quote(billable("kling-v9", seconds="3600")).quota
+        == 0
     )
-    assert UnitPricing(Decimal(0)).quote(asked("kling-v9", seconds="3600")).quota == 0
+    assert UnitPricing(Decimal(0)).quote(billable("kling-v9", seconds="3600")).quota == 0
 
 
 @pytest.mark.parametrize(
     ("ask", "expected"),
     [
-        (asked("kling-v1-5-std", aspect_ratio="16:9"), 30_000_000),
-        (asked("kling-v1-5-std", seconds="10", aspect_ratio="16:9"), 60_000_000),
-        (asked("kling-v1-5-std", endpoint="image2video"), 33_000_000),
+        (billable("kling-v1-5-std", aspect_ratio="16:9"), 30_000_000),
+        (billable("kling-v1-5-std", seconds="10", aspect_ratio="16:9"), 60_000_000),
+        (billable("kling-v1-5-std", endpoint="image2video"), 33_000_000),
         (
-            asked("kling-v1-6-pro", endpoint="multi-image2video", aspect_ratio="21:9"),
+            billable("kling-v1-6-pro", endpoint="multi-image2video", aspect_ratio="21:9"),
             42_250_000,
         ),
-        (asked("kling-v1-5-std", seconds="3", aspect_ratio="1:1"), 25_000_000),
+        (billable("kling-v1-5-std", seconds="3", aspect_ratio="1:1"), 25_000_000),
     ],
 )
 def test_the_guide_s_formula_gives_the_guide_s_prices(ask: BillableRequest, expected: int) -> None:
@@ -242,8 +264,8 @@ def test_the_guide_s_formula_gives_the_guide_s_prices(ask: BillableRequest, expe
 def test_the_guide_s_formula_takes_prices_of_one_s_own() -> None:
     """An operator's own base price for a model counts, by the name that the user sends."""
     pricing = GuidePricing({"kling-v1-5-std": Decimal("0.28")})
-    assert pricing.quote(asked("kling-v1-5-std", aspect_ratio="1:1")).quota == 140_000
-    assert pricing.quote(asked("kling-v1-6-std", aspect_ratio="1:1")).quota == 25_000_000
+    assert pricing.quote(billable("kling-v1-5-std", aspect_ratio="1:1")).quota == 140_000
+    assert pricing.quote(billable("kling-v1-6-std", aspect_ratio="1:1")).quota == 25_000_000
 
 
 @pytest.mark.parametrize(
@@ -263,8 +285,8 @@ def test_the_guide_s_formula_takes_prices_of_one_s_own() -> None:
     ],
 )
 def test_the_guide_s_factors(ratio: str, endpoint: str, factor: str) -> None:
-    """By aspect ratio and endpoint; what the guide does not name counts 1."""
-    ask = asked("kling-v2-6", aspect_ratio=ratio, endpoint=endpoint)
+    """Factors are by aspect ratio and endpoint; one that the guide does not name is 1."""
+    ask = billable("kling-v2-6", aspect_ratio=ratio, endpoint=endpoint)
     assert GuidePricing().quote(ask).quota == Decimal(25_000_000) * Decimal(factor)
 
 
@@ -275,7 +297,7 @@ def test_the_guide_s_price_is_cut_off_and_never_below_that_of_five_seconds(
     seconds: str, quota: int
 ) -> None:
     pricing = GuidePricing(default=Decimal(1))
-    assert pricing.quote(asked("m", seconds=seconds, aspect_ratio="1:1")).quota == quota
+    assert pricing.quote(billable("m", seconds=seconds, aspect_ratio="1:1")).quota == quota
 
 
 def test_the_most_that_a_task_can_cost() -> None:
@@ -295,7 +317,7 @@ def test_the_most_that_a_task_can_cost() -> None:
         ("avatar", "", "", 300, "120"),
         ("avatar", "", "pro", 300, "240"),
         ("lip-sync", "", "", 60, "6"),
-        ("advanced-lip-sync", "", "", 11, "1.5"),  # each 5 s that are begun
+        ("advanced-lip-sync", "", "", 11, "1.5"),  # each started 5 s
     ],
 )
 def test_what_is_as_long_as_its_input_has_prices_of_its_own(
@@ -312,12 +334,12 @@ def test_what_is_as_long_as_its_input_has_prices_of_its_own(
         ("text-to-audio", "3", "0.25"),
         ("text-to-audio", "10", "0.25"),
         ("video-to-audio", "5", "0.25"),
-        ("video-extend", "5", "15"),  # the model and mode of its video decide, which is not seen
+        ("video-extend", "5", "3.5"),  # the model and mode of its video decide, which is not seen
     ],
 )
 def test_what_is_sold_by_the_call(endpoint: str, seconds: str, units: str) -> None:
     """One price for any length; where the list has several, the highest of a model is held."""
-    ask = asked("", seconds=seconds, endpoint=endpoint)
+    ask = billable("", seconds=seconds, endpoint=endpoint)
     assert UnitPricing().quote(ask).quota == quota_of(Decimal(units))
 
 
@@ -329,13 +351,13 @@ def test_a_price_list_is_chosen_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("ask", "units"),
     [
-        (asked("kling-v3-omni"), "0.6"),  # std is meant
-        (asked("kling-v3-omni", endpoint="omni-video"), "0.8"),  # pro is
-        (asked("kling-v2-master", "pro", use="sound"), "2"),  # the dearest of its rows
-        (asked("kling-v2-6", "pro", use="video"), "1.2"),  # the dearest of its mode
-        (asked("kling-v2-6", "4k", use="video"), "1.2"),  # the dearest of the model
+        (billable("kling-v3-omni"), "0.6"),  # std is meant
+        (billable("kling-v3-omni", endpoint="omni-video"), "0.8"),  # pro is
+        (billable("kling-v2-master", "pro", use="sound"), "2"),  # the dearest of its rows
+        (billable("kling-v2-6", "pro", use="video"), "1.2"),  # the dearest of its mode
+        (billable("kling-v2-6", "4k", use="video"), "1.2"),  # the dearest of the model
     ],
 )
 def test_a_line_that_is_missing_is_replaced(ask: BillableRequest, units: str) -> None:
-    """By a dearer one of the mode, else of the model."""
+    """It is replaced by a dearer line of the mode, else of the model."""
     assert UnitPricing().per_second(ask)[0] == Decimal(units)

@@ -1,4 +1,4 @@
-"""A name that looks like a number never means somebody else."""
+"""A name that looks like a number never means another user."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from kling_mock.cli.operator import operator_on
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.naming import check_name, number_of, resolve_name
 from kling_mock.relay.operator.operations import run
-from kling_mock.storage.connect import connect
-from kling_mock.storage.errors import UnknownError
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import NewChannel, NewUser
+from kling_mock.relay.storage.connect import connect
+from kling_mock.relay.storage.errors import UnknownError
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.values import NewChannel, NewUser
 from tests.mock.relay.http_calls import Caller, error_of
-from tests.mock.storage.databases import SqliteFile
+from tests.mock.relay.storage.databases import SqliteFile
 
 NOW = 1_700_000_000
 
@@ -43,27 +43,27 @@ Rule = Callable[[str, list[Thing]], Thing]
 def rule(key: str, things: list[Thing]) -> Thing:
     """What the operator service does, over a list."""
     number = number_of(key)
-    named = next((one for one in things if one.name == key), None)
-    numbered = next((one for one in things if one.id == number), None)
+    named = next((candidate for candidate in things if candidate.name == key), None)
+    numbered = next((candidate for candidate in things if candidate.id == number), None)
     return resolve_name("user", key, named, numbered)
 
 
-def check(key: str, things: list[Thing], found: Rule) -> None:
+def check(key: str, things: list[Thing], resolve: Rule) -> None:
     """The promise: what is found is what the key says, and nothing else could be meant."""
-    named = [one for one in things if one.name == key]
+    named = [candidate for candidate in things if candidate.name == key]
     number = key.removeprefix("id:")
-    numbered = [one for one in things if str(one.id) == number]
-    meant = {one.id for one in (*named, *numbered)}
+    numbered = [candidate for candidate in things if str(candidate.id) == number]
+    ids = {candidate.id for candidate in (*named, *numbered)}
     try:
-        got = found(key, things)
+        got = resolve(key, things)
     except RelayError as error:
         assert error.http == 409
-        assert len(meant) == 2
-        assert all(f"id:{one}" in error.message for one in meant)
+        assert len(ids) == 2
+        assert all(f"id:{match_id}" in error.message for match_id in ids)
     except UnknownError:
-        assert not meant
+        assert not ids
     else:
-        assert meant == {got.id}
+        assert ids == {got.id}
 
 
 NAMES = st.sampled_from(["1", "2", "3", "01", "id:1", "alice", "1a", "-1", "1.0", "²"])
@@ -77,31 +77,31 @@ KEYS = NAMES | st.sampled_from(["id:2", "id:01", "id:", "", "9999999999999999999
 @example(key="1", things=[Thing(1, "alice"), Thing(2, "1")])
 @example(key="1", things=[Thing(1, "1")])
 def test_a_key_means_one_thing_or_is_refused(key: str, things: list[Thing]) -> None:
-    """By exact name, by number, or by `id:` and a number; what could be two is neither."""
+    """A key is an exact name, a number, or `id:` and a number; an ambiguous one is refused."""
     check(key, things, rule)
 
 
 def number_first(key: str, things: list[Thing]) -> Thing:
     """What was done once: digits are a number."""
-    for one in things:
-        if key.isdigit() and one.id == int(key):
-            return one
+    for candidate in things:
+        if key.isdigit() and candidate.id == int(key):
+            return candidate
     return name_first(key, things)
 
 
 def name_first(key: str, things: list[Thing]) -> Thing:
     """The other simple rule."""
-    for one in things:
-        if key in {one.name, f"{one.id}", f"id:{one.id}"}:
-            return one
+    for candidate in things:
+        if key in {candidate.name, f"{candidate.id}", f"id:{candidate.id}"}:
+            return candidate
     raise UnknownError("user", key)
 
 
 @pytest.mark.parametrize("naive", [number_first, name_first])
 def test_control_a_simple_precedence_is_noticed(naive: Rule) -> None:
-    """Each of them fails the same check where a name is the number of another."""
+    """Each simple precedence fails the same check where a name is the number of another."""
     for things in ([Thing(1, "alice"), Thing(2, "1")], [Thing(1, "2"), Thing(2, "bob")]):
-        (key,) = (one.name for one in things if one.name.isdigit())
+        (key,) = (candidate.name for candidate in things if candidate.name.isdigit())
         check(key, things, rule)
         with pytest.raises(AssertionError):
             check(key, things, naive)
@@ -146,8 +146,8 @@ async def test_a_top_up_never_goes_astray(
     assert run("channel", "set", "2", "--weight", "3")[0] == 2
     assert run("user", "topup", "id:2", "7")[0] == 0
     assert run("user", "topup", "alice", "5")[0] == 0
-    shown = [json.loads(line) for line in run("user", "list")[1].splitlines()]
-    assert [(one["username"], one["quota"], one["status"]) for one in shown] == [
+    users = [json.loads(line) for line in run("user", "list")[1].splitlines()]
+    assert [(user["username"], user["quota"], user["status"]) for user in users] == [
         ("alice", 105, "enabled"),
         ("1", 107, "enabled"),
     ]
@@ -172,30 +172,30 @@ def test_the_operator_s_api_refuses_it_with_409(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["1", "007", "id:1"])
 async def test_new_names_are_no_numbers(name: str) -> None:
-    """A user or channel cannot be named so, nor a channel be renamed so."""
+    """A user or channel cannot be named or renamed so."""
     storage = MemoryStorage()
     service = operator_on(storage)
     channel = {"name": "one", "base_url": "https://a.example", "key": "a|b"}
-    await run(service, "add_channel", "", channel)
-    for call, key, body in (
-        ("add_user", "", {"username": name}),
-        ("add_channel", "", channel | {"name": name}),
-        ("change_channel", "one", {"name": name}),
-        ("replace_channel", "one", channel | {"name": name}),
+    await run(service, "add_channel", channel)
+    for call, parameters in (
+        ("add_user", {"username": name}),
+        ("add_channel", channel | {"name": name}),
+        ("change_channel", {"id": "one", "name": name}),
+        ("replace_channel", channel | {"id": "one", "name": name}),
     ):
         with pytest.raises(RelayError, match="must not be digits alone") as refused:
-            await run(service, call, key, body)
+            await run(service, call, parameters)
         assert refused.value.http == 400
     assert await storage.list_users() == []
-    assert [one.name for one in await storage.list_channels()] == ["one"]
+    assert [stored.name for stored in await storage.list_channels()] == ["one"]
 
 
 async def test_a_channel_that_has_such_a_name_can_be_changed() -> None:
     """What has been named so before keeps its name."""
     storage = MemoryStorage()
     await storage.create_channel(NewChannel("7", "https://a.example", "a|b"), now=NOW)
-    shown = await run(operator_on(storage), "change_channel", "7", {"weight": 3})
-    assert (shown["name"], shown["weight"]) == ("7", 3)
+    channel = await run(operator_on(storage), "change_channel", {"id": "7", "weight": 3})
+    assert (channel["name"], channel["weight"]) == ("7", 3)
 
 
 # ---------------------------------------------------------------- numbers
@@ -218,7 +218,7 @@ async def test_a_channel_that_has_such_a_name_can_be_changed() -> None:
     ],
 )
 def test_a_key_is_a_number_that_every_database_stores(key: str, number: int | None) -> None:
-    """With at most 18 digits, and no other way to write it."""
+    """It has at most 18 digits, and one spelling."""
     assert number_of(key) == number
 
 

@@ -42,7 +42,7 @@ def test_a_burst_is_let_through_and_then_the_rate() -> None:
     st.lists(st.floats(0, 3), min_size=1, max_size=200),
 )
 def test_never_more_than_burst_and_rate(rate: float, burst: int, pauses: list[float]) -> None:
-    """In any time no more pass than the bucket holds and is filled with meanwhile."""
+    """Over any time, at most what the bucket holds and is filled with meanwhile passes."""
     time = Time()
     buckets = TokenBuckets(rate, burst, time)
     passed = 0
@@ -64,7 +64,7 @@ def test_owners_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     buckets = TokenBuckets(1.0, 3, time)
     for number in range(10):
         buckets.take(f"old {number}")
-    assert len(buckets._full_at) == 10  # nobody is forgotten before there are too many
+    assert len(buckets._full_at) == 10  # a bucket is forgotten only when there are too many
     time.now += 10
     for number in range(100):
         buckets.take(str(number))

@@ -1,4 +1,4 @@
-"""Who counts as one receiver of webhooks."""
+"""The identity of a receiver of webhooks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kling_mock.relay.domain.credentials import signing_secrets, user_secret
 from kling_mock.relay.domain.receivers import LEAST_FAILURES, host_of_url
 from kling_mock.relay.domain.user_webhooks import DELAYS
-from kling_mock.storage.values import SecretRotation
+from kling_mock.relay.storage.values import SecretRotation
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from kling_mock.storage.values import SecretRotation
     ],
 )
 def test_the_host_is_the_receiver(url: str, host: str) -> None:
-    """Port, path and user do not tell receivers apart."""
+    """Port, path and user do not distinguish receivers."""
     assert host_of_url(url) == host
 
 
@@ -35,7 +35,7 @@ def test_whatever_stands_in_a_url_has_a_host_that_can_be_stored(url: str) -> Non
     """It is printable ASCII, and never too long."""
     host = host_of_url(url)
     assert len(host) <= 255
-    assert all("!" <= one <= "~" for one in host)
+    assert all("!" <= character <= "~" for character in host)
 
 
 def test_both_secrets_sign_during_the_overlap() -> None:

@@ -1,4 +1,4 @@
-"""Whether a create is still being sent, how long its repeats wait, what a conflict names."""
+"""Repeats of a create that may still be sent: how long they wait, what a conflict names."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from kling_mock.relay.domain.repeats import (
     was_refused,
 )
 from kling_mock.relay.domain.wire import read_create
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import VideoRow
-from tests.mock.storage.samples import NOW, Shop
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.values import VideoRow
+from tests.mock.relay.storage.samples import NOW, Shop
 
 BODY: Final = {
     "model": "kling-v1-6",
@@ -34,7 +34,7 @@ BODY: Final = {
     "callback_url": "https://user.example/hook",
     "external_task_id": "order-1",
 }
-END: Final = NOW + 120  # of the attempt's lease
+END: Final = NOW + 120  # end of the attempt's lease
 
 
 async def being_sent() -> VideoRow:
@@ -67,6 +67,7 @@ def row() -> VideoRow:
         ({"status": "failed"}, NOW, False),
         ({"status": "succeed"}, NOW, False),
         ({"attempt_until": NOW}, NOW, False),  # its outcome is unknown
+        ({"attempt_until": NOW + 10**9}, NOW, False),  # from a wrong clock
         ({"attempt_until": 0}, NOW, False),
         ({"legacy": True}, NOW, False),
     ],
@@ -78,15 +79,16 @@ def test_a_row_is_being_sent_until_its_attempt_is_over(
     assert is_being_sent(attrs.evolve(row, **changes), now) is expected
 
 
-def test_only_a_refusal_takes_the_id_from_a_failed_row(row: VideoRow) -> None:
-    """A task that failed at Kling, or never arrived there, keeps its id."""
-    failed = attrs.evolve(row, status="failed")
+def test_a_refusal_is_in_the_failed_row_that_has_lost_its_id(row: VideoRow) -> None:
+    """A task that failed at Kling keeps its id; one that never arrived there has no refusal."""
+    failed = attrs.evolve(row, status="failed", json_data="{}")
     assert not was_refused(failed)
     assert was_refused(attrs.evolve(failed, external_task_id=None))
+    assert not was_refused(attrs.evolve(failed, external_task_id=None, json_data=""))
 
 
 def test_the_pauses_add_up_to_the_limit() -> None:
-    """A repeat looks soon at first, then once a second, and ends at the limit exactly."""
+    """A repeat polls soon at first, then once a second, and ends at the limit exactly."""
     pauses = list(wait_pauses())
     assert sum(pauses) == WAIT_LIMIT
     assert pauses == sorted(pauses[:-1]) + pauses[-1:]
@@ -132,7 +134,7 @@ def other(endpoint: str = "text2video", **changes: Any) -> Any:
 def test_a_conflict_names_what_is_known_to_differ(
     row: VideoRow, changes: dict[str, Any], fields: str
 ) -> None:
-    """Whoever reads it sees which of two programs has the wrong id; no value is in it."""
+    """The conflict shows which of two programs has the wrong id, without any value."""
     error = conflict(row, other(**changes))
     assert (error.http, error.code) == (409, "external_task_id_conflict")
     expected = f"another request, which differs in {fields}; use" if fields else "request; use"
@@ -142,7 +144,7 @@ def test_a_conflict_names_what_is_known_to_differ(
 
 
 def test_the_duration_of_a_result_is_not_compared(row: VideoRow) -> None:
-    """At its end a row gets the length of its video, which is not the one requested."""
+    """At its end a row gets the length of its video, which may not be the requested one."""
     ended = attrs.evolve(row, status="succeed", duration="5.1")
     assert "duration" not in conflict(ended, other(prompt="a dog")).message
 
@@ -196,6 +198,6 @@ def test_the_pauses_of_a_repeat_double_up_to_a_second() -> None:
 
 
 def test_a_row_that_has_not_failed_was_not_refused(row: VideoRow) -> None:
-    """Most tasks have no id of the user's from the beginning."""
+    """Most tasks never had an id of the user's."""
     for status in ("submitted", "processing", "succeed"):
         assert not was_refused(attrs.evolve(row, status=status, external_task_id=None))

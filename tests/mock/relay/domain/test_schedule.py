@@ -1,4 +1,4 @@
-"""When open tasks are looked at, and given up."""
+"""The schedule of polls of open tasks, and their end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ instant = st.integers(0, 2**40)
 def test_pauses_grow_with_age_between_20_seconds_and_12_minutes(
     now: int, age: int, chance: float
 ) -> None:
-    """An open task is looked at often while it is young, and at least every twelve minutes."""
+    """An open task is polled often while it is young, and at least every twelve minutes."""
     pause = next_poll(now + age, now, chance) - (now + age)
     assert 20 <= pause <= 720
     assert next_poll(now + age + 3600, now, chance) - (now + age + 3600) >= pause
@@ -31,7 +31,7 @@ def test_pauses_grow_with_age_between_20_seconds_and_12_minutes(
 
 
 def test_a_day_of_one_task_costs_few_looks() -> None:
-    """A task that stays open for its whole day is looked at fewer than 200 times."""
+    """A task that stays open for its whole day is polled fewer than 200 times."""
     looks, now = 0, first_poll(0)
     while not is_expired(now, 0, readable=True):
         looks, now = looks + 1, next_poll(now, 0, 0.0)
@@ -77,5 +77,5 @@ def test_deadlines_are_a_day_and_two() -> None:
 
 
 def test_the_intervals_of_readings_are_promised() -> None:
-    """One reading per 5 s; 65 s until one may find that a create never arrived."""
+    """One poll per 5 s; 65 s until one may find that a create never arrived."""
     assert (READ_INTERVAL, UNKNOWN_PAUSE) == (5, 65)

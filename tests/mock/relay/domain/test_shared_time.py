@@ -10,6 +10,7 @@ from kling_mock.relay.domain.shared_time import (
     ClockFault,
     ClockReading,
     ClockStatus,
+    Peers,
     SharedTime,
 )
 
@@ -28,8 +29,8 @@ def reading(
 
 def after(*readings: ClockReading) -> SharedTime:
     known = SharedTime.begin(readings[0])
-    for one in readings[1:]:
-        known = known.after(one)
+    for clock_reading in readings[1:]:
+        known = known.after(clock_reading)
     return known
 
 
@@ -44,7 +45,7 @@ def now(known: SharedTime, seconds: float) -> float:
 
 @pytest.mark.parametrize("wall", [0.0, 5.0, -LIMIT, 25 * 3600.0, -2 * 3600.0])
 def test_the_databases_time_is_the_shared_one(wall: float) -> None:
-    """Whatever this computer's clock shows."""
+    """This computer's clock does not matter."""
     known = after(reading(0, wall=wall))
     assert now(known, 0) == now(known, 59) == 0.0
     assert seen(known, 59, wall=wall).ahead == wall
@@ -62,12 +63,12 @@ def test_the_databases_time_is_the_shared_one(wall: float) -> None:
     ],
 )
 def test_clocks_agree_within_a_minute(wall: float, fault: ClockFault | None) -> None:
-    """On either side of it."""
+    """The limit applies to both directions."""
     assert seen(after(reading(0, wall=wall)), 30, wall=wall).fault is fault
 
 
 def test_a_wall_clock_that_jumps_is_noticed_before_the_next_reading() -> None:
-    """Of two clocks that agreed one has moved; the shared time has not."""
+    """If one of two clocks that agreed moves, the shared time does not."""
     known = after(reading(0))
     assert seen(known, 1, wall=DAY) == ClockStatus(DIFFERS, DAY, 0.0)
     assert now(known, 1) == 0.0
@@ -83,7 +84,7 @@ def test_a_clock_that_is_set_right_agrees_at_once() -> None:
 
 
 def test_a_database_that_jumps_is_followed_and_not_trusted() -> None:
-    """All processes follow it, so that they agree; none fails a task by it until it is back."""
+    """All processes follow it, so that they agree; tasks do not fail by it until it is back."""
     jumped = after(reading(0), reading(60, database=DAY))
     assert now(jumped, 61) == DAY
     assert seen(jumped, 61).fault is DIFFERS
@@ -104,7 +105,7 @@ def test_slow_differences_are_followed() -> None:
 
 
 def test_without_a_database_the_time_begins_at_the_wall_clock() -> None:
-    """And follows it at each reading, as long as it does not jump."""
+    """It follows the wall clock at each reading, as long as that does not jump."""
     known = after(reading(0, wall=7.0, database=None))
     assert now(known, 0) == 7.0
     assert seen(known, 0, wall=7.0) == ClockStatus(None, 0.0, 0.0)
@@ -126,7 +127,7 @@ def test_without_a_database_a_jump_moves_nothing(jump: float) -> None:
 @pytest.mark.parametrize(("seconds", "agrees"), [(60.0, True), (60.5, False)])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_minute_is_the_limit_of_everything(seconds: float, sign: int, *, agrees: bool) -> None:
-    """Of clocks that differ, and of jumps, with a database and without; readings are as often."""
+    """It applies to clocks that differ, to jumps, without a database, and to the interval."""
     ahead = sign * seconds
     assert (seen(after(reading(0)), 1, wall=ahead).fault is None) is agrees
     alone = after(reading(0, database=None))
@@ -149,7 +150,7 @@ def test_the_faults_are_words_of_health_and_metrics() -> None:
 
 
 def test_after_a_failover_the_new_servers_time_is_followed() -> None:
-    """Clocks that are less than a minute apart are no fault: nothing has jumped."""
+    """Clocks that differ by less than a minute are not a fault: nothing has jumped."""
     known = after(reading(0), reading(30, database=59.0, node="db2"))
     assert now(known, 31) == 59.0
     assert seen(known, 31, wall=59.0) == ClockStatus(None, 0.0, 0.0, 59.0)
@@ -157,7 +158,7 @@ def test_after_a_failover_the_new_servers_time_is_followed() -> None:
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_servers_whose_clocks_do_not_agree_are_a_fault(sign: int) -> None:
-    """Also where this computer's clock agrees with the one in use."""
+    """This holds also where this computer's clock agrees with the one in use."""
     ahead = sign * (LIMIT + 1)
     known = after(reading(0), reading(30, wall=ahead, database=ahead, node="db2"))
     assert seen(known, 31, wall=ahead) == ClockStatus(APART, 0.0, 0.0, ahead)
@@ -187,3 +188,50 @@ def test_a_jump_is_one_of_the_same_server() -> None:
     known = after(reading(0), reading(60, node="db2"), reading(120, wall=DAY, database=DAY))
     assert seen(known, 121, wall=DAY).fault is JUMPED
     assert seen(known, 121, wall=DAY).jumped == DAY
+
+
+# ---------------------------------------------------------------- other processes of a SQLite file
+
+
+def test_a_process_that_lives_by_another_clock_is_seen() -> None:
+    """It is seen once it has written again; until then it is not known whether it lives."""
+    peers = Peers()
+    peers.meet({"other": (7, int(NOW))}, NOW + DAY, 0.0)
+    assert (peers.apart, peers.is_open) == (0.0, True)
+    peers.meet({"other": (7, int(NOW))}, NOW + DAY + 50, 50.0)
+    assert (peers.apart, peers.is_open) == (0.0, True)
+    peers.meet({"other": (8, int(NOW) + 60)}, NOW + DAY + 61, 61.0)
+    assert (peers.apart, peers.is_open) == (DAY + 1, False)
+    peers.meet({"other": (9, int(NOW + DAY) + 130)}, NOW + DAY + 130, 130.0)  # it was set
+    assert (peers.apart, peers.is_open) == (0.0, False)
+
+
+@pytest.mark.parametrize("at", [-DAY, DAY])
+def test_a_process_that_has_ended_says_nothing(at: float) -> None:
+    """Its last sign of life is of its own past, or of a clock that was wrong."""
+    peers = Peers()
+    peers.meet({"other": (7, int(NOW + at))}, NOW, 0.0)
+    assert peers.is_open
+    peers.meet({"other": (7, int(NOW + at))}, NOW + 103, 103.0)
+    assert (peers.apart, peers.is_open) == (0.0, False)
+    peers.meet({}, NOW + 163, 163.0)
+    assert (peers.apart, peers.is_open) == (0.0, False)
+
+
+def test_a_process_with_the_same_time_is_no_fault() -> None:
+    """Its last sign is up to a minute old."""
+    peers = Peers()
+    for passed in (0, 61, 122):
+        peers.meet({"other": (passed, int(NOW) + passed - 59)}, NOW + passed, float(passed))
+        assert (peers.apart, peers.is_open) == (0.0, False)
+
+
+def test_without_a_database_a_clock_that_was_ahead_is_followed_back() -> None:
+    """After it has stayed there for a minute, as when NTP sets it after the start; never ahead."""
+    known = after(reading(0, wall=DAY, database=None), reading(61, database=None))
+    assert seen(known, 61).fault is JUMPED
+    known = known.after(reading(122, database=None))
+    assert seen(known, 122) == ClockStatus(None, 0.0, 0.0)
+    assert now(known, 122) == 0.0
+    ahead = [reading(at, wall=DAY, database=None) for at in (61, 122)]
+    assert seen(after(reading(0, database=None), *ahead), 122, wall=DAY).fault is JUMPED

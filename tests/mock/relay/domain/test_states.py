@@ -1,4 +1,4 @@
-"""What reports do to tasks, in every order."""
+"""The effect of reports on tasks, in every order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def play(events: tuple[TaskEvent, ...]) -> tuple[str, int, int]:
 
 
 def naive(events: tuple[TaskEvent, ...]) -> tuple[str, int, int]:
-    """Settle as the guide's relay does: whatever comes is written, and a success is charged."""
+    """Settle as the guide's relay does: each report is written, and a success is charged."""
     status, charges, releases = "submitted", 0, 0
     for event in events:
         status = event.value
@@ -50,8 +50,8 @@ def is_right(events: tuple[TaskEvent, ...], played: tuple[str, int, int]) -> boo
     status, charges, releases = played
     if not ends:
         return (charges, releases) == (0, 0) and status in {"submitted", "processing"}
-    wanted = (1, 0) if ends[0] == "succeed" else (0, 1)
-    return status == ends[0] and (charges, releases) == wanted
+    expected = (1, 0) if ends[0] == "succeed" else (0, 1)
+    return status == ends[0] and (charges, releases) == expected
 
 
 def test_every_order_of_reports_ends_the_same() -> None:
@@ -91,7 +91,7 @@ def test_what_cannot_happen_raises(state: TaskState, event: TaskEvent) -> None:
 
 
 def test_the_message_of_what_cannot_happen_is_in_words_of_the_table() -> None:
-    """Whoever reads it in a log looks there."""
+    """The message in a log uses the words of the table, where it can be looked up."""
     expected = (
         "refused of a task that is submitted; possible are submitted, processing, succeed, failed"
     )

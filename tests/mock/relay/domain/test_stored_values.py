@@ -9,6 +9,7 @@ import pytest
 
 from kling_mock.relay.domain.stored_values import (
     MAX_HINT,
+    stated_quota,
     stored_id,
     stored_json,
     stored_reason,
@@ -17,17 +18,46 @@ from kling_mock.relay.domain.stored_values import (
 
 
 def nested(depth: int) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    tree: dict[str, Any] = {}
     for _ in range(depth):
-        found = {"a": found}
-    return found
+        tree = {"a": tree}
+    return tree
 
 
 def test_a_report_that_fits_is_stored_as_it_is() -> None:
-    """In UTF-8, which is measured in bytes: each of these characters has three."""
+    """It is UTF-8, measured in bytes: each of these characters has three."""
     report = {"msg": "小猫"}
     assert stored_json(report, 17) == '{"msg": "小猫"}'
     assert json.loads(stored_json(report, 16))["incomplete"] == "too large"
+
+
+@pytest.mark.parametrize(
+    ("report", "endpoint", "quota"),
+    [
+        ({"final_unit_deduction": "1.5"}, "text2video", 105_000),
+        ({"final_unit_deduction": "8"}, "image-generation", 14_000),
+        ({"final_unit_deduction": "0"}, "text2video", 0),
+        ({"final_unit_deduction": "-1"}, "text2video", None),
+        ({}, "text2video", None),
+    ],
+)
+def test_a_stored_report_says_what_was_deducted(
+    report: dict[str, Any], endpoint: str, quota: int | None
+) -> None:
+    """It says the same as on receipt; one that was cut, or is of another program, says nothing."""
+    task = {"task_id": "1", "task_status": "succeed"}
+    assert stated_quota(stored_json(task | report), endpoint) == quota
+    assert stated_quota(stored_json(task | {"more": "x" * 1_000}, 500), endpoint) is None
+    assert stated_quota("", endpoint) is None
+
+
+def test_units_of_the_newer_form_are_read_too() -> None:
+    report = {
+        "id": "1",
+        "status": "succeeded",
+        "billing": [{"package_type": "video", "amount": "2"}],
+    }
+    assert stated_quota(stored_json(report), "text2video") == 140_000
 
 
 def test_a_report_that_is_too_large_is_stored_in_part() -> None:
@@ -65,7 +95,7 @@ def test_a_report_that_is_no_json_is_stored_as_text() -> None:
 
 
 def test_the_text_of_a_report_is_not_escaped() -> None:
-    """Whoever looks into the table reads it."""
+    """The text is readable in the table."""
     assert "小猫" in stored_json({"msg": "小猫", "n": float("nan")})
 
 

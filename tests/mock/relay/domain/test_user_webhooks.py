@@ -14,9 +14,9 @@ from kling_mock.relay.domain.user_webhooks import (
     is_public,
     webhook_of,
 )
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import Notice, NoticeState, VideoRow
-from tests.mock.storage.samples import LATER, NOW, Shop, failed, succeed
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.values import Notice, NoticeState, VideoRow
+from tests.mock.relay.storage.samples import LATER, NOW, Shop, failed, succeed
 
 URL = "https://user.example/hook"
 
@@ -40,10 +40,10 @@ def notice(attempts: int) -> Notice:
 
 def test_the_webhook_of_a_success_has_its_video(row: VideoRow) -> None:
     """Kling's own body, with the relay's id of the task; times are in milliseconds."""
-    made = webhook_of(row, succeed(row.task_id), LATER)
-    assert made is not None
-    assert (made.event_id, made.url) == (f"msg_{row.task_id}", URL)
-    assert json.loads(made.body) == {
+    webhook = webhook_of(row, succeed(row.task_id), LATER)
+    assert webhook is not None
+    assert (webhook.event_id, webhook.url) == (f"msg_{row.task_id}", URL)
+    assert json.loads(webhook.body) == {
         "task_id": row.task_id,
         "kling_task_id": "831922",
         "task_status": "succeed",
@@ -65,11 +65,11 @@ def test_the_webhook_of_a_success_has_its_video(row: VideoRow) -> None:
 
 def test_the_webhook_of_a_failure_has_its_reason_and_no_video(row: VideoRow) -> None:
     """The reason is written in UTF-8, as Kling writes it."""
-    made = webhook_of(row, failed(row.task_id, fail_reason="内容违规"), LATER)
-    assert made is not None
-    assert '"task_status_msg": "内容违规"' in made.body
-    assert json.loads(made.body)["task_status"] == "failed"
-    assert json.loads(made.body)["task_result"] == {}
+    webhook = webhook_of(row, failed(row.task_id, fail_reason="内容违规"), LATER)
+    assert webhook is not None
+    assert '"task_status_msg": "内容违规"' in webhook.body
+    assert json.loads(webhook.body)["task_status"] == "failed"
+    assert json.loads(webhook.body)["task_result"] == {}
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_an_id_that_is_not_known_is_empty(
 ) -> None:
     """A result may bring Kling's id along; a body never has null in the place of an id."""
     row = attrs.evolve(row, kling_task_id=known, external_task_id=None)
-    made = webhook_of(row, failed(row.task_id, kling_task_id=reported), LATER)
-    assert made is not None
-    body = json.loads(made.body)
+    webhook = webhook_of(row, failed(row.task_id, kling_task_id=reported), LATER)
+    assert webhook is not None
+    body = json.loads(webhook.body)
     assert (body["kling_task_id"], body["task_info"]) == (expected, {"external_task_id": ""})
 
 
@@ -134,7 +134,7 @@ def test_the_eighth_attempt_is_the_last() -> None:
 def test_the_next_attempt_is_as_late_as_the_receiver_asks(
     retry_after: str, chance: float, wait: int
 ) -> None:
-    """Not sooner than the schedule has it, and what is longer than a day is ignored."""
+    """It is not sooner than the schedule, and a wait of more than a day is ignored."""
     decision = delivery_decision(notice(1), 503, retry_after, chance)
     assert decision == DeliveryDecision(NoticeState.PENDING, wait)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.channels import ModelTarget, model_target
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.storage.values import VideoRow
+from kling_mock.relay.storage.values import VideoRow
 from kling_sdk.errors import RequestValidationError, TransportError
 from kling_sdk.wire.refusals import api_error
 
@@ -74,7 +74,7 @@ def test_what_the_relay_does_not_know_is_passed_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "mode", "use"),
+    ("fields", "mode", "use"),
     [
         ({"resolution": "720p"}, "std", "silent"),
         ({"resolution": "1080p", "audio": "native"}, "pro", "sound"),
@@ -84,15 +84,15 @@ def test_what_the_relay_does_not_know_is_passed_on() -> None:
     ],
 )
 def test_resolution_and_audio_are_priced_as_mode_and_sound(
-    given: dict[str, str], mode: str, use: str
+    fields: dict[str, str], mode: str, use: str
 ) -> None:
     """They are the same in other words; a resolution of tomorrow is passed on as it is."""
-    ask = read({"model_name": "kling-3.0", "prompt": "x", **given})
+    ask = read({"model_name": "kling-3.0", "prompt": "x", **fields})
     assert (ask.mode, ask.use) == (mode, use)
     body = wire.upstream_body(ask, ModelTarget(ask.model, ask.mode), "kling_1", None)
     assert body.get("mode") == (mode or None)
-    assert body.get("audio") == given.get("audio")
-    assert body.get("resolution") == (None if mode else given.get("resolution"))
+    assert body.get("audio") == fields.get("audio")
+    assert body.get("resolution") == (None if mode else fields.get("resolution"))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_wrong_field_is_named(body: object, field: str) -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 100_000, b'{"duration": NaN}'])
 def test_a_body_that_is_no_json_is_a_400(raw: bytes) -> None:
-    """Bytes that are no JSON object are refused in the relay's shape."""
+    """Bytes that are not a JSON object are refused in the relay's shape."""
     with pytest.raises(RelayError, match=r"^body: "):
         wire.read_create("text2video", raw)
 
@@ -267,7 +267,7 @@ def test_kling_s_own_code_is_kept(
 
 
 def test_what_the_client_refuses_is_the_user_s_400() -> None:
-    """A parameter that the model's interface has no place for is named; nothing is sent."""
+    """A parameter without a place on the model's interface is named; nothing is sent."""
     error = RequestValidationError("cfg_scale", "has no place", "no such field")
     refusal = errors.upstream_refusal(error)
     assert (refusal.http, refusal.code) == (400, "invalid_request")
@@ -283,13 +283,13 @@ def test_a_kling_that_is_away_is_a_503() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "passed_on"), [(None, 5), (0.2, 1), (300, 300), (86_400, 300), (10.0**300, 300)]
+    ("retry_after", "passed_on"), [(None, 5), (0.2, 1), (300, 300), (86_400, 300), (10.0**300, 300)]
 )
 def test_a_user_waits_five_minutes_at_most_for_a_channel(
-    asked: float | None, passed_on: int
+    retry_after: float | None, passed_on: int
 ) -> None:
-    """Whatever a channel asks for, another one may be free by then."""
-    refusal = api_error("busy", code=1302, http_status=429, retry_after=asked)
+    """A channel may ask for more, but another one may be free by then."""
+    refusal = api_error("busy", code=1302, http_status=429, retry_after=retry_after)
     assert errors.upstream_refusal(refusal).retry_after == passed_on
 
 
@@ -297,7 +297,7 @@ def test_a_user_waits_five_minutes_at_most_for_a_channel(
     ("field", "fits"),
     [
         ("prompt", "x" * 65_535),
-        ("prompt", "猫" * 21_845),  # of three bytes each
+        ("prompt", "猫" * 21_845),  # three bytes each
         ("model", "x" * 100),
         ("model_name", "x" * 100),
         ("mode", "x" * 20),
@@ -312,7 +312,7 @@ def test_a_user_waits_five_minutes_at_most_for_a_channel(
     ],
 )
 def test_what_fits_is_accepted_and_one_more_is_not(field: str, fits: str) -> None:
-    """At its limit, and one character, byte or digit beyond it."""
+    """A value is accepted at its limit, and refused with one more character, byte or digit."""
     assert read({field: fits}).body[field] == fits
     more = {"duration": fits + ".1", "external_task_id": fits + " "}.get(field, fits + "x")
     more = fits.replace("1", "01") if fits.startswith("0.0") else more
@@ -437,7 +437,7 @@ def test_a_request_does_not_show_its_prompt() -> None:
 
 
 def test_a_result_is_shown_after_a_success_only() -> None:
-    """A row that has failed keeps the length that was asked for, which is no result."""
+    """A failed row keeps the requested length, which is not a result."""
     for status in ("submitted", "processing", "failed"):
-        shown = wire.task_reply(row(status=status, store_url="https://v", fail_reason="why"))
-        assert (shown["video_url"], shown["duration"], shown["fail_reason"]) == ("", "", "why")
+        reply = wire.task_reply(row(status=status, store_url="https://v", fail_reason="why"))
+        assert (reply["video_url"], reply["duration"], reply["fail_reason"]) == ("", "", "why")

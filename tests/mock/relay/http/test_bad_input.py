@@ -1,4 +1,4 @@
-"""What a relay refuses, and how: one shape for all of it, and no secret in any log."""
+"""The relay's refusals: one shape for all of them, and no secret in any log."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller, error_of
     ],
 )
 def test_a_wrong_token_is_a_401(caller: Caller, header: bytes) -> None:
-    """A missing, foreign or garbled token is refused before anything is looked at."""
+    """A missing, foreign or garbled token is refused before anything else is checked."""
     for method, path in (("POST", f"{VIDEOS}/text2video"), ("GET", VIDEOS), ("GET", f"{VIDEOS}/x")):
         reply = caller.http.request(method, path, headers=[(b"Authorization", header)])
         assert error_of(reply) == (401, "authentication_error", "invalid_token")
@@ -126,7 +126,7 @@ def test_a_callback_with_a_flood_of_values_is_not_parsed(
 
 
 def test_a_callback_that_is_no_task_is_refused(caller: Caller) -> None:
-    """A callback for an unknown task is a 404, one that is no report a 400."""
+    """A callback for an unknown task is a 404; a body that is not a report is a 400."""
     assert error_of(caller.report("kling_unknown"))[0] == 404
     task_id = caller.created()
     for raw in (b"", b"{}", b"[]", b"\xff", b'{"task_id": "1"}'):
@@ -135,7 +135,7 @@ def test_a_callback_that_is_no_task_is_refused(caller: Caller) -> None:
 
 
 def test_what_is_not_http_gets_the_relay_s_shape(mock: KlingMock) -> None:
-    """Bytes that are no HTTP are answered with a 400 in the relay's shape."""
+    """Bytes that are not HTTP are answered with a 400 in the relay's shape."""
     where = urlsplit(mock.relay_url)
     with socket.create_connection((where.hostname, where.port or 0), timeout=10) as raw:
         raw.sendall(b"HELLO\r\n\r\n")
@@ -155,9 +155,9 @@ def test_an_upstream_that_replies_with_html_loses_nothing(caller: Caller) -> Non
     assert caller.query(reply.json()["task_id"])["status"] == "submitted"
     assert caller.mock.ledger.user().held_quota == 140_000
     caller.mock.clock.advance(300)
-    shown = caller.query(reply.json()["task_id"])
-    assert shown["status"] == "failed"
-    assert "did not arrive" in shown["fail_reason"]
+    task = caller.query(reply.json()["task_id"])
+    assert task["status"] == "failed"
+    assert "did not arrive" in task["fail_reason"]
     assert caller.mock.ledger.user().held_quota == 0
     caller.mock.ledger.assert_balanced()
 
@@ -230,6 +230,8 @@ def test_without_a_channel_there_is_no_task(caller: Caller) -> None:
         "name": channel["name"],
         "base_url": channel["base_url"],
         "key": f"{caller.mock.access_key}|{caller.mock.secret_key}",
+        "service": channel["service"],
+        "yes": True,  # the API key goes, which no task was sent with
     }
     path = f"channels/{channel['id']}"
     caller.operate("PUT", path, json=declared | {"status": "disabled"})

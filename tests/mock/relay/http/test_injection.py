@@ -1,4 +1,4 @@
-"""What users, callers and Kling itself may send to be taken for something else.
+"""Injection by users, callers and Kling itself.
 
 Text for SQL, for logs and for another user's task, in every place that takes text.
 """
@@ -21,7 +21,7 @@ import pytest
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.web.request_log import LogLines
 from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of
-from tests.mock.storage.databases import Mysql, need
+from tests.mock.relay.storage.databases import Mysql, need
 
 SQL: Final = (
     "' OR '1'='1",
@@ -96,7 +96,7 @@ def attempts(text: str, caller: Caller, task_id: str) -> Iterator[httpx.Response
 
 @pytest.mark.slow
 def test_text_for_sql_is_only_text(stored: Caller) -> None:
-    """In every field, key, id, parameter and header it is kept as it is, or refused."""
+    """In each field, key, id, parameter and header it is stored unchanged, or refused."""
     task_id = stored.created()
     stored.mock.faults.add("callback-dropped")
     others = stored.another()
@@ -104,10 +104,10 @@ def test_text_for_sql_is_only_text(stored: Caller) -> None:
     for text in SQL:
         for reply in attempts(text, stored, task_id):
             assert reply.status_code < 500, (text, reply.request.url, reply.text)
-        kept = stored.created(prompt=text)
-        assert stored.operate("GET", f"tasks/{kept}")["prompt"] == text
+        new_id = stored.created(prompt=text)
+        assert stored.operate("GET", f"tasks/{new_id}")["prompt"] == text
         page = stored.call("GET", VIDEOS, params={"limit": 100, "status": "submitted"}).json()
-        assert foreign not in {one["task_id"] for one in page["data"]}
+        assert foreign not in {task["task_id"] for task in page["data"]}
     stored.mock.clock.advance(3600)
     assert stored.query(task_id)["status"] == "succeed"
     assert others.query(foreign)["status"] == "succeed"
@@ -171,7 +171,7 @@ def test_one_event_is_one_line_whatever_is_in_it(caller: Caller, log: io.StringI
 
 
 def test_no_route_shows_or_touches_another_user_s_task(caller: Caller) -> None:
-    """By none of its ids is a task read, listed, taken over or paid by somebody else."""
+    """No other user can read, list, take over or pay a task by any of its ids."""
     reply = caller.create(external_task_id="order-1").json()
     names = (reply["task_id"], "order-1", reply["kling_task_id"])
     other = caller.another()
@@ -181,7 +181,7 @@ def test_no_route_shows_or_touches_another_user_s_task(caller: Caller) -> None:
         assert answer.text == other.call("GET", f"{VIDEOS}/nothing").text
     for query in ("", "?limit=100", "?status=submitted", "?before=999999"):
         assert other.call("GET", f"{VIDEOS}{query}").json()["data"] == []
-    own = other.create(external_task_id="order-1").json()  # an id of one's own, and another task
+    own = other.create(external_task_id="order-1").json()  # the user's own id, and another task
     assert own["task_id"] != reply["task_id"]
     assert other.create(external_task_id=reply["task_id"]).json()["task_id"] != reply["task_id"]
     for method in ("GET", "POST", "PUT", "DELETE"):

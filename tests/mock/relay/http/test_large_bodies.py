@@ -26,7 +26,7 @@ from kling_mock.relay.metrics.counters import Metrics
 from tests.mock.garbage import garbage
 from tests.mock.relay.http_calls import Caller, error_of
 from tests.mock.relay.scripted_kling import ScriptedKling, accepted, refusal
-from tests.mock.storage.databases import SqliteFile
+from tests.mock.relay.storage.databases import SqliteFile
 
 MIB = 1024 * 1024
 
@@ -38,35 +38,35 @@ def large(most: int) -> LargeBodies:
 async def test_bodies_count_while_they_are_kept() -> None:
     """Beyond their first MiB, as they come; what is answered makes room."""
     bodies = large(100 * MIB)
-    with bodies.kept(1) as grow:
+    with bodies.counting(1) as grow:
         for size in (LARGE // 2, LARGE, 10 * MIB, 50 * MIB, 70 * MIB):
             grow(size)
-        with bodies.kept(2) as other:
+        with bodies.counting(2) as other:
             other(30 * MIB)
-            with bodies.kept(3) as third:
+            with bodies.counting(3) as third:
                 third(LARGE)
                 with pytest.raises(RelayError) as full:
                     third(5 * MIB)
             assert (full.value.http, full.value.retry_after) == (503, 5)
-        with bodies.kept(3) as third:
+        with bodies.counting(3) as third:
             third(5 * MIB)
-    assert not bodies._kept
+    assert not bodies._total
     assert not bodies._by_token
 
 
 async def test_one_token_leaves_room_for_the_others() -> None:
     """It gets three quarters, in one body or in many."""
     bodies = large(100 * MIB)
-    with bodies.kept(1) as grow, bodies.kept(1) as second:
+    with bodies.counting(1) as grow, bodies.counting(1) as second:
         grow(60 * MIB)
         with pytest.raises(RelayError):
             second(20 * MIB)
-        with bodies.kept(2) as other:
+        with bodies.counting(2) as other:
             other(40 * MIB)
 
 
 async def test_large_bodies_are_parsed_one_at_a_time() -> None:
-    """And others get their turn meanwhile; the result is that of a small one."""
+    """Other requests get their turn meanwhile; the result is that of a small body."""
     body = {"model": "kling-v1-6", "prompt": "x", "duration": 5}
     small = json.dumps(body).encode()
     padded = small + b" " * LARGE
@@ -83,7 +83,9 @@ async def test_large_bodies_are_parsed_one_at_a_time() -> None:
     parsed = await asyncio.gather(*(bodies.parse(read, padded) for _ in range(4)))
     counting.cancel()
     assert turns > 1
-    assert {one.request_hash for one in parsed} == {(await bodies.parse(read, small)).request_hash}
+    assert {request.request_hash for request in parsed} == {
+        (await bodies.parse(read, small)).request_hash
+    }
     with pytest.raises(RelayError, match="values"):
         await bodies.parse(read, b"[" * (LARGE + 1))
 
@@ -99,7 +101,7 @@ def caller() -> Iterator[Caller]:
 
 @pytest.mark.slow
 def test_a_body_that_has_no_room_is_refused(caller: Caller) -> None:
-    """With a pause to wait, and nothing is held; one of the usual size is accepted."""
+    """The refusal names a pause, and nothing is held; a body of the usual size is accepted."""
     with ScriptedKling(accepted) as kling:
         kling.serve(caller)
         picture = "A" * (80 * MIB)
@@ -109,7 +111,7 @@ def test_a_body_that_has_no_room_is_refused(caller: Caller) -> None:
         assert caller.mock.ledger.user().held_quota == 0
         usual = caller.create("image2video", model="kling-v1-6", image="A" * (13 * MIB))
         assert usual.status_code == 200, usual.text
-        assert kling.asked[0].body["image"] == "A" * (13 * MIB)
+        assert kling.requests[0].body["image"] == "A" * (13 * MIB)
 
 
 # ---------------------------------------------------------------- what is left of a refused one
@@ -133,13 +135,13 @@ def test_nothing_of_a_refused_create_waits_for_a_garbage_collection(
     """It may have 80 MB, and collections are rare: a few of them would take all memory."""
     poor.operate("PATCH", "channels/1", json={"models": "kling-v1-6"})
     poor.create(model=model)
-    with garbage() as found:
+    with garbage() as unreachable:
         assert poor.create(model=model).status_code == http
-    assert [one for one in found if isinstance(one, CreateTaskRequest)] == []
+    assert [leftover for leftover in unreachable if isinstance(leftover, CreateTaskRequest)] == []
 
 
 def test_nothing_of_a_body_that_is_cut_off_waits_for_a_garbage_collection(caller: Caller) -> None:
-    """Whoever sends most of a body and hangs up, again and again, takes no more memory."""
+    """A client that sends most of a body and hangs up, again and again, takes no more memory."""
     address = urlsplit(caller.mock.relay_url)
     head = f"Authorization: Bearer {caller.token}\r\nHost: a\r\nContent-Length: {8 * MIB}\r\n\r\n"
     caller.operate("GET", "users")
@@ -153,19 +155,19 @@ def test_nothing_of_a_body_that_is_cut_off_waits_for_a_garbage_collection(caller
                     )
                     client.sendall(b"A" * 7 * MIB)
                 caller.operate("GET", "users")  # by then the relay has noticed it
-            taken, _ = tracemalloc.get_traced_memory()
+            allocated, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert taken < 2 * 7 * MIB
+    assert allocated < 2 * 7 * MIB
 
 
-def is_large(one: object) -> bool:
-    return isinstance(one, CreateTaskRequest) and len(one.body.get("image", "")) > MIB
+def is_large(tracked: object) -> bool:
+    return isinstance(tracked, CreateTaskRequest) and len(tracked.body.get("image", "")) > MIB
 
 
 @contextmanager
 def collections() -> Iterator[threading.Event]:
-    """An event that is set by each garbage collection, of which the process does none itself."""
+    """An event that is set by each garbage collection; the process does not collect by itself."""
     collected = threading.Event()
 
     def note(phase: str, _: object) -> None:
@@ -195,7 +197,7 @@ def test_bodies_that_kling_refuses_do_not_add_up(caller: Caller) -> None:
             reply = caller.create("image2video", model="kling-v1-6", image=picture)
             assert reply.status_code == 400
             del reply
-            kling.asked.clear()
+            kling.requests.clear()
         # The one after the last body, or one that was due while that was being answered.
         assert collected.wait(10)
         assert sum(map(is_large, gc.get_objects())) <= 1

@@ -1,4 +1,4 @@
-"""What users and Kling may send at worst: it is refused or made safe, and leaves no hold."""
+"""Malicious input of users and Kling is refused or made safe, and leaves no hold."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.mock.relay.scripted_kling import (
     envelope,
     task,
 )
-from tests.mock.storage.databases import Mysql, Postgres, need
+from tests.mock.relay.storage.databases import Mysql, Postgres, need
 
 DAY: Final = 24 * 3600
 PATH: Final = f"{VIDEOS}/text2video"
@@ -89,14 +89,14 @@ def test_a_deeply_nested_body_is_refused(caller: Caller, depth: int, kind: str) 
 
 
 def test_a_body_of_many_values_is_refused(caller: Caller) -> None:
-    """More values than any request has are a 400; what is just within the bounds is sent on."""
+    """More values than any request has are a 400; a body just within the limits is sent on."""
     many = "[" + ",".join("{}" for _ in range(MAX_VALUES)) + "]"
     assert "too many values" in refused(caller, body(f'"extra":{many}'))
     deep = "[" * (MAX_DEPTH - 1) + "1.25" + "]" * (MAX_DEPTH - 1)
     with ScriptedKling(accepted) as kling:
         kling.serve(caller)
         assert caller.call("POST", PATH, content=body(f'"extra":{deep}')).status_code == 200
-        assert json.dumps(kling.asked[0].body["extra"]) == deep
+        assert json.dumps(kling.requests[0].body["extra"]) == deep
 
 
 def test_a_prompt_that_its_column_would_cut_is_refused(caller: Caller) -> None:
@@ -121,7 +121,7 @@ def test_a_task_that_is_nearly_free_cannot_be_sent_without_a_balance(caller: Cal
         kling.serve(caller)
         caller.created(duration="1e-6")
         assert caller.mock.ledger.user().held_quota == 1
-        assert len(kling.asked) == 1
+        assert len(kling.requests) == 1
 
 
 def test_the_operator_s_numbers_are_bounded_too(caller: Caller) -> None:
@@ -155,7 +155,7 @@ DATABASES: Final = ("memory", "sqlite", "mariadb", "postgres")
 def url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str | None]:
-    """Each database in turn; memory has no URL."""
+    """Each database in turn; the one in memory has no URL."""
     if request.param == "memory":
         yield None
         return
@@ -184,13 +184,13 @@ def stored(url: str | None) -> Iterator[Caller]:
 def test_a_create_answered_with_an_unusable_id_is_an_unknown_outcome(
     stored: Caller, name: str
 ) -> None:
-    """Such an answer is none: the task is looked up by its own id, and paid for when found."""
+    """Such a response does not count: the task is looked up by its own id, and paid when found."""
     before = stored.mock.ledger.user()
     start = stored.mock.clock.now()
 
-    def answer(asked: ReceivedRequest) -> Reply:
-        if asked.method == "POST":
-            return accepted(asked, UNUSABLE[name])
+    def answer(request: ReceivedRequest) -> Reply:
+        if request.method == "POST":
+            return accepted(request, UNUSABLE[name])
         late = stored.mock.clock.now() > start + 60
         report = task(f"873 of {name}", "succeed", final_unit_deduction="1")
         return envelope(report if late else task(UNUSABLE[name], "processing"))
@@ -234,7 +234,9 @@ def test_texts_of_kling_s_that_no_column_keeps_are_made_to_fit(stored: Caller) -
     report = task("873 large", "succeed", final_unit_deduction="1", extra="\x00\ud83d" * 40_000)
     report["task_result"] = {"videos": [video]}
     with ScriptedKling(
-        lambda asked: accepted(asked, "873 large") if asked.method == "POST" else envelope(report)
+        lambda request: (
+            accepted(request, "873 large") if request.method == "POST" else envelope(report)
+        )
     ) as kling:
         kling.serve(stored)
         task_id = stored.created(callback_url="http://127.0.0.1:1/hook")
@@ -242,10 +244,12 @@ def test_texts_of_kling_s_that_no_column_keeps_are_made_to_fit(stored: Caller) -
         row = stored.operate("GET", f"tasks/{task_id}")
         assert (row["status"], row["quota"]) == ("succeed", 70_000)
         assert (row["video_id"], row["store_url"], row["duration"]) == ("", "", "5")
-        kept = json.loads(row["json_data"])
-        assert (kept["incomplete"], kept["bytes"] > 65_535) == ("too large", True)
+        excerpt = json.loads(row["json_data"])
+        assert (excerpt["incomplete"], excerpt["bytes"] > 65_535) == ("too large", True)
         (notice,) = [
-            one for one in stored.operate("GET", "notices")["data"] if one["task_id"] == task_id
+            notice
+            for notice in stored.operate("GET", "notices")["data"]
+            if notice["task_id"] == task_id
         ]
         assert json.loads(notice["body"])["task_status"] == "succeed"
         stored.operate("DELETE", "channels/by%20hand")
@@ -255,7 +259,9 @@ def test_a_failure_s_long_reason_is_cut_and_says_so(stored: Caller) -> None:
     """Kling's own words are kept up to 1,000 characters, and end with dots when they are cut."""
     report = task("873 failed", "failed", task_status_msg="no\x00 " * 30_000)
     with ScriptedKling(
-        lambda asked: accepted(asked, "873 failed") if asked.method == "POST" else envelope(report)
+        lambda request: (
+            accepted(request, "873 failed") if request.method == "POST" else envelope(report)
+        )
     ) as kling:
         kling.serve(stored)
         task_id = stored.created()
@@ -286,11 +292,11 @@ def test_a_failure_s_long_reason_is_cut_and_says_so(stored: Caller) -> None:
     ids=lambda value: repr(value)[:12],
 )
 def test_a_report_that_is_cut_is_still_json(report: dict[str, Any], most: int) -> None:
-    """What is too large, or is no JSON, is kept as JSON that says so, within its bytes."""
+    """A report that is too large, or not JSON, is kept as JSON that says so, within its bytes."""
     text = stored_json(report, most)
     assert len(text.encode("utf-8", "surrogatepass")) <= most
-    kept = json.loads(text, parse_constant=pytest.fail)
-    assert set(kept) == {"incomplete", "bytes", "text"}
+    excerpt = json.loads(text, parse_constant=pytest.fail)
+    assert set(excerpt) == {"incomplete", "bytes", "text"}
 
 
 @pytest.mark.slow
@@ -300,7 +306,7 @@ def test_a_report_that_is_nested_too_deeply_is_still_kept() -> None:
     for _ in range(100_000):
         report = {"a": report}
     assert json.loads(stored_json(report))["incomplete"] == "nested too deeply"
-    while report:  # or its own destructor would recurse
+    while report:  # otherwise its own destructor would recurse
         report = report.pop("a")
 
 

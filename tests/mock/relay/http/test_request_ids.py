@@ -1,4 +1,4 @@
-"""`X-Request-Id`: what the client sends comes back, else the relay makes one."""
+"""`X-Request-Id`: the client's id is returned, else the relay makes one."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ CALLS: list[tuple[str, str, str, dict[str, Any], int]] = [
 def test_every_reply_has_it(
     caller: Caller, sent: str | None, method: str, path: str, options: dict[str, Any], status: int
 ) -> None:
-    """Also errors, pages, callbacks and the operator's calls."""
+    """This includes errors, pages, callbacks and the operator's calls."""
     headers = options.get("headers", {}) | ({} if sent is None else {"X-Request-Id": sent})
     reply = caller.call(method, path, **(options | {"headers": headers}))
     assert reply.status_code == status
@@ -180,16 +180,16 @@ def test_the_log_lines_of_a_request_end_with_its_id(caller: Caller) -> None:
         )
         other = caller.call("GET", f"{VIDEOS}/none")
         assert reply.status_code == 200
-    made = other.headers["x-request-id"]
+    request_id = other.headers["x-request-id"]
     lines = log.getvalue().splitlines()
     (created,) = [line for line in lines if reply.json()["task_id"] in line and "submitted" in line]
     assert created.endswith(" request_id=a")
-    (missing,) = [line for line in lines if "404" in line]
-    assert missing.endswith(f" request_id={made}")
+    (missing,) = [line for line in lines if " 404 not_found " in line]
+    assert missing.endswith(f" request_id={request_id}")
 
 
 async def test_work_that_a_request_has_made_due_has_no_id() -> None:
-    """The sweeper's log lines are about many tasks, and belong to no request."""
+    """The sweeper's log lines are about many tasks, so they do not belong to a request."""
     clock = RealClock()
     clock.start(asyncio.get_running_loop())
     seen: list[str] = []

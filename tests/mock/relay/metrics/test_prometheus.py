@@ -27,7 +27,7 @@ from kling_sdk.errors import (
     TransportError,
 )
 from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of
-from tests.mock.storage.databases import Mysql, need
+from tests.mock.relay.storage.databases import Mysql, need
 
 PROMPT = "一只可爱的小猫在草地上玩耍"
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -63,7 +63,7 @@ def signed(caller: Caller, task: dict[str, Any], secret: str, status: str) -> ht
 
 
 def test_the_figures_are_those_of_the_ledger(caller: Caller) -> None:
-    """After a life with every end that there is, each count is the one that the rows tell."""
+    """After a life with every possible end, each count agrees with the rows."""
     secret = caller.mock.account.add_webhook_secret()
     mapping = {"kling-v1-5-std": "kling-v1-6-std"}
     caller.operate(
@@ -145,10 +145,10 @@ def check_calls(series: Series) -> None:
     assert value(series, "upstream_calls_total", call="create", outcome="no_answer") == 1
     assert value(series, "upstream_calls_total", call="create", outcome="refused") == 1
     assert value(series, "upstream_seconds_count", call="create") == 5
-    made = value(
+    creates = value(
         series, "requests_total", method="POST", route=f"{VIDEOS}/text2video", status="200"
     )
-    assert made == 5
+    assert creates == 5
     assert value(series, "request_seconds_bucket", route=f"{VIDEOS}/text2video", le="+Inf") == 7
     assert value(series, "database_up") == 1
 
@@ -235,13 +235,13 @@ def test_prometheus_may_ask_for_openmetrics(caller: Caller) -> None:
     accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
     reply = caller.http.get("/metrics", headers=accept)
     assert reply.headers["content-type"].startswith("application/openmetrics-text")
-    strict: Any = openmetrics.text_string_to_metric_families  # has no types
+    strict: Any = openmetrics.text_string_to_metric_families  # without types
     assert {family.name for family in strict(reply.text)} >= {"kling_relay_creates"}
 
 
 @pytest.fixture
 def without_the_extra(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As where `prometheus_client` is not installed."""
+    """The state without `prometheus_client` installed."""
     monkeypatch.delitem(sys.modules, "kling_mock.relay.metrics.prometheus", raising=False)
     for name in [name for name in sys.modules if name.startswith("prometheus_client")]:
         monkeypatch.delitem(sys.modules, name)
@@ -260,7 +260,7 @@ def test_without_the_extra_the_command_is_named(caller: Caller, without_the_extr
 
 @pytest.mark.slow
 def test_nothing_is_loaded_before_the_first_scrape() -> None:
-    """Who does not scrape does not pay: serving a whole task loads no Prometheus."""
+    """Serving a whole task does not load Prometheus, so unscraped servers do not pay for it."""
     script = (
         "import sys\n"
         "from kling_mock import KlingMock\n"
@@ -299,7 +299,7 @@ def test_how_a_call_to_kling_is_counted(error: KlingError, outcome: str) -> None
 
 @pytest.mark.slow
 def test_the_database_may_be_away() -> None:
-    """A scrape is answered all the same: with what the process counts, and that it is away."""
+    """A scrape still gets a response: the counts of the process, and that the database is away."""
     need("mysql")
     server = Mysql()
     asyncio.run(server.make())

@@ -1,4 +1,4 @@
-"""The operator's API: users, tokens, channels, and no secret in any answer."""
+"""The operator's API: users, tokens, channels, and responses without secrets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from kling_mock import KlingMock, RelaySettings
 from tests.mock.relay.http_calls import PRICE, Caller, error_of
+from tests.mock.relay.storage import samples as kit
 
 CHANNEL = {"name": "two", "base_url": "http://127.0.0.1:1", "key": "access|verysecret"}
 
@@ -64,20 +65,20 @@ def test_a_wrong_order_is_refused(
 def test_keys_and_secrets_go_in_and_never_come_out(caller: Caller) -> None:
     """A channel shows fingerprints of its keys; a token is shown once, when it is made."""
     secret = "whsec_" + "QUJD" * 8
-    shown = caller.operate("POST", "channels", json=CHANNEL | {"webhook_secrets": secret})
-    assert len(shown["keys"]) == 1
-    assert shown["webhook_secrets"] == 1
-    made = caller.operate("POST", "users/1/tokens", json={"name": "second"})
+    channel = caller.operate("POST", "channels", json=CHANNEL | {"webhook_secrets": secret})
+    assert len(channel["keys"]) == 1
+    assert channel["webhook_secrets"] == 1
+    token = caller.operate("POST", "users/1/tokens", json={"name": "second"})
     everything = str([caller.operate("GET", path) for path in ("channels", "users/1/tokens")])
-    for hidden in ("verysecret", secret, made["token"], caller.mock.secret_key):
+    for hidden in ("verysecret", secret, token["token"], caller.mock.secret_key):
         assert hidden not in everything
-    assert made["token"].startswith("sk-")
-    assert len(made["token"]) == 51
-    assert Caller(caller.http, caller.mock, made["token"]).create().status_code == 200
+    assert token["token"].startswith("sk-")
+    assert len(token["token"]) == 51
+    assert Caller(caller.http, caller.mock, token["token"]).create().status_code == 200
 
 
 def test_a_deleted_channel_takes_no_tasks_and_still_shows_its_old_ones(caller: Caller) -> None:
-    """Deletion is soft: open tasks of a deleted channel end as if it were there."""
+    """Deletion is soft: open tasks of a deleted channel end as if it still existed."""
     task_id = caller.created()
     caller.operate("DELETE", "channels/1")
     assert caller.create().status_code == 503
@@ -92,7 +93,7 @@ def test_the_operator_sees_what_the_money_did(caller: Caller) -> None:
     caller.created()
     caller.mock.clock.advance(3600)
     caller.operate("POST", "users/1/credit", json={"amount": 5, "reference": "gift", "note": "hi"})
-    kinds = [one["kind"] for one in caller.operate("GET", "users/1/ledger")["data"]]
+    kinds = [entry["kind"] for entry in caller.operate("GET", "users/1/ledger")["data"]]
     assert kinds == ["credit", "charge", "release", "hold", "opening"]
     (balance,) = caller.operate("GET", "reconcile")["data"]
     assert (balance["charged"], balance["credits"], balance["is_explained"]) == (PRICE, 5, True)
@@ -106,15 +107,28 @@ def test_the_operator_sees_what_the_money_did(caller: Caller) -> None:
 
 def test_an_unbalanced_ledger_is_reported(caller: Caller) -> None:
     """`assert_balanced` fails, and says where, when a balance is not what the ledger explains."""
-    import attrs
-
-    user = caller.mock.ledger.user()
-    storage: Any = caller.mock._existing_relay()._open_state().storage
-    storage.tables.users[user.id] = attrs.evolve(user, quota=user.quota - 1)
+    caller.mock._existing_relay().run(
+        lambda store: kit.change(store, "UPDATE users SET quota = quota - 1")
+    )
     with pytest.raises(AssertionError, match=r"user 'default': .* differs from the balance"):
         caller.mock.ledger.assert_balanced()
     with pytest.raises(KeyError, match="no user 'nobody'"):
         caller.mock.ledger.user("nobody")
+
+
+def test_the_hold_of_a_deleted_task_is_released(caller: Caller) -> None:
+    """It is shown before it is done."""
+    caller.mock.progress.add("stuck")
+    caller.create()
+    caller.mock._existing_relay().run(lambda store: kit.change(store, "DELETE FROM videos"))
+    for done, is_explained in ((False, False), (True, True)):
+        options = {"release_deleted": True, "yes": done}
+        release, *sums = caller.operate("POST", "reconcile", json=options)["data"]
+        assert release["insert"]["amount"] == -PRICE
+        assert [(repair["add"], repair["done"]) for repair in (*sums,)] == [(-PRICE, done)] * 2
+        (balance,) = caller.operate("GET", "reconcile")["data"]
+        assert balance["is_explained"] is is_explained
+    assert caller.operate("POST", "reconcile")["data"] == []
 
 
 def test_a_restart_keeps_what_the_operator_has_set(tmp_path: Path) -> None:
@@ -127,6 +141,7 @@ def test_a_restart_keeps_what_the_operator_has_set(tmp_path: Path) -> None:
         declared = {
             "name": "Kling AI",
             "base_url": mock.kling_url,
+            "service": "emulated-kling",  # the next start recognizes it by this
             "key": f"{mock.access_key}|{mock.secret_key}",
             "webhook_secrets": mock.account.add_webhook_secret(),
             "priority": 7,
@@ -138,23 +153,23 @@ def test_a_restart_keeps_what_the_operator_has_set(tmp_path: Path) -> None:
         httpx.Client(base_url=mock.relay_url) as http,
     ):
         (channel,) = Caller(http, mock).operate("GET", "channels")["data"]
-        shown = (channel["webhook_secrets"], channel["priority"], channel["status"])
-        assert shown == (1, 7, "disabled")
+        settings = (channel["webhook_secrets"], channel["priority"], channel["status"])
+        assert settings == (1, 7, "disabled")
         assert channel["base_url"] == mock.kling_url
 
 
 @pytest.mark.slow
 def test_two_changes_of_a_channel_at_the_same_time_are_both_made(tmp_path: Path) -> None:
-    """Each names one setting, at another process; neither writes back what the other one had."""
+    """Each process changes one setting, and neither overwrites the other's."""
     settings = RelaySettings(database=f"sqlite:///{tmp_path / 'relay.db'}")
     with (
-        KlingMock(relay=settings) as one,
-        KlingMock(relay=settings) as two,
-        httpx.Client(base_url=one.relay_url) as first,
-        httpx.Client(base_url=two.relay_url) as second,
+        KlingMock(relay=settings) as first_mock,
+        KlingMock(relay=settings) as second_mock,
+        httpx.Client(base_url=first_mock.relay_url) as first,
+        httpx.Client(base_url=second_mock.relay_url) as second,
         ThreadPoolExecutor(2) as pool,
     ):
-        callers = [Caller(first, one), Caller(second, two)]
+        callers = [Caller(first, first_mock), Caller(second, second_mock)]
         path = f"channels/{callers[0].operate('POST', 'channels', json=CHANNEL)['id']}"
         for turn in range(1, 61):
             orders: list[dict[str, Any]] = [{"priority": turn}, {"weight": turn + 100}]
@@ -179,7 +194,7 @@ def test_all_webhooks_can_be_listed(caller: Caller) -> None:
 
 
 def test_a_reference_that_is_taken_is_about_a_credit(caller: Caller) -> None:
-    """The sentence names what is taken: nobody is called so."""
+    """The message is about the credit with this reference, not about a user's name."""
     credit = {"amount": 5, "reference": "payment-1"}
     caller.operate("POST", "users/1/credit", json=credit)
     headers = {"Authorization": f"Bearer {caller.mock.admin_token}"}

@@ -1,4 +1,4 @@
-"""What an operator declares is kept as it is, or refused: never cut, on no database."""
+"""An operator's texts are kept unchanged, or refused: no database cuts them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from kling_mock.cli.operator import operator_on
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.operator import service as service_module
 from kling_mock.relay.operator.operations import run
-from kling_mock.storage import statements as sql
-from kling_mock.storage.adapters.engine import TransactionMode
-from kling_mock.storage.adapters.mysql import SESSION, MysqlEngine
-from kling_mock.storage.connect import connect, engine_of
-from kling_mock.storage.errors import StorageError
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.steps import Transaction
-from kling_mock.storage.text import TEXT_BYTES
-from kling_mock.storage.values import NewUser, accounts
+from kling_mock.relay.storage import statements as sql
+from kling_mock.relay.storage.adapters.engine import TransactionMode
+from kling_mock.relay.storage.adapters.mysql import SESSION, MysqlEngine
+from kling_mock.relay.storage.connect import connect, engine_of
+from kling_mock.relay.storage.errors import StorageError
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.steps import Transaction
+from kling_mock.relay.storage.text import TEXT_BYTES
+from kling_mock.relay.storage.values import NewUser, accounts
 from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller, error_of
-from tests.mock.storage.databases import Mysql, Postgres, SqliteFile, need
+from tests.mock.relay.storage.databases import Mysql, Postgres, SqliteFile, need
 
 NOW = 1_700_000_000
 CHANNEL = {"name": "two", "base_url": "https://a.example", "key": "a|b"}
@@ -38,10 +38,10 @@ class Field(NamedTuple):
     """One text that an operator can give.
 
     Attributes:
-        call: The name of the operator's call.
+        call: Name of the operator's call.
         key: What is named in its path.
-        name: Of the member.
-        limit: The most that its column keeps.
+        name: Name of the member.
+        limit: The maximum size of its column.
         bytes: Whether that is counted in bytes, not characters.
         ascii: Whether nothing else is accepted anyway.
         before: What it begins with.
@@ -67,7 +67,7 @@ class Field(NamedTuple):
 
 
 def _channel(name: str, limit: int, **about: Any) -> Field:
-    more = {one: value for one, value in CHANNEL.items() if one != name}
+    more = {key: value for key, value in CHANNEL.items() if key != name}
     return Field("add_channel", "", name, limit, more=more, **about)
 
 
@@ -96,39 +96,40 @@ def cases() -> Iterator[tuple[Field, str, bool]]:
             yield field, field.text(field.limit + 1, used), False
 
 
-async def kept(storage: Storage, field: Field) -> list[str]:
+async def stored_texts(storage: Storage, field: Field) -> list[str]:
     """Everything that is stored of a field."""
     users = await storage.list_users()
     match field.call, field.name:
         case "add_user", _:
             return [user.username for user in users]
         case "add_token", _:
-            return [one.name for user in users for one in await storage.list_tokens(user.id)]
+            return [token.name for user in users for token in await storage.list_tokens(user.id)]
         case "credit", name:
-            found = [one for user in users for one in await storage.list_ledger(user.id)]
-            return [getattr(one, name) for one in found]
+            entries = [entry for user in users for entry in await storage.list_ledger(user.id)]
+            return [getattr(entry, name) for entry in entries]
         case _, name:
             column = {"key": "api_keys"}.get(name, name)
-            return [getattr(one, column) for one in await storage.list_channels()]
+            return [getattr(channel, column) for channel in await storage.list_channels()]
 
 
 async def judge(storage: Storage, field: Field, text: str, *, fits: bool) -> None:
     """The promise: kept as it is, or a 400 that names the field, its size and the limit."""
     service = operator_on(storage)
-    body = {**field.more, field.name: text}
+    key = {"id": field.key} if field.key else {}
+    parameters = {**key, **field.more, field.name: text}
     if fits:
-        await run(service, field.call, field.key, body)
-        assert text in await kept(storage, field), field
+        await run(service, field.call, parameters)
+        assert text in await stored_texts(storage, field), field
         return
-    before = await kept(storage, field)
+    before = await stored_texts(storage, field)
     with pytest.raises(RelayError) as refused:
-        await run(service, field.call, field.key, body)
+        await run(service, field.call, parameters)
     assert refused.value.http == 400, field
     assert field.name in refused.value.message
     assert str(field.limit) in refused.value.message, refused.value.message
     assert str(field.limit + 1) in refused.value.message, refused.value.message
     assert len(refused.value.message) < 300  # the text itself is not repeated
-    assert await kept(storage, field) == before, field
+    assert await stored_texts(storage, field) == before, field
 
 
 @asynccontextmanager
@@ -158,12 +159,12 @@ async def test_every_text_is_kept_or_refused(kind: str, tmp_path: Path) -> None:
     async with opened(kind, tmp_path) as storage:
         await storage.create_user(NewUser("ann", 5), now=NOW)
         for number, (field, text, fits) in enumerate(cases()):
-            one = field
+            unique = field
             if field.call == "add_channel" and field.name != "name":
-                one = field._replace(more={**field.more, "name": f"channel {number}"})
+                unique = field._replace(more={**field.more, "name": f"channel {number}"})
             if field.name == "note":
-                one = field._replace(more={**field.more, "reference": f"r{number}"})
-            await judge(storage, one, text, fits=fits)
+                unique = field._replace(more={**field.more, "reference": f"r{number}"})
+            await judge(storage, unique, text, fits=fits)
 
 
 async def test_a_mapping_that_is_given_as_an_object_is_measured_as_text() -> None:
@@ -171,7 +172,7 @@ async def test_a_mapping_that_is_given_as_an_object_is_measured_as_text() -> Non
     storage = MemoryStorage()
     body = CHANNEL | {"model_mapping": {"a": "b" * TEXT_BYTES}}
     with pytest.raises(RelayError, match=f"model_mapping: .*{TEXT_BYTES}.* has {TEXT_BYTES + 9}"):
-        await run(operator_on(storage), "add_channel", "", body)
+        await run(operator_on(storage), "add_channel", body)
     assert await storage.list_channels() == []
 
 
@@ -185,7 +186,6 @@ async def test_what_no_database_keeps_is_refused(name: str, odd: str) -> None:
         await run(
             operator_on(MemoryStorage()),
             "add_channel",
-            "",
             CHANNEL | {name: f"{before}{odd}{after}"},
         )
     assert refused.value.http == 400
@@ -199,9 +199,11 @@ async def test_control_without_the_check_a_text_is_not_refused(
     """The same judgement fails for a store that takes whatever comes."""
     for module in (service_module, accounts):
         monkeypatch.setattr(module, "check_fits", lambda *_: None)
-    monkeypatch.setattr("kling_mock.storage.memory.accounts.check_fits", lambda *_: None)
+    monkeypatch.setattr(
+        "kling_mock.relay.storage.transactions.accounts.check_fits", lambda *_: None
+    )
     monkeypatch.setattr("kling_mock.web.json_schema._LIMITS", {})
-    (field,) = (one for one in FIELDS if one.name == name)
+    (field,) = (field for field in FIELDS if field.name == name)
     storage = MemoryStorage()
     await storage.create_user(NewUser("ann", 5), now=NOW)
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
@@ -228,7 +230,7 @@ def test_mariadb_never_cuts_in_silence(*, ours: bool) -> None:
     """Each connection has a strict sql_mode of its own; without one the database cuts."""
     need("mysql")
     server = Mysql()
-    lax = "SET SESSION sql_mode = ''"  # as on a server that is configured so
+    lax = "SET SESSION sql_mode = ''"  # as on a server with this configuration
 
     async def attempt() -> str:
         await server.make()
@@ -285,10 +287,10 @@ def test_a_broken_channel_stops_no_other(
         for _ in range(3):
             caller.created()
             mock.clock.advance(3)
-        shown = http.get("/health")
-        assert shown.status_code == 200
-        assert shown.json()["degraded"] == [{"channel": 2, "reason": "unreadable"}]
-        assert [one["id"] for one in caller.operate("GET", "channels")["data"]] == [1, 2]
+        health = http.get("/health")
+        assert health.status_code == 200
+        assert health.json()["degraded"] == [{"channel": 2, "reason": "unreadable"}]
+        assert [channel["id"] for channel in caller.operate("GET", "channels")["data"]] == [1, 2]
         repaired = {"key": key, "model_mapping": ""}
         caller.operate("PATCH", "channels/two", json=repaired)
         assert "degraded" not in http.get("/health").json()

@@ -1,4 +1,4 @@
-"""An attempt to create a task: what becomes of it, who is passed over, and how long it may take."""
+"""An attempt to create a task: its outcome, the channels it skips, and its maximum duration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from kling_mock.relay.domain.breaker import FAILURES, FIRST_PAUSE
 from kling_mock.relay.settings import CREATE_LEASE
-from kling_mock.storage.errors import StorageUnavailableError
+from kling_mock.relay.storage.errors import StorageUnavailableError
 from tests.mock.relay.http_calls import VIDEOS, Caller, error_of
 from tests.mock.relay.logged import lines_about
 from tests.mock.relay.scripted_kling import (
@@ -38,8 +38,8 @@ def relay_of(caller: Caller) -> Any:
 
 def only_row(caller: Caller) -> Any:
     """Return the row of the only task, whose create got no id."""
-    (shown,) = caller.call("GET", VIDEOS).json()["data"]
-    return caller.operate("GET", f"tasks/{shown['task_id']}")
+    (listed,) = caller.call("GET", VIDEOS).json()["data"]
+    return caller.operate("GET", f"tasks/{listed['task_id']}")
 
 
 def fail(caller: Caller, **methods: Exception) -> None:
@@ -58,10 +58,10 @@ def fail(caller: Caller, **methods: Exception) -> None:
 def answering(create: Callable[[ReceivedRequest], Reply]) -> Callable[[ReceivedRequest], Reply]:
     """Return a Kling that shows the task 873 by the relay's own id, whatever its create got."""
 
-    def answer(asked: ReceivedRequest) -> Reply:
-        if asked.method == "POST":
-            return create(asked)
-        own = asked.external_task_id
+    def answer(request: ReceivedRequest) -> Reply:
+        if request.method == "POST":
+            return create(request)
+        own = request.external_task_id
         info = {"task_info": {"external_task_id": own}} if own.startswith("kling_") else {}
         return envelope(task("873", "processing", **info))
 
@@ -144,9 +144,9 @@ def test_a_create_without_a_known_outcome_is_looked_up_five_seconds_later(
         row: Any = caller.mock._existing_relay().run(lambda store: store.find_task(task_id))
         assert (row.attempt_until, row.next_poll_at) == (now, now + 5)
         caller.mock.clock.advance(4)
-        assert [one.method for one in kling.asked] == ["POST"]
+        assert [request.method for request in kling.requests] == ["POST"]
         caller.mock.clock.advance(1)
-        assert [one.method for one in kling.asked] == ["POST", "GET"]
+        assert [request.method for request in kling.requests] == ["POST", "GET"]
 
 
 def test_a_refusal_is_logged_with_its_number(
@@ -185,14 +185,14 @@ def pause_during_the_insert(caller: Caller, *channels: int, full: Sequence[int] 
     relay = relay_of(caller)
     plain = relay.storage.create_task
 
-    async def create_task(*given: Any, **named: Any) -> Any:
+    async def create_task(*args: Any, **named: Any) -> Any:
         for channel in channels:
             for _ in range(FAILURES):
                 relay._breakers.failed((channel,))
         for channel in full:
             while relay._breakers.begin((channel,)):
                 pass
-        return await plain(*given, **named)
+        return await plain(*args, **named)
 
     relay.storage.create_task = create_task
 
@@ -205,7 +205,7 @@ def test_a_create_whose_only_channel_has_just_failed_others_is_refused(caller: C
         reply = caller.create()
         assert error_of(reply) == (503, "upstream_error", "upstream_unreachable")
         assert int(reply.headers["Retry-After"]) == FIRST_PAUSE
-        assert kling.asked == []
+        assert kling.requests == []
     row = only_row(caller)
     assert (row["status"], row["fail_reason"]) == ("failed", "refused: no channel answers")
     assert caller.mock.ledger.user().held_quota == 0
@@ -219,7 +219,7 @@ def test_a_create_whose_only_channel_has_too_many_calls_is_refused(caller: Calle
         reply = caller.create()
         assert error_of(reply) == (503, "upstream_error", "upstream_unreachable")
         assert reply.headers["Retry-After"] == "1"
-        assert kling.asked == []
+        assert kling.requests == []
 
 
 def test_a_create_that_all_channels_pass_over_may_be_repeated_after_the_shortest_pause(
@@ -233,7 +233,7 @@ def test_a_create_that_all_channels_pass_over_may_be_repeated_after_the_shortest
         pause_during_the_insert(caller, 2, full=[3])
         reply = caller.create()
         assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
-        assert kling.asked == []
+        assert kling.requests == []
 
 
 def test_a_create_passes_over_a_channel_that_has_just_failed_others(caller: Caller) -> None:
@@ -244,7 +244,7 @@ def test_a_create_passes_over_a_channel_that_has_just_failed_others(caller: Call
         caller.operate("POST", "channels", json=channel)
         pause_during_the_insert(caller, 2)
         assert caller.create().json()["kling_task_id"] == "873"
-        assert (len(first.asked), len(second.asked)) == (0, 1)
+        assert (len(first.requests), len(second.requests)) == (0, 1)
 
 
 def test_a_channel_that_is_passed_over_is_not_that_of_the_row(caller: Caller) -> None:
@@ -255,7 +255,7 @@ def test_a_channel_that_is_passed_over_is_not_that_of_the_row(caller: Caller) ->
         caller.operate("POST", "channels", json=channel)
         pause_during_the_insert(caller, 3)
         assert error_of(caller.create()) == (429, "upstream_error", 1303)
-        assert second.asked == []
+        assert second.requests == []
         assert only_row(caller)["channel_id"] == 2
 
 
@@ -263,13 +263,13 @@ def test_a_channel_that_is_passed_over_is_not_that_of_the_row(caller: Caller) ->
 
 
 def test_an_attempt_is_stored_with_its_row(caller: Caller) -> None:
-    """Until when it may take, and when it is looked up if its sender is killed meanwhile."""
-    found: list[Any] = []
+    """The row has the time limit of the attempt, and when to look it up if its sender is killed."""
+    rows: list[Any] = []
 
-    def answer(asked: ReceivedRequest) -> Reply:
+    def answer(request: ReceivedRequest) -> Reply:
         relay = caller.mock._existing_relay()
-        found.append(relay.run(lambda store: store.find_task(asked.external_task_id)))
-        return accepted(asked)
+        rows.append(relay.run(lambda store: store.find_task(request.external_task_id)))
+        return accepted(request)
 
     with ScriptedKling(answer) as kling:
         kling.serve(caller)
@@ -277,7 +277,7 @@ def test_an_attempt_is_stored_with_its_row(caller: Caller) -> None:
         fail(caller, bind_attempt=AssertionError("it is bound already"))
         now = int(caller.mock.clock.now())
         caller.created()
-        (row,) = found
+        (row,) = rows
         assert (row.attempt_until, row.next_poll_at) == (
             now + CREATE_LEASE,
             now + CREATE_LEASE + 65,

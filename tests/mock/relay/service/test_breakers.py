@@ -1,4 +1,4 @@
-"""The breakers of one process: who is called, who is left alone, and for how long."""
+"""The breakers of one process: which channels are called, which are skipped, and for how long."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_who_does_not_answer_is_left_alone_and_then_probed() -> None:
 
 
 def test_a_probe_that_shows_nothing_lets_the_next_one_try_at_once() -> None:
-    """As one that was cancelled, or never sent."""
+    """Such a probe was cancelled, or never sent."""
     scene = Scene()
     scene.fail("a")
     scene.now += FIRST_PAUSE
@@ -64,7 +64,7 @@ def test_a_probe_that_shows_nothing_lets_the_next_one_try_at_once() -> None:
 
 @pytest.mark.parametrize("end", [Breakers.replied, Breakers.failed, Breakers.abandoned])
 def test_so_many_calls_wait_for_a_reply_and_no_more(end: object) -> None:
-    """Each that ends, however it does, makes room for one; whoever is full is no failure."""
+    """Each call that ends, in any way, makes room for one; a full channel has not failed."""
     scene = Scene(most=2)
     breakers = scene.breakers
     assert [breakers.begin("a") for _ in range(3)] == [True, True, False]
@@ -80,7 +80,7 @@ def test_so_many_calls_wait_for_a_reply_and_no_more(end: object) -> None:
 
 
 def test_a_pause_is_longer_than_the_wait_for_room() -> None:
-    """Of the two reasons to wait the later one counts."""
+    """If there are two reasons to wait, the later time counts."""
     scene = Scene(most=FAILURES + 1)
     for _ in range(FAILURES + 1):
         assert scene.breakers.begin("a")
@@ -90,7 +90,7 @@ def test_a_pause_is_longer_than_the_wait_for_room() -> None:
 
 
 def test_without_a_limit_no_calls_are_counted() -> None:
-    """As it is by default; it takes no memory."""
+    """This is the default, and takes no memory."""
     breakers = Breakers(lambda: 100.0, print)
     assert all(breakers.begin("a") for _ in range(1000))
     assert not breakers._under_way

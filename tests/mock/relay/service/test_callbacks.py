@@ -1,10 +1,10 @@
-"""What a callback of Kling does: which is applied, which makes the relay look, and how often."""
+"""Callbacks of Kling: which are applied, which make the relay poll, and how often."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from kling_mock.relay.domain.json_body import MAX_VALUES
 from kling_mock.relay.domain.schedule import DEADLINE, READ_INTERVAL
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.callbacks import CallbackReceiver
-from kling_mock.storage.values import VideoRow
+from kling_mock.relay.storage.values import VideoRow
 from kling_mock.web.webhook_signing import signed_headers
 from tests.mock.relay.http_calls import PRICE, Caller, error_of
 from tests.mock.relay.logged import lines_about
@@ -30,13 +30,14 @@ from tests.mock.relay.scripted_kling import (
     refusal,
     task,
 )
-from tests.mock.storage.databases import SqliteFile
+from tests.mock.relay.storage.databases import SqliteFile
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SUCCESS: Final = {"message": "success"}
 ALREADY: Final = {"message": "already processed"}
 NO_UNITS: Final = (
-    "WARNING kling task error: ID: a signed success names no units, and no reading has yet"
+    "WARNING kling task error: ID: a signed success does not state its units, and no poll has "
+    "stated them yet"
 )
 
 
@@ -46,12 +47,12 @@ class Scene:
     def __init__(self, caller: Caller, kling: ScriptedKling) -> None:
         self.caller = caller
         self.kling = kling
-        self.shown: Reply = envelope(task("873", "submitted"))
+        self.poll_reply: Reply = envelope(task("873", "submitted"))
         kling.answer = self.answer
         kling.serve(caller, webhook_secret=SECRET)
 
-    def answer(self, asked: ReceivedRequest) -> Reply:
-        return accepted(asked) if asked.method == "POST" else self.shown
+    def answer(self, request: ReceivedRequest) -> Reply:
+        return accepted(request) if request.method == "POST" else self.poll_reply
 
     @property
     def readings(self) -> int:
@@ -61,8 +62,8 @@ class Scene:
     @property
     def metrics(self) -> Metrics:
         relay: Any = self.caller.mock._existing_relay().host.built
-        found: Metrics = relay._metrics
-        return found
+        metrics: Metrics = relay._metrics
+        return metrics
 
     def post(self, name: str, body: Any, *, secret: str = SECRET) -> httpx.Response:
         """Post a callback, signed with *secret* if it is not empty."""
@@ -75,8 +76,8 @@ class Scene:
         return {kind: count for kind, count in self.metrics.callbacks.items() if count}
 
     def row(self, task_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.caller.operate("GET", f"tasks/{task_id}")
-        return found
+        row: dict[str, Any] = self.caller.operate("GET", f"tasks/{task_id}")
+        return row
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_a_callback_of_no_task_is_counted(scene: Scene) -> None:
 
 
 def test_each_callback_is_counted_by_what_it_did(scene: Scene) -> None:
-    """Signed, signed by somebody else, unsigned; and after the end, by what it says then."""
+    """Kinds are signed, signed with another key, unsigned; and after the end, by its contents."""
     task_id = scene.caller.created()
     other = "whsec_" + "QUFB" * 8
     submitted, failed = task("873", "submitted"), task("873", "failed")
@@ -143,7 +144,7 @@ def test_each_callback_is_counted_by_what_it_did(scene: Scene) -> None:
 def test_a_signature_that_is_wrong_is_logged(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the task; a channel without a secret has no signature to be wrong."""
+    """The line names the task; without a secret, a channel has no signature to check."""
     task_id = scene.caller.created()
     scene.post(task_id, success(), secret="whsec_" + "QUFB" * 8)
     lines = lines_about(caplog, task_id)
@@ -177,10 +178,12 @@ def test_a_signed_callback_before_the_reply_must_name_our_id(
     names_ours: bool,  # noqa: FBT001 - a case
     status: str,
 ) -> None:
-    """Kling's own id says nothing as long as the row has none."""
-    scene.kling.answer = lambda asked: (500, b"") if asked.method == "POST" else scene.shown
+    """Kling's own id does not count as long as the row has none."""
+    scene.kling.answer = lambda request: (
+        (500, b"") if request.method == "POST" else scene.poll_reply
+    )
     task_id = scene.caller.created()
-    scene.shown = refusal(1203, 404)
+    scene.poll_reply = refusal(1203, 404)
     named = {"task_info": {"external_task_id": task_id}} if names_ours else {}
     scene.post(task_id, success(final_unit_deduction="2", **named))
     assert scene.row(task_id)["status"] == status
@@ -193,7 +196,7 @@ def test_a_signed_callback_before_the_reply_must_name_our_id(
 def test_what_repeats_the_reply_to_the_create_is_read_five_seconds_after_it(
     scene: Scene, age: int, readings: int
 ) -> None:
-    """That reply was as good as a reading: only a later callback may be newer."""
+    """That reply was as good as a poll: only a later callback may be newer."""
     task_id = scene.caller.created()
     scene.caller.mock.clock.advance(age)
     scene.post(task_id, task("873", "submitted"), secret="")
@@ -203,7 +206,7 @@ def test_what_repeats_the_reply_to_the_create_is_read_five_seconds_after_it(
 
 
 def test_what_comes_too_soon_is_read_five_seconds_later(scene: Scene) -> None:
-    """Neither earlier nor by the next poll, which is due after 20."""
+    """It is read neither earlier nor by the next poll, which is due after 20 s."""
     task_id = scene.caller.created()
     scene.post(task_id, task("873", "submitted"), secret="")
     scene.caller.mock.clock.advance(READ_INTERVAL - 1)
@@ -214,8 +217,10 @@ def test_what_comes_too_soon_is_read_five_seconds_later(scene: Scene) -> None:
 
 def test_a_callback_of_a_task_that_was_given_up_is_read_every_five_seconds(scene: Scene) -> None:
     """Such a task may exist after all, so it is read; a flood of callbacks does not add to it."""
-    scene.kling.answer = lambda asked: (500, b"") if asked.method == "POST" else scene.shown
-    scene.shown = refusal(1203, 404)
+    scene.kling.answer = lambda request: (
+        (500, b"") if request.method == "POST" else scene.poll_reply
+    )
+    scene.poll_reply = refusal(1203, 404)
     task_id = scene.caller.created()
     scene.caller.mock.clock.advance(600)
     assert scene.row(task_id)["status"] == "failed"
@@ -227,11 +232,11 @@ def test_a_callback_of_a_task_that_was_given_up_is_read_every_five_seconds(scene
             assert scene.post(task_id, success(), secret="").json() == ALREADY
         counts.append(scene.readings - had)
     assert counts == [1, 1, 2, 2, 3]
-    scene.shown = envelope(success(task_info={"external_task_id": task_id}))
+    scene.poll_reply = envelope(success(task_info={"external_task_id": task_id}))
     scene.caller.mock.clock.advance(READ_INTERVAL)
     scene.post(task_id, success(), secret="")
-    found = {(one.status, one.source) for one in scene.caller.mock.ledger.reports()}
-    assert ("succeed", "callback") in found
+    reports = {(report.status, report.source) for report in scene.caller.mock.ledger.reports()}
+    assert ("succeed", "callback") in reports
 
 
 def test_so_many_tasks_are_remembered_and_no_more(scene: Scene) -> None:
@@ -241,20 +246,57 @@ def test_so_many_tasks_are_remembered_and_no_more(scene: Scene) -> None:
     row: VideoRow = relay.run(lambda store: store.find_task(task_id))
     receiver: CallbackReceiver = relay.host.built.callbacks
     rows = [attrs.evolve(row, task_id=f"kling_{number:032}") for number in range(1001)]
-    assert all(receiver._may_read(one, 100) for one in rows)
-    assert [receiver._may_read(one, 101) for one in (rows[-1], rows[1])] == [False, False]
+    assert all(receiver._may_read(abandoned, 100) for abandoned in rows)
+    assert [receiver._may_read(abandoned, 101) for abandoned in (rows[-1], rows[1])] == [
+        False,
+        False,
+    ]
     assert receiver._may_read(rows[0], 101)
 
 
-def test_a_test_s_own_callback_counts_where_it_is_switched_on() -> None:
-    """With `test_callback` the emulated Kling ends the task as an unsigned callback says."""
+@pytest.mark.parametrize("status", ["succeed", "failed"])
+@pytest.mark.parametrize("path", ["/kling/callback/{}", "/kling/internal/callback"])
+def test_a_test_s_own_callback_settles_its_task_before_it_is_answered(
+    status: str, path: str
+) -> None:
+    """With `test_callback`, earlier polls and Kling's own reports make no difference."""
     with (
         KlingMock(seed=7, relay=RelaySettings(test_callback=True)) as mock,
         httpx.Client(base_url=mock.relay_url, timeout=20) as http,
     ):
+        mock.faults.add("callback-dropped")  # Kling's own ones would settle it as well
+        caller = Caller(http, mock)
+        earlier: dict[str, Callable[[str], object]] = {
+            "nothing": lambda _: None,
+            "a query": caller.query,
+            "submitted": lambda task_id: caller.report(task_id, "submitted"),
+            "processing": lambda task_id: caller.report(task_id, "processing"),
+            "all": lambda task_id: [caller.query(task_id), caller.report(task_id, "processing")],
+        }
+        for before, act in earlier.items():
+            reply = caller.create().json()
+            act(reply["task_id"])
+            body = {"task_id": reply["kling_task_id"], "task_status": status}
+            posted = http.post(path.format(reply["task_id"]), json=body)
+            assert (before, posted.json()) == (before, SUCCESS)
+            row = caller.operate("GET", f"tasks/{reply['task_id']}")
+            assert (before, row["status"]) == (before, status)
+            assert http.post(path.format(reply["task_id"]), json=body).json() == ALREADY
+
+
+def test_a_test_s_own_callback_that_cannot_be_read_is_read_later() -> None:
+    """Kling fails for a moment: the task has ended there, and the next poll shows it."""
+    with (
+        KlingMock(seed=7, relay=RelaySettings(test_callback=True)) as mock,
+        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+    ):
+        mock.faults.add("callback-dropped")  # else Kling's own one may come first
         caller = Caller(http, mock)
         task_id = caller.created()
+        caller.query(task_id)
+        mock.faults.add("status", "GET /v1/*", http=502, body="bad gateway", times=1)
         assert caller.report(task_id, "failed").json() == SUCCESS
+        assert caller.operate("GET", f"tasks/{task_id}")["status"] == "submitted"
         mock.clock.advance(READ_INTERVAL)
         assert caller.operate("GET", f"tasks/{task_id}")["status"] == "failed"
 
@@ -265,9 +307,9 @@ def test_a_test_s_own_callback_counts_where_it_is_switched_on() -> None:
 def test_a_signed_success_without_units_is_read_at_once(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The reading states them; nothing is kept aside."""
+    """The poll states them; no report is stored."""
     task_id = scene.caller.created()
-    scene.shown = envelope(success(final_unit_deduction="1"))
+    scene.poll_reply = envelope(success(final_unit_deduction="1"))
     assert scene.post(task_id, success()).json() == SUCCESS
     assert (scene.readings, scene.row(task_id)["status"]) == (1, "succeed")
     assert scene.caller.mock.ledger.user().used_quota == PRICE // 2
@@ -278,15 +320,15 @@ def test_a_signed_success_without_units_is_read_at_once(
 def test_a_success_whose_units_nobody_states_is_kept_for_the_deadline(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Read five seconds later, and on; if no reading shows an end, its hold is charged then."""
+    """Read five seconds later, and on; if no poll shows an end, its hold is charged then."""
     task_id = scene.caller.created()
-    scene.shown = envelope(task("873", "processing"))
+    scene.poll_reply = envelope(task("873", "processing"))
     assert scene.post(task_id, success()).json() == SUCCESS
     assert scene.readings == 1
     assert lines_about(caplog, task_id) == [NO_UNITS]
     (report,) = scene.caller.mock.ledger.reports()
     assert (report.status, report.source, report.task_id) == ("unconfirmed", "callback", task_id)
-    assert scene.post(task_id, success()).json() == SUCCESS  # too soon for another reading
+    assert scene.post(task_id, success()).json() == SUCCESS  # too soon for another poll
     assert scene.readings == 1
     scene.caller.mock.clock.advance(READ_INTERVAL)
     assert scene.readings == 2
@@ -303,17 +345,17 @@ def test_a_success_whose_units_nobody_states_is_kept_for_the_deadline(
 def test_a_success_that_was_read_needs_no_earlier_reading(scene: Scene) -> None:
     """Kling has just shown it open: it is polled as any other, after 20 seconds."""
     task_id = scene.caller.created()
-    scene.shown = envelope(task("873", "processing"))
+    scene.poll_reply = envelope(task("873", "processing"))
     scene.post(task_id, success())
     scene.caller.mock.clock.advance(2 * READ_INTERVAL)
     assert scene.readings == 1
 
 
 def test_a_success_that_was_read_a_moment_ago_is_read_again_later(scene: Scene) -> None:
-    """Its units come with a reading five seconds after the one before."""
+    """Its units come with a poll five seconds after the one before."""
     task_id = scene.caller.created()
     scene.caller.query(task_id)
-    scene.shown = envelope(success(final_unit_deduction="1"))
+    scene.poll_reply = envelope(success(final_unit_deduction="1"))
     assert scene.post(task_id, success()).json() == SUCCESS
     assert scene.readings == 1
     scene.caller.mock.clock.advance(READ_INTERVAL)
@@ -322,23 +364,29 @@ def test_a_success_that_was_read_a_moment_ago_is_read_again_later(scene: Scene) 
 
 def test_a_success_without_units_may_come_before_the_reply(scene: Scene) -> None:
     """It has Kling's id, under which the task is read."""
-    scene.kling.answer = lambda asked: (500, b"") if asked.method == "POST" else scene.shown
+    scene.kling.answer = lambda request: (
+        (500, b"") if request.method == "POST" else scene.poll_reply
+    )
     task_id = scene.caller.created()
-    scene.shown = envelope(success(final_unit_deduction="1"))
+    scene.poll_reply = envelope(success(final_unit_deduction="1"))
     scene.post(task_id, success(task_info={"external_task_id": task_id}))
-    assert [one.path.rpartition("/")[2] for one in scene.kling.asked if one.method == "GET"] == [
-        "873"
-    ]
+    assert [
+        request.path.rpartition("/")[2]
+        for request in scene.kling.requests
+        if request.method == "GET"
+    ] == ["873"]
     assert scene.row(task_id)["status"] == "succeed"
 
 
 def test_a_success_without_units_under_another_task_s_id_changes_nothing(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is an error for the operator; nothing is kept, and nothing read before it is due."""
+    """It is an error for the operator; no report is stored, and the task is polled when due."""
     scene.caller.created()
-    scene.kling.answer = lambda asked: (500, b"") if asked.method == "POST" else scene.shown
-    scene.shown = refusal(1203, 404)
+    scene.kling.answer = lambda request: (
+        (500, b"") if request.method == "POST" else scene.poll_reply
+    )
+    scene.poll_reply = refusal(1203, 404)
     second = scene.caller.created()
     scene.caller.mock.clock.advance(2 * READ_INTERVAL)
     had = scene.readings
@@ -351,6 +399,20 @@ def test_a_success_without_units_under_another_task_s_id_changes_nothing(
     assert scene.readings == had
     assert scene.row(second)["kling_task_id"] is None
     assert scene.caller.mock.ledger.reports() == []
+
+
+@pytest.mark.parametrize("units", [{}, {"final_unit_deduction": "1"}])
+def test_a_signed_callback_that_names_another_task_changes_nothing(
+    scene: Scene, units: dict[str, str]
+) -> None:
+    """Kling's id is the task's, and the external id is not: it is stored, counted and not read."""
+    task_id = scene.caller.created()
+    had = scene.readings
+    report = success(task_info={"external_task_id": "another"}, **units)
+    assert scene.post(task_id, report).json() == SUCCESS
+    assert (scene.row(task_id)["status"], scene.readings) == ("submitted", had)
+    assert [stored.status for stored in scene.caller.mock.ledger.reports()] == ["misnamed"]
+    assert scene.metrics.callbacks["contradicting"] == 1
 
 
 # ---------------------------------------------------------------- rows of a migration
@@ -370,6 +432,7 @@ def test_no_money_moves_for_a_row_of_a_migration_and_nothing_is_read(
         task_id = scene.caller.created()
         migrated = "UPDATE videos SET legacy = 1, next_poll_at = NULL, held_quota = 0"
         asyncio.run(database.query(migrated))
+        asyncio.run(database.query("UPDATE users SET legacy_id = id"))
         mock.clock.advance(2 * READ_INTERVAL)
         assert scene.caller.query(task_id)["status"] == "submitted"
         assert scene.post(task_id, success(), secret="").json() == ALREADY

@@ -1,4 +1,4 @@
-"""Which channels a task can go to, and with which of their keys."""
+"""The channels that a task can go to, and the keys that it uses."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from kling_mock.clock import ManualClock
 from kling_mock.clock.choice import make_clock
 from kling_mock.relay.service.channel_registry import ChannelRegistry
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import DISABLED, KELING, Channel, NewChannel
-from tests.mock.storage.samples import NOW, Shop
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.values import DISABLED, KELING, Channel, NewChannel
+from tests.mock.relay.storage.samples import NOW, Shop
 
 PAIR, API_KEY = "access|secret", "an-api-key"
 
@@ -24,8 +24,8 @@ async def routes(model: str, *keys: str, mapping: str = "") -> list[tuple[int, s
         channel = NewChannel(f"channel {number}", "http://k.test", text, model_mapping=mapping)
         await storage.create_channel(channel, now=1)
     registry = ChannelRegistry(storage, make_clock("manual", None), lambda: 0.0)
-    found = [route for _ in range(2) for route in await registry.routes(model, "")]
-    return [(route.channel.id, route.key.text) for route in found]
+    chosen = [route for _ in range(2) for route in await registry.routes(model, "")]
+    return [(route.channel.id, route.key.text) for route in chosen]
 
 
 async def test_a_model_of_v1_goes_to_every_channel_with_each_key_in_turn() -> None:
@@ -36,13 +36,13 @@ async def test_a_model_of_v1_goes_to_every_channel_with_each_key_in_turn() -> No
 
 
 async def test_all_keys_of_a_channel_have_their_turn() -> None:
-    """In the order in which they are listed."""
+    """They are used in the order in which they are listed."""
     keys = [f"access-{number}|secret" for number in range(3)]
     storage = MemoryStorage()
     await storage.create_channel(NewChannel("one", "http://k.test", "\n".join(keys)), now=1)
     registry = ChannelRegistry(storage, ManualClock(), lambda: 0.0)
-    found = [(await registry.routes("kling-v3", ""))[0].key.text for _ in range(4)]
-    assert found == [*keys, keys[0]]
+    key_texts = [(await registry.routes("kling-v3", ""))[0].key.text for _ in range(4)]
+    assert key_texts == [*keys, keys[0]]
 
 
 async def test_a_model_of_the_newer_interface_goes_to_channels_with_an_api_key() -> None:
@@ -63,7 +63,7 @@ async def test_what_counts_is_the_name_that_the_model_has_on_the_channel() -> No
 
 
 class Scene:
-    """A store with channels, and what a process knows of them."""
+    """A store with channels, and a process's view of them."""
 
     def __init__(self) -> None:
         self.storage = MemoryStorage()
@@ -84,7 +84,7 @@ class Scene:
 
 
 async def test_a_change_by_another_process_is_seen_after_two_seconds() -> None:
-    """Until then the list is used that was read; one's own change is seen at once."""
+    """Until then the list that was read is used; the process's own change is seen at once."""
     scene = Scene()
     await scene.add("first")
     assert await scene.ids() == [1]
@@ -99,7 +99,7 @@ async def test_a_change_by_another_process_is_seen_after_two_seconds() -> None:
 
 
 async def test_a_channel_takes_the_models_that_it_names() -> None:
-    """With blanks and empty names; one that names none takes all."""
+    """Blanks and empty names are ignored; a channel that names no model takes all."""
     scene = Scene()
     await scene.add("some", models=" kling-v3 ,, kling-v2-6")
     await scene.add("all", models=" , ")
@@ -116,7 +116,7 @@ async def test_what_takes_no_tasks_is_no_route() -> None:
     await scene.storage.delete_channel(channels[3].id)
     scene.registry.invalidate()
     assert await scene.ids() == [1]
-    assert await scene.registry.in_use() == {1, 3}
+    assert scene.registry.in_use() == {1, 3}
     assert await scene.registry.webhook_secrets(4) == ("a", "b")
     assert await scene.registry.webhook_secrets(99) == ()
 
@@ -126,7 +126,7 @@ async def test_a_task_is_read_with_the_key_that_it_was_sent_with() -> None:
     shop = await Shop.fill(MemoryStorage(), api_keys=f"{PAIR}\n{API_KEY}")
     registry = ChannelRegistry(shop.store, ManualClock(), lambda: 0.0)
     routes_in_turn = [(await registry.routes("kling-v3", ""))[0] for _ in range(2)]
-    rows = [await shop.create(attempt=one.attempt(NOW + 60)) for one in routes_in_turn]
+    rows = [await shop.create(attempt=route.attempt(NOW + 60)) for route in routes_in_turn]
     for route, row in zip(routes_in_turn, rows, strict=True):
         sent = await registry.sent_through(row)
         assert sent is not None
@@ -142,7 +142,7 @@ async def test_a_task_is_read_with_the_key_that_it_was_sent_with() -> None:
 async def test_a_channel_that_cannot_be_read_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """And once more if it is repaired and broken again; a deleted one is no trouble."""
+    """It is logged once more if it is repaired and broken again; a deleted one is not logged."""
     scene = Scene()
     broken = await scene.add("broken")
     await scene.add("sound")
@@ -151,13 +151,13 @@ async def test_a_channel_that_cannot_be_read_is_logged_once(
         for _ in range(2):
             scene.registry.invalidate()
             assert await scene.ids() == [2]
-            assert await scene.registry.unreadable() == [1]
+            assert scene.registry.unreadable() == [1]
         await scene.change(broken, api_keys=PAIR)
         assert await scene.ids() == [1, 2]
     await scene.change(broken, api_keys="access|")
     await scene.storage.delete_channel(broken.id)
     scene.registry.invalidate()
-    assert await scene.registry.unreadable() == []
+    assert scene.registry.unreadable() == []
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
     for line in lines:

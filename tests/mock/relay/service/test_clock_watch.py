@@ -11,9 +11,9 @@ import pytest
 from kling_mock.clock import ManualClock, NodeClock
 from kling_mock.relay.domain.shared_time import INTERVAL, ClockFault, ClockStatus
 from kling_mock.relay.service.clock_watch import ClockWatch
-from kling_mock.storage.errors import StorageUnavailableError
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import DatabaseTime
+from kling_mock.relay.storage.errors import StorageUnavailableError
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.values import DatabaseTime
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -60,13 +60,13 @@ class Store(MemoryStorage):
             raise StorageUnavailableError("the database is away")
         own = self._computer.database
         self._computer.passed += 0.5
-        found = None if own is None else NOW + self._computer.passed + own
+        instant = None if own is None else NOW + self._computer.passed + own
         self._computer.passed += 0.5
-        return None if found is None else DatabaseTime(self.node, found)
+        return None if instant is None else DatabaseTime(self.node, instant)
 
 
 async def test_the_clock_is_set_to_the_databases_time() -> None:
-    """In the middle of the reading; the tokens for Kling are signed by the computer's own."""
+    """It is compared at the middle of the reading; tokens for Kling use the computer's clock."""
     computer = Computer(ahead=25 * 3600.0)
     assert computer.error == 25 * 3600.0
     await computer.watch.start()
@@ -77,30 +77,32 @@ async def test_the_clock_is_set_to_the_databases_time() -> None:
 async def test_a_fault_is_reported_once_and_so_is_its_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """In the log, and in what `/health` shows; tasks do not expire meanwhile."""
+    """It is in the log, and in `/health`; tasks do not expire meanwhile."""
     caplog.set_level(logging.INFO, "kling_mock.relay")
     computer = Computer(ahead=7200.0)
     await computer.watch.start()
-    (line,) = [one.message for one in caplog.records if one.levelno == logging.ERROR]
+    (line,) = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert "this computer's clock is 7200 s ahead of the database's" in line
     await computer.watch.measure()
     assert not computer.watch.may_expire()
-    shown = {
+    expected = {
         "fault": "differs",
         "ahead_seconds": 7200,
         "jumped_seconds": 0,
         "apart_seconds": 0,
     }
-    assert computer.watch.shown() == {"clock": shown}
-    assert [one.message for one in caplog.records if one.levelno == logging.ERROR] == [line]
+    assert computer.watch.health_fields() == {"clock": expected}
+    assert [record.message for record in caplog.records if record.levelno == logging.ERROR] == [
+        line
+    ]
     computer.ahead = 0.0
     assert computer.watch.may_expire()
-    assert computer.watch.shown() == {}
+    assert computer.watch.health_fields() == {}
     assert caplog.records[-1].message.startswith("kling relay: the clocks agree")
 
 
 async def test_a_jump_of_the_wall_clock_moves_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """Where the database has no clock the monotonic one is the witness."""
+    """Without a clock of the database, the monotonic clock is the reference."""
     computer = Computer(database=None)
     await computer.watch.start()
     assert computer.watch.may_expire()
@@ -131,14 +133,14 @@ async def test_what_has_jumped_is_what_is_reported(
     await computer.watch.start()
     computer.database, computer.ahead = database, wall
     await computer.watch.measure()
-    (found,) = [one.getMessage() for one in caplog.records]
-    assert found.startswith(f"kling relay error: {line}")
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith(f"kling relay error: {line}")
 
 
 async def test_a_database_that_is_away_keeps_what_is_known(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The clock goes on, and is read again later; the log says so each time."""
+    """The clock continues, and is read again later; each time is logged."""
     computer = Computer()
     await computer.watch.start()
     computer.storage.is_away = True
@@ -146,7 +148,7 @@ async def test_a_database_that_is_away_keeps_what_is_known(
     await computer.watch.measure()
     assert computer.watch.may_expire()
     assert computer.error == pytest.approx(0.0)
-    assert [one.message for one in caplog.records] == [
+    assert [record.message for record in caplog.records] == [
         "kling relay error: the database's time cannot be read; it is tried again"
     ]
 
@@ -158,7 +160,7 @@ async def test_nothing_expires_before_the_first_reading() -> None:
     computer.clock.start(asyncio.get_running_loop())
     await computer.watch.start()
     assert not computer.watch.may_expire()
-    assert computer.watch.shown()["clock"]["fault"] == "unread"
+    assert computer.watch.health_fields()["clock"]["fault"] == "unread"
     (timer,) = computer.clock.save().timers
     assert timer[0] - computer.clock.now() == pytest.approx(5.0)
     computer.watch.stop()

@@ -1,9 +1,10 @@
-"""A database that fails under a running relay: what users get, and what is left behind."""
+"""A database that fails under a running relay: the responses, and the remaining rows."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 
 import attrs
@@ -12,8 +13,8 @@ import pytest
 
 from kling_mock import KlingMock, RelaySettings
 from tests.mock.relay.http_calls import PRICE, Caller, error_of
-from tests.mock.storage.databases import MYSQL, Mysql, need
-from tests.mock.storage.proxy import How, Proxy
+from tests.mock.relay.storage.databases import MYSQL, Mysql, need
+from tests.mock.relay.storage.proxy import How, Proxy
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +67,7 @@ def packets_of_a_create(behind: Behind) -> int:
 def test_a_create_whose_connection_is_cut_anywhere_is_sent_once(behind: Behind, how: How) -> None:
     """A COMMIT that is not answered, or any other packet: the task is created, and only once."""
     for number in range(packets_of_a_create(behind)):
-        behind.caller.created()  # and so a connection is there that knows its statements
+        behind.caller.created()  # so that a connection exists that knows its statements
         had = tasks_at_kling(behind.caller.mock)
         behind.proxy.fail(number, how)
         reply = behind.caller.create()
@@ -86,7 +87,7 @@ def test_a_database_that_stays_away_is_told_only_before_kling_is_asked(
     for number in range(packets_of_a_create(behind)):
         mock.faults.clear()
         mock.faults.add("callback-dropped")
-        ids.append(caller.created())  # and so a connection is there that knows its statements
+        ids.append(caller.created())  # so that a connection exists that knows its statements
         if answer == "lost":
             mock.faults.add("response-lost", "POST /v1/*", times=1)
         had = tasks_at_kling(mock)
@@ -100,8 +101,17 @@ def test_a_database_that_stays_away_is_told_only_before_kling_is_asked(
             assert bool(reply.json()["kling_task_id"]) is (answer == "in time")
     assert set(statuses) == {200, 503}
     mock.clock.advance(3600)
-    assert {caller.query(one)["status"] for one in ids} == {"succeed"}
-    assert mock.ledger.user().held_quota == 0  # also of the rows that nobody knows of
+    assert {caller.query(task_id)["status"] for task_id in ids} == {"succeed"}
+    assert mock.ledger.user().held_quota == 0  # also for rows that no caller was told of
+
+
+def health_once(caller: Caller, status: int) -> httpx.Response:
+    """Return what `/health` shows once it has a status, within 3 seconds."""
+    until = time.monotonic() + 3.2
+    while (reply := caller.http.get("/health")).status_code != status:
+        assert time.monotonic() < until, reply.text
+        time.sleep(0.05)
+    return reply
 
 
 def test_a_database_that_is_away_is_told_and_nothing_is_lost(
@@ -126,15 +136,14 @@ def test_a_database_that_is_away_is_told_and_nothing_is_lost(
     ):
         assert error_of(refused) == away
         assert refused.headers["Retry-After"] == "1"
-    health = caller.http.get("/health")
-    assert health.status_code == 503
+    health = health_once(caller, 503)
     assert (health.json()["status"], health.json()["database"]) == ("unavailable", "unavailable")
     mock.complete(kling_id)  # Kling's own callback is refused too
-    mock.clock.advance(60)  # sweeper and outbox look in vain
+    mock.clock.advance(60)  # sweeper and outbox find nothing
     assert tasks_at_kling(mock) == had  # what was refused was not sent
 
     proxy.come_back()
-    assert caller.http.get("/health").status_code == 200
+    health_once(caller, 200)
     mock.clock.advance(600)
     assert caller.query(task_id)["status"] == "succeed"
     assert caller.create().status_code == 200

@@ -1,4 +1,4 @@
-"""A task that Kling has shown is there, whatever its create is answered."""
+"""A task that Kling has shown exists, whatever the response to its create."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import NewNotice, Settlement, TaskResult
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.values import NewNotice, Settlement, TaskResult
 from tests.mock.relay.http_calls import PRICE, Caller
 from tests.mock.relay.logged import lines_about
 from tests.mock.relay.scripted_kling import (
@@ -32,27 +32,29 @@ def caller() -> Iterator[Caller]:
         yield Caller(http, mock)
 
 
-def refused_after_a_callback(caller: Caller, code: int, http: int, shown: str) -> dict[str, Any]:
+def refused_after_a_callback(
+    caller: Caller, code: int, http: int, first_status: str
+) -> dict[str, Any]:
     """Create a task whose callback comes before its create is refused; return its row.
 
-    Kling shows it as *shown* from the beginning, and as succeeded an hour later. Once it has
+    Kling shows it as *first_status* from the beginning, and as succeeded an hour later. Once it has
     refused, it does not find it by the relay's own id, so that asking does not contradict it.
     """
     start = caller.mock.clock.now()
     refused = False
 
-    def answer(asked: ReceivedRequest) -> Reply:
+    def answer(request: ReceivedRequest) -> Reply:
         nonlocal refused
-        if asked.method == "POST":
-            body = {"task_id": "873", "task_status": shown}
-            posted = caller.http.post(f"/kling/callback/{asked.external_task_id}", json=body)
+        if request.method == "POST":
+            body = {"task_id": "873", "task_status": first_status}
+            posted = caller.http.post(f"/kling/callback/{request.external_task_id}", json=body)
             assert posted.json() == {"message": "success"}
             caller.mock.clock.advance(0)
             refused = True
             return refusal(code, http)
-        if refused and asked.external_task_id.startswith("kling_"):
+        if refused and request.external_task_id.startswith("kling_"):
             return refusal(1203, 404)
-        status = shown if caller.mock.clock.now() < start + 3600 else "succeed"
+        status = first_status if caller.mock.clock.now() < start + 3600 else "succeed"
         return envelope(task("873", status, final_unit_deduction="2"))
 
     with ScriptedKling(answer) as kling:
@@ -101,22 +103,26 @@ def test_a_refusal_of_the_second_channel_overrules_nothing_either(caller: Caller
     """A task that turns up at the first channel while the second one is tried stays there."""
     ids: list[str] = []
 
-    def first(asked: ReceivedRequest) -> Reply:
-        if asked.method == "POST":
-            ids.append(asked.external_task_id)
+    def first(request: ReceivedRequest) -> Reply:
+        if request.method == "POST":
+            ids.append(request.external_task_id)
             return refusal(1303, 429)
         return refusal(1203, 404)
 
     def second(_: ReceivedRequest) -> Reply:
         # The first channel has it after all, and says so while the second one is asked.
-        caller.mock._existing_relay().run(  # as another process would
+        caller.mock._existing_relay().run(  # as from another process
             lambda store: store.accept(ids[0], "873", now=1, next_poll_at=1)
         )
         return refusal(1201, 400)
 
-    with ScriptedKling(first) as one, ScriptedKling(second) as two:
-        one.serve(caller)
-        channel = {"name": "second", "base_url": two.url, "key": "AK-by-hand-2|SK-by-hand-2"}
+    with ScriptedKling(first) as first_kling, ScriptedKling(second) as second_kling:
+        first_kling.serve(caller)
+        channel = {
+            "name": "second",
+            "base_url": second_kling.url,
+            "key": "AK-by-hand-2|SK-by-hand-2",
+        }
         caller.operate("POST", "channels", json=channel)
         reply = caller.create()
         assert reply.status_code == 200, reply.text
@@ -125,10 +131,10 @@ def test_a_refusal_of_the_second_channel_overrules_nothing_either(caller: Caller
 
 
 def test_a_refusal_is_believed_only_when_kling_does_not_show_the_task(caller: Caller) -> None:
-    """A refusal names no task: if Kling shows the task all the same, it was another's."""
+    """A refusal does not name a task: if Kling still shows the task, it was another's."""
 
-    def answer(asked: ReceivedRequest) -> Reply:
-        if asked.method == "POST":
+    def answer(request: ReceivedRequest) -> Reply:
+        if request.method == "POST":
             return refusal(1301, 400)
         return envelope(task("873", "processing"))
 
@@ -143,7 +149,7 @@ def test_a_refusal_is_believed_only_when_kling_does_not_show_the_task(caller: Ca
 def test_a_refusal_of_a_task_that_kling_shows_is_logged(
     caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is counted as accepted: nobody has been refused anything."""
+    """It is counted as accepted, since no caller was refused."""
     row = refused_after_a_callback(caller, 1303, 429, "processing")
     line = "WARNING kling task error: the create of ID was refused, but Kling has shown the task"
     assert line in lines_about(caplog, row["task_id"])
@@ -159,10 +165,15 @@ def test_that_catches_a_store_that_obeys_the_refusal(
     settle = MemoryStorage.settle
 
     async def obeying(
-        self: MemoryStorage, result: TaskResult, *, now: int, notice: NewNotice | None = None
+        self: MemoryStorage,
+        result: TaskResult,
+        *,
+        now: int,
+        notice: NewNotice | None = None,
+        user_id: int = 0,
     ) -> Settlement:
         result = attrs.evolve(result, free_external_id=False)
-        return await settle(self, result, now=now, notice=notice)
+        return await settle(self, result, now=now, notice=notice, user_id=user_id)
 
     monkeypatch.setattr(MemoryStorage, "settle", obeying)
     row = refused_after_a_callback(caller, 1303, 429, "processing")

@@ -1,4 +1,4 @@
-"""Webhooks to users: a receiver that is slow or dead keeps nobody else waiting."""
+"""Webhooks to users: a receiver that is slow or dead does not delay the others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SILENT = 200  # webhooks for a receiver that never answers
 
 
 class Silent:
-    """A receiver that accepts every connection and answers none."""
+    """A receiver that accepts every connection and never responds."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -54,8 +54,8 @@ class Silent:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
-        for one in self.connections:
-            one.close()
+        for connection in self.connections:
+            connection.close()
 
 
 @pytest.fixture
@@ -69,10 +69,10 @@ def silent() -> Iterator[Silent]:
 def relay_in_real_time(*hosts: str) -> Iterator[Caller]:
     """Run a relay whose webhooks hang as they would: a manual clock waits for each."""
 
-    def answer(asked: ReceivedRequest) -> Reply:
-        if asked.method == "POST":
-            return accepted(asked, f"k-{asked.external_task_id}")
-        name = asked.external_task_id
+    def answer(request: ReceivedRequest) -> Reply:
+        if request.method == "POST":
+            return accepted(request, f"k-{request.external_task_id}")
+        name = request.external_task_id
         return envelope(task(name, "succeed", final_unit_deduction="1"))
 
     with (
@@ -90,20 +90,20 @@ def end_at_once(caller: Caller, callback_url: str) -> None:
 
 def end(caller: Caller, callback_url: str) -> None:
     """Create a task and have it end, so that its webhook is due."""
-    made = caller.create(callback_url=callback_url).json()
-    caller.mock.complete(made["kling_task_id"])
+    reply = caller.create(callback_url=callback_url).json()
+    caller.mock.complete(reply["kling_task_id"])
 
 
 def seconds_until(arrived: Any, limit: float) -> float:
-    begun = time.monotonic()
-    while not arrived() and time.monotonic() - begun < limit:
+    start = time.monotonic()
+    while not arrived() and time.monotonic() - start < limit:
         threading.Event().wait(0.01)
-    return time.monotonic() - begun
+    return time.monotonic() - start
 
 
 @pytest.mark.slow
 def test_a_receiver_that_hangs_delays_nobody_else(silent: Silent, receiver: Receiver) -> None:
-    """200 webhooks of A hang for 15 seconds each; B is told within a second or two."""
+    """200 webhooks of A hang for 15 seconds each; B gets its own within a second or two."""
     with relay_in_real_time() as a:
         b = a.another("b")
         for _ in range(SILENT):
@@ -112,13 +112,13 @@ def test_a_receiver_that_hangs_delays_nobody_else(silent: Silent, receiver: Rece
         for number in range(1, 4):
             end_at_once(b, receiver.url)
             took = seconds_until(lambda n=number: len(receiver.received) >= n, 30)
-            assert took < 2.0, f"told after {took:.1f} s"
+            assert took < 2.0, f"delivered after {took:.1f} s"
         assert len(silent.connections) <= 8  # four at a time, for 15 s each
 
 
 @pytest.mark.slow
 def test_many_receivers_of_one_user_delay_nobody_else(silent: Silent, receiver: Receiver) -> None:
-    """Whoever names another host each time still has the places of one user."""
+    """A user who names another host each time still has the places of one user."""
     port = silent.url.split(":")[2]
     hosts = [f"127.0.0.{2 + number}" for number in range(40)]
     with relay_in_real_time(*hosts) as a:
@@ -131,30 +131,32 @@ def test_many_receivers_of_one_user_delay_nobody_else(silent: Silent, receiver: 
                 end_at_once(a, f"http://{host}:{port}")
         end_at_once(b, receiver.url)
         took = seconds_until(lambda: receiver.received, 30)
-        for one in listening:
-            one.close()
-        assert took < 2.0, f"told after {took:.1f} s"
+        for listener in listening:
+            listener.close()
+        assert took < 2.0, f"delivered after {took:.1f} s"
 
 
 def test_a_receiver_that_fails_is_left_alone_for_a_while(
     caller: Caller, receiver: Receiver
 ) -> None:
-    """After five failures in a row it gets one attempt per pause, and no webhook loses one."""
+    """After five failures in a row it gets one attempt per pause; no webhook loses an attempt."""
     receiver.answers += [500] * 6
     for _ in range(20):
         end(caller, receiver.url)
     caller.mock.clock.advance(0)
     tried = len(receiver.received)
     assert 5 <= tried <= 8  # those that were under way when it opened
-    waiting = [one for one in caller.operate("GET", "notices")["data"] if not one["attempts"]]
+    waiting = [
+        notice for notice in caller.operate("GET", "notices")["data"] if not notice["attempts"]
+    ]
     assert len(waiting) == 20 - tried
-    assert {one["state"] for one in waiting} == {"pending"}
+    assert {notice["state"] for notice in waiting} == {"pending"}
     caller.mock.clock.advance(9)
     assert len(receiver.received) <= tried
     receiver.answers.clear()
     caller.mock.clock.advance(1)
     caller.mock.clock.advance(300)
-    states = [one["state"] for one in caller.operate("GET", "notices")["data"]]
+    states = [notice["state"] for notice in caller.operate("GET", "notices")["data"]]
     assert states == ["delivered"] * 20
     assert caller.operate("GET", "receivers")["data"] == []
 
@@ -210,7 +212,9 @@ def test_one_that_works_now_and_then_is_never_switched_off(receiver: Receiver) -
             end(caller, receiver.url)
             mock.clock.advance(20 * 3600)
         assert caller.operate("GET", "receivers")["data"] == []
-        assert {one["state"] for one in caller.operate("GET", "notices")["data"]} == {"delivered"}
+        assert {notice["state"] for notice in caller.operate("GET", "notices")["data"]} == {
+            "delivered"
+        }
 
 
 def test_the_operator_can_switch_a_failing_receiver_off(caller: Caller, receiver: Receiver) -> None:
@@ -222,8 +226,8 @@ def test_the_operator_can_switch_a_failing_receiver_off(caller: Caller, receiver
     caller.operate("POST", f"receivers/{failing['id']}/status", json={"status": "disabled"})
     caller.mock.clock.advance(DAY)
     assert len(receiver.received) == 1
-    (kept,) = caller.operate("GET", "notices")["data"]
-    assert (kept["state"], kept["attempts"]) == ("stopped", 1)
+    (notice,) = caller.operate("GET", "notices")["data"]
+    assert (notice["state"], notice["attempts"]) == ("stopped", 1)
     headers = {"Authorization": f"Bearer {caller.mock.admin_token}"}
     for wrong, status in (("99", 404), ("none", 400)):
         path = f"/__kling/relay/receivers/{wrong}/status"

@@ -1,4 +1,4 @@
-"""How open tasks are counted: seldom, and never too few of a process's own."""
+"""The count of open tasks: rarely taken, and never too low for a process's own tasks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.open_tasks import RECOUNT_AFTER, OpenTasks
-from kling_mock.storage.errors import StorageUnavailableError
-from kling_mock.storage.memory import MemoryStorage
+from kling_mock.relay.storage.errors import StorageUnavailableError
+from kling_mock.relay.storage.memory import MemoryStorage
 
 
 class Counted(MemoryStorage):
@@ -20,11 +20,11 @@ class Counted(MemoryStorage):
     def __init__(self) -> None:
         super().__init__()
         self.rows: dict[int, int] = {}
-        self.asked = 0
+        self.queries = 0
         self.is_away = False
 
     async def count_open_by_token(self) -> Mapping[int, int]:
-        self.asked += 1
+        self.queries += 1
         await asyncio.sleep(0)
         if self.is_away:
             raise StorageUnavailableError("away")
@@ -51,30 +51,30 @@ async def test_a_create_costs_no_statement() -> None:
     scene = Scene(1000)
     for _ in range(500):
         assert await scene.takes(1)
-    assert scene.store.asked == 1
+    assert scene.store.queries == 1
     scene.now += RECOUNT_AFTER
     assert await scene.takes(1)
-    assert scene.store.asked == 2
+    assert scene.store.queries == 2
 
 
 async def test_no_limit_counts_nothing() -> None:
-    """0 is any number."""
+    """With 0 there is no limit."""
     scene = Scene(0)
     for _ in range(50):
         assert await scene.takes(1)
-    assert scene.store.asked == 0
+    assert scene.store.queries == 0
 
 
 async def test_what_has_ended_makes_room() -> None:
-    """At the limit the rows are counted, at most once a second, however often it is tried."""
+    """At the limit the rows are counted, at most once a second, however many creates come."""
     scene = Scene(3)
     assert [await scene.takes(1) for _ in range(5)] == [True, True, True, False, False]
     assert await scene.takes(2)
-    assert scene.store.asked == 1
+    assert scene.store.queries == 1
     scene.store.rows = {1: 3}
     scene.now += 1
     assert [await scene.takes(1) for _ in range(9)] == [False] * 9
-    assert scene.store.asked == 2
+    assert scene.store.queries == 2
     scene.store.rows = {1: 2}
     scene.now += 1
     assert [await scene.takes(1) for _ in range(3)] == [True, False, False]
@@ -94,7 +94,7 @@ async def test_many_at_once_are_counted_once() -> None:
     """A burst after a pause does not count the rows for each of its creates."""
     scene = Scene(10)
     results = await asyncio.gather(*(scene.takes(1) for _ in range(50)))
-    assert (results.count(True), scene.store.asked) == (10, 1)
+    assert (results.count(True), scene.store.queries) == (10, 1)
 
 
 async def test_a_database_that_is_away_loses_no_count() -> None:
@@ -111,7 +111,7 @@ async def test_a_database_that_is_away_loses_no_count() -> None:
 
 
 async def test_a_token_at_its_limit_stays_there_while_the_database_is_away() -> None:
-    """A count that fails forgets nothing of what a process has created itself."""
+    """A count that fails does not forget the process's own creates."""
     scene = Scene(3)
     assert [await scene.takes(1) for _ in range(3)] == [True] * 3
     scene.store.rows = {1: 3}

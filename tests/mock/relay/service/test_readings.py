@@ -1,4 +1,4 @@
-"""What a reading of Kling leaves in the row, and in the log."""
+"""The effect of a poll of Kling on the row, and on the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from kling_mock.relay.domain.breaker import FAILURES
 from kling_mock.relay.domain.schedule import DEADLINE
-from kling_mock.storage.values import UNCONFIRMED, TaskResult
+from kling_mock.relay.storage.values import UNCONFIRMED, TaskResult
 from tests.mock.receiver import Receiver, receiver
 from tests.mock.relay.http_calls import PRICE, Caller
 from tests.mock.relay.logged import lines_about
@@ -34,11 +34,11 @@ __all__ = ["receiver"]  # the fixture
 def test_a_length_is_stored_as_long_as_the_column_is(
     caller: Caller, stated: str, stored: str
 ) -> None:
-    """20 characters of it; of a longer one the row keeps what was asked for."""
+    """It has at most 20 characters; for a longer one, the row keeps the requested length."""
 
-    def kling(asked: ReceivedRequest) -> Reply:
-        if asked.method == "POST":
-            return accepted(asked)
+    def kling(request: ReceivedRequest) -> Reply:
+        if request.method == "POST":
+            return accepted(request)
         clip = {"id": "1", "url": "https://cdn.test/1.mp4", "duration": stated}
         return envelope(task("873", "succeed", task_result={"videos": [clip]}))
 
@@ -51,7 +51,7 @@ def test_a_length_is_stored_as_long_as_the_column_is(
 
 
 def test_a_reading_that_fails_is_logged(caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
-    """With the task and what went wrong, so that an operator can look it up."""
+    """The line has the task and the error, so that an operator can look it up."""
     caller.mock.faults.add("callback-dropped")
     task_id = caller.created()
     caller.mock.faults.add("reset", "GET /v1/*", times=2)
@@ -60,12 +60,12 @@ def test_a_reading_that_fails_is_logged(caller: Caller, caplog: pytest.LogCaptur
 
 
 def test_a_task_that_turns_up_waiting_is_submitted(caller: Caller) -> None:
-    """Its row gets Kling's id, and keeps the status by which it is told from those that run."""
+    """Its row gets Kling's id, and keeps the status that distinguishes it from running tasks."""
 
-    def kling(asked: ReceivedRequest) -> Reply:
+    def kling(request: ReceivedRequest) -> Reply:
         ours = {"external_task_id": task_id} if task_id else {}
-        found = task("873", "submitted", task_info=ours)
-        return (500, b"") if asked.method == "POST" else envelope(found)
+        report = task("873", "submitted", task_info=ours)
+        return (500, b"") if request.method == "POST" else envelope(report)
 
     task_id = ""
     with ScriptedKling(kling) as server:
@@ -79,13 +79,16 @@ def test_a_task_that_turns_up_waiting_is_submitted(caller: Caller) -> None:
 def test_a_task_whose_key_is_gone_is_one_that_nobody_can_read(
     caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is not shown open by anybody, so it gets twice the time before it fails."""
+    """No response shows it open, so it gets twice the time before it fails."""
     caller.mock.faults.add("callback-dropped")
     task_id = caller.created()
-    caller.operate("PATCH", "channels/1", json={"key": "AK-of-another|SK-of-another"})
+    other = {"key": "AK-of-another|SK-of-another", "yes": True}
+    caller.operate("PATCH", "channels/1", json=other)
     caller.mock.clock.advance(DEADLINE + 2000)
     assert caller.operate("GET", f"tasks/{task_id}")["status"] == "submitted"
-    assert f"{task_id} cannot be read: key" in caplog.text
+    assert caplog.text.count("tasks of channel 1 cannot be read: the key") == 1
+    degraded = {"channel": 1, "reason": "key_gone"}
+    assert caller.http.get("/health").json()["degraded"] == [degraded]
     caller.mock.clock.advance(DEADLINE)
     assert caller.operate("GET", f"tasks/{task_id}")["status"] == "failed"
     assert caller.mock.ledger.user().held_quota == 0
@@ -101,17 +104,17 @@ class Scene:
         self.caller = caller
         self.kling = kling
         self.created: Reply | None = None
-        self.shown: Reply = envelope(task("873", "submitted"))
+        self.poll_reply: Reply = envelope(task("873", "submitted"))
         kling.answer = self.answer
         kling.serve(caller)
         host: Any = caller.mock._existing_relay().host
         self.relay = host.built
         self.reconciler: Any = self.relay._sweeper._reconciler
 
-    def answer(self, asked: ReceivedRequest) -> Reply:
-        if asked.method == "POST":
-            return self.created or accepted(asked)
-        return self.shown
+    def answer(self, request: ReceivedRequest) -> Reply:
+        if request.method == "POST":
+            return self.created or accepted(request)
+        return self.poll_reply
 
     def run(self, work: Any) -> Any:
         """Await something on the relay's loop."""
@@ -121,8 +124,8 @@ class Scene:
         return self.run(self.relay.storage.find_task(task_id))
 
     def row(self, task_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.caller.operate("GET", f"tasks/{task_id}")
-        return found
+        row: dict[str, Any] = self.caller.operate("GET", f"tasks/{task_id}")
+        return row
 
 
 @pytest.fixture
@@ -156,17 +159,17 @@ def test_each_change_of_a_task_is_a_line(
     units: int | None,
     lines: list[str],
 ) -> None:
-    """With what was charged, and what was not; what changes nothing is no line."""
+    """The line says what was charged, and what was not; an unchanged task has no line."""
     task_id = scene.caller.created()
     caplog.set_level(logging.INFO, "kling_mock.relay")
     caplog.clear()
     stated = {} if units is None else {"final_unit_deduction": str(units)}
-    scene.shown = envelope(task("873", status, **stated))
+    scene.poll_reply = envelope(task("873", status, **stated))
     scene.caller.mock.clock.advance(20)
-    found = lines_about(caplog, task_id, logging.INFO)
-    assert found == lines
+    log_lines = lines_about(caplog, task_id, logging.INFO)
+    assert log_lines == lines
     scene.caller.mock.clock.advance(60)
-    assert lines_about(caplog, task_id, logging.INFO) == found
+    assert lines_about(caplog, task_id, logging.INFO) == log_lines
     counts = scene.relay._metrics
     assert counts.unmetered == (UNMETERED in lines)
     assert sum(counts.settlements.values()) == (status in {"succeed", "succeeded", "failed"})
@@ -178,10 +181,10 @@ def test_what_contradicts_an_end_is_an_error(
     """It was charged, and Kling says in its own name that it failed."""
     task_id = scene.caller.created()
     row = scene.stored(task_id)
-    scene.shown = envelope(task("873", "succeed", final_unit_deduction="2"))
+    scene.poll_reply = envelope(task("873", "succeed", final_unit_deduction="2"))
     scene.caller.mock.clock.advance(20)
     scene.run(scene.reconciler.read(row, "query"))  # the same, by whoever was slower
-    scene.shown = envelope(task("873", "failed"))
+    scene.poll_reply = envelope(task("873", "failed"))
     scene.run(scene.reconciler.read(row, "query"))
     line = "ID is succeed and query reports failed; stored as a report, nothing changed"
     assert lines_about(caplog, task_id) == [f"ERROR kling task error: {line}"]
@@ -191,9 +194,9 @@ def test_what_contradicts_an_end_is_an_error(
 def test_an_unsigned_report_that_contradicts_is_logged(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With both statuses: an operator has to ask Kling."""
+    """The line has both statuses: an operator has to ask Kling."""
     task_id = scene.caller.created()
-    scene.shown = envelope(task("873", "succeed", final_unit_deduction="2"))
+    scene.poll_reply = envelope(task("873", "succeed", final_unit_deduction="2"))
     scene.caller.mock.clock.advance(20)
     scene.caller.report(task_id, "failed")
     line = "ID is succeed and an unsigned callback reports failed; stored as a report"
@@ -205,16 +208,37 @@ def test_an_unsigned_report_that_contradicts_is_logged(
 def test_an_id_that_turns_up_for_a_second_task_is_an_error(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The reading goes on being tried; the log names the task each time."""
+    """It is polled again and again; the log names the task each time."""
     scene.caller.created()
     scene.created = (500, b"")
     second = scene.caller.created()
     named = {"task_info": {"external_task_id": second}}
-    scene.shown = envelope(task("873", "processing", **named))
+    scene.poll_reply = envelope(task("873", "processing", **named))
     caplog.clear()
     scene.caller.mock.clock.advance(6)
     (line,) = lines_about(caplog, second)
     assert line.startswith("ERROR kling task error: task ID: Kling's id '873' belongs to another")
+
+
+def test_a_reading_that_names_another_task_changes_nothing(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """This happens when the channel leads to another service by now, with its own numbers."""
+    task_id = scene.caller.created()
+    caplog.clear()
+    scene.poll_reply = envelope(
+        task("873", "succeed", task_info={"external_task_id": "somebody-s"})
+    )
+    scene.caller.mock.clock.advance(20)
+    line = "what was received by sweeper names another external id; stored as a report"
+    assert lines_about(caplog, task_id)[0].startswith(f"ERROR kling task error: ID: {line}")
+    assert scene.caller.operate("GET", f"tasks/{task_id}")["status"] == "submitted"
+    (report,) = scene.caller.mock.ledger.reports()
+    assert (report.status, report.kling_task_id) == ("misnamed", "873")
+    assert scene.relay._metrics.contradicted >= 1
+    scene.poll_reply = envelope(task("873", "succeed", task_info={"external_task_id": task_id}))
+    scene.caller.mock.clock.advance(100)
+    assert scene.caller.operate("GET", f"tasks/{task_id}")["status"] == "succeed"
 
 
 # ---------------------------------------------------------------- what Kling does not know
@@ -224,7 +248,7 @@ def test_a_task_that_never_arrived_is_logged_and_counted(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It fails with the second reply that it is unknown."""
-    scene.created, scene.shown = (500, b""), refusal(1203, 404)
+    scene.created, scene.poll_reply = (500, b""), refusal(1203, 404)
     task_id = scene.caller.created()
     scene.caller.mock.clock.advance(200)
     line = "WARNING kling task error: ID failed: Kling never received it"
@@ -235,8 +259,8 @@ def test_a_task_that_never_arrived_is_logged_and_counted(
 def test_the_user_learns_at_once_of_a_task_that_never_arrived(
     scene: Scene, receiver: Receiver
 ) -> None:
-    """The webhook is sent when it fails, and not at the next look into the queue."""
-    scene.created, scene.shown = (500, b""), refusal(1203, 404)
+    """The webhook is sent when it fails, not at the next check of the queue."""
+    scene.created, scene.poll_reply = (500, b""), refusal(1203, 404)
     task_id = scene.caller.created(callback_url=receiver.url)
     while scene.row(task_id)["status"] != "failed":
         assert receiver.received == []
@@ -245,16 +269,16 @@ def test_the_user_learns_at_once_of_a_task_that_never_arrived(
 
 
 def test_a_page_that_says_404_is_no_reply_of_kling(scene: Scene) -> None:
-    """Without a code of Kling's it says nothing of the task, which gets all of its time."""
-    scene.created, scene.shown = (500, b""), (404, b"<html>not found</html>")
+    """Without a code of Kling's it says nothing about the task, which gets all of its time."""
+    scene.created, scene.poll_reply = (500, b""), (404, b"<html>not found</html>")
     task_id = scene.caller.created()
     scene.caller.mock.clock.advance(600)
     assert scene.row(task_id)["status"] == "submitted"
 
 
 def test_a_task_that_kling_has_forgotten_ends_at_its_deadline(scene: Scene) -> None:
-    """A "not found" of Kling's is a reply: nobody waits for a second day."""
-    scene.shown = refusal(1203, 404)
+    """A "not found" from Kling is a response: the relay does not wait for a second day."""
+    scene.poll_reply = refusal(1203, 404)
     task_id = scene.caller.created()
     scene.caller.mock.clock.advance(DEADLINE - 700)
     assert scene.row(task_id)["status"] == "submitted"
@@ -263,8 +287,8 @@ def test_a_task_that_kling_has_forgotten_ends_at_its_deadline(scene: Scene) -> N
 
 
 def test_a_time_that_cannot_be_trusted_fails_no_task_as_unknown(scene: Scene) -> None:
-    """For how long Kling has not known it, is not known either; until the clocks agree."""
-    scene.created, scene.shown = (500, b""), refusal(1203, 404)
+    """Until the clocks agree, it is not known for how long Kling has not had it."""
+    scene.created, scene.poll_reply = (500, b""), refusal(1203, 404)
     task_id = scene.caller.created()
     scene.reconciler._may_expire = lambda: False
     scene.caller.mock.clock.advance(600)
@@ -275,7 +299,7 @@ def test_a_time_that_cannot_be_trusted_fails_no_task_as_unknown(scene: Scene) ->
 
 
 def test_a_channel_that_is_left_alone_is_not_read(scene: Scene) -> None:
-    """And so nothing is known of its tasks: this is no reply."""
+    """So nothing is known of its tasks: being skipped is not a response."""
     task_id = scene.caller.created()
     row = scene.stored(task_id)
 
@@ -284,11 +308,11 @@ def test_a_channel_that_is_left_alone_is_not_read(scene: Scene) -> None:
             scene.relay._breakers.failed((row.channel_id,))
 
     assert scene.run(scene.reconciler.read(row, "query")) is True
-    asked = len(scene.kling.asked)
+    calls = len(scene.kling.requests)
     scene.run(fail())
     assert scene.run(scene.reconciler.read(row, "query")) is False
     assert scene.run(scene.reconciler.refresh(row, "query")) is False
-    assert len(scene.kling.asked) == asked
+    assert len(scene.kling.requests) == calls
 
 
 # ---------------------------------------------------------------- what the row keeps
@@ -297,7 +321,7 @@ def test_a_channel_that_is_left_alone_is_not_read(scene: Scene) -> None:
 def test_a_success_without_a_video_leaves_its_columns_empty(scene: Scene) -> None:
     """The length is the one that was asked for."""
     task_id = scene.caller.created()
-    scene.shown = envelope({"task_id": "873", "task_status": "succeed"})
+    scene.poll_reply = envelope({"task_id": "873", "task_status": "succeed"})
     scene.caller.mock.clock.advance(20)
     row = scene.row(task_id)
     assert (row["status"], row["video_id"], row["store_url"]) == ("succeed", "", "")
@@ -308,7 +332,7 @@ def test_the_first_of_several_videos_is_that_of_the_row(scene: Scene) -> None:
     """The others are in Kling's report, which the row has as well."""
     task_id = scene.caller.created()
     clips = [{"id": str(n), "url": f"https://cdn.test/{n}.mp4", "duration": "5"} for n in range(3)]
-    scene.shown = envelope(task("873", "succeed", task_result={"videos": clips}))
+    scene.poll_reply = envelope(task("873", "succeed", task_result={"videos": clips}))
     scene.caller.mock.clock.advance(20)
     row = scene.row(task_id)
     assert (row["video_id"], row["store_url"]) == ("0", "https://cdn.test/0.mp4")
@@ -318,7 +342,7 @@ def test_a_video_without_a_length_keeps_the_one_that_was_asked_for(scene: Scene)
     """Kling need not state it."""
     task_id = scene.caller.created()
     clip = {"id": "1", "url": "https://cdn.test/1.mp4"}
-    scene.shown = envelope(task("873", "succeed", task_result={"videos": [clip]}))
+    scene.poll_reply = envelope(task("873", "succeed", task_result={"videos": [clip]}))
     scene.caller.mock.clock.advance(20)
     row = scene.row(task_id)
     assert (row["video_id"], row["store_url"]) == ("1", "https://cdn.test/1.mp4")
@@ -329,9 +353,9 @@ def test_a_video_without_a_length_keeps_the_one_that_was_asked_for(scene: Scene)
     ("stated", "reason"), [("refused", "refused"), ("", "Kling gave no reason.")]
 )
 def test_a_failure_has_a_reason(scene: Scene, stated: str, reason: str) -> None:
-    """Kling's own, or that there is none."""
+    """The reason is Kling's own, or says that there is none."""
     task_id = scene.caller.created()
-    scene.shown = envelope(task("873", "failed", task_status_msg=stated))
+    scene.poll_reply = envelope(task("873", "failed", task_status_msg=stated))
     scene.caller.mock.clock.advance(20)
     assert scene.row(task_id)["fail_reason"] == reason
     assert json.loads(scene.row(task_id)["json_data"])["task_status"] == "failed"
@@ -354,12 +378,12 @@ def test_a_success_kept_for_the_deadline_ends_the_task(
     text: str,
     ended: bool,  # noqa: FBT001 - a case
 ) -> None:
-    """If it can: otherwise the sweeper has to fail the task."""
+    """If it cannot end the task, the sweeper has to fail it."""
     task_id = scene.caller.created()
     row = scene.stored(task_id)
     assert scene.run(scene.reconciler.settle_unconfirmed(row)) is False
-    kept = TaskResult(task_id, "succeed", "callback", json_data=text)
-    scene.run(scene.relay.storage.keep_report(kept, status=UNCONFIRMED, now=row.created_at))
+    unconfirmed = TaskResult(task_id, "succeed", "callback", json_data=text)
+    scene.run(scene.relay.storage.keep_report(unconfirmed, status=UNCONFIRMED, now=row.created_at))
     assert scene.run(scene.reconciler.settle_unconfirmed(row)) is ended
     assert scene.row(task_id)["status"] == ("succeed" if ended else "submitted")
     assert scene.caller.mock.ledger.user().used_quota == (PRICE if ended else 0)

@@ -10,7 +10,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.relay.domain.channels import FailoverDecision
-from kling_mock.relay.domain.pricing import PRICES, QUOTA_PER_UNIT
+from kling_mock.relay.domain.pricing import PER_SECOND, QUOTA_PER_UNIT
 from kling_mock.relay.domain.schedule import DEADLINE, READ_INTERVAL
 from tests.mock.relay.http_calls import PRICE, Caller
 from tests.mock.relay.scripted_kling import (
@@ -40,39 +40,39 @@ def test_a_callback_ends_a_task_without_anybody_asking(caller: Caller) -> None:
 
 
 def test_a_forged_callback_moves_no_money(caller: Caller) -> None:
-    """Whoever posts a success by hand makes the relay look, and nothing else."""
+    """A forged success only makes the relay poll the task."""
     task_id = caller.created()
     settle(caller)
-    asked = caller.mock.journal.total
+    calls = caller.mock.journal.total
     for _ in range(10):
         assert caller.report(task_id).json() == {"message": "success"}
-    assert caller.mock.journal.total == asked + 1
+    assert caller.mock.journal.total == calls + 1
     caller.mock.clock.advance(5)
     assert caller.query(task_id)["status"] in {"submitted", "processing"}
     assert caller.mock.ledger.user().held_quota == PRICE
     caller.mock.clock.advance(3600)
-    shown = caller.query(task_id)
-    assert shown["status"] == "succeed"
-    assert "evil" not in shown["video_url"]
+    view = caller.query(task_id)
+    assert view["status"] == "succeed"
+    assert "evil" not in view["video_url"]
     assert caller.report(task_id, "failed").json() == {"message": "already processed"}
-    assert caller.query(task_id) == shown
+    assert caller.query(task_id) == view
     caller.mock.ledger.assert_balanced()
 
 
 def test_an_unsigned_callback_is_looked_into_whatever_it_says(caller: Caller) -> None:
-    """A hint that is no news makes the relay read an open task too, at a query's rate limit."""
+    """A stale hint also makes the relay poll an open task, within the rate limit of queries."""
     reply = caller.create().json()
     caller.mock.progress.add("stuck")
     caller.mock.faults.add("callback-dropped")
     caller.mock.clock.advance(11)
     caller.mock.complete(reply["kling_task_id"])
-    asked = caller.mock.journal.total
+    calls = caller.mock.journal.total
     assert caller.report(reply["task_id"], "submitted").json() == {"message": "success"}
-    assert caller.mock.journal.total == asked + 1
+    assert caller.mock.journal.total == calls + 1
     assert caller.operate("GET", f"tasks/{reply['task_id']}")["status"] == "succeed"
-    for status in ("submitted", "failed"):  # a task that has ended needs no reading
+    for status in ("submitted", "failed"):  # a task that has ended needs no poll
         assert caller.report(reply["task_id"], status).json() == {"message": "already processed"}
-    assert caller.mock.journal.total == asked + 1
+    assert caller.mock.journal.total == calls + 1
 
 
 def test_kling_s_first_callback_is_looked_into_a_moment_later(caller: Caller) -> None:
@@ -80,18 +80,18 @@ def test_kling_s_first_callback_is_looked_into_a_moment_later(caller: Caller) ->
     reply = caller.create().json()
     settle(caller)
     caller.mock.faults.add("callback-dropped")
-    asked = caller.mock.journal.total
+    calls = caller.mock.journal.total
     for _ in range(10):
         caller.report(reply["task_id"], "submitted")
-    assert caller.mock.journal.total == asked
+    assert caller.mock.journal.total == calls
     caller.mock.complete(reply["kling_task_id"])
     caller.mock.clock.advance(5)
-    assert caller.mock.journal.total == asked + 1
+    assert caller.mock.journal.total == calls + 1
     assert caller.operate("GET", f"tasks/{reply['task_id']}")["status"] == "succeed"
 
 
 def test_a_hint_that_comes_too_soon_is_followed_up(caller: Caller) -> None:
-    """A hint within 5 seconds of the last reading is not dropped: the sweeper looks."""
+    """A hint within 5 seconds of the last poll is not dropped: the sweeper polls."""
     reply = caller.create().json()
     caller.mock.faults.add("callback-dropped")
     caller.query(reply["task_id"])
@@ -120,12 +120,12 @@ def test_a_signed_callback_is_applied_without_asking(caller: Caller) -> None:
     sign(caller)
     reply = caller.create(model="kling-v2-6").json()
     settle(caller)
-    asked = caller.mock.journal.total
+    calls = caller.mock.journal.total
     caller.mock.complete(reply["kling_task_id"])
-    assert caller.mock.journal.total == asked
-    shown = caller.query(reply["task_id"])
-    assert shown["status"] == "succeed"
-    assert shown["video_url"].startswith(caller.mock.kling_url)
+    assert caller.mock.journal.total == calls
+    view = caller.query(reply["task_id"])
+    assert view["status"] == "succeed"
+    assert view["video_url"].startswith(caller.mock.kling_url)
     caller.mock.ledger.assert_balanced()
 
 
@@ -136,7 +136,7 @@ def test_a_true_signature_on_another_task_s_report_is_only_a_hint(caller: Caller
     victim = caller.create(model="kling-v2-6").json()
     settle(caller)
     caller.mock.complete(done["kling_task_id"])
-    signed = [one for one in caller.mock.deliveries if b'"succeed"' in one.body][-1]
+    signed = [delivery for delivery in caller.mock.deliveries if b'"succeed"' in delivery.body][-1]
     for body in (signed.body, signed.body.replace(b"succeed", b"failed ")):
         reply = caller.http.post(
             f"/kling/callback/{victim['task_id']}", content=body, headers=dict(signed.headers)
@@ -185,7 +185,7 @@ def test_an_unsigned_report_that_contradicts_is_kept_and_counted(
         caller.mock.fail(reply["kling_task_id"])
     caller.mock.clock.advance(60)
     before, user = caller.query(reply["task_id"]), caller.mock.ledger.user()
-    asked = caller.mock.journal.total
+    calls = caller.mock.journal.total
     for _ in range(5):
         answer = caller.report(reply["task_id"], other, padding="x" * 100_000)
         assert answer.json() == {"message": "already processed"}
@@ -196,17 +196,17 @@ def test_an_unsigned_report_that_contradicts_is_kept_and_counted(
     assert json.loads(report["json_data"])["incomplete"] == "too large"
     assert 'callbacks_total{outcome="contradicting"} 5.0' in caller.http.get("/metrics").text
     assert (caller.query(reply["task_id"]), caller.mock.ledger.user()) == (before, user)
-    assert caller.mock.journal.total == asked
+    assert caller.mock.journal.total == calls
     (balance,) = caller.mock.ledger.reconcile()
     assert (balance.late, balance.is_explained) == (0, True)
 
 
 def test_without_callbacks_the_sweeper_ends_every_task(caller: Caller) -> None:
-    """With all callbacks dropped and nobody asking, every task ends all the same."""
+    """With all callbacks dropped and no client polling, every task still ends."""
     caller.mock.faults.add("callback-dropped")
     ids = [caller.created() for _ in range(10)]
     caller.mock.clock.advance(3600)
-    assert {caller.operate("GET", f"tasks/{one}")["status"] for one in ids} == {"succeed"}
+    assert {caller.operate("GET", f"tasks/{task_id}")["status"] for task_id in ids} == {"succeed"}
     assert caller.mock.ledger.user().used_quota == 10 * PRICE
     caller.mock.ledger.assert_balanced()
 
@@ -219,9 +219,9 @@ def test_a_lost_answer_is_found_out(caller: Caller) -> None:
     assert reply.status_code == 200
     assert (reply.json()["kling_task_id"], reply.json()["status"]) == ("", "submitted")
     caller.mock.clock.advance(6)
-    shown = caller.query(reply.json()["task_id"])
-    assert shown["kling_task_id"].isdigit()
-    assert len([one for one in caller.mock.journal if one.method == "POST"]) == 1
+    view = caller.query(reply.json()["task_id"])
+    assert view["kling_task_id"].isdigit()
+    assert len([entry for entry in caller.mock.journal if entry.method == "POST"]) == 1
 
 
 def test_a_create_that_never_arrived_is_given_up_after_two_answers(caller: Caller) -> None:
@@ -246,20 +246,20 @@ def test_a_task_that_shows_up_after_it_was_given_up_is_reported(caller: Caller) 
     caller.mock.clock.advance(7200)
     assert caller.query(task_id)["status"] == "failed"
     assert caller.mock.ledger.user().used_quota == 0
-    assert {one.task_id for one in caller.mock.ledger.reports()} == {task_id}
+    assert {report.task_id for report in caller.mock.ledger.reports()} == {task_id}
     caller.mock.ledger.assert_balanced()
 
 
 def test_a_stuck_task_is_closed_at_its_deadline(caller: Caller) -> None:
-    """A task that Kling shows open for a day fails, after a last look, and costs nothing."""
+    """A task that Kling shows open for a day fails, after a last poll, and costs nothing."""
     caller.mock.faults.add("stuck")
     task_id = caller.created()
     caller.mock.clock.advance(DEADLINE - 900)
     assert caller.query(task_id)["status"] == "processing"
     caller.mock.clock.advance(2000)
-    shown = caller.query(task_id)
-    assert (shown["status"], caller.mock.ledger.user().held_quota) == ("failed", 0)
-    assert "deadline" in shown["fail_reason"]
+    view = caller.query(task_id)
+    assert (view["status"], caller.mock.ledger.user().held_quota) == ("failed", 0)
+    assert "deadline" in view["fail_reason"]
     caller.mock.ledger.assert_balanced()
 
 
@@ -316,7 +316,7 @@ def add_channel(caller: Caller, upstream: KlingMock, **fields: object) -> None:
 
 
 def creates(mock: KlingMock) -> int:
-    return len([one for one in mock.journal if one.method == "POST"])
+    return len([entry for entry in mock.journal if entry.method == "POST"])
 
 
 @pytest.mark.parametrize("code", [1100, 1102, 1103, 1302, 1303, 1304])
@@ -377,10 +377,10 @@ def test_a_hint_that_comes_during_a_reading_is_followed_up(caller: Caller) -> No
     finished = False
     hinted = threading.Event()
 
-    def answer(asked: ReceivedRequest) -> Reply:
+    def answer(request: ReceivedRequest) -> Reply:
         nonlocal finished
-        if asked.method == "POST":
-            return accepted(asked)
+        if request.method == "POST":
+            return accepted(request)
         if not finished:
             finished = True
             body = task("873", "succeed", final_unit_deduction="2")
@@ -400,7 +400,7 @@ def test_a_hint_that_comes_during_a_reading_is_followed_up(caller: Caller) -> No
 
 @pytest.mark.parametrize("first", ["kling-v1-6", "kling-v2-master"])
 def test_the_hold_covers_the_dearest_channel_that_may_get_the_task(first: str) -> None:
-    """A channel may sell another model under the same name; whoever makes it can be paid."""
+    """A channel may sell another model under the same name; the hold is enough for each."""
     other = {"kling-v1-6": "kling-v2-master", "kling-v2-master": "kling-v1-6"}[first]
     with KlingMock() as mock, KlingMock() as second, httpx.Client(base_url=mock.relay_url) as http:
         caller = Caller(http, mock)
@@ -409,8 +409,10 @@ def test_the_hold_covers_the_dearest_channel_that_may_get_the_task(first: str) -
         add_channel(caller, second, name="second", priority=8, model_mapping={"ours": other})
         task_id = caller.created(model="ours")
         dearest = max(
-            QUOTA_PER_UNIT * 5 * PRICES[model, mode, "silent"]
+            QUOTA_PER_UNIT * 5 * row.units
             for model, mode in (("kling-v1-6", "std"), ("kling-v2-master", ""))
+            for row in PER_SECOND[model]
+            if (row.mode, row.use) == (mode, "silent")
         )
         assert caller.operate("GET", f"tasks/{task_id}")["held_quota"] == dearest
 
@@ -420,9 +422,9 @@ def test_a_duration_that_kling_ignores_lowers_no_price(caller: Caller, kind: str
     """Beside a base video Kling bills that video's length, so all of it is collected."""
     video = {"video_url": "https://example.com/a.mp4"} | ({"refer_type": kind} if kind else {})
 
-    def answer(asked: ReceivedRequest) -> Reply:
-        if asked.method == "POST":
-            return accepted(asked)
+    def answer(request: ReceivedRequest) -> Reply:
+        if request.method == "POST":
+            return accepted(request)
         return envelope(task("873", "succeed", final_unit_deduction="12"))
 
     with ScriptedKling(answer) as kling:
@@ -430,5 +432,5 @@ def test_a_duration_that_kling_ignores_lowers_no_price(caller: Caller, kind: str
         fields = {"model": "kling-video-o1", "duration": "3", "video_list": [video]}
         caller.created(endpoint="omni-video", **fields)
         caller.mock.clock.advance(60)
-    (charge,) = [one for one in caller.mock.ledger.entries() if one.kind == "charge"]
+    (charge,) = [entry for entry in caller.mock.ledger.entries() if entry.kind == "charge"]
     assert (charge.amount, charge.uncollected) == (-12 * QUOTA_PER_UNIT, 0)

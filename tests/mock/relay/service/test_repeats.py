@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,13 +19,13 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.clock import ScaledClock
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.domain.repeats import WAIT_LIMIT, WAITING_PER_TOKEN
+from kling_mock.relay.domain.repeats import WAIT_LIMIT, WAITING_PER_TOKEN, longest_attempt
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.repeats import RepeatedCreates
-from kling_mock.storage.connect import connect
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import Attempt, Created, NewTask, VideoRow
+from kling_mock.relay.storage.connect import connect
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import Attempt, Created, NewTask, VideoRow
 from tests.mock.relay.http_calls import PRICE, Caller, error_of
 from tests.mock.relay.scripted_kling import (
     ReceivedRequest,
@@ -33,15 +34,14 @@ from tests.mock.relay.scripted_kling import (
     accepted,
     refusal,
 )
-from tests.mock.storage.samples import NOW, Shop
+from tests.mock.relay.storage.samples import NOW, Shop
 from tests.sdk.scripted import until
 
 REPEATS: Final = 49
-FOR_EVER: Final = NOW + 10**9
 
 
 class Held:
-    """A Kling that replies to no create before it is told to.
+    """A Kling that holds each create until it is released.
 
     Attributes:
         release: Lets it reply.
@@ -53,11 +53,11 @@ class Held:
         self.creates = 0
         self._answer = answer
 
-    def __call__(self, asked: ReceivedRequest) -> Reply:
-        if asked.method == "POST":
+    def __call__(self, request: ReceivedRequest) -> Reply:
+        if request.method == "POST":
             self.creates += 1
             assert self.release.wait(60)
-        return self._answer(asked)
+        return self._answer(request)
 
 
 @contextmanager
@@ -119,14 +119,15 @@ def test_repeats_wait_for_the_first_create_and_get_its_task(caller: Caller) -> N
 
 @pytest.mark.parametrize(("code", "http"), [(1301, 400), (1303, 429), (1102, 429)])
 def test_repeats_of_a_refused_create_get_the_refusal(caller: Caller, code: int, http: int) -> None:
-    """None holds a dead task: each gets the reply of the first one, to the byte, and pays nothing.
+    """No repeat gets a dead task: each gets the response of the first one, to the byte, and pays
+    nothing.
 
-    The id is free again, so the request can be sent anew under it.
+    The id is free again, so the request can be sent again under it.
     """
     with held(caller, lambda _: refusal(code, http)) as (kling, threads):
         first, *others = all_at_once(caller, kling, threads, external_task_id="order-1")
-        shown = error_of(first)
-        assert shown[1:] == ("upstream_error", code)
+        error = error_of(first)
+        assert error[1:] == ("upstream_error", code)
         for reply in others:
             assert (reply.status_code, reply.content) == (first.status_code, first.content)
             assert reply.headers.get("Retry-After") == first.headers.get("Retry-After")
@@ -139,7 +140,7 @@ def test_repeats_of_a_refused_create_get_the_refusal(caller: Caller, code: int, 
 
 
 def test_another_request_under_the_id_is_a_conflict_at_once(caller: Caller) -> None:
-    """It does not wait for the first one, whatever becomes of that."""
+    """It does not wait for the first one, whatever happens to that."""
     with held(caller, accepted) as (kling, threads):
         first = threads.submit(caller.create, external_task_id="order-1")
         spin(lambda: kling.creates == 1)
@@ -153,7 +154,7 @@ def test_another_request_under_the_id_is_a_conflict_at_once(caller: Caller) -> N
 
 
 def test_a_repeat_that_waits_for_too_long_is_told_to_repeat() -> None:
-    """After 20 seconds on the relay's clock: 409 with the pause, and the first create goes on."""
+    """After 20 seconds on the relay's clock: 409 with the pause, and the first create continues."""
     with (
         KlingMock(clock=100) as mock,
         httpx.Client(base_url=mock.relay_url, timeout=60) as http,
@@ -162,9 +163,9 @@ def test_a_repeat_that_waits_for_too_long_is_told_to_repeat() -> None:
         with held(caller, accepted) as (kling, threads):
             first = threads.submit(caller.create, external_task_id="order-1")
             spin(lambda: kling.creates == 1)
-            begun = mock.clock.now()
+            start = mock.clock.now()
             reply = caller.create(external_task_id="order-1")
-            assert mock.clock.now() - begun >= WAIT_LIMIT
+            assert mock.clock.now() - start >= WAIT_LIMIT
             assert error_of(reply) == (409, "conflict_error", "request_in_progress")
             assert reply.headers["Retry-After"] == "2"
             kling.release.set()
@@ -173,7 +174,7 @@ def test_a_repeat_that_waits_for_too_long_is_told_to_repeat() -> None:
 
 
 def test_a_repeat_needs_no_channel(caller: Caller) -> None:
-    """Where the operator has disabled the channels, a repeat still gets the task that it made."""
+    """If the operator has disabled the channels, a repeat still gets the task that it made."""
     first = caller.create(external_task_id="order-1")
     (channel,) = caller.operate("GET", "channels")["data"]
     caller.operate("PATCH", f"channels/{channel['id']}", json={"status": "disabled"})
@@ -189,7 +190,7 @@ def test_a_repeat_needs_no_channel(caller: Caller) -> None:
 
 
 def test_a_refusal_in_any_characters_is_a_refusal(caller: Caller) -> None:
-    """Half a surrogate pair in Kling's text, which JSON may hold, is no failure of the relay."""
+    """Half a surrogate pair in Kling's text, which JSON may hold, is not a failure of the relay."""
     body = b'{"code":1301,"message":"no \\ud800","request_id":"1"}'
     with ScriptedKling(lambda _: (400, body)) as kling:
         kling.serve(caller)
@@ -203,7 +204,7 @@ def test_a_refusal_in_any_characters_is_a_refusal(caller: Caller) -> None:
 
 @attrs.define
 class Desk:
-    """A row that is being sent, and who replies to its repeats, on a clock that races."""
+    """A row that is being sent, and the service for its repeats, on a clock that races."""
 
     shop: Shop
     row: VideoRow
@@ -214,7 +215,8 @@ class Desk:
     async def open(cls, store: Storage | None = None, *, speed: float = 1_000_000) -> Desk:
         shop = await Shop.fill(store or MemoryStorage())
         row = await shop.create(
-            external_task_id="order-1", attempt=Attempt(shop.channel.id, "key-1", FOR_EVER)
+            external_task_id="order-1",
+            attempt=Attempt(shop.channel.id, "key-1", NOW + longest_attempt(speed)),
         )
         clock = ScaledClock(speed, NOW)
         repeats = RepeatedCreates(shop.store, clock, Metrics(lambda: 0.0))
@@ -229,10 +231,10 @@ class Desk:
 async def test_a_wait_ends_after_twenty_seconds_on_the_relay_s_clock() -> None:
     """A row that stays as it is is read some thirty times at most."""
     desk = await Desk.open()
-    begun = desk.clock.monotonic()
+    start = desk.clock.monotonic()
     error = await desk.refused()
     assert error.code == "request_in_progress"
-    assert desk.clock.monotonic() - begun >= WAIT_LIMIT
+    assert desk.clock.monotonic() - start >= WAIT_LIMIT
     assert desk.repeats._metrics.creates["in_progress"] == 1
 
 
@@ -254,7 +256,7 @@ async def test_slow_readings_make_a_wait_no_longer() -> None:
 
 
 async def test_a_token_has_so_many_repeats_waiting_and_no_more() -> None:
-    """One user's repeats take up no more connections; another's wait all the same."""
+    """One user's repeats take up no more connections; another user's still wait."""
     desk = await Desk.open(speed=1e-3)
     crowd = [
         asyncio.ensure_future(desk.repeats.reply(desk.row, 1)) for _ in range(WAITING_PER_TOKEN)
@@ -266,8 +268,8 @@ async def test_a_token_has_so_many_repeats_waiting_and_no_more() -> None:
     crowd[0].cancel()  # one gives up: there is room for one again, not for all
     await until(lambda: desk.repeats._waiting[1] < WAITING_PER_TOKEN)
     assert desk.repeats._waiting[1] == WAITING_PER_TOKEN - 1
-    for one in (*crowd, other):
-        one.cancel()
+    for waiter in (*crowd, other):
+        waiter.cancel()
     await asyncio.gather(*crowd, other, return_exceptions=True)
     assert not desk.repeats._waiting
 
@@ -308,9 +310,9 @@ def killed_while_sending(caller: Caller, *, lease: int) -> str:
     until = int(caller.mock.clock.now()) + lease
 
     async def reopen(storage: Storage) -> bool:
-        found = await storage.find_task(task_id)
-        assert found is not None
-        attempt = Attempt(found.channel_id, found.channel_key_id, until)
+        stored = await storage.find_task(task_id)
+        assert stored is not None
+        attempt = Attempt(stored.channel_id, stored.channel_key_id, until)
         return await storage.bind_attempt(task_id, attempt)
 
     assert caller.mock._existing_relay().run(reopen)
@@ -318,9 +320,9 @@ def killed_while_sending(caller: Caller, *, lease: int) -> str:
 
 
 def test_after_the_lease_of_a_killed_sender_a_repeat_gets_the_row(caller: Caller) -> None:
-    """Nobody knows whether Kling has it, so the repeat sends nothing and gets the open task.
+    """It is not known whether Kling has it, so the repeat sends nothing and gets the open task.
 
-    The sweeper finds out that Kling has not, and then the repeat gets a failed task.
+    The sweeper finds out that Kling does not have it, and then the repeat is a new task.
     """
     task_id = killed_while_sending(caller, lease=1)
     had = len(caller.mock.journal.where("POST /v1/*"))
@@ -329,20 +331,23 @@ def test_after_the_lease_of_a_killed_sender_a_repeat_gets_the_row(caller: Caller
     assert reply == {"task_id": task_id, "kling_task_id": "", "status": "submitted"}
 
     caller.mock.clock.advance(600)
-    assert caller.create(external_task_id="order-1").json() == reply | {"status": "failed"}
     assert len(caller.mock.journal.where("POST /v1/*")) == had
+    assert caller.query(task_id)["status"] == "failed"
     assert caller.mock.ledger.user().held_quota == 0
+    new = caller.create(external_task_id="order-1").json()
+    assert (new["status"], new["task_id"] != task_id) == ("submitted", True)
+    assert caller.query("order-1")["task_id"] == new["task_id"]
 
 
 def test_a_task_that_kling_has_ends_the_wait_for_a_killed_sender(caller: Caller) -> None:
-    """A reading that finds it during the lease, by a query or callback, is the repeat's reply."""
+    """A poll that finds it during the lease, by a query or callback, is the repeat's reply."""
     task_id = killed_while_sending(caller, lease=45)
     with ThreadPoolExecutor(1) as threads, caller.mock.client() as kling:
         repeat = threads.submit(caller.create, external_task_id="order-1")
         spin(lambda: waiting(caller) == 1)
-        made = kling.text2video.create(prompt="as the killed one", external_task_id=task_id)
-        assert caller.query("order-1")["kling_task_id"] == made.task_id
-        assert repeat.result(60).json()["kling_task_id"] == made.task_id
+        task = kling.text2video.create(prompt="as the killed one", external_task_id=task_id)
+        assert caller.query("order-1")["kling_task_id"] == task.task_id
+        assert repeat.result(60).json()["kling_task_id"] == task.task_id
 
 
 @pytest.mark.parametrize("given_up", [False, True])
@@ -351,7 +356,7 @@ def test_a_sender_that_was_stopped_past_its_lease_takes_a_new_one(
     monkeypatch: pytest.MonkeyPatch,
     given_up: bool,  # noqa: FBT001 - a case
 ) -> None:
-    """A process that was suspended after its insert sends only what nobody has given up since."""
+    """A process that was suspended after its insert sends only what has not been given up since."""
     clock: Any = caller.mock.clock
     plain = MemoryStorage.create_task
     had = len(caller.mock.journal.where("POST /v1/*"))
@@ -359,11 +364,11 @@ def test_a_sender_that_was_stopped_past_its_lease_takes_a_new_one(
     async def suspended(
         self: MemoryStorage, task: NewTask, *, now: int, next_poll_at: int
     ) -> Created:
-        made = await plain(self, task, now=now, next_poll_at=next_poll_at)
-        clock._sleepers.move(made.row.attempt_until)  # now it has just ended
+        created = await plain(self, task, now=now, next_poll_at=next_poll_at)
+        clock._sleepers.move(created.row.attempt_until)  # now it has just ended
         if given_up:
             await self.expire(task.task_id, created_until=now, reason="gone", now=now)
-        return made
+        return created
 
     monkeypatch.setattr(MemoryStorage, "create_task", suspended)
     reply = caller.create().json()
@@ -371,4 +376,60 @@ def test_a_sender_that_was_stopped_past_its_lease_takes_a_new_one(
     sent = len(caller.mock.journal.where("POST /v1/*")) - had
     assert (sent, reply["status"]) == ((0, "failed") if given_up else (1, "submitted"))
     assert bool(reply["kling_task_id"]) is not given_up
+    caller.mock.ledger.assert_balanced()
+
+
+# ---------------------------------------------------------------- creates that were cut
+
+#: Creates of a batch, under ids of its own.
+BATCH: Final = 1000 if os.environ.get("KLING_PROOF_SIZE") == "full" else 20
+
+
+def batch(caller: Caller, number: int) -> list[dict[str, Any]]:
+    """Send a batch, once; a poll after each create shows that the channel answers."""
+    replies = []
+    for place in range(BATCH):
+        reply = caller.create(external_task_id=f"batch-{number}-{place}")
+        assert reply.status_code == 200, reply.text
+        caller.query(reply.json()["task_id"])
+        replies.append(reply.json())
+    return replies
+
+
+def upstream_tasks(caller: Caller) -> int:
+    """Return how many tasks Kling has."""
+    with caller.mock.client() as kling:
+        return sum(1 for _ in kling.text2video.iter(page_size=500))
+
+
+@pytest.mark.timeout(600)
+def test_a_batch_that_was_cut_before_kling_is_finished_under_its_own_ids(caller: Caller) -> None:
+    """What Kling never received frees its id: each repeat is a task, and only one."""
+    caller.mock.faults.add("reset", "POST /v1/*")
+    first = batch(caller, 1)
+    assert {reply["kling_task_id"] for reply in first} == {""}
+    caller.mock.clock.advance(600)
+    assert {caller.query(reply["task_id"])["status"] for reply in first} == {"failed"}
+    caller.mock.faults.clear()
+    second, third = batch(caller, 1), batch(caller, 1)
+    assert len({reply["kling_task_id"] for reply in second}) == BATCH
+    assert not {reply["task_id"] for reply in first} & {reply["task_id"] for reply in second}
+    assert [reply["task_id"] for reply in third] == [reply["task_id"] for reply in second]
+    assert upstream_tasks(caller) == BATCH
+    caller.mock.ledger.assert_balanced()
+
+
+@pytest.mark.timeout(600)
+def test_a_batch_that_was_cut_after_kling_has_its_first_tasks(caller: Caller) -> None:
+    """The id stays with what Kling has received, whatever happened to the reply."""
+    caller.mock.faults.add("response-lost", "POST /v1/*")
+    first = batch(caller, 1)
+    caller.mock.faults.clear()
+    second = batch(caller, 1)
+    caller.mock.clock.advance(600)
+    third = batch(caller, 1)
+    for replies in (second, third):
+        assert [reply["task_id"] for reply in replies] == [reply["task_id"] for reply in first]
+    assert len({reply["kling_task_id"] for reply in third}) == BATCH
+    assert upstream_tasks(caller) == BATCH
     caller.mock.ledger.assert_balanced()

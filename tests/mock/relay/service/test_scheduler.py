@@ -1,4 +1,4 @@
-"""When scheduled work runs: once at each instant, never twice at a time."""
+"""The runs of scheduled work: once at each instant, never twice at a time."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class Runs:
 async def runs(request: pytest.FixtureRequest) -> AsyncIterator[Runs]:
     clock = ManualClock(START)
     clock.start(asyncio.get_running_loop())
-    found = Runs(clock, getattr(request, "param", None))
-    found.scheduler.start(found.work)
-    yield found
-    found.scheduler.stop()
+    recorder = Runs(clock, getattr(request, "param", None))
+    recorder.scheduler.start(recorder.work)
+    yield recorder
+    recorder.scheduler.stop()
     clock.stop()
 
 
@@ -88,7 +88,7 @@ async def test_without_anything_due_it_looks_after_the_interval(runs: Runs) -> N
 
 
 async def test_nothing_runs_after_a_stop(runs: Runs) -> None:
-    """Neither what was scheduled before nor what is scheduled then."""
+    """Neither earlier nor later schedules run."""
     runs.scheduler.schedule(START + 10)
     await runs.until(5)
     runs.scheduler.stop()
@@ -116,7 +116,7 @@ async def test_an_instant_that_is_scheduled_often_takes_the_memory_of_one(runs: 
     await runs.until(1)
     for _ in range(100):
         runs.scheduler.schedule(START + 30)
-        runs.scheduler.schedule(START + 1000)  # as the interval does
+        runs.scheduler.schedule(START + 1000)  # the interval does the same
     assert len(runs.scheduler._instants) == 2
     assert await runs.until(1001) == [0, 30, 1000]
 
@@ -136,7 +136,7 @@ async def test_what_is_scheduled_before_the_start_is_done_by_it() -> None:
 
 
 async def test_what_is_due_during_a_run_is_done_after_it(runs: Runs) -> None:
-    """Once more, and never two at a time."""
+    """It is done once more, and never two at a time."""
     await runs.until(1)
     runs.again = 2
     runs.scheduler.run_now()
@@ -144,7 +144,7 @@ async def test_what_is_due_during_a_run_is_done_after_it(runs: Runs) -> None:
 
 
 async def test_a_run_is_not_part_of_the_request_that_made_it_due(runs: Runs) -> None:
-    """Its lines in the log have no request's id."""
+    """Its lines in the log do not have the id of a request."""
     await runs.until(1)
     REQUEST_ID.set("mine")
     runs.scheduler.run_now()
@@ -164,5 +164,5 @@ async def test_a_run_is_not_part_of_the_request_that_made_it_due(runs: Runs) -> 
     indirect=["runs"],
 )
 async def test_a_store_of_its_own_says_when_something_is_due(runs: Runs, at: list[float]) -> None:
-    """Then it looks; what could not be done is not tried without a pause of the interval."""
+    """It is read then; failed work is not repeated before a pause of the interval."""
     assert await runs.until(6500) == at

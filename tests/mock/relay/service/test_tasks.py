@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kling_mock.relay.domain.breaker import FAILURES, FIRST_PAUSE
-from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import DISABLED
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import DISABLED
 from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of
 
 
@@ -35,11 +35,11 @@ def test_what_is_switched_off_while_a_create_is_checked_is_refused(
 
     open_tasks.take = take_late
     assert error_of(caller.create()) == expected
-    assert caller.mock.ledger.user().held_quota == PRICE  # of the one before
+    assert caller.mock.ledger.user().held_quota == PRICE  # the hold of the create before
 
 
 def test_a_create_is_refused_while_all_channels_are_left_alone(caller: Caller) -> None:
-    """At once, with the pause until the first of them is tried; it is counted."""
+    """The refusal comes at once, is counted, and names the pause until the first is tried."""
     caller.operate("GET", "users")  # the relay is made by its first request
     relay = caller.mock._existing_relay()
     built: Any = relay.host.built
@@ -57,7 +57,7 @@ def test_a_create_is_refused_while_all_channels_are_left_alone(caller: Caller) -
 
 
 def test_a_model_that_needs_an_api_key_is_refused_with_the_reason(caller: Caller) -> None:
-    """The channel has a key pair only; of other models there is nothing to say but that."""
+    """The channel has only a key pair; the reason is given for these models only."""
     pair = f"{caller.mock.access_key}|{caller.mock.secret_key}"
     caller.operate("PATCH", "channels/1", json={"key": pair, "models": "kling-3.0"})
     for model, reason in (("kling-3.0", True), ("kling-v2-6", False)):
@@ -69,7 +69,7 @@ def test_a_model_that_needs_an_api_key_is_refused_with_the_reason(caller: Caller
 
 
 def test_a_disabled_user_gets_nothing(caller: Caller) -> None:
-    """Neither new tasks nor a look at its own; once enabled again it has them all."""
+    """The user cannot create or query; once enabled again, it has all its tasks."""
     task_id = caller.created()
     caller.operate("POST", "users/1/status", json={"status": "disabled"})
     disabled = (403, "permission_error", "user_disabled")

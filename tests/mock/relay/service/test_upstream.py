@@ -1,4 +1,4 @@
-"""What the relay knows Kling by."""
+"""The relay's knowledge of its upstreams."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from kling_mock.relay.domain.credentials import parse_keys
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.upstream import Upstream
-from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import Channel, NewChannel
+from kling_mock.relay.storage.memory import MemoryStorage
+from kling_mock.relay.storage.values import Channel, NewChannel
 from kling_mock.web.tls import ServerCertificate
 from kling_sdk import KlingError, RequestValidationError, Task
 from tests.mock.receiver import closed_url
@@ -51,7 +51,7 @@ def test_its_own_kling_is_known_by_its_certificate(certificate: tuple[Path, Path
         caller = Caller(client, mock)
         assert caller.create().json()["kling_task_id"]
         url = mock.kling_url.replace("127.0.0.1", "localhost")
-        caller.operate("PATCH", "channels/1", json={"base_url": url})
+        caller.operate("PATCH", "channels/1", json={"base_url": url, "yes": True})
         assert error_of(caller.create()) == (503, "upstream_error", "upstream_unreachable")
 
 
@@ -97,7 +97,7 @@ def always(reply: Reply) -> Callable[[ReceivedRequest], Reply]:
 
 
 def has_asked(kling: ScriptedKling, requests: int) -> bool:
-    return len(kling.asked) >= requests
+    return len(kling.requests) >= requests
 
 
 LONG = "x" * 300
@@ -129,7 +129,7 @@ async def test_what_a_call_shows_of_a_channel(
     closed: bool,  # noqa: FBT001 - a case
     refused: set[int],
 ) -> None:
-    """Whoever refuses answers; silence and a gateway's page are no reply of Kling's."""
+    """Any refusal shows that Kling responds; silence and a gateway's page do not."""
     with ScriptedKling(lambda _: reply) as kling:
         async with calling(kling.url) as scene:
             before = scene.upstream.answered
@@ -141,7 +141,7 @@ async def test_what_a_call_shows_of_a_channel(
 
 
 async def test_a_key_that_is_taken_again_is_no_longer_refused() -> None:
-    """Whatever the reply is, if it is Kling's; while there is none, nothing new is known."""
+    """Any response of Kling's shows it; without one, nothing new is known."""
     with ScriptedKling(accepted) as kling:
         async with calling(kling.url) as scene:
             for reply, refused in (
@@ -174,7 +174,7 @@ async def test_a_reply_between_failures_keeps_a_channel_in_use() -> None:
 
 
 async def test_a_channel_that_is_away_is_left_alone() -> None:
-    """Neither a create nor a reading is sent, and neither is an error."""
+    """Neither a create nor a poll is sent, and neither is an error."""
     async with calling(closed_url()) as scene:
         for _ in range(FAILURES):
             await scene.fail(scene.create)
@@ -185,14 +185,14 @@ async def test_a_channel_that_is_away_is_left_alone() -> None:
 
 
 async def test_what_is_never_sent_shows_nothing() -> None:
-    """A request that the SDK refuses, or one that is cancelled, is no failure of the channel,
+    """A request that the SDK refuses, or one that is cancelled, is not a failure of the channel,
     and makes room for the next.
     """
     released = threading.Event()
 
-    def kling_that_waits(asked: ReceivedRequest) -> Reply:
+    def kling_that_waits(request: ReceivedRequest) -> Reply:
         released.wait(10)
-        return accepted(asked)
+        return accepted(request)
 
     with ScriptedKling(kling_that_waits) as kling:
         async with calling(kling.url, most=1) as scene:
@@ -216,7 +216,7 @@ async def test_an_attempt_is_one_request() -> None:
         async with calling(kling.url) as scene:
             assert await scene.fail(scene.create) == "ServerError"
             assert await scene.fail(scene.read) == "ServerError"
-            assert [one.method for one in kling.asked] == ["POST", "GET"]
+            assert [request.method for request in kling.requests] == ["POST", "GET"]
 
 
 async def test_an_error_of_kling_s_own_is_a_reply_and_a_failure() -> None:
@@ -233,9 +233,9 @@ async def test_calls_do_not_wait_for_each_other() -> None:
     """A pool of any size: how many run at a time is limited by the channels."""
     together = threading.Barrier(3)
 
-    def kling_that_meets(asked: ReceivedRequest) -> Reply:
+    def kling_that_meets(request: ReceivedRequest) -> Reply:
         together.wait(10)
-        return accepted(asked)
+        return accepted(request)
 
     with ScriptedKling(kling_that_meets) as kling:
         async with calling(kling.url) as scene:
@@ -272,7 +272,7 @@ async def test_connections_are_kept_and_are_no_state() -> None:
             assert upstream._client(kling.url, other) is not client
             assert len(upstream._sessions) == 1
             assert upstream._session(kling.url) is upstream._session("http://another.test")
-            # As a snapshot copies it, whose clock is the one that runs.
+            # A snapshot's copy, whose clock is the one that runs.
             first, scene.upstream = upstream, copy(upstream)
             assert (scene.upstream._clients, scene.upstream._sessions) == ({}, {})
             assert scene.upstream.answered is True
@@ -284,7 +284,7 @@ async def test_connections_are_kept_and_are_no_state() -> None:
 
 
 async def test_a_certificate_is_that_of_a_base_url(certificate: tuple[Path, Path]) -> None:
-    """With or without a slash at the end; other servers are known by an authority."""
+    """It applies with or without a slash at the end; other servers are verified by an authority."""
     known = {"https://own.test": ServerCertificate(str(certificate[0]))}
     breakers = Breakers(time.monotonic, print)
     upstream = Upstream(RealClock(), 10.0, Metrics(time.perf_counter), breakers, known)

@@ -12,7 +12,7 @@ from kling_mock import KlingMock
 from kling_mock.relay.domain.credentials import user_secret
 from kling_mock.relay.domain.user_webhooks import DELAYS, delivery_decision, is_public
 from kling_mock.relay.service.webhook_sender import WebhookSender
-from kling_mock.storage.values import Notice, NoticeState
+from kling_mock.relay.storage.values import Notice, NoticeState
 from kling_sdk import CallbackVerificationError, parse_callback
 from tests.mock.receiver import Receiver, receiver
 from tests.mock.relay.http_calls import Caller
@@ -54,7 +54,7 @@ def test_a_callback_is_tried_eight_times_over_28_hours() -> None:
 def test_a_receiver_can_ask_for_time_but_not_for_ever(
     attempts: int, retry_after: str, chance: float
 ) -> None:
-    """Whatever `Retry-After` says, the next attempt comes within a day, and not too soon."""
+    """For any `Retry-After`, the next attempt comes within a day, and not too soon."""
     wait = delivery_decision(notice(attempts), 503, retry_after, chance).wait
     assert DELAYS[attempts] <= wait <= 24 * 3600
     assert delivery_decision(notice(attempts), 503, "80000", chance).wait == 80_000
@@ -91,10 +91,10 @@ def test_a_failing_receiver_is_tried_again_with_the_same_id(
     receiver.answers += [500, 302]
     caller.created(callback_url=receiver.url)
     caller.mock.clock.advance(3600)
-    assert len({one.headers["webhook-id"] for one in receiver.received}) == 1
+    assert len({request.headers["webhook-id"] for request in receiver.received}) == 1
     assert len(receiver.received) == 3
-    (shown,) = caller.operate("GET", "notices")["data"]
-    assert (shown["state"], shown["attempts"], shown["http_status"]) == ("delivered", 3, 200)
+    (webhook,) = caller.operate("GET", "notices")["data"]
+    assert (webhook["state"], webhook["attempts"], webhook["http_status"]) == ("delivered", 3, 200)
 
 
 def test_a_callback_that_is_given_up_can_be_replayed(caller: Caller, receiver: Receiver) -> None:
@@ -121,7 +121,7 @@ def test_a_user_is_told_of_a_failure_too(caller: Caller, receiver: Receiver) -> 
     caller.mock.faults.add("reset", "POST /v1/*", times=1)
     lost = caller.created(callback_url=receiver.url)
     caller.mock.clock.advance(600)
-    tasks = [json.loads(one.body) for one in receiver.received]
+    tasks = [json.loads(request.body) for request in receiver.received]
     assert [task["task_status"] for task in tasks] == ["failed", "failed"]
     assert {task["task_id"] for task in tasks} == {reply["task_id"], lost}
 
@@ -211,7 +211,7 @@ def test_a_secret_is_rotated_with_both_signatures(caller: Caller, receiver: Rece
 
 
 def test_a_secret_that_others_know_is_replaced_at_once(caller: Caller, receiver: Receiver) -> None:
-    """Without an overlap the old secret signs nothing more; other users keep theirs."""
+    """Without an overlap the old secret no longer signs; other users keep theirs."""
     other = caller.another()
     before = caller.operate("GET", "users/other")
     old = caller.operate("GET", "users/default")["webhook_secret"]

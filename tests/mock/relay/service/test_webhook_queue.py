@@ -11,7 +11,7 @@ import pytest
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.domain.breaker import FAILURES, FIRST_PAUSE, BreakerState
 from kling_mock.relay.domain.receivers import LEAST_FAILURES
-from kling_mock.storage.errors import StorageUnavailableError
+from kling_mock.relay.storage.errors import StorageUnavailableError
 from tests.mock.receiver import Receiver, receiver
 from tests.mock.relay.http_calls import Caller
 from tests.mock.relay.logged import lines_about
@@ -27,15 +27,15 @@ def relay_of(caller: Caller) -> Any:
 
 def end(caller: Caller, receiver: Receiver) -> str:
     """Create a task and have it end and its webhook sent; return its id."""
-    made = caller.create(callback_url=receiver.url).json()
-    caller.mock.complete(made["kling_task_id"])
+    reply = caller.create(callback_url=receiver.url).json()
+    caller.mock.complete(reply["kling_task_id"])
     caller.mock.clock.advance(0)
-    return str(made["task_id"])
+    return str(reply["task_id"])
 
 
 def notices(caller: Caller) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = caller.operate("GET", "notices")["data"]
-    return found
+    rows: list[dict[str, Any]] = caller.operate("GET", "notices")["data"]
+    return rows
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_each_attempt_is_stored_counted_and_logged(
     state: str,
     wait: int,
 ) -> None:
-    """The log names the task and the user, and has no link; a failure is tried again."""
+    """The log line names the task and the user, without a link; a failure is repeated."""
     caller.operate("GET", "users")  # the relay is made by its first request
     relay = relay_of(caller).host.built
     relay._webhooks._chance = lambda: 0.0
@@ -59,9 +59,9 @@ def test_each_attempt_is_stored_counted_and_logged(
     task_id = end(caller, receiver)
     line = f"INFO kling task ID: webhook to user 1 {state} (HTTP {status})"
     assert lines_about(caplog, task_id, logging.INFO)[-1] == line
-    (shown,) = notices(caller)
-    assert (shown["state"], shown["attempts"], shown["http_status"]) == (state, 1, status)
-    assert shown["error"] == ""
+    (notice,) = notices(caller)
+    assert (notice["state"], notice["attempts"], notice["http_status"]) == (state, 1, status)
+    assert notice["error"] == ""
     counted = {kind: count for kind, count in relay._metrics.deliveries.items() if count}
     assert counted == {state: 1}
     caller.mock.clock.advance(max(wait - 1, 0))
@@ -71,7 +71,7 @@ def test_each_attempt_is_stored_counted_and_logged(
 
 
 def test_a_webhook_is_json_that_is_signed(caller: Caller, receiver: Receiver) -> None:
-    """At the instant at which it is sent."""
+    """The signature is of the instant at which it is sent."""
     end(caller, receiver)
     (received,) = receiver.received
     assert received.headers["content-type"] == "application/json"
@@ -80,8 +80,8 @@ def test_a_webhook_is_json_that_is_signed(caller: Caller, receiver: Receiver) ->
 
 
 def test_an_attempt_is_leased_for_a_minute(caller: Caller, receiver: Receiver) -> None:
-    """It takes up to 15 seconds; of a killed process another one sends it after that."""
-    found: list[int] = []
+    """An attempt takes up to 15 seconds; if its process is killed, another one takes over."""
+    counts: list[int] = []
 
     def look() -> None:
         now = int(caller.mock.clock.now())
@@ -89,22 +89,22 @@ def test_an_attempt_is_leased_for_a_minute(caller: Caller, receiver: Receiver) -
             due = relay_of(caller).run(
                 lambda store, at=now + later: store.list_due_notices(now=at, limit=9)
             )
-            found.append(len(due))
+            counts.append(len(due))
 
     receiver.before_answer = look
     end(caller, receiver)
-    assert found == [0, 1]
+    assert counts == [0, 1]
 
 
 def test_webhooks_of_a_receiver_that_is_left_alone_are_put_off(
     caller: Caller, receiver: Receiver
 ) -> None:
-    """In the store, so that other processes do not look at them again and again."""
+    """The store puts them off, so that other processes do not check them repeatedly."""
     receiver.answers += [500] * FAILURES
     for _ in range(FAILURES):
         end(caller, receiver)
-    made = caller.create(callback_url=receiver.url).json()
-    caller.mock.complete(made["kling_task_id"])
+    reply = caller.create(callback_url=receiver.url).json()
+    caller.mock.complete(reply["kling_task_id"])
     caller.mock.clock.advance(0)
     now = int(caller.mock.clock.now())
     later = now + int(FIRST_PAUSE)
@@ -112,8 +112,8 @@ def test_webhooks_of_a_receiver_that_is_left_alone_are_put_off(
         relay_of(caller).run(lambda store, at=at: store.list_due_notices(now=at, limit=9))
         for at in (later - 1, later)
     ]
-    kept = f"msg_{made['task_id']}"
-    assert [kept in {one.event_id for one in due} for due in dues] == [False, True]
+    event_id = f"msg_{reply['task_id']}"
+    assert [event_id in {notice.event_id for notice in due} for due in dues] == [False, True]
 
 
 def test_an_attempt_that_shows_nothing_of_its_receiver_is_no_probe(
@@ -138,11 +138,11 @@ def test_an_attempt_that_shows_nothing_of_its_receiver_is_no_probe(
     del relay.storage.find_receiver
     caller.mock.clock.advance(120)
     assert breakers.states() == {}
-    assert {one["state"] for one in notices(caller)} >= {"delivered"}
+    assert {notice["state"] for notice in notices(caller)} >= {"delivered"}
 
 
 def test_a_probe_that_fails_doubles_the_pause(caller: Caller, receiver: Receiver) -> None:
-    """Of whatever it was about; one that is stopped, since the receiver is off, shows nothing."""
+    """A probe may be any webhook; one that is stopped as the receiver is off decides nothing."""
     receiver.answers += [500] * 100
     for _ in range(FAILURES):
         end(caller, receiver)
@@ -156,7 +156,7 @@ def test_a_probe_that_fails_doubles_the_pause(caller: Caller, receiver: Receiver
     caller.operate("POST", f"receivers/{failing['id']}/status", json={"status": "disabled"})
     caller.mock.clock.advance(1000)
     assert len(receiver.received) == FAILURES + 1
-    assert {one["state"] for one in notices(caller)} == {"stopped"}
+    assert {notice["state"] for notice in notices(caller)} == {"stopped"}
     assert breakers.states() == {path: BreakerState.OPEN}
 
 
@@ -174,7 +174,7 @@ def test_a_success_ends_the_days_of_failures(caller: Caller, receiver: Receiver)
 def test_a_receiver_that_is_switched_off_is_logged_once(
     receiver: Receiver, caplog: pytest.LogCaptureFixture, days: int, lines: int
 ) -> None:
-    """With the command that switches it on again; with 0 days none is."""
+    """The line has the command that switches it on again; with 0 days, none is switched off."""
     with (
         KlingMock(seed=7, relay=RelaySettings(receiver_off_days=days)) as mock,
         httpx.Client(base_url=mock.relay_url, timeout=20) as http,
@@ -184,23 +184,23 @@ def test_a_receiver_that_is_switched_off_is_logged_once(
         for _ in range(LEAST_FAILURES):
             end(caller, receiver)
         mock.clock.advance(3 * DAY)
-        found = [one.getMessage() for one in caplog.records if "switched" in one.msg]
-        assert len(found) == lines
-        for line in found:
+        messages = [record.getMessage() for record in caplog.records if "switched" in record.msg]
+        assert len(messages) == lines
+        for line in messages:
             assert line.startswith("kling relay error: receiver 1 of user 1 has failed for days")
             assert line.endswith("kling-mock receiver enable 1")
 
 
 def test_a_page_goes_on_where_the_last_one_has_ended(caller: Caller, receiver: Receiver) -> None:
-    """Also among webhooks that are due at the same second."""
+    """This holds also among webhooks that are due at the same second."""
     receiver.answers += [500] * 3
     ids = [f"msg_{end(caller, receiver)}" for _ in range(3)]
     relay = relay_of(caller)
     queue, at = relay.host.built._webhooks, int(caller.mock.clock.now()) + 1000
-    found, position = [], (0, 0)
+    paged, position = [], (0, 0)
     for _ in ids:
         (due,) = relay.run(lambda _, after=position: queue._page(at, after, 1))
         position = queue._position_of(due)
-        found.append(due.event_id)
-    assert sorted(found) == sorted(ids)
+        paged.append(due.event_id)
+    assert sorted(paged) == sorted(ids)
     assert relay.run(lambda _: queue._page(at, position, 1)) == []

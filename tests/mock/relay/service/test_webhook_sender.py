@@ -1,4 +1,4 @@
-"""How a webhook is sent."""
+"""The request of a webhook."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def sending(*hosts: str) -> AsyncIterator[WebhookSender]:
 
 @asynccontextmanager
 async def answering(raw: bytes) -> AsyncIterator[str]:
-    """Listen, and answer each request with these bytes; with none, never. Yield the URL."""
+    """Listen, and send these bytes to each request; without bytes, send nothing. Yield the URL."""
     ended = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -51,7 +51,10 @@ async def test_each_webhook_has_a_connection_of_its_own(receiver: Receiver) -> N
     async with sending("127.0.0.1") as sender:
         for _ in range(2):
             assert await sender.send(receiver.url, {}, b"{}") == WebhookReply(200, "", "")
-    assert [one.headers.get("connection") for one in receiver.received] == ["close", "close"]
+    assert [request.headers.get("connection") for request in receiver.received] == [
+        "close",
+        "close",
+    ]
 
 
 async def test_the_name_is_looked_up_each_time(
@@ -59,22 +62,22 @@ async def test_the_name_is_looked_up_each_time(
 ) -> None:
     """A receiver that moves gets the next attempt at its new address."""
     loop = asyncio.get_running_loop()
-    plain, asked = loop.getaddrinfo, []
+    plain, hosts = loop.getaddrinfo, []
 
-    async def getaddrinfo(host: Any, *given: Any, **named: Any) -> Any:
-        asked.append(host)
-        return await plain(host, *given, **named)
+    async def getaddrinfo(host: Any, *args: Any, **named: Any) -> Any:
+        hosts.append(host)
+        return await plain(host, *args, **named)
 
     monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
     async with sending("localhost") as sender:
         for _ in range(2):
             url = receiver.url.replace("127.0.0.1", "localhost")
             assert (await sender.send(url, {}, b"{}")).status == 200
-    assert asked == ["localhost"] * 2
+    assert hosts == ["localhost"] * 2
 
 
 async def test_it_says_who_sends_it(receiver: Receiver) -> None:
-    """With the headers of the webhook; a receiver's log shows the relay."""
+    """It has the headers of the webhook; a receiver's log shows the relay."""
     async with sending("*") as sender:
         await sender.send(receiver.url, {"webhook-id": "msg_1"}, b"{}")
     (received,) = receiver.received
@@ -94,7 +97,7 @@ async def test_a_receiver_that_never_answers_is_given_up(monkeypatch: pytest.Mon
     """After a time for everything; the result says so."""
     monkeypatch.setattr(webhook_sender, "_TIMEOUT", 0.05)
     async with sending("127.0.0.1") as sender, answering(b"") as url:
-        assert await sender.send(url, {}, b"{}") == WebhookReply(0, "no reply within 0.05 s", "")
+        assert await sender.send(url, {}, b"{}") == WebhookReply(0, "no response within 0.05 s", "")
 
 
 @pytest.mark.parametrize(
@@ -113,10 +116,10 @@ async def test_a_failure_is_a_result_without_the_url(url: str, error: str) -> No
 
 
 def test_a_public_address_gets_a_socket() -> None:
-    """Of the family that was looked up."""
+    """The socket has the family of the address that was looked up."""
     for family, host in ((socket.AF_INET, "8.8.8.8"), (socket.AF_INET6, "2606:4700::1111")):
-        with _public_socket((family, socket.SOCK_STREAM, 6, "", (host, 443))) as made:
-            assert (made.family, made.type) == (family, socket.SOCK_STREAM)
+        with _public_socket((family, socket.SOCK_STREAM, 6, "", (host, 443))) as sock:
+            assert (sock.family, sock.type) == (family, socket.SOCK_STREAM)
 
 
 async def test_connections_are_no_state(receiver: Receiver) -> None:
@@ -129,4 +132,4 @@ async def test_connections_are_no_state(receiver: Receiver) -> None:
         assert (await copy.send(receiver.url, {}, b"{}")).status == 200
         await copy.close()
         await sender.close()
-        assert (await sender.send(receiver.url, {}, b"{}")).status == 200  # on new ones
+        assert (await sender.send(receiver.url, {}, b"{}")).status == 200  # on new connections

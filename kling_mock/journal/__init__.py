@@ -1,1 +1,0 @@
-"""The requests to a server and its replies: entries, matching, and assertions."""

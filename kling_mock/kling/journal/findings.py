@@ -1,0 +1,183 @@
+"""Findings: what the tests of a server have to answer for.
+
+They outlive its journal, resets and snapshots. Tests are written as "arrange, clear, act", and a
+problem before the clear is still a problem.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
+
+from kling_mock.kling.journal.entries import Entry
+
+_UNEXPECTED_KEPT: Final = 100
+_IDLE_KEPT: Final = 1_000  # declarations
+_UNTAKEN_KEPT: Final = 1_000  # callbacks
+
+#: The ports of this process's `KlingReceiver`s. Their answers are set by tests, except for the
+#: refusal of a wrong signature.
+RECEIVERS: Final[set[int]] = set()
+
+
+class UnderWay(Protocol):
+    """A request that has no reply yet."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it will be refused before its account is known."""
+        ...
+
+    @property
+    def has_client(self) -> bool:
+        """Whether its client is still waiting."""
+        ...
+
+    def so_far(self) -> Entry:
+        """Return what is known of it, as an entry without a status."""
+        ...
+
+    def is_in(self, journal: object) -> bool:
+        """Return whether its entry will be in *journal*."""
+        ...
+
+
+class Untaken(NamedTuple):
+    """A callback that its receiver has not taken so far.
+
+    Attributes:
+        text: The callback, its address, and the result; without secrets of its URL.
+        fails: Whether its receiver was the test's own, or answered something other than 2xx.
+            Neither is true of a placeholder for a receiver.
+    """
+
+    text: str
+    fails: bool
+
+
+class Mark(NamedTuple):
+    """The number of findings up to some moment.
+
+    Attributes:
+        unexpected: Unexpected calls.
+        retired: Uses of retired models or endpoints.
+        declared: Faults and rules.
+        untaken: Callbacks that were not taken.
+    """
+
+    unexpected: int = 0
+    retired: int = 0
+    declared: int = 0
+    untaken: int = 0
+
+
+NOTHING: Final = Mark()
+
+
+class Findings:
+    """The findings on one server since it was created.
+
+    Only the server's thread writes while it runs; any thread may read.
+
+    Attributes:
+        under_way: The requests that have no reply yet.
+        own_urls: Base URLs of parts of the server itself, such as its relay.
+    """
+
+    def __init__(self) -> None:
+        self.under_way: set[Any] = set()
+        self.own_urls: set[str] = set()
+        self._unexpected: deque[tuple[int, Entry | str]] = deque(maxlen=_UNEXPECTED_KEPT)
+        self._retired: dict[str, int] = {}
+        self._idle: dict[int, object] = {}
+        self._lasting: set[int] = set()
+        self._untaken: dict[str, tuple[int, Untaken]] = {}
+        self._settled: deque[tuple[int, Untaken]] = deque(maxlen=_UNTAKEN_KEPT)
+        self._marks = [0, 0, 0, 0]
+
+    def mark(self) -> Mark:
+        """Return the number of findings so far."""
+        return Mark(*self._marks)
+
+    def _next(self, kind: int) -> int:
+        self._marks[kind] += 1
+        return self._marks[kind]
+
+    # ------------------------------------------------------------ calls
+
+    def note_unexpected(self, call: Entry | str) -> None:
+        """Keep an unexpected call: its entry in the journal, or a line if it does not have one."""
+        self._unexpected.append((self._next(0), call))
+
+    def unexpected_since(self, mark: Mark) -> tuple[int, list[Entry | str]]:
+        """Return the number of unexpected calls since *mark*, and the newest of them."""
+        newest = [call for number, call in tuple(self._unexpected) if number > mark.unexpected]
+        return self._marks[0] - mark.unexpected, newest
+
+    def note_retired(self, text: str) -> None:
+        """Keep the use of something that the real service was seen to refuse."""
+        self._retired[text] = self._next(1)
+
+    def retired_since(self, mark: Mark) -> list[str]:
+        """Return the retired things that were used since *mark*, each once."""
+        return [text for text, number in self._retired.copy().items() if number > mark.retired]
+
+    # ------------------------------------------------------------ faults and rules
+
+    def declare(self, rule: object) -> int:
+        """Keep a fault or a rule that has not acted yet; return its number.
+
+        Args:
+            rule: The fault or rule; a report shows its text.
+        """
+        number = self._next(2)
+        self._idle[number] = rule
+        if len(self._idle) > _IDLE_KEPT:
+            del self._idle[next(iter(self._idle))]
+        return number
+
+    def acted(self, number: int) -> None:
+        """Note that the fault or rule with this number has acted."""
+        self._idle.pop(number, None)
+
+    def keep_lasting(self, mark: Mark) -> None:
+        """Do not assign declarations since *mark* to a test: a wider fixture made them."""
+        self._lasting |= {number for number in self._idle.copy() if number > mark.declared}
+
+    def idle_since(self, mark: Mark) -> list[object]:
+        """Return the faults and rules that were declared since *mark* and have never acted."""
+        idle = self._idle.copy().items()
+        return [
+            rule for number, rule in idle if number > mark.declared and number not in self._lasting
+        ]
+
+    # ------------------------------------------------------------ callbacks
+
+    def not_taken(self, delivery_id: str, untaken: Untaken) -> None:
+        """Keep a callback that was tried and not taken."""
+        before = self._untaken.get(delivery_id)
+        number = self._next(3) if before is None else before[0]
+        self._untaken[delivery_id] = (number, untaken)
+        if len(self._untaken) > _UNTAKEN_KEPT:
+            self._settled.append(self._untaken.pop(next(iter(self._untaken))))
+
+    def remove_untaken(self, delivery_id: str) -> None:
+        """Note that a callback was taken."""
+        self._untaken.pop(delivery_id, None)
+
+    def settle(self) -> None:
+        """Note that the world ends: its callbacks are not retried, and ids may be reused."""
+        self._settled += self._untaken.values()
+        self._untaken.clear()
+
+    def untaken_since(self, mark: Mark) -> list[Untaken]:
+        """Return the callbacks that were tried since *mark* and not taken."""
+        every = [*tuple(self._settled), *self._untaken.copy().values()]
+        return [untaken for number, untaken in every if number > mark.untaken]
+
+    # ------------------------------------------------------------ requests without a reply
+
+    def waiting(self, accepts: Callable[[UnderWay], bool]) -> list[UnderWay]:
+        """Return the requests under way for which *accepts* returns true."""
+        return [call for call in tuple(self.under_way) if accepts(call)]

@@ -1,1 +1,0 @@
-"""One connection to a database, and what is read from its catalogue."""

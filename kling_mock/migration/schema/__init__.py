@@ -1,1 +1,0 @@
-"""Tables as data, the steps between two of them, and their DDL; without a connection."""

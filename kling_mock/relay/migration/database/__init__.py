@@ -1,0 +1,1 @@
+"""The connection to a database, and the readers of its catalogue."""

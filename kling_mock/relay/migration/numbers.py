@@ -1,0 +1,55 @@
+"""Numbers of new users, tokens and channels: above those that an old program's rows refer to.
+
+Otherwise a new user with another user's number would own the rows of that user.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kling_mock.relay.migration.database.introspect import read_table
+from kling_mock.relay.migration.database.session import Session
+from kling_mock.relay.storage.schema import Dialect
+
+#: The table that each of these columns of `videos` refers to.
+_NAMED: Final = {"user_id": "users", "token_id": "tokens", "channel_id": "channels"}
+#: Numbers from here on are ignored: they do not come from a program, because the columns would soon
+#: be full.
+_HIGHEST: Final = 2_000_000_000
+
+
+def reserve_numbers(session: Session) -> None:
+    """Make each table continue above the numbers that legacy rows refer to, if it does not yet.
+
+    Raises:
+        DatabaseError: The database refused a statement.
+    """
+    videos = read_table(session, "videos")
+    if videos is None or not videos.has("legacy", *_NAMED):
+        return
+    columns = ", ".join(
+        f"MAX(CASE WHEN {column} < {_HIGHEST} THEN {column} END)" for column in _NAMED
+    )
+    highest = session.query(f"SELECT {columns} FROM videos WHERE legacy = 1")[0]
+    for table, number in zip(_NAMED.values(), highest, strict=True):
+        if number and read_table(session, table) is not None:
+            _go_on_above(session, table, int(number))
+
+
+def _go_on_above(session: Session, table: str, number: int) -> None:
+    if session.dialect.is_mysql:
+        session.execute(f"ALTER TABLE {table} AUTO_INCREMENT = {number + 1}")
+    elif session.dialect is Dialect.POSTGRES:
+        name = session.query(f"SELECT pg_get_serial_sequence('{table}', 'id')")[0][0]
+        session.execute(
+            f"SELECT setval('{name}', GREATEST({number}, (SELECT last_value FROM {name})))"
+        )
+    else:
+        session.execute(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT ?, 0"
+            " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?)",
+            *(table, table),
+        )
+        session.execute(
+            "UPDATE sqlite_sequence SET seq = ? WHERE name = ? AND seq < ?", number, table, number
+        )

@@ -1,0 +1,87 @@
+"""`kling-mock db sql`: print the statements of an upgrade or downgrade without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kling_mock.relay.migration.check import check
+from kling_mock.relay.migration.database.session import Session
+from kling_mock.relay.migration.downgrade import downgrade_statements, in_the_way, recorded
+from kling_mock.relay.migration.findings import BlockedError, Finding
+from kling_mock.relay.migration.row_order import number_rows, unordered
+from kling_mock.relay.migration.rows.row_changes import RowChanges
+from kling_mock.relay.migration.schema.alter import alter
+from kling_mock.relay.migration.schema.known_schemas import goal, target_schema
+from kling_mock.relay.migration.schema.plan import plan
+from kling_mock.relay.migration.schema.rebuild import rebuild
+from kling_mock.relay.migration.upgrade import with_default
+from kling_mock.relay.storage.schema import Dialect, Table
+
+
+def upgrade_script(session: Session, dialect: Dialect) -> Iterator[str]:
+    """Return the lines of a script that upgrades the table that *session* sees.
+
+    Args:
+        session: The database whose table is read; nothing is written.
+        dialect: The database that the script is for. A table on MariaDB can get a script
+            for MySQL, and vice versa; other tables only get one for their own database.
+
+    Raises:
+        BlockedError: There is nothing to upgrade, or a blocker, which a script cannot resolve.
+    """
+    report = check(session, target_schema(session.dialect))
+    _check_family(session.dialect, dialect)
+    if report.table is None or not report.shape.upgradable:
+        raise BlockedError([Finding(report.shape.value, "blocker", report.shape.means)])
+    blockers = [finding for finding in report.blockers if finding.name != "foreign-tables"]
+    if refused := blockers or unordered(session, report.table, "blocker"):
+        raise BlockedError(refused)
+    source, target = report.table, goal(report.table, target_schema(session.dialect))
+    yield f"-- from {report.shape.value} to the target schema, for {dialect}"
+    if dialect is Dialect.MYSQL:
+        yield "-- tested on MySQL 9.7, not on 5.7 or 8"
+    rows = RowChanges(session, source, target, new_id=str, log=_silent)
+    if dialect.is_mysql:
+        yield from _altered(source, target, rows, dialect)
+    else:
+        yield "BEGIN;"
+        yield from (f"{statement};" for statement in rebuild(source, target, dialect, rows.copied))
+        yield "COMMIT;"
+
+
+def _altered(source: Table, target: Table, rows: RowChanges, dialect: Dialect) -> Iterator[str]:
+    yield from (f"{statement};" for statement in rows.filling())
+    marked = target if source.has("legacy") else with_default(target, "legacy", "1")
+    numbered, statements = number_rows(rows.session, source, marked, dialect)
+    yield from (f"{statement};" for statement in statements)
+    if steps := plan(numbered, marked):
+        yield f"{alter(source.name, steps, dialect)};"
+    if not source.has("updated_at", "user_id"):
+        yield from (f"{statement};" for statement in rows.completing())
+    if last := plan(marked, target):
+        yield f"{alter(source.name, last, dialect)};"
+
+
+def downgrade_script(session: Session, dialect: Dialect) -> Iterator[str]:
+    """Return the lines of a script that undoes an upgrade, except for the values that it changed.
+
+    Raises:
+        BlockedError: No upgrade is recorded.
+    """
+    _check_family(session.dialect, dialect)
+    origin, migrated = recorded(session, "videos")
+    if refused := in_the_way(session, migrated, origin.table, target_schema(session.dialect)):
+        raise BlockedError(refused)
+    yield f"-- back to {origin.shape.value}, for {dialect}"
+    yield "-- values that the upgrade changed stay in migration_changes; db downgrade restores them"
+    statements = (f"{statement};" for statement in downgrade_statements(migrated, origin, dialect))
+    yield from statements if dialect.is_mysql else ("BEGIN;", *statements, "COMMIT;")
+
+
+def _check_family(seen: Dialect, dialect: Dialect) -> None:
+    if seen is not dialect and not (seen.is_mysql and dialect.is_mysql):
+        raise ValueError(f"the table is on {seen}; a script for {dialect} cannot be made from it")
+
+
+def _silent(_line: str) -> None:
+    """Ignore the line, because rows are not changed here."""

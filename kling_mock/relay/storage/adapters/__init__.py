@@ -1,0 +1,1 @@
+"""One adapter per driver. Adapters run transactions without knowing their content."""

@@ -1,0 +1,130 @@
+"""The verdict on a test: the findings of its servers, and those of them that fail the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from kling_mock.kling.journal.findings import NOTHING, Mark
+from kling_mock.server.judged import JudgedServer
+from kling_mock.testing.settings import PluginSettings
+
+_MEANT: Final = (
+    "Kling refuses such calls, or ignores keys that it does not know. If the test makes them on "
+    "purpose: @pytest.mark.kling_mock(strict=False)"
+)
+_UNUSED: Final = (
+    "What they were meant to test was not tested. If the test does not need them all: "
+    "@pytest.mark.kling_mock(unused_faults='report')"
+)
+_UNTAKEN: Final = (
+    "The real service gives up after some attempts. If the test does this on purpose: "
+    "@pytest.mark.kling_mock(undelivered='report')"
+)
+_FAILS_UNUSED: Final = "@pytest.mark.kling_mock(unused_faults='fail') makes such a test fail"
+_FAILS_UNTAKEN: Final = "@pytest.mark.kling_mock(undelivered='fail') makes such a test fail"
+_SHOWN: Final = 10  # lines of one kind
+
+Marks = Mapping[JudgedServer, Mark]
+
+
+class Verdict(NamedTuple):
+    """The verdict on a test.
+
+    Attributes:
+        failures: Why it fails, each with advice on what to do; empty if it passes.
+        passed_over: Things that did not happen, or were not completed, but do not fail the test:
+            a line for each, with the setting that would make it fail.
+        under_way: The calls that had no reply when it ended.
+    """
+
+    failures: list[str]
+    passed_over: list[str]
+    under_way: list[str]
+
+
+def verdict_on(
+    servers: Sequence[JudgedServer], marks: Marks, settings: PluginSettings, seconds: float
+) -> Verdict:
+    """Return the verdict on the body of a test.
+
+    Args:
+        servers: The servers that it may have used.
+        marks: Their findings before the test.
+        settings: The settings of the test.
+        seconds: Real time that calls under way get to end, for each server.
+    """
+    verdict = Verdict([], [], [])
+    for server in servers:
+        if not server.strict:
+            continue
+        if settings.strict:
+            verdict.under_way.extend(server.settle(seconds))
+        mark = marks.get(server, NOTHING)
+        if settings.strict:
+            verdict.failures.extend(unexpected_calls(server, mark))
+        _judge_callbacks(server, mark, settings, verdict)
+        _judge_unused(server, mark, settings, verdict)
+    return verdict
+
+
+def unexpected_calls(server: JudgedServer, mark: Mark) -> list[str]:
+    """Return why unexpected calls since *mark* fail a test; empty if there are none."""
+    count, newest = server.findings.unexpected_since(mark)
+    if not count:
+        return []
+    headline = f"{_many(count, 'call')} unexpected:"
+    if count > len(newest):
+        headline = f"{_many(count, 'call')} unexpected, of which the newest {len(newest)} are:"
+    return [_text(headline, map(server.explain, newest), _MEANT)]
+
+
+def _judge_callbacks(
+    server: JudgedServer, mark: Mark, settings: PluginSettings, verdict: Verdict
+) -> None:
+    every = server.findings.untaken_since(mark)
+    if settings.undelivered == "fail":
+        failing = every
+    elif settings.undelivered == "report" or not settings.strict:
+        failing = []
+    else:
+        failing = [callback for callback in every if callback.fails]
+    if failing:
+        headline = f"{_many(len(failing), 'callback')} not taken:"
+        lines = [callback.text for callback in failing[:_SHOWN]]
+        if len(failing) > _SHOWN:
+            lines.append(f"and {len(failing) - _SHOWN} more")
+        verdict.failures.append(_text(headline, lines, _UNTAKEN))
+    passed = [callback.text for callback in every if callback not in failing]
+    if passed and settings.strict:
+        more = "" if len(passed) == 1 else f" and {len(passed) - 1} more"
+        text = f"callback not taken: {passed[0]}{more}"
+        verdict.passed_over.append(f"{text}; {_FAILS_UNTAKEN}")
+
+
+def _judge_unused(
+    server: JudgedServer, mark: Mark, settings: PluginSettings, verdict: Verdict
+) -> None:
+    idle = server.findings.idle_since(mark)
+    if not idle or not (settings.strict or settings.unused_faults == "fail"):
+        return
+    if settings.unused_faults == "fail":
+        lines = [declaration(rule) for rule in idle]
+        verdict.failures.append(_text("faults that never happened:", lines, _UNUSED))
+    else:
+        lines = [f"never happened: {rule}; {_FAILS_UNUSED}" for rule in idle[:_SHOWN]]
+        verdict.passed_over.extend(lines)
+
+
+def declaration(rule: object) -> str:
+    """Return a fault or rule as text; for a fault, with the number of its matches."""
+    seen = getattr(rule, "seen", None)
+    return str(rule) if seen is None else f"{rule}: matched {seen}"
+
+
+def _text(headline: str, lines: Iterable[str], advice: str) -> str:
+    return "\n".join([headline, *(f"  {line}" for line in lines), advice])
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,75 @@
+"""Requests that exchange what is in a video, and the calls that select it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kling_sdk.facts.fields import COMMON, NEGATIVE, NUMERIC_TEXT, FieldFacts, RequestFacts
+from kling_sdk.facts.sources import TWO_COPIES
+
+_POINTS_OF_A_FRAME: Final = (
+    FieldFacts("session_id", "string", required=True),
+    FieldFacts("frame_index", "integer", required=True, low=0),
+    FieldFacts(
+        "points",
+        "array",
+        required=True,
+        low=1,
+        high=10,
+        members=(
+            FieldFacts("x", "number", required=True, low=0, high=1),
+            FieldFacts("y", "number", required=True, low=0, high=1),
+        ),
+    ),
+)
+
+#: By endpoint.
+REQUESTS: Final[dict[str, RequestFacts]] = {
+    "multi-elements": RequestFacts(
+        "/v1/videos/multi-elements",
+        TWO_COPIES,
+        (
+            FieldFacts("session_id", "string", required=True),
+            FieldFacts("edit_mode", "string", required=True, enum=("addition", "swap", "removal")),
+            FieldFacts(
+                "image_list",
+                "array",
+                high=2,
+                members=(FieldFacts("image", "image", required=True),),
+            ),
+            FieldFacts("prompt", "string", required=True, high=2500, private=True),
+            NEGATIVE,
+            FieldFacts("mode", "string", enum=("std", "pro")),
+            FieldFacts("duration", "string", enum=("5", "10"), fact=NUMERIC_TEXT),
+            *COMMON,
+        ),
+    ),
+    "init-selection": RequestFacts(
+        "/v1/videos/multi-elements/init-selection",
+        TWO_COPIES,
+        (
+            FieldFacts("video_id", "string"),
+            FieldFacts("video_url", "url"),
+        ),
+    ),
+    "add-selection": RequestFacts(
+        "/v1/videos/multi-elements/add-selection",
+        TWO_COPIES,
+        _POINTS_OF_A_FRAME,
+    ),
+    "delete-selection": RequestFacts(
+        "/v1/videos/multi-elements/delete-selection",
+        TWO_COPIES,
+        _POINTS_OF_A_FRAME,
+    ),
+    "clear-selection": RequestFacts(
+        "/v1/videos/multi-elements/clear-selection",
+        TWO_COPIES,
+        (FieldFacts("session_id", "string", required=True),),
+    ),
+    "preview-selection": RequestFacts(
+        "/v1/videos/multi-elements/preview-selection",
+        TWO_COPIES,
+        (FieldFacts("session_id", "string", required=True),),
+    ),
+}

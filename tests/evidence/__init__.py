@@ -1,0 +1,1 @@
+"""The published facts about the service, compared with both packages."""

@@ -1,0 +1,119 @@
+"""After an upgrade nobody new owns the rows of an old program: their numbers are its users'."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import pytest
+
+from kling_mock.relay.migration.database.session import connect
+from kling_mock.relay.storage.connect import connect as connect_storage
+from kling_mock.relay.storage.sql_storage import Storage
+from kling_mock.relay.storage.values import NewToken, NewUser
+from tests.mock.relay.migration import legacy, tables
+from tests.mock.relay.migration.test_command import Say, say
+from tests.mock.relay.storage.samples import NOW, channel_named, digest
+
+__all__ = ["say"]
+
+pytestmark = pytest.mark.slow
+
+OLD_USERS: Final = 200
+NEW_USERS: Final = 300
+T = TypeVar("T")
+
+
+def on_store(url: str, work: Callable[[Storage], Awaitable[T]]) -> T:
+    """Do something on the opened storage."""
+
+    async def run() -> T:
+        store = connect_storage(url)
+        await store.open()
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def old_rows(first: int, last: int) -> list[tuple[object, ...]]:
+    """Return a row of each old user, whose channel has the same number."""
+    row = dict(zip(legacy.COLUMNS, legacy.CLEAN[0], strict=True))
+    return [
+        tuple(
+            (row | {"task_id": f"old-{number}", "user_id": number, "channel_id": number}).values()
+        )
+        for number in range(first, last + 1)
+    ]
+
+
+async def add(store: Storage, name: str) -> int:
+    """Add a user with a token, and a channel; return the lowest of their numbers."""
+    user = await store.create_user(NewUser(name), now=NOW)
+    token = await store.create_token(NewToken(user.id, digest(name)), now=NOW)
+    channel = await store.create_channel(channel_named(name), now=NOW)
+    assert token.id > 0
+    return min(user.id, channel.id)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
+def test_no_new_user_sees_an_old_row_and_who_is_bound_sees_their_own(
+    dialect: str, databases: Callable[[str], str], say: Say
+) -> None:
+    """Neither in a list nor by its id; not by number, and not before the operator says so."""
+    url = databases(dialect)
+    with connect(url) as session:
+        tables.make(session, "gorm", old_rows(1, OLD_USERS))
+    assert say("upgrade", "--db", url)[0] == 0
+
+    async def look(store: Storage) -> None:
+        numbers = [await add(store, f"new-{index}") for index in range(NEW_USERS)]
+        assert min(numbers) > OLD_USERS
+        users = await store.list_users(limit=1000)
+        assert len(users) == NEW_USERS
+        for user in users:
+            assert await store.list_tasks(user.id, legacy_id=user.legacy_id) == []
+        for number in range(1, OLD_USERS + 1):
+            assert await store.get_task(users[number].id, f"old-{number}") is None
+            assert await store.get_task(number, f"old-{number}") is None
+        assert all(row.is_explained for row in await store.reconcile())
+        for number in range(1, OLD_USERS + 1):
+            user = await store.bind_user(users[number].id, number)
+            for status in (None, "succeed"):
+                (row,) = await store.list_tasks(user.id, status=status, legacy_id=user.legacy_id)
+                assert row.task_id == f"old-{number}"
+            assert await store.get_task(user.id, f"old-{number}", legacy_id=user.legacy_id)
+            other = f"old-{number % OLD_USERS + 1}"
+            assert await store.get_task(user.id, other, legacy_id=user.legacy_id) is None
+        assert all(row.is_explained for row in await store.reconcile())
+
+    on_store(url, look)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
+def test_the_numbers_go_on_above_rows_that_came_between_two_upgrades(
+    dialect: str, databases: Callable[[str], str], say: Say
+) -> None:
+    """A user who already has such a number sees none of the rows, and reconcile names the user."""
+    url = databases(dialect)
+    with connect(url) as session:
+        tables.make(session, "gorm", old_rows(1, 3))
+    assert say("upgrade", "--db", url)[0] == 0
+    assert on_store(url, lambda store: add(store, "first")) == 4
+    assert say("downgrade", "--set-aside", "all", "--db", url)[0] == 0
+    with connect(url) as session:
+        tables.insert(session, old_rows(4, 9))
+    assert say("upgrade", "--db", url)[0] == 0
+
+    async def look(store: Storage) -> None:
+        assert await add(store, "second") == 10
+        assert await store.list_tasks(4) == []
+        findings = [finding for row in await store.reconcile() for finding in row.unexplained]
+        assert [(finding.rule, finding.user_id) for finding in findings] == [("user-number", 4)]
+        await store.bind_user(4, 4)
+        assert all(row.is_explained for row in await store.reconcile())
+
+    on_store(url, look)

@@ -1,0 +1,269 @@
+"""A replica has the same rows under the same ids after a migration as the primary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from kling_mock.cli.main import make_parser
+from kling_mock.relay.migration import command
+from kling_mock.relay.migration.check import check
+from kling_mock.relay.migration.database.introspect import definition
+from kling_mock.relay.migration.database.session import Session, connect
+from kling_mock.relay.migration.schema.known_schemas import KnownSchema, target_schema
+from kling_mock.relay.migration.script import upgrade_script
+from kling_mock.relay.migration.upgrade import Upgrade
+from tests.clusters.cluster import ClusterDatabase
+from tests.clusters.fixtures import REPLICATED
+from tests.clusters.galera import Galera
+from tests.clusters.replicas import PRIMARY, REPLICA, Replicated
+from tests.mock.relay.migration import legacy, tables
+from tests.mock.relay.migration.watched_session import KilledError, Watched
+
+pytestmark = pytest.mark.slow
+
+#: Each has two rows.
+PAIRS = 50
+
+
+@pytest.fixture(params=REPLICATED)
+def replicated(request: pytest.FixtureRequest) -> Iterator[ClusterDatabase]:
+    cluster: Replicated = request.getfixturevalue(request.param)
+    with ClusterDatabase(cluster) as database:
+        yield database
+
+
+def run(*words: str) -> int:
+    parser = make_parser(["db"])
+    return command.run(words[0], parser.parse_args(["db", *words]))
+
+
+def fill(url: str, shape: str, *, same_ids: bool = False) -> None:
+    """Make rows of pairs of callers: the first inserts first, the second commits first.
+
+    Args:
+        url: The database.
+        shape: The shape of the table.
+        same_ids: Whether the two rows of a pair differ in their prompt alone.
+    """
+    with connect(url) as first, connect(url) as second:
+        tables.make(first, shape)
+        for pair in range(PAIRS):
+            for session, name in ((first, "Late"), (second, "early")):
+                session.execute("BEGIN")
+                row = dict(zip(legacy.COLUMNS, legacy.CLEAN[0], strict=True))
+                # Without a key there may be ids that differ in nothing but case, at the same time.
+                only_case = shape == "gorm" and pair % 2 == 0
+                task_id = f"{'Aa'[name > 'a'] if only_case else name}-{pair}"
+                if same_ids:
+                    task_id, row["prompt"] = f"same-{pair}", name
+                row |= {"task_id": task_id, "created_at": 1_700_000_000 + pair // 2}
+                names, marks = ", ".join(row), ", ".join("?" for _ in row)
+                session.execute(f"INSERT INTO videos ({names}) VALUES ({marks})", *row.values())
+            second.execute("COMMIT")
+            first.execute("COMMIT")
+
+
+def direct(url: str) -> None:
+    assert run("upgrade", "--db", url) == 0
+
+
+def online(url: str) -> None:
+    assert run("upgrade", "--online", "--max-running", "0", "--db", url) == 0
+    assert run("finish", "--db", url) == 0
+
+
+def script(url: str) -> None:
+    """What `db sql` prints."""
+    with connect(url) as session:
+        text = "\n".join(
+            line for line in upgrade_script(session, session.dialect) if line[:2] != "--"
+        )
+        for statement in filter(str.strip, text.split(";")):
+            session.execute(statement)
+
+
+WAYS: Sequence[Callable[[str], None]] = (direct, script, online)
+
+
+def rows(session: Session) -> list[tuple[Any, ...]]:
+    return session.query("SELECT * FROM videos ORDER BY id")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("shape", ["gorm", "task-id-key"])
+def test_a_replica_has_the_ids_of_its_primary(
+    replicated: ClusterDatabase, way: Callable[[str], None], shape: str
+) -> None:
+    """Whatever the format of the binary log; ids follow time, and replication goes on."""
+    cluster = replicated.cluster
+    assert isinstance(cluster, Replicated)
+    for binlog_format in cluster.formats:
+        cluster.write_as(binlog_format)
+        url, there = (cluster.url(replicated.name, [node]) for node in (PRIMARY, REPLICA))
+        fill(url, shape)
+        way(url)
+        cluster.catch_up()
+        with connect(url) as primary, connect(there) as replica:
+            assert rows(primary) == rows(replica)
+            assert len(rows(primary)) == 2 * PAIRS + len(legacy.CLEAN)
+            times = [row[0] for row in primary.query("SELECT created_at FROM videos ORDER BY id")]
+            assert times == sorted(times)
+            primary.execute("UPDATE videos SET status = 'failed', quota = 1 WHERE id % 3 = 0")
+            cluster.catch_up()
+            assert rows(primary) == rows(replica)
+            for (name,) in primary.query("SHOW TABLES"):
+                primary.execute(f"DROP TABLE {name}")
+
+
+@pytest.mark.parametrize("binlog_format", ["STATEMENT", "MIXED", "ROW"])
+def test_of_rows_alike_a_replica_renames_the_one_that_its_primary_does(
+    replicated: ClusterDatabase, binlog_format: str
+) -> None:
+    """Also where the statement is repeated there, on rows that are kept in another order."""
+    cluster = replicated.cluster
+    assert isinstance(cluster, Replicated)
+    cluster.write_as(binlog_format)
+    url, there = (cluster.url(replicated.name, [node]) for node in (PRIMARY, REPLICA))
+    fill(url, "gorm", same_ids=True)
+    resolve = "--resolve=duplicate-task-id=rename"
+    assert run("upgrade", resolve, "--db", url) == 0
+    cluster.catch_up()
+    with connect(url) as primary, connect(there) as replica:
+        assert rows(primary) == rows(replica)
+        assert len(rows(primary)) == 2 * PAIRS + len(legacy.CLEAN)
+    assert run("downgrade", "--db", url) == 0
+    cluster.catch_up()
+    with connect(url) as primary, connect(there) as replica:
+        assert tables.rows(primary) == tables.rows(replica)
+    cluster.write_as(cluster.formats[0])
+
+
+def test_one_statement_cannot_number_the_rows_and_make_their_key(
+    replicated: ClusterDatabase,
+) -> None:
+    """With a primary key the server ignores the order, so the direct upgrade takes two ALTERs."""
+    url = replicated.cluster.url(replicated.name, [PRIMARY])
+    times = "SELECT created_at FROM videos ORDER BY id"
+    for key, is_ordered in (("PRIMARY KEY", False), ("KEY", True)):
+        with connect(url) as session:
+            tables.make(session, "gorm")
+            session.execute(
+                f"ALTER TABLE videos ADD id BIGINT NOT NULL AUTO_INCREMENT, ADD {key} (id), "
+                "ORDER BY created_at, task_id"
+            )
+            timestamps = [row[0] for row in session.query(times)]
+            assert (timestamps == sorted(timestamps)) is is_ordered
+            session.execute("DROP TABLE videos")
+
+
+def test_a_replica_that_takes_writes_is_refused(
+    replicated: ClusterDatabase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A migration there would stop replication; nothing is changed, and the primary is named."""
+    cluster = replicated.cluster
+    assert isinstance(cluster, Replicated)
+    url, there = (cluster.url(replicated.name, [node]) for node in (PRIMARY, REPLICA))
+    with connect(url) as primary:
+        tables.make(primary, "gorm")
+    cluster.catch_up()
+    with connect(there) as replica:
+        before = definition(replica, "videos"), tables.rows(replica)
+        says = f"replica: this is .*:{cluster.ports[REPLICA]}, and it is a replica of "
+        says += f"127.0.0.1:{cluster.ports[PRIMARY]};.* name that one in --db"
+        for words in (("upgrade",), ("upgrade", "--online"), ("downgrade",)):
+            assert run(*words, "--db", there) == 11
+            assert re.search(f"blocker   {says}", capsys.readouterr().err)
+        assert run("check", "--db", there) == 11
+        printed = capsys.readouterr().out
+        assert re.search(f"blocker   {says}", printed)
+        assert "an online upgrade is refused" in printed
+        assert (definition(replica, "videos"), tables.rows(replica)) == before
+    direct(url)  # the negative control
+    cluster.catch_up()
+
+
+def test_a_user_who_may_not_see_whether_it_is_a_replica_is_told_so(
+    replicated: ClusterDatabase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The check and the upgrade say which privilege is missing, and go on."""
+    cluster, name = replicated.cluster, replicated.name
+    url = cluster.url(name, [PRIMARY])
+    with connect(url) as primary:
+        tables.make(primary, "gorm")
+        primary.execute(f"CREATE USER {name}@'%'")
+        primary.execute(f"GRANT ALL ON {name}.* TO {name}@'%'")
+    words = ("--db", url.replace("root@", f"{name}@"))
+    assert run("check", *words) == 10
+    assert "warning   replica-unknown: " in capsys.readouterr().out
+    assert run("upgrade", *words) == 0
+    assert "warning   replica-unknown: " in capsys.readouterr().err
+    with connect(url) as primary:
+        primary.execute(f"DROP USER {name}@'%'")
+
+
+def test_all_nodes_of_galera_have_the_same_ids(galera: Galera) -> None:
+    """Also after the direct upgrade, which the documentation recommends there."""
+    galera.restore()
+    with ClusterDatabase(galera) as database:
+        for way in (direct, script):
+            urls = [galera.url(database.name, [node]) for node in galera.nodes]
+            fill(urls[0], "gorm")
+            way(urls[0])
+            for url in urls:
+                with connect(urls[0]) as here, connect(url) as there:
+                    here.execute("UPDATE videos SET status = 'failed' WHERE id % 3 = 0")
+                    there.execute("SET SESSION wsrep_sync_wait = 1")
+                    assert rows(there) == rows(here)
+                    assert len(rows(there)) == 2 * PAIRS + len(legacy.CLEAN)
+            with connect(urls[0]) as session:
+                for (name,) in session.query("SHOW TABLES"):
+                    session.execute(f"DROP TABLE {name}")
+
+
+@pytest.mark.parametrize("session", ["mariadb"], indirect=True)
+def test_a_table_that_cannot_be_numbered_in_one_order_is_refused(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A unique index over columns that are not NULL decides how the server keeps the rows."""
+    tables.make(session, "gorm", [])
+    session.execute("ALTER TABLE videos ADD serial INT NOT NULL DEFAULT 0, ADD UNIQUE (serial)")
+    url = session.url
+    assert run("check", "--db", url) == 10
+    assert "warning   row-order: the unique index serial" in capsys.readouterr().out
+    for words in (("upgrade",), ("sql",)):
+        assert run(*words, "--db", url) == 11
+        assert "blocker   row-order: the unique index serial" in capsys.readouterr().err
+    assert run("upgrade", "--online", "--max-running", "0", "--db", url) == 0
+
+
+@pytest.mark.parametrize("session", ["mariadb"], indirect=True)
+@pytest.mark.parametrize("shape", ["gorm", "task-id-key"])
+def test_a_direct_upgrade_killed_once_the_rows_have_numbers_goes_on_or_back(
+    session: Session, capsys: pytest.CaptureFixture[str], shape: str
+) -> None:
+    """The online upgrade, which needs a key, is refused; the downgrade leaves the old table."""
+
+    def killed(sql: str, _parameters: object) -> None:
+        if "ORDER BY created_at, task_id" in sql:
+            raise KilledError
+
+    tables.make(session, shape)
+    before, url = (definition(session, "videos"), tables.rows(session)), session.url
+    target = target_schema(session.dialect)
+    for words in (("downgrade",), ("upgrade",)):
+        with pytest.raises(KilledError):
+            Upgrade(Watched(session, killed), target, lambda: "x", log=lambda _: None).run()
+        assert check(session, target).shape is KnownSchema.PARTLY_OURS
+        assert run("upgrade", "--online", "--db", url) == 11
+        assert "direct-unfinished" in capsys.readouterr().err
+        assert run(*words, "--db", url) == 0
+        if words == ("downgrade",):
+            assert (definition(session, "videos"), tables.rows(session)) == before
+    assert check(session, target).shape is KnownSchema.OURS
+    assert [row[0] for row in session.query("SELECT id FROM videos ORDER BY created_at")] == [
+        1, 2, 3, 4
+    ]  # fmt: skip

@@ -1,0 +1,106 @@
+"""Additions of the recipe to existing files: each text goes after a line of its file."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Edit(NamedTuple):
+    """A text that goes behind another one, which is in its file once."""
+
+    file: str
+    after: str
+    text: str
+
+
+#: Files of this folder, and where they go.
+FILES: Final = {
+    "sdk.py": "kling_sdk/endpoints/relight.py",
+    "emulator.py": "kling_mock/kling/endpoints/relight.py",
+    "emulator_model_path.py": "kling_mock/kling/endpoints/model_path_relight.py",
+    "checks.py": "tests/test_relight.py",
+}
+
+EDITS: Final = (
+    Edit(
+        "kling_sdk/facts/video_requests.py",
+        "REQUESTS: Final[dict[str, RequestFacts]] = {\n",
+        """\
+    "relight": RequestFacts(
+        "/v1/videos/relight",
+        ONE_COPY,
+        (
+            MODEL_NAME,
+            FieldFacts("lamp_picture", "image", required=True),
+            FieldFacts("lamp_mood", "string", required=True, high=200, private=True),
+            FieldFacts("mode", "string", enum=("std", "pro")),
+            DURATION,
+            *COMMON,
+        ),
+    ),
+""",
+    ),
+    Edit(
+        "kling_sdk/facts/model_path_requests.py",
+        "REQUESTS: Final[dict[str, RequestFacts]] = {\n",
+        """\
+    "model-path-relight": RequestFacts(
+        "/relight/{model}",
+        ONE_COPY,
+        (
+            FieldFacts(
+                "contents",
+                "array",
+                required=True,
+                members=(
+                    FieldFacts("type", "string", required=True, enum=("lamp_picture",)),
+                    FieldFacts("url", "string"),
+                ),
+            ),
+            FieldFacts(
+                "settings",
+                "object",
+                members=(
+                    FieldFacts("lamp_mood", "string", required=True, high=200, private=True),
+                    _RESOLUTION,
+                    _DURATION,
+                ),
+            ),
+            _OPTIONS,
+        ),
+    ),
+""",
+    ),
+    Edit(
+        "kling_sdk/facts/videos.py",
+        "\nMODELS: Final[dict[str, tuple[ModelFacts, ...]]] = {\n",
+        """    "relight": (ModelFacts("kling-v2-6", _BOTH, CLIPS, (), ONE_COPY, _SIZES),),\n""",
+    ),
+    Edit(
+        "kling_sdk/facts/videos.py",
+        "\nPATH_MODELS: Final[dict[str, tuple[ModelFacts, ...]]] = {\n",
+        """    "relight": (ModelFacts("kling-2.6", _BOTH, CLIPS, (), ONE_COPY, _SIZES),),\n""",
+    ),
+    Edit(
+        "kling_sdk/facts/prices.py",
+        "PRICES: Final[tuple[PriceTable, ...]] = (\n",
+        """\
+    PriceTable(
+        ("relight",),
+        "call",
+        ONE_COPY,
+        {("kling-v2-6", "std"): {"silent": "2"}, ("kling-v2-6", "pro"): {"silent": "3.5"}},
+    ),
+""",
+    ),
+    Edit(
+        "kling_sdk/client.py",
+        "        motion_control: Videos of a picture that moves as a video does.\n",
+        "        relight: Videos of a picture in another light.\n",
+    ),
+    Edit(
+        "CHANGELOG.md",
+        "a one-api style relay; httpx, httpx2 and aiohttp as transports.\n",
+        "- `kling.relight`, request class `Relight`: a picture in another light.\n",
+    ),
+)

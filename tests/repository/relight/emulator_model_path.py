@@ -1,0 +1,48 @@
+"""`POST /relight/{model}`: a picture in another light."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
+from kling_mock.kling.endpoints.fields import fields_of
+from kling_mock.kling.endpoints.model_path_contents import (
+    ContentLimit,
+    check_contents,
+    shape_of_image,
+)
+from kling_mock.kling.endpoints.model_path_requests import flattened, seconds_of
+from kling_mock.kling.endpoints.models import of_path
+from kling_mock.kling.endpoints.prices import listed_prices
+from kling_mock.kling.endpoints.record import EmulatedEndpoint
+from kling_mock.kling.wire.model_path import MODEL_PATH
+from kling_sdk.facts.model_path_requests import REQUESTS
+
+_FACTS: Final = REQUESTS["model-path-relight"]
+_CAPABILITIES = of_path("relight", {}, "lamp_picture")
+
+RECORD = EmulatedEndpoint(
+    name="model-path-relight",
+    interface=MODEL_PATH,
+    path=_FACTS.path,
+    fact=_FACTS.fact,
+    summary="Show a picture in another light",
+    fields=fields_of(_FACTS),
+    examples={
+        "plain": {
+            "contents": [{"type": "lamp_picture", "url": IMAGE}],
+            "settings": {"lamp_mood": "Candles at dusk.", "resolution": "720p", "duration": 5},
+            "options": {
+                "callback_url": CALLBACK,
+                "external_task_id": "relight-1",
+                "watermark_info": {"enabled": True},
+            },
+        },
+    },
+    prepare=flattened(_CAPABILITIES, {}),
+    rules=(check_contents((ContentLimit("lamp_picture", "image", required=True),)),),
+    capabilities=_CAPABILITIES,
+    fixed_seconds=seconds_of,
+    aspect_ratio=shape_of_image("lamp_picture"),
+    prices=listed_prices("relight", _CAPABILITIES),
+)
