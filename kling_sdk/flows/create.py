@@ -97,7 +97,7 @@ def create(
         external_id,
         keys,
         wait_for_slot=wait_for_slot,
-        is_own_id=request.external_task_id is None and not may_be_used,
+        may_be_ours=request.external_task_id is None and not may_be_used,
     )
     try:
         return (yield from attempts.run())
@@ -147,7 +147,9 @@ class _Attempts:
     external_id: str
     keys: CallKeys
     wait_for_slot: bool = attrs.field(kw_only=True)
-    is_own_id: bool = attrs.field(kw_only=True)
+    #: Whether a task that has the id may be of this create: nobody else uses the id, or an earlier
+    #: attempt may have been accepted.
+    may_be_ours: bool = attrs.field(kw_only=True)
     expected: ExpectedTask = attrs.field(init=False)
     pages: RepeatedPages = attrs.field(factory=RepeatedPages, init=False)
     uncertain: KlingError | None = attrs.field(default=None, init=False)
@@ -176,7 +178,7 @@ class _Attempts:
                 fresh = not (ctx.options.reuse_connections or ctx.server.echoes)
                 reply = yield from exchange(ctx, call, self._read, until, attempt, fresh=fresh)
             except AlreadyExistsError as error:
-                return (yield from self._existing(error, attempt))
+                return (yield from self._existing(error))
             except (KlingAPIError, TransportError) as error:
                 error.about(external_task_id=self.external_id)
                 self._note(error)
@@ -243,12 +245,13 @@ class _Attempts:
 
     def _note(self, error: KlingError) -> None:
         """Remember the first failure after which the server may have accepted the task."""
+        self.may_be_ours |= maybe_done(error) or self._may_be_anothers(error)
         if maybe_done(error) and self.uncertain is None:
             self.uncertain = error
             self.keys.hold()
         self.is_open = self.uncertain is not None
 
-    def _existing(self, error: KlingAPIError, attempt: int) -> Flow[Task]:
+    def _existing(self, error: KlingAPIError) -> Flow[Task]:
         """Return the task that a create with this id made: ours, or an earlier process's."""
         if not self.ctx.options.look_up:
             raise self.unknown("its id is already in use") from error
@@ -265,7 +268,7 @@ class _Attempts:
                 "its id is already in use, but the server does not show the task"
             ) from error
         task = self._named(task)
-        if attempt > 1 or self.uncertain is not None or self.is_own_id:
+        if self.may_be_ours:
             return task
         return self._reused(task, error)
 

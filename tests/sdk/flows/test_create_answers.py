@@ -43,6 +43,7 @@ ELSEWHERE = [
 AT_SOLUTIONS: Final = "GET /solutions"
 NOT_FOUND: Final = reply(answer(400, 1201, f"Task not found by id/external id: {ID}"))
 TAKEN: Final = reply(answer(400, 1201, f"External_task_id {ID} already exists"))
+BUSY: Final = reply(answer(429, 1302, "slow down"))
 NOBODY: Final = reply(answer(200, 0, "SUCCEED", []))
 REFUSED: Final = reply(answer(400, 1200, "no"))
 LOST: Final = TransportError("reset")
@@ -106,8 +107,25 @@ def test_a_task_that_has_the_id_is_returned_and_marked() -> None:
     assert (played.sent, played.result.task_id, played.result.reused) == ([POST, LOOK], "7", True)
     assert created({POST: TAKEN, LOOK: task_reply()}, own_id=False).result.reused is False
     assert created({POST: [LOST, TAKEN], LOOK: task_reply()}).result.reused is False
-    busy = reply(answer(429, 1302, "slow down"))
-    assert created({POST: [busy, TAKEN], LOOK: task_reply()}).result.reused is False
+
+
+@pytest.mark.parametrize("first", [BUSY, TransportError("refused", maybe_sent=False)])
+def test_a_repeat_after_an_attempt_without_effect_finds_an_earlier_task(
+    first: Reply | Exception,
+) -> None:
+    """The first attempt cannot have made the task that has the id."""
+    played = created({POST: [first, TAKEN], LOOK: task_reply()})
+    assert (played.sent, played.result.reused) == ([POST, POST, LOOK], True)
+    played = created({POST: [first, TAKEN], LOOK: task_reply()}, if_exists="error")
+    assert isinstance(played.error, AlreadyExistsError)
+
+
+def test_a_refusal_over_a_used_connection_may_hide_a_task_of_ours() -> None:
+    """It may be the reply to another request, so the task that has the id may be paid for now."""
+    played = created(
+        {POST: [BUSY, TAKEN], LOOK: task_reply()}, reuse_connections=True, if_exists="error"
+    )
+    assert (played.result.task_id, played.result.reused) == ("7", False)
 
 
 def test_a_caller_may_refuse_an_id_that_was_used() -> None:

@@ -40,7 +40,7 @@ GIVEN: dict[type, list[str]] = {
         "external_id",
         "keys",
         "wait_for_slot",
-        "is_own_id",
+        "may_be_ours",
     ],
     Keyring: ["keys"],
     CallKeys: ["ring"],
@@ -79,7 +79,7 @@ def attempts() -> _Attempts:
         "a",
         keys,
         wait_for_slot=True,
-        is_own_id=True,
+        may_be_ours=True,
     )
 
 
