@@ -77,7 +77,7 @@ class AiohttpTransport:
             raise failure from failure.__cause__
 
     async def _failed(
-        self, error: Exception, effect: Send | Fetch, *, is_unsent: bool
+        self, error: Exception, effect: Send | Fetch, *, is_unsent: bool | None
     ) -> Exception:
         if isinstance(error, aiohttp.ClientHttpProxyError):
             return proxy_failed("", RuntimeError(f"{error.status} {error.message}"))
@@ -85,7 +85,8 @@ class AiohttpTransport:
             configs = self.session.trace_configs
             hooks = [hook for config in configs for hook in config.on_request_start]
             return before_sending(error, hooks) if is_unsent else error
-        is_unsent = is_unsent or isinstance(error, _NEVER_SENT)
+        if is_unsent is None:
+            is_unsent = isinstance(error, _NEVER_SENT)
         if isinstance(effect, Send) and is_unsent:
             return self.address.not_connected(error)
         if isinstance(effect, Send) and self.address.is_doubtful():
@@ -209,7 +210,7 @@ class _Trace:
     """The connection of a request: whether it has one, and whether that was opened for it."""
 
     connected = False
-    is_unsent = False  # until it is traced, anything may have happened
+    is_unsent: bool | None = None  # until it is traced, only the error may say so
 
 
 async def _note_connected(_session: object, context: SimpleNamespace, _params: object) -> None:

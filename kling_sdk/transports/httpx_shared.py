@@ -193,22 +193,23 @@ class Calls:
             request: The library's request; None if it could not be made.
             trace: What is known of it.
         """
-        hooks = self.client.event_hooks["request"]
-        unsent = (
+        hooks, later_hooks = (self.client.event_hooks[kind] for kind in ("request", "response"))
+        # A transport may repeat a request that was sent: its last error says nothing of the first.
+        unsent = not trace.sent and (
             request is None
             or UNSENT in request.extensions
-            or not (trace.sent or trace.is_silent)
+            or not trace.is_silent
             or isinstance(error, self.library.never_sent)
-            or is_raised_by(error, hooks)
+            or (is_raised_by(error, hooks) and not is_raised_by(error, later_hooks))
         )
-        if trace.proxy or isinstance(error, self.library.proxy_error):
+        if unsent and (trace.proxy or isinstance(error, self.library.proxy_error)):
             return proxy_failed(trace.proxy, error)
         if self.has_time_limit and isinstance(error, TimeoutError):
             text = "nothing was sent within the attempt's timeout" if unsent else TOO_LONG
             return TransportError(text, maybe_sent=not unsent)
         if not isinstance(error, self.library.failures):
             return before_sending(error, hooks) if unsent else error
-        if isinstance(effect, Send) and isinstance(error, self.library.not_connected):
+        if unsent and isinstance(effect, Send) and isinstance(error, self.library.not_connected):
             return self.address.not_connected(error)
         text = redact_text(str(error)) or "no details"  # theirs may quote a URL
         return TransportError(f"{type(error).__name__}: {text}", maybe_sent=not unsent)

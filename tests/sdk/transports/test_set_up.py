@@ -176,8 +176,12 @@ async def _ahook(*_: Any) -> None:
 
 
 class _Hook:
+    def __init__(self, *, raises: bool = True) -> None:
+        self.raises = raises
+
     def __call__(self, _: Any) -> None:
-        raise HookError("canary")
+        if self.raises:
+            raise HookError("canary")
 
 
 async def test_a_hook_that_raises_has_sent_nothing() -> None:
@@ -215,7 +219,7 @@ async def test_a_hook_that_raises_has_sent_nothing() -> None:
     assert clock.slept == []
 
 
-@pytest.mark.parametrize("kind", ["response hook", "transport"])
+@pytest.mark.parametrize("kind", ["response hook", "hooks of one class", "mock", "transport"])
 def test_what_raises_after_the_request_was_sent_may_have_bought(kind: str) -> None:
     """Negative control: a hook of the response, and a transport that says nothing of itself.
 
@@ -227,12 +231,17 @@ def test_what_raises_after_the_request_was_sent_may_have_bought(kind: str) -> No
             super().handle_request(request).close()
             raise HookError("canary")
 
+    def mocked(request: httpx.Request) -> httpx.Response:
+        return httpx.post(request.url, headers=request.headers, content=request.content)
+
+    hooks: Any = {"request": [_Hook(raises=False)], "response": [_Hook()]}
     with FaultyKling() as server:
-        client = (
-            httpx.Client(event_hooks={"response": [_hook]})
-            if kind == "response hook"
-            else httpx.Client(transport=Breaking())
-        )
+        client = {
+            "response hook": lambda: httpx.Client(event_hooks={"response": [_hook]}),
+            "hooks of one class": lambda: httpx.Client(event_hooks=hooks),
+            "mock": lambda: httpx.Client(event_hooks=hooks, transport=httpx.MockTransport(mocked)),
+            "transport": lambda: httpx.Client(transport=Breaking()),
+        }[kind]()
         with (
             client,
             Kling(KEY, http_client=client, base_url=server.url, clock=FakeClock()) as kling,
@@ -241,6 +250,47 @@ def test_what_raises_after_the_request_was_sent_may_have_bought(kind: str) -> No
             kling.text2video.create(prompt=PROMPT)
         assert len(server.kling.tasks) == 1
     assert "may have been accepted" in caught.value.__notes__[0]
+
+
+class _Retrying(httpx.HTTPTransport):
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        super().handle_request(request).close()
+        raise httpx.ConnectError("refused")
+
+
+class _AsyncRetrying(httpx.AsyncHTTPTransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await (await super().handle_async_request(request)).aclose()
+        raise httpx.ConnectError("refused")
+
+
+async def _retry(request: aiohttp.ClientRequest, send: Any) -> aiohttp.ClientResponse:
+    (await send(request)).close()
+    raise aiohttp.ClientConnectorError(Any, OSError("refused"))  # type: ignore[arg-type] # the key is not read
+
+
+async def test_a_client_that_repeats_what_was_sent_may_have_bought() -> None:
+    """A second try that does not connect says nothing of the first."""
+    errors = []
+    with FaultyKling() as server:
+        settings: Any = {"base_url": server.url, "clock": FakeClock(), "retries": 0}
+        with (
+            httpx.Client(transport=_Retrying()) as sync,
+            Kling(KEY, http_client=sync, **settings) as kling,
+            pytest.raises(OutcomeUnknownError) as caught,
+        ):
+            kling.text2video.create(prompt=PROMPT)
+        errors.append(caught.value)
+        clients: list[Any] = [
+            httpx.AsyncClient(transport=_AsyncRetrying()),
+            aiohttp.ClientSession(middlewares=[_retry]),
+        ]
+        for client in clients:
+            async with client, AsyncKling(KEY, http_client=client, **settings) as async_kling:
+                with pytest.raises(OutcomeUnknownError) as caught:
+                    await async_kling.text2video.create(prompt=PROMPT)
+                errors.append(caught.value)
+        assert len(server.kling.tasks) == len(errors) == 3
 
 
 def test_an_error_of_the_program_s_own_stays_what_it_is_before_anything_is_sent(
