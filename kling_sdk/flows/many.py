@@ -345,12 +345,10 @@ class _Batch:
         self.watch.ended.append(Outcome(job.index, None, error))
 
     def _next_outcome(self) -> Outcome | None:
-        if self.watch.ended:
-            return self.watch.ended.popleft()
-        if self.stopped is not None and self.source.is_sized and not self.source.is_over:
+        is_ending = self.stopped is not None and self.source.is_sized
+        while is_ending and not self.watch.ended and not self.source.is_over:
             self._queue(self.source.take())
-            return self._next_outcome()
-        return None
+        return self.watch.ended.popleft() if self.watch.ended else None
 
     # ------------------------------------------------------------ when to go on
 

@@ -24,6 +24,7 @@ from tests.sdk.scripted import Played, Scene
 from tests.sdk.simulated import run, watch
 
 CAT = TextToVideo(prompt="a cat", external_task_id="shot-1")
+CAT_WITHOUT_ID = TextToVideo(prompt="a cat")
 DOG = TextToVideo(prompt="a dog", external_task_id="shot-1")
 
 
@@ -118,6 +119,16 @@ def test_what_an_earlier_run_has_bought_costs_a_ceiling_nothing(limit: int) -> N
     assert errors(again) == [None] * 10
     assert reused(again) == [True] * 10
     assert len(scene.kling.tasks) == 10
+
+
+def test_a_spent_ceiling_bounds_no_number_of_requests() -> None:
+    """Each of a large restarted batch is looked up, however many there are."""
+    batch = {f"job-{number}": CAT_WITHOUT_ID for number in range(1_100)}
+
+    played = run(Scene(), batch, limits=one_unit(0))
+
+    assert played.is_complete(1_100)
+    assert creates(played) == 0
 
 
 def test_beyond_the_ceiling_nothing_is_bought_and_only_what_exists_is_found() -> None:
