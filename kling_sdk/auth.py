@@ -159,12 +159,9 @@ class Keyring:
 
     Attributes:
         keys: The keys, in the order in which they are tried.
-        ahead: Seconds by which the server's clock is ahead of this computer's; None until a
-            refused token has shown that it is. It is used for tokens and for nothing else.
     """
 
     keys: Sequence[AccessKey | ApiKey]
-    ahead: float | None = attrs.field(default=None, init=False)
     _index: int = attrs.field(default=0, init=False)
     _minted: tuple[AccessKey, str, float] | None = attrs.field(default=None, init=False, repr=False)
 
@@ -186,7 +183,6 @@ class Keyring:
         """Return the `Authorization` header's value for one of the keys; see `header`."""
         if isinstance(key, ApiKey):
             return hide(f"Bearer {key.value}")
-        now += self.ahead or 0.0
         minted = self._minted
         if not fresh and minted is not None and minted[0] is key:
             # Also false when the clock was set back: a token from the future is refused.

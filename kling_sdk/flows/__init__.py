@@ -27,7 +27,7 @@ What these call:
 What they decide with, and no flows:
 
 - `effects`: what a flow can yield; `context`: what it gets, and `Event`, `Operation`
-- `retry`: whether and when to repeat; `wrong_clock`: the server's time, for tokens
+- `retry`: whether and when to repeat; `wrong_clock`: both clocks' times, for an error
 - `identity`: whether a reply is about our task; `external_ids`: ids that are made of a request
 - `tasks`: where a task is queried, what a reply changes, how it ends
 - `batch_input`: the requests of a batch; `slots`: how many creates may run; `board`: who waits

@@ -18,12 +18,7 @@ from kling_sdk.errors import (
 from kling_sdk.flows.context import Context, Event, log
 from kling_sdk.flows.effects import Flow, Send, Sleep, T
 from kling_sdk.flows.privacy import discreet
-from kling_sdk.flows.wrong_clock import (
-    TOKEN_REFUSED,
-    correct_clock,
-    name_both_times,
-    server_time,
-)
+from kling_sdk.flows.wrong_clock import TOKEN_REFUSED, name_both_times, server_time
 from kling_sdk.hidden import private_texts
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import poll_after
@@ -48,9 +43,8 @@ def exchange(
     """Send *call* once and read the reply; *fresh* opens a connection for it.
 
     A token that expired on the way, or is not valid yet by the server's clock, is minted
-    again once, by the server's time if need be (see `wrong_clock`); a key the server does not
-    take gives way to the next one, if there is one. Both are refusals before anything happened,
-    so this is still one attempt.
+    again once; a key the server does not take gives way to the next one, if there is one. Both
+    are refusals before anything happened, so this is still one attempt.
     """
     seen: set[int] = set()
     # The keys of a create are chosen with its call, and may be held to one key.
@@ -64,7 +58,6 @@ def exchange(
             error.reword(discreet(error.message, private_texts(call.json)))
             if error.code in TOKEN_REFUSED and error.code not in seen:
                 seen.add(error.code)
-                correct_clock(ctx, keys, error)
             elif error.code in _KEY_REFUSED and turns and error.over_used_connection and not fresh:
                 fresh = True  # it may be the reply to a request that another key has signed
             elif error.code in _KEY_REFUSED and turns > 0:
@@ -119,7 +112,6 @@ def _send(
                     reply.fresh,
                     matched,
                     ctx.time() if reply.status >= 400 else None,  # no pause after a success
-                    reply.is_authentic,
                 )
             )
         except KlingAPIError as error:

@@ -7,7 +7,6 @@ import socket
 import ssl
 import sys
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
 from traceback import walk_tb
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -58,20 +57,6 @@ class Address:
         kind = UnreachableError if reason else TransportError
         return kind(f"cannot connect to {self.name}: {text}", maybe_sent=False)
 
-    def is_authentic(self, stream: Any) -> bool:
-        """Return whether a reply cannot have been forged on the way.
-
-        Args:
-            stream: httpcore's stream of its connection.
-        """
-        try:
-            tls, peer = map(stream.get_extra_info, ("ssl_object", "server_addr"))
-        except OSError:  # it has gone
-            return False
-        if self._scheme == "https":
-            return tls is not None and bool(tls.context.check_hostname)  # with a certificate
-        return _is_loopback(self.host) and peer is not None and _is_loopback(peer[0])
-
     def is_doubtful(self) -> bool:
         """Return whether to test if the port speaks TLS, after a request without a reply.
 
@@ -118,13 +103,6 @@ class Address:
                 return "the connection is refused; check the port in base_url, or start the server"
             case _:
                 return ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:  # another name
-        return False
 
 
 def given_up(why: str, cause: Exception | None = None) -> UnreachableError:

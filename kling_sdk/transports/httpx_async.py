@@ -71,7 +71,7 @@ class AsyncHttpxTransport(Calls):
                 self.address.has_answered = True
                 fresh = effect.fresh and (self.is_direct or trace.is_fresh(response))
                 if fresh == effect.fresh or effect.call.method != "GET":
-                    return effect.read(body.reply(response, self.address, fresh=fresh))
+                    return effect.read(body.reply(response, fresh=fresh))
             except TransportError:
                 await _disconnect(response)
                 raise

@@ -353,12 +353,8 @@ class Body:
             raise TransportError(f"the response is larger than {MAX_REPLY:,} bytes")
         self.chunks.append(chunk)
 
-    def reply(self, response: Any, address: Address, *, fresh: bool) -> Reply:
+    def reply(self, response: Any, *, fresh: bool) -> Reply:
         """Return the reply whose body these bytes are."""
         body = HiddenBytes(b"".join(self.chunks))
-        status, headers = response.status_code, response.headers
-        stream = response.extensions.get("network_stream")
-        if stream is None:
-            return Reply(status, headers, body, fresh=fresh, matched=fresh)
-        is_authentic = status >= 400 and address.is_authentic(stream)
-        return Reply(status, headers, body, fresh=fresh, is_authentic=is_authentic)
+        matched = fresh and "network_stream" not in response.extensions
+        return Reply(response.status_code, response.headers, body, fresh=fresh, matched=matched)

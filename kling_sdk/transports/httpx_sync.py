@@ -95,7 +95,7 @@ class HttpxTransport(Calls):
                 self.address.has_answered = True
                 fresh = effect.fresh and (self.is_direct or trace.is_fresh(response))
                 if fresh == effect.fresh or effect.call.method != "GET":
-                    return effect.read(body.reply(response, self.address, fresh=fresh))
+                    return effect.read(body.reply(response, fresh=fresh))
             except TransportError:
                 _disconnect(response)
                 raise

@@ -71,8 +71,6 @@ class Reply(NamedTuple):
             call's `x-request-id`, or there is no connection because it runs in this process.
         received_at: When it came, in seconds since the Unix epoch; None for a success, and when
             that is unknown.
-        is_authentic: True when it cannot have been forged on its way: its connection is TLS with a
-            verified certificate, or stays on this computer. Not checked for a success.
     """
 
     status: int
@@ -82,7 +80,6 @@ class Reply(NamedTuple):
     fresh: bool = False
     matched: bool = False
     received_at: float | None = None
-    is_authentic: bool = False
 
     def __repr__(self) -> str:
         return f"Reply(status={self.status}, body=<{len(self.body)} bytes>)"
