@@ -138,7 +138,9 @@ class _Pool(httpcore.ConnectionPool):
         # httpx's own figures
         super().__init__(max_connections=100, max_keepalive_connections=20, **self.settings)
         #: Opens a connection for each request, and keeps none.
-        self.fresh = httpcore.ConnectionPool(max_keepalive_connections=0, **self.settings)
+        self.fresh = httpcore.ConnectionPool(
+            max_connections=None, max_keepalive_connections=0, **self.settings
+        )
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send *request*; see httpcore.

@@ -6,13 +6,14 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from kling_sdk import Kling
 from kling_sdk.transports.default import shared_ssl_context
-from kling_sdk.transports.httpx_shared import UNSENT
+from kling_sdk.transports.httpx_shared import FRESH, UNSENT
 from kling_sdk.transports.httpx_sync import CallAttempt, attempt
 from kling_sdk.transports.sync_sockets import DeadlineTransport
 from tests.sdk.faulty_server import Fault, FaultyKling
@@ -70,6 +71,24 @@ def test_with_no_time_left_nothing_is_written(client: httpx.Client) -> None:
         assert len(server.requests) == 1
         assert UNSENT in second.extensions
         assert UNSENT not in first.extensions
+
+
+def test_creates_are_sent_at_once_however_many(client: httpx.Client) -> None:
+    """Each has a connection of its own, and none waits for another's reply."""
+    count = 12
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=count) as listener,
+        ThreadPoolExecutor(count) as threads,
+        contextlib.ExitStack() as stack,  # its sockets are closed before the threads are joined
+    ):
+        listener.settimeout(2.0)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        requests = [httpx.Request("POST", url, extensions={FRESH: True}) for _ in range(count)]
+        replies = threads.map(client.send, requests)
+        sockets = [stack.enter_context(listener.accept()[0]) for _ in range(count)]
+        for connection in sockets:
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        assert [reply.status_code for reply in replies] == [204] * count
 
 
 def test_a_kept_connection_that_dies_under_a_create_costs_no_second_task() -> None:
