@@ -218,6 +218,7 @@ class TransportError(KlingError):
 
     page: str | None = None  # which page came instead of a response; equal for equal pages
     is_final: bool = False  # no repeat can help
+    may_pass: bool = False  # although final for a call: a wait, which is long, may outlast it
 
     def __init__(
         self, message: str, *, maybe_sent: bool = True, retry_after: float | None = None

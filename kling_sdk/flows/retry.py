@@ -67,12 +67,13 @@ class Policy(NamedTuple):
     reached: bool = True
     may_start: bool = False
 
-    def is_hopeless(self, error: KlingError, attempt: int) -> bool:
+    def is_hopeless(self, error: KlingError, attempt: int, *, is_poll: bool = False) -> bool:
         """Return whether an address that has never worked has been tried often enough."""
         if not isinstance(error, UnreachableError):
             return False
-        if error.is_final or attempt < ATTEMPTS:
-            return error.is_final
+        is_final = error.is_final and not (is_poll and error.may_pass)
+        if is_final or attempt < ATTEMPTS:
+            return is_final
         if self.may_start and not error.maybe_sent:
             return False
         # After a connection that was made and broke, a refused one may mean a restart.

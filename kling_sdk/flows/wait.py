@@ -131,7 +131,7 @@ def _wait(
             looked_at, seen = yield from _look(ctx, place, own, known or str(task), until, after)
         except (KlingAPIError, TransportError) as error:
             # A task that was seen once exists: "not found" is a temporary fault of the server.
-            lost = not is_transient(error) or ctx.policy.is_hopeless(error, looks)
+            lost = not is_transient(error) or ctx.policy.is_hopeless(error, looks, is_poll=True)
             if lost and not (known and isinstance(error, NotFoundError)):
                 raise error.about(task_id=known.task_id if known else str(task)) from None
             log.debug("poll %d failed: %s", looks, type(error).__name__)

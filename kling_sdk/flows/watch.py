@@ -244,7 +244,8 @@ class Watch:
         """End all waits when the server has never answered, and its address is wrong."""
         trouble = self.ctx.server.trouble
         self._lost_looks = self._lost_looks + 1 if trouble is not None else 0
-        if trouble is None or not self.ctx.policy.is_hopeless(trouble, self._lost_looks):
+        policy, looks = self.ctx.policy, self._lost_looks
+        if trouble is None or not policy.is_hopeless(trouble, looks, is_poll=True):
             return
         for key, entry in list(self._open.items()):
             error = UnreachableError(str(trouble.args[0]), maybe_sent=trouble.maybe_sent)

@@ -121,10 +121,12 @@ def proxy_failed(name: str, error: Exception) -> UnreachableError:
         error: What it did instead.
     """
     text = redact_text(str(error)) or type(error).__name__
-    return given_up(
+    failure = given_up(
         f"{name or 'the proxy'} does not connect to the server ({text}); check the proxy and its "
         "password in HTTPS_PROXY or http_client, or bypass it with NO_PROXY or trust_env=False"
     )
+    failure.may_pass = not text.startswith("407")
+    return failure
 
 
 def redact_text(text: str) -> str:

@@ -18,6 +18,7 @@ from kling_sdk import (
 )
 from kling_sdk.flows.look import Look
 from kling_sdk.flows.watch import Watch
+from kling_sdk.transports.address import proxy_failed
 from tests.sdk.scripted import FakeClock, context
 
 
@@ -142,6 +143,17 @@ def test_a_look_that_reached_the_server_makes_up_for_those_that_did_not() -> Non
     for trouble in (lost(), lost(), None, lost(), lost(), None, None, lost(), lost()):
         watch.ctx.server.trouble = trouble
         assert watch.finish_look(Look(0.0, requests=1)) == 0
+    assert watch.finish_look(Look(0.0, requests=1)) == 1
+
+
+def test_a_proxy_that_does_not_connect_ends_no_wait_of_a_server_that_has_answered() -> None:
+    """It may be restarted; a password that it refuses is not tried again."""
+    watch, _ = watching()
+    watch.ctx.server.answered = True
+    for text in ("502 Bad Gateway", "Server disconnected", "503 No Server"):
+        watch.ctx.server.trouble = proxy_failed("http://proxy.test", RuntimeError(text))
+        assert watch.finish_look(Look(0.0, requests=1)) == 0
+    watch.ctx.server.trouble = proxy_failed("http://proxy.test", RuntimeError("407 No"))
     assert watch.finish_look(Look(0.0, requests=1)) == 1
 
 

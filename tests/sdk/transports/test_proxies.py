@@ -167,6 +167,26 @@ def test_a_download_and_a_wait_do_not_repeat_a_refused_password_either(
         assert len(proxy.requests) == number
 
 
+@pytest.mark.parametrize("client", ["default", "default async"])
+@pytest.mark.parametrize("kind", ["502", "cuts", "cuts at once"])
+def test_a_wait_goes_on_until_the_proxy_refuses_the_password(
+    proxy: Proxy, kind: Kind, client: str
+) -> None:
+    """A gateway that is restarted must not end the wait for a video."""
+    clock = FakeClock()
+
+    def refuse(_: float) -> None:
+        proxy.kind = "407"
+
+    clock.on_sleep = refuse
+    with pytest.raises(UnreachableError, match="407") as caught:
+        CLIENTS[client](
+            proxy, lambda kling: kling.text2video.wait("800"), base_url=SERVER, clock=clock
+        )
+    assert caught.value.task_id == "800"
+    assert len(proxy.requests) == 2
+
+
 @clients
 @pytest.mark.parametrize("kind", ["connects"])
 @pytest.mark.parametrize("no_proxy", [False, True], ids=["auth", "NO_PROXY"])
