@@ -12,6 +12,7 @@ it would to httpcore's pool, and maps the errors.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -50,8 +51,9 @@ class _Backend(httpcore.AsyncNetworkBackend):
             )
         except httpcore.ConnectTimeout as error:
             # anyio does not say which addresses were silent.
-            rows = await asyncio.get_running_loop().getaddrinfo(host, port)
-            error.add_note(TRIED + ", ".join(dict.fromkeys(str(row[4][0]) for row in rows)))
+            with contextlib.suppress(OSError):  # the name server may be silent, too
+                rows = await asyncio.get_running_loop().getaddrinfo(host, port)
+                error.add_note(TRIED + ", ".join(dict.fromkeys(str(row[4][0]) for row in rows)))
             raise
         self.stream = stream
         return stream

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
 import attrs
+import httpcore
 import httpx
 import pytest
 
@@ -196,6 +198,27 @@ async def test_a_request_called_off_knows_whether_it_was_sent() -> None:
         await server.until(lambda: server.requests == 3)
         assert await cancelled(client, "/ok", lambda: len(pool._places._waiters or ()) == 1)
         await all_off(hanging)
+
+
+async def test_a_name_server_that_fails_after_a_time_out_does_not_replace_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is asked once more for the names of the addresses; the time-out is repeated as ever."""
+
+    async def connect(*_: object, **__: object) -> None:
+        raise httpcore.ConnectTimeout("silent")
+
+    async def look_up(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    clock = FakeClock()
+    async with AsyncKling("AK|SK", base_url="http://kling.test", clock=clock, retries=2) as kling:
+        with pytest.raises(TransportError, match="ConnectTimeout") as caught:
+            await kling.text2video.create(prompt="a kitten")
+    assert not caught.value.maybe_sent
+    assert len(clock.slept) == 2
 
 
 @pytest.mark.parametrize("path", ["/cut", "/bye", "/garbage", "http://127.0.0.1:1/refused"])
