@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kling_sdk.errors import KlingError
+from kling_sdk.errors import KlingError, OutcomeUnknownError
 from kling_sdk.flows.context import log
 from kling_sdk.flows.effects import Flow, T
-from kling_sdk.results import Task
+from kling_sdk.results import Outcome, Task
 
 
 def unanswered(external_ids: Iterable[str]) -> str:
@@ -30,6 +30,18 @@ def open_tasks(tasks: Iterable[Task | str]) -> str:
     return (
         f"interrupted, but these tasks go on: {listing}; wait(task_id) resumes" if listing else ""
     )
+
+
+def not_returned(outcome: object) -> str:
+    """Return a note on the task of an outcome that its caller does not get; "" without one."""
+    if isinstance(outcome, Outcome):
+        outcome = outcome.task or outcome.error
+    if isinstance(outcome, OutcomeUnknownError):
+        return unanswered(filter(None, [outcome.external_task_id]))
+    task = outcome.task_id if isinstance(outcome, KlingError) else outcome
+    if not task or not isinstance(task, Task | str):
+        return ""
+    return f"interrupted before its result was returned: task {_named(task)}; wait(task_id) resumes"
 
 
 def interrupted(error: BaseException, text: str) -> None:

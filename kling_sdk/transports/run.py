@@ -12,7 +12,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextvars import copy_context
 from typing import Any, Protocol, TypeVar, cast
 
+from kling_sdk.errors import KlingError
 from kling_sdk.flows import Emit, Fetch, Flow, Next, Send, Sleep, Spawn, Work
+from kling_sdk.flows.interrupted import interrupted, not_returned
 from kling_sdk.hooks import PendingHooks
 from kling_sdk.transports.clock import Clock
 from kling_sdk.transports.threads import in_thread, refuse_trio
@@ -75,7 +77,22 @@ async def arun(
         if hooks is None:
             return await _aplay(flow, performer)
         async with hooks:
-            return await _aplay(flow, performer)
+            try:
+                result = await _aplay(flow, performer)
+            except KlingError as error:
+                await _settle(hooks, error)
+                raise
+            await _settle(hooks, result)
+            return result
+
+
+async def _settle(hooks: PendingHooks, outcome: object) -> None:
+    """Await *hooks* after the flow; an exception that interrupts them names the outcome's task."""
+    try:
+        await hooks.settle()
+    except BaseException as error:
+        interrupted(error, not_returned(outcome))
+        raise
 
 
 def _async_performer(
@@ -225,7 +242,11 @@ async def astream(
             with call:
                 has_item = await _aplay(step(), perform)
                 if hooks:
-                    await hooks.settle()
+                    try:
+                        await _settle(hooks, step.item if has_item else None)
+                    except BaseException as error:
+                        flow.throw(error)  # it names its tasks in the error, and raises it again
+                        raise
             if not has_item:
                 return
             yield step.item

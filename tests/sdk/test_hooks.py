@@ -126,6 +126,90 @@ async def test_a_call_that_is_cancelled_leaves_no_hook_behind(
     assert (watcher.notes, list(hooks)) == ([], [])
 
 
+async def _create(kling: AsyncKling, hook: Any) -> None:
+    async def event(event: Event) -> None:
+        await hook(event.status)
+
+    await kling.with_options(on_event=event).text2video.create(prompt="a kitten")
+
+
+async def _refused(kling: AsyncKling, hook: Any) -> None:
+    async def event(event: Event) -> None:
+        await hook(event.kind == "response")
+
+    client = kling.with_options(on_event=event, retries=0, look_up=False)
+    await client.text2video.create(prompt="a kitten", external_task_id="order-1")
+
+
+async def _run_two(kling: AsyncKling, hook: Any) -> None:
+    requests = [TextToVideo(prompt="a kitten"), TextToVideo(prompt="a puppy")]
+    assert [outcome async for outcome in kling.run_many(requests, on_update=hook)]
+
+
+def _at(status: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return *call* with an `on_update` that blocks at *status*."""
+
+    async def called(kling: AsyncKling, hook: Any) -> None:
+        async def update(task: Task) -> None:
+            await hook(task.status == status)
+
+        await call(kling, update)
+
+    return called
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (_create, "task "),
+        (_refused, "get('order-1')"),
+        (_at("submitted", _run), "task"),
+        (_at("succeed", _run), "task "),
+        (_at("succeed", _wait), "task "),
+        (_at("succeed", _run_many), "task "),
+        (_at("succeed", _run_two), "these tasks go on"),
+        (_at("succeed", _wait_all), "task "),
+    ],
+    ids=[
+        "create",
+        "lost create",
+        "run",
+        "end of run",
+        "end of wait",
+        "run_many",
+        "run_many of two",
+        "wait_all",
+    ],
+)
+async def test_a_call_that_is_cancelled_in_its_last_hook_names_its_task(
+    kling_mock: KlingMock,
+    async_kling: AsyncKling,
+    caplog: pytest.LogCaptureFixture,
+    call: Callable[..., Any],
+    text: str,
+) -> None:
+    """The task is paid for, and its id is in a note of the exception and in the log."""
+    if call is _refused:
+        kling_mock.faults.add("status", "POST *", code=5000)
+    reached = asyncio.Event()
+
+    async def block(is_time: object) -> None:
+        if is_time:
+            reached.set()
+            await asyncio.Event().wait()
+
+    running = asyncio.ensure_future(call(async_kling, block))
+    await reached.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await running
+    notes = "".join(caught.value.__notes__)
+    assert text in notes
+    assert text in caplog.text
+    for entry in kling_mock.journal:
+        assert (entry.task_id or "") in notes
+
+
 def test_a_sync_client_refuses_what_nothing_would_await() -> None:
     """It is refused at once, in whichever way it is given."""
     watcher = Watcher()
