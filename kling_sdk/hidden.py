@@ -7,7 +7,7 @@ hides itself, wherever it is held. In every other way it works like any other te
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Self, SupportsIndex, TypeVar, cast
 
 import attrs
 
@@ -18,12 +18,15 @@ _DEEPEST: Final = 100  # levels; a deeper value is refused as a body
 
 
 class Hidden(str):
-    """A text whose repr does not show it."""
+    """A text whose repr does not show it, nor that of a part of it."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return f"<{len(self)} characters>"
+
+    def __getitem__(self, at: SupportsIndex | slice) -> Self:
+        return type(self)(super().__getitem__(at))
 
 
 class Private(Hidden):
@@ -39,6 +42,10 @@ class HiddenBytes(bytes):
 
     def __repr__(self) -> str:
         return f"<{len(self)} bytes>"
+
+    def __getitem__(self, at: Any) -> Any:
+        part = super().__getitem__(at)
+        return part if isinstance(part, int) else HiddenBytes(part)
 
 
 def hide(value: T) -> T:
