@@ -54,6 +54,11 @@ class FileEnd:
             return None
         return b"mdat" in self._boxes and not self._boxes.isdisjoint({b"moov", b"meta"})
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether the format is known not to say where it ends."""
+        return self._is_known and self.is_whole is None
+
     def _begin(self, head: bytes) -> None:
         """Take the head of a part, and note how much of it is missing."""
         is_first, self._is_known = not self._is_known, True

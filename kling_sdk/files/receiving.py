@@ -120,8 +120,11 @@ class Receiving(abc.ABC, Generic[T_co]):
         failed = ("on_progress failed at byte %d", self.received)
         return notify(self.on_progress, (self.received, self.total), *failed)
 
-    def verify(self) -> None:
+    def verify(self, *, is_tls: bool = False) -> None:
         """Take note that all bytes have come.
+
+        Args:
+            is_tls: Whether the end of the connection can be announced, so that a repeat may help.
 
         Raises:
             TransportError: there are none, they are a page, which may be a gateway's and temporary,
@@ -131,9 +134,16 @@ class Receiving(abc.ABC, Generic[T_co]):
             raise TransportError(f"HTTP {self._status} with an empty file")
         self._pass_head()
         if self.total is None and not self._is_at_its_end:
-            raise TransportError(
+            error = TransportError(
                 "the response does not state the file's length, and the file is incomplete"
             )
+            if self._end.is_endless and not is_tls:
+                error = TransportError(
+                    "the response does not state the file's length, nor does the file: "
+                    "whether it is complete cannot be known"
+                )
+                error.is_final = True
+            raise error
 
     @property
     def _is_at_its_end(self) -> bool:

@@ -36,7 +36,7 @@ class Target(Sink, Protocol[T_co]):
     total: int | None
     validator: str | None
 
-    def verify(self) -> None:
+    def verify(self, *, is_tls: bool) -> None:
         """Raise `TransportError` if the bytes, which are complete, are not a file."""
         ...
 
@@ -77,7 +77,7 @@ def _attempts(ctx: Context, source: str, target: Target[object]) -> Flow[None]:
         try:
             reply = yield from _fetch(ctx, _call(url, target), target, attempt, until)
             if _is_whole(reply, target):
-                target.verify()
+                target.verify(is_tls=url.lower().startswith("https:"))
                 return
         except TransportError as error:
             trouble = error

@@ -349,6 +349,25 @@ def test_a_file_of_an_unknown_kind_is_saved(place: Path, content_type: str | Non
     assert fetched(lambda effect: deliver(effect, response), place)[0].result.size == 25
 
 
+@pytest.mark.parametrize(("url", "tried"), [(URL.replace("https", "http"), 1), (URL, 6)])
+def test_a_file_whose_end_nothing_can_tell_is_fetched_once(
+    place: Path, url: str, tried: int
+) -> None:
+    """An MP3 up to the end of the connection; over TLS the next one may end as it should."""
+
+    def respond(effect: Fetch) -> Reply:
+        effect.sink.start(200, {"content-type": "audio/mpeg"})
+        effect.sink.write(b"ID3\3\0\0\0\0\0\0" + b"\xff\xfb\x90\0" * 100)
+        return Reply(200, {}, b"")
+
+    played, _ = fetched(respond, place, url)
+    assert isinstance(played.error, DownloadError)
+    assert "does not state the file's length" in str(played.error)
+    assert ("cannot be known" in str(played.error)) is (tried == 1)
+    assert len([effect for effect in played.effects if isinstance(effect, Fetch)]) == tried
+    assert list(place.parent.iterdir()) == []
+
+
 def test_a_download_ends_at_its_own_deadline(place: Path) -> None:
     """However often it still got a little further, and whatever pause the host asks for."""
     host = Host(cuts=itertools.repeat(200))

@@ -131,7 +131,7 @@ class _Nothing:
     def progressed(self) -> None:
         """Do nothing: progress is not reported."""
 
-    def verify(self) -> None:
+    def verify(self, *, is_tls: bool) -> None:
         """Do nothing."""
 
     def end_is_certain(self) -> None:
