@@ -121,7 +121,8 @@ class FileTarget(Receiving[Download]):
             _clear(place.parent)
             part, handle = _locked_part(place)
             if mode is not None and stat.S_ISREG(mode) and hasattr(os, "fchmod"):
-                os.fchmod(handle, stat.S_IMODE(mode))
+                with contextlib.suppress(OSError):  # a file system without permissions
+                    os.fchmod(handle, stat.S_IMODE(mode))
         except OSError as error:
             raise DownloadError(f"cannot write to {place.parent}: {error.strerror}") from error
         except ValueError as error:  # a NUL, or half of a surrogate pair

@@ -108,6 +108,23 @@ def test_a_file_that_is_replaced_leaves_its_permissions(tmp_path: Path) -> None:
     assert (place.read_bytes(), place.stat().st_mode & 0o777) == (b"a video", 0o600)
 
 
+def test_a_file_system_without_permissions_takes_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network and phone storage refuses them; the file is what counts."""
+
+    def refuse(*_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    place = tmp_path / "clip.mp4"
+    place.write_bytes(b"old")
+    monkeypatch.setattr(os, "fchmod", refuse)
+    written(place)
+
+    assert place.read_bytes() == b"a video"
+    assert list(tmp_path.iterdir()) == [place]
+
+
 def test_a_symbolic_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
     """Nothing is written outside the folder that was named."""
     other = tmp_path / "elsewhere"
