@@ -48,8 +48,8 @@ class AnyTaskResource(Held):
 
         Args:
             task: The task, or its task id or external id, also from another process.
-            timeout: Seconds each request may take, with its repeats; None takes the client's
-                `timeout` for an attempt, and its `deadline`.
+            timeout: Seconds it may take, with all its repeats; None takes the client's `timeout`
+                for an attempt, and its `deadline`.
 
         Raises:
             NotFoundError: the account has no such task.
@@ -63,8 +63,8 @@ class AnyTaskResource(Held):
         Args:
             ids: Task ids and external ids. With an API key, one request covers 20 of them; without
                 one, each takes its own.
-            timeout: Seconds it may take, with all its repeats; None takes the client's `timeout`
-                for an attempt, and its `deadline`.
+            timeout: Seconds each request may take, with its repeats; None takes the client's
+                `timeout` for an attempt, and its `deadline`.
         """
         return self._runner.run(_get_many(ids), **read_options(timeout))
 

@@ -117,8 +117,8 @@ def new_external_id(ctx: Context) -> str:
     return f"sdk-{ctx.random.getrandbits(128):032x}"
 
 
-def find(ctx: Context, request: Request, external_id: str) -> Flow[Task]:
-    """Return the task that an earlier create has made under an id.
+def find(ctx: Context, request: Request, external_id: str, until: float) -> Flow[Task]:
+    """Return the task that an earlier create has made under an id, by the monotonic time *until*.
 
     Raises:
         NotFoundError: the server does not know such a task.
@@ -127,7 +127,7 @@ def find(ctx: Context, request: Request, external_id: str) -> Flow[Task]:
     """
     place = SHARED.get(ctx.wire_of(request).interface, request.record)
     expected = ExpectedTask(external_task_id=external_id)
-    task = yield from read_task(ctx, place, expected, repeat_until(ctx))
+    task = yield from read_task(ctx, place, expected, repeat_until(ctx, until))
     return attrs.evolve(
         task,
         external_task_id=task.external_task_id or external_id,

@@ -182,7 +182,8 @@ class _Batch:
         while self.unknown and len(self.asking) < AT_ONCE:
             job = self.unknown.popleft()
             self.asking.add(job)
-            yield Spawn(job, find(self.ctx, job.request, str(job.own_id)))
+            until = min(self.until, self.ctx.until(self.ctx.options.deadline))
+            yield Spawn(job, find(self.ctx, job.request, str(job.own_id), until))
         if self.ctx.monotonic() >= self.watch.next_look():
             yield Spawn(_LOOK, self.watch.look())
 

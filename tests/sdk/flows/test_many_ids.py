@@ -15,6 +15,7 @@ from kling_sdk import (
     Outcome,
     RequestValidationError,
     TextToVideo,
+    TransportError,
     VideoRequest,
     external_id_for,
 )
@@ -162,6 +163,18 @@ def test_a_batch_that_is_called_off_asks_for_no_more() -> None:
     assert all(text.startswith(("nothing was created", "this call created")) for text in texts)
     assert sum("whether an earlier call did" in text for text in texts) >= 5
     assert scene.clock.monotonic() < 10
+
+
+def test_looking_up_what_exists_ends_with_the_batch() -> None:
+    """A server that does not answer does not hold it for the time of a call."""
+    scene = Scene()
+    batch = {f"job-{number}": request for number, request in enumerate(requests(3))}
+    limits = RunLimits(4, timeout=5.0, max_units=Decimal(0), cost_of=lambda _: Decimal(1))
+
+    played = run(scene, batch, lambda _effect: TransportError("reset"), limits)
+
+    assert played.is_complete(3)
+    assert scene.clock.monotonic() <= 5.0
 
 
 def test_nothing_was_created_is_said_only_where_it_is_known() -> None:
