@@ -102,7 +102,8 @@ class _Backend(httpcore.SyncBackend):
         # The error says "refused" only if all of them refused: a silent one may have a server.
         silent = (error for error in failures if isinstance(error, httpcore.ConnectTimeout))
         failure = next(silent, failures[-1])
-        failure.add_note(TRIED + ", ".join(tried))
+        if tried:  # else no time was left
+            failure.add_note(TRIED + ", ".join(tried))
         raise failure
 
     def _rank(self, address: str) -> int:

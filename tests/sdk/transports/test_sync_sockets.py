@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from kling_sdk import Kling
+from kling_sdk.transports.address import Address
 from kling_sdk.transports.default import shared_ssl_context
 from kling_sdk.transports.httpx_shared import FRESH, UNSENT
 from kling_sdk.transports.httpx_sync import CallAttempt, attempt
@@ -55,8 +56,9 @@ def test_with_no_time_left_nothing_is_connected_to(client: httpx.Client) -> None
     """The failure proves that nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)
-        with time_is_over(), pytest.raises(httpx.ConnectTimeout):
+        with time_is_over(), pytest.raises(httpx.ConnectTimeout) as caught:
             client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        assert "tried" not in str(Address("http://127.0.0.1").not_connected(caught.value))
         with pytest.raises(BlockingIOError):
             listener.accept()
 
