@@ -193,21 +193,14 @@ class Keyring:
         self._minted = (key, header, now)
         return header
 
-    def turn(self, refused: str) -> bool:
-        """Move on to another key after the server refused the header *refused*.
-
-        Returns:
-            True when another key is in use now; False when there is none left.
-        """
-        if len(self.keys) == 1:
-            return False
+    def turn(self, refused: str) -> None:
+        """Move on to another key, if there is one, after the server refused *refused*."""
         key = self.keys[self._index]
         current = self._minted[1] if self._minted and self._minted[0] is key else None
         if isinstance(key, ApiKey):
             current = hide(f"Bearer {key.value}")
         if refused == current:  # else another thread has turned already
             self._index = (self._index + 1) % len(self.keys)
-        return True
 
     def __getstate__(self) -> Any:
         raise TypeError("a keyring holds secrets and cannot be pickled; make one per process")
@@ -246,6 +239,7 @@ class CallKeys:
             self._used = self.ring.current
         return self.ring.header_of(self._used, now, fresh=fresh)
 
-    def turn(self, refused: str) -> bool:
+    def turn(self, refused: str) -> None:
         """Move on to another key, unless the keyring is held to one; see `Keyring.turn`."""
-        return not self._held and self.ring.turn(refused)
+        if not self._held:
+            self.ring.turn(refused)

@@ -98,10 +98,16 @@ def test_a_refused_key_gives_way_to_the_next_once_per_refusal() -> None:
     keys = Keyring([ApiKey("old"), ApiKey("new")])
     refused = keys.header(NOW)
 
-    assert keys.turn(refused)
-    assert keys.turn(refused)
+    keys.turn(refused)
+    keys.turn(refused)
     assert keys.header(NOW) == "Bearer new"
-    assert not Keyring([PAIR]).turn("Bearer x")
+
+
+def test_a_key_that_is_the_only_one_stays_in_use() -> None:
+    """Its refusal is the call's."""
+    keys = Keyring([ApiKey("old")])
+    keys.turn(keys.header(NOW))
+    assert keys.header(NOW) == "Bearer old"
 
 
 @pytest.mark.parametrize(
@@ -194,13 +200,13 @@ def test_a_key_shows_no_secret() -> None:
 def test_a_ring_turns_round_and_only_for_the_key_in_use() -> None:
     """Behind the last key comes the first; another thread may have turned already."""
     ring = Keyring([OLD, PAIR, NEW])
-    assert ring.turn("Bearer other")
+    ring.turn("Bearer other")
     assert ring.current is OLD
     for key in (PAIR, NEW, OLD):
-        assert ring.turn(ring.header(NOW))
+        ring.turn(ring.header(NOW))
         assert ring.current is key
     ring = Keyring([PAIR, NEW])
-    assert ring.turn("Bearer other")
+    ring.turn("Bearer other")
     assert ring.current is PAIR
 
 
@@ -224,7 +230,8 @@ def test_a_call_that_is_held_uses_one_key_whatever_the_server_says() -> None:
     assert list(call.keys) == [OLD, NEW]  # no key was used yet
     assert call.header(NOW) == "Bearer old"
     assert (call.current, list(call.keys)) == (OLD, [OLD])
-    assert not call.turn("Bearer old")
+    call.turn("Bearer old")
+    assert ring.current is OLD
     ring.turn("Bearer old")
     assert (call.header(NOW), call.current) == ("Bearer old", OLD)
 
@@ -234,7 +241,7 @@ def test_a_call_that_is_not_held_follows_the_ring() -> None:
     ring = Keyring([OLD, NEW])
     call = CallKeys(ring)
     assert call.header(NOW) == "Bearer old"
-    assert call.turn("Bearer old")
+    call.turn("Bearer old")
     assert (call.current, call.header(NOW), call.current) == (OLD, "Bearer new", NEW)
     call.hold()
     assert list(call.keys) == [NEW]
