@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.guide import CALLBACK, CREATE, QUERY
+from tests.mock.relay.http_calls import guide_members
 from tests.mock.relay.storage.databases import Database, SqliteFile
 from tests.started import SERVE, started
 
@@ -127,7 +128,7 @@ def test_phase_four_of_the_guide(database: Database, tmp_path: Path) -> None:
     with deployed(database, tmp_path / "log") as deployment:
         # 4.2, test 1
         created = deployment.run(CREATE)
-        assert set(created) == {"task_id", "kling_task_id", "status"}
+        assert set(guide_members(created)) == {"task_id", "kling_task_id", "status"}
         assert re.fullmatch(r"kling_[0-9a-f]{32}", created["task_id"])
         assert created["kling_task_id"]
         assert created["status"] == "submitted"
@@ -135,7 +136,7 @@ def test_phase_four_of_the_guide(database: Database, tmp_path: Path) -> None:
         # 4.2, test 2
         task = deployment.run(QUERY, *ids)
         keys = {"task_id", "kling_task_id", "status", "video_url", "duration", "fail_reason"}
-        assert set(task) == keys
+        assert set(guide_members(task)) == keys
         assert task["status"] in {"submitted", "processing"}
         assert (task["video_url"], task["duration"], task["fail_reason"]) == ("", "", "")
         # 4.2, test 3

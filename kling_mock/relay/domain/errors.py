@@ -1,7 +1,8 @@
-"""The errors of the relay as a table of kinds: HTTP status, type, code.
+"""The errors of the relay as a table of kinds: HTTP status, type, code, Kling's number.
 
-The body is one-api's: `{"error": {"message", "type", "code"}}`. Where Kling refused, `code` is
-Kling's own number, so that a client can tell 1303 from 1301 behind a relay too.
+The body is one-api's, `{"error": {"message", "type", "code"}}`, with the members of Kling's own
+errors beside it: `code`, `message` and `request_id`. Where Kling refused, both codes are Kling's
+number, so that a client can tell 1303 from 1301 behind a relay too.
 """
 
 from __future__ import annotations
@@ -20,38 +21,40 @@ class ErrorKind(NamedTuple):
         http: The HTTP status.
         type: Its family, for programs that do not know the code.
         code: The name of the kind.
+        number: Kling's code for the same refusal. Kling's clients repeat 5001.
     """
 
     http: int
     type: str
     code: str
+    number: int
 
 
-INVALID: Final = ErrorKind(400, "invalid_request_error", "invalid_request")
-BAD_TOKEN: Final = ErrorKind(401, "authentication_error", "invalid_token")
-NO_QUOTA: Final = ErrorKind(402, "insufficient_quota", "insufficient_quota")
-DISABLED_USER: Final = ErrorKind(403, "permission_error", "user_disabled")
-NOT_LOCAL: Final = ErrorKind(403, "permission_error", "not_local")
-WRONG_HOST: Final = ErrorKind(403, "permission_error", "wrong_host")
-NOT_FOUND: Final = ErrorKind(404, "not_found_error", "not_found")
-WRONG_METHOD: Final = ErrorKind(405, "invalid_request_error", "method_not_allowed")
-TIMEOUT: Final = ErrorKind(408, "invalid_request_error", "request_timeout")
-CONFLICT: Final = ErrorKind(409, "conflict_error", "external_task_id_conflict")
-IN_PROGRESS: Final = ErrorKind(409, "conflict_error", "request_in_progress")
-TAKEN: Final = ErrorKind(409, "conflict_error", "already_exists")
-OPEN_TASKS: Final = ErrorKind(409, "conflict_error", "open_tasks")
-AMBIGUOUS: Final = ErrorKind(409, "conflict_error", "ambiguous_name")
-TOO_LARGE: Final = ErrorKind(413, "invalid_request_error", "body_too_large")
-TOO_MANY: Final = ErrorKind(429, "rate_limit_error", "too_many_requests")
-TOO_MANY_OPEN: Final = ErrorKind(429, "rate_limit_error", "too_many_open_tasks")
-DAMPED: Final = ErrorKind(429, "rate_limit_error", "too_many_wrong_tokens")
-UPSTREAM: Final = ErrorKind(502, "upstream_error", "upstream_error")
-NO_CHANNEL: Final = ErrorKind(503, "upstream_error", "no_channel")
-UNREACHABLE: Final = ErrorKind(503, "upstream_error", "upstream_unreachable")
-NO_MEMORY: Final = ErrorKind(503, "server_error", "too_many_large_bodies")
-UNAVAILABLE: Final = ErrorKind(503, "server_error", "unavailable")
-NOT_INSTALLED: Final = ErrorKind(501, "server_error", "not_installed")
-BROKEN: Final = ErrorKind(500, "server_error", "internal_error")
+INVALID: Final = ErrorKind(400, "invalid_request_error", "invalid_request", 1201)
+BAD_TOKEN: Final = ErrorKind(401, "authentication_error", "invalid_token", 1002)
+NO_QUOTA: Final = ErrorKind(402, "insufficient_quota", "insufficient_quota", 1102)
+DISABLED_USER: Final = ErrorKind(403, "permission_error", "user_disabled", 1103)
+NOT_LOCAL: Final = ErrorKind(403, "permission_error", "not_local", 1103)
+WRONG_HOST: Final = ErrorKind(403, "permission_error", "wrong_host", 1103)
+NOT_FOUND: Final = ErrorKind(404, "not_found_error", "not_found", 1203)
+WRONG_METHOD: Final = ErrorKind(405, "invalid_request_error", "method_not_allowed", 1200)
+TIMEOUT: Final = ErrorKind(408, "invalid_request_error", "request_timeout", 5001)
+CONFLICT: Final = ErrorKind(409, "conflict_error", "external_task_id_conflict", 1201)
+IN_PROGRESS: Final = ErrorKind(409, "conflict_error", "request_in_progress", 5001)
+TAKEN: Final = ErrorKind(409, "conflict_error", "already_exists", 1201)
+OPEN_TASKS: Final = ErrorKind(409, "conflict_error", "open_tasks", 1201)
+AMBIGUOUS: Final = ErrorKind(409, "conflict_error", "ambiguous_name", 1201)
+TOO_LARGE: Final = ErrorKind(413, "invalid_request_error", "body_too_large", 1201)
+TOO_MANY: Final = ErrorKind(429, "rate_limit_error", "too_many_requests", 1302)
+TOO_MANY_OPEN: Final = ErrorKind(429, "rate_limit_error", "too_many_open_tasks", 1303)
+DAMPED: Final = ErrorKind(429, "rate_limit_error", "too_many_wrong_tokens", 1302)
+UPSTREAM: Final = ErrorKind(502, "upstream_error", "upstream_error", 5001)
+NO_CHANNEL: Final = ErrorKind(503, "upstream_error", "no_channel", 5001)
+UNREACHABLE: Final = ErrorKind(503, "upstream_error", "upstream_unreachable", 5001)
+NO_MEMORY: Final = ErrorKind(503, "server_error", "too_many_large_bodies", 5001)
+UNAVAILABLE: Final = ErrorKind(503, "server_error", "unavailable", 5001)
+NOT_INSTALLED: Final = ErrorKind(501, "server_error", "not_installed", 1200)
+BROKEN: Final = ErrorKind(500, "server_error", "internal_error", 5000)
 
 _LONGEST: Final = 500  # characters of an upstream's message
 
@@ -113,10 +116,17 @@ class RelayError(Exception):
         self.http = kind.http if http is None else http
         self.retry_after = retry_after
 
-    def body(self) -> bytes:
-        """Return the body of the reply."""
-        error = {"message": self.message, "type": self.kind.type, "code": self.code}
-        text = json.dumps({"error": error}, ensure_ascii=False)
+    def body(self, request_id: str) -> bytes:
+        """Return the body of the reply to the request with *request_id*."""
+        # A number with which Kling refused the relay's own channel is not about this user.
+        is_kling = isinstance(self.code, int) and self.http < 500
+        body = {
+            "error": {"message": self.message, "type": self.kind.type, "code": self.code},
+            "code": self.code if is_kling else self.kind.number,
+            "message": self.message,
+            "request_id": request_id,
+        }
+        text = json.dumps(body, ensure_ascii=False)
         return text.encode("utf-8", "backslashreplace")  # half a surrogate pair, as JSON's \u
 
 

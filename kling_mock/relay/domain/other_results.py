@@ -1,6 +1,6 @@
-"""The images and sounds of a task, as replies and webhooks show them.
+"""The results of a task, as replies and webhooks show them.
 
-A row can store the URL of one result only.
+A row can store the URL of one result only; Kling's report has the other images and sounds.
 """
 
 from __future__ import annotations
@@ -53,6 +53,26 @@ def other_results(endpoint: str, report: str) -> dict[str, list[dict[str, Any]]]
         for name, items in lists.items()
         if isinstance(items, list) and items
     }
+
+
+def task_result(
+    endpoint: str, report: str, result_id: str, url: str, duration: str
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the results of a success in Kling's form, which has a list for each kind.
+
+    Args:
+        endpoint: The endpoint of the task.
+        report: Kling's report as it is stored.
+        result_id: Kling's id of the first result, "" for an image.
+        url: The URL of the first result.
+        duration: Its seconds, "" for an image.
+    """
+    results = other_results(endpoint, report)
+    if endpoint in PICTURES and not results:
+        results["images"] = [{"index": 0, "url": url}]
+    elif result_id or not results:
+        results["videos"] = [{"id": result_id, "url": url, "duration": duration}]
+    return results
 
 
 def _known_fields(item: dict[str, Any]) -> dict[str, Any]:

@@ -81,8 +81,9 @@ def conflict(first: VideoRow | None, request: CreateTaskRequest) -> RelayError:
     known = f", which differs in {', '.join(fields)}" if fields else ""
     return RelayError(
         errors.CONFLICT,
-        f"external_task_id: it has been used for another request{known}; use another id for this "
-        "one",
+        # The first words are Kling's own, by which its clients recognize this.
+        f"External_task_id {request.external_task_id} already exists: it has been used for another "
+        f"request{known}; use another id for this one",
     )
 
 

@@ -10,7 +10,7 @@ import json
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final, NamedTuple
 
-from kling_mock.relay.domain.other_results import other_results
+from kling_mock.relay.domain.other_results import task_result
 from kling_mock.relay.storage.values import NewNotice, Notice, NoticeState, TaskResult, VideoRow
 from kling_mock.web.values import bounded_decimal
 
@@ -24,10 +24,9 @@ def webhook_of(row: VideoRow, result: TaskResult, now: int) -> NewNotice | None:
     """Return the webhook for the end of *row* by *result*; `None` without a `callback_url`."""
     if row.callback_url is None:
         return None
-    results: dict[str, Any] = dict(other_results(row.type, result.json_data))
-    if result.video_id or not results:
-        video = {"id": result.video_id, "url": result.store_url, "duration": result.duration}
-        results["videos"] = [video]
+    results = task_result(
+        row.type, result.json_data, result.video_id, result.store_url, result.duration
+    )
     body: dict[str, Any] = {
         "task_id": row.task_id,
         "kling_task_id": row.kling_task_id or result.kling_task_id or "",

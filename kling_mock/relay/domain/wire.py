@@ -2,7 +2,8 @@
 
 The requests are those of the deployment guide and those of `kling_sdk`: Kling's own bodies, with
 `model` or `model_name`, and `duration` as number or text. Unknown fields are passed on to Kling
-unchanged. The replies have exactly the keys of the guide.
+unchanged. A reply about one task has the members of the guide and, beside them, Kling's envelope,
+whose task has the relay's id: clients of Kling, and of other relays, read that.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.errors import invalid
 from kling_mock.relay.domain.json_body import HALF_PAIR, read_object
 from kling_mock.relay.domain.long_texts import LONG, hash_in_steps
-from kling_mock.relay.domain.other_results import PICTURES, other_results
+from kling_mock.relay.domain.other_results import PICTURES, other_results, task_result
 from kling_mock.relay.domain.pricing import OWN_PRICES, Use
 from kling_mock.relay.storage.values import VideoRow
 from kling_mock.web.values import bounded_decimal
@@ -355,8 +356,28 @@ def _count(query: Mapping[str, str], name: str, most: int) -> int | None:
     return int(value)
 
 
-def create_reply(task: VideoRow) -> dict[str, str]:
+def create_reply(task: VideoRow) -> dict[str, Any]:
     """Return the reply to a create."""
+    return _guide_reply(task) | _envelope(task)
+
+
+def task_reply(task: VideoRow) -> dict[str, Any]:
+    """Return the reply to a query, with images and sounds also in lists under Kling's own names."""
+    reply = _listed_task(task) | _envelope(task)
+    reply["data"]["task_status_msg"] = task.fail_reason
+    if task.status == "succeed":
+        reply["data"]["task_result"] = task_result(
+            task.type, task.json_data, task.video_id, task.store_url, task.duration
+        )
+    return reply
+
+
+def list_reply(tasks: Sequence[VideoRow], next_before: int | None) -> dict[str, Any]:
+    """Return the reply to a list, which has the guide's members only."""
+    return {"data": [_listed_task(task) for task in tasks], "next_before": next_before}
+
+
+def _guide_reply(task: VideoRow) -> dict[str, Any]:
     return {
         "task_id": task.task_id,
         "kling_task_id": task.kling_task_id or "",
@@ -364,14 +385,14 @@ def create_reply(task: VideoRow) -> dict[str, str]:
     }
 
 
-def task_reply(task: VideoRow) -> dict[str, Any]:
-    """Return the reply to a query, with images and sounds also in lists under Kling's own names.
+def _listed_task(task: VideoRow) -> dict[str, Any]:
+    """Return a task in the guide's members.
 
     The duration is shown once there is a result; before that, the row has only the requested one.
     """
     ended = task.status == "succeed"
     return {
-        **create_reply(task),
+        **_guide_reply(task),
         "video_url": task.store_url if ended else "",
         "duration": task.duration if ended else "",
         "fail_reason": task.fail_reason,
@@ -379,9 +400,16 @@ def task_reply(task: VideoRow) -> dict[str, Any]:
     }
 
 
-def list_reply(tasks: Sequence[VideoRow], next_before: int | None) -> dict[str, Any]:
-    """Return the reply to a list."""
-    return {"data": [task_reply(task) for task in tasks], "next_before": next_before}
+def _envelope(task: VideoRow) -> dict[str, Any]:
+    """Return Kling's envelope, without the id of the request."""
+    data = {
+        "task_id": task.task_id,
+        "task_status": task.status,
+        "task_info": {"external_task_id": task.external_task_id or ""},
+        "created_at": task.created_at * 1000,
+        "updated_at": task.updated_at * 1000,
+    }
+    return {"code": 0, "message": "SUCCEED", "data": data}
 
 
 def to_json(body: Mapping[str, Any]) -> bytes:

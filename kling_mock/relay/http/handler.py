@@ -18,6 +18,7 @@ from aiohttp import web
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.errors import RelayError
+from kling_mock.relay.http import kling_paths
 from kling_mock.relay.http.large_bodies import LargeBodies
 from kling_mock.relay.http.pages import Page
 from kling_mock.relay.http.routes import (
@@ -36,6 +37,7 @@ from kling_mock.relay.operator.http import OperatorApi
 from kling_mock.relay.service.callbacks import CallbackReceiver
 from kling_mock.relay.service.tasks import RelayService
 from kling_mock.relay.storage.errors import StorageUnavailableError
+from kling_mock.relay.storage.values import Caller
 from kling_mock.web import bodies
 from kling_mock.web.addresses import comes_from_here
 from kling_mock.web.connections import BodyTimeoutError
@@ -131,10 +133,9 @@ class RelayHandler:
 
     async def _answer(self, request: web.BaseRequest, path: str) -> tuple[int, Mapping[str, Any]]:
         if path.startswith(VIDEOS):
-            body = await self._videos(request, path[len(VIDEOS) :])
-            if self._polling is not None and request.method == "GET":
-                self._watch(self._polling, body)
-            return 200, body
+            return 200, await self._user_call(request, self._videos(request, path[len(VIDEOS) :]))
+        if call := kling_paths.split(path):
+            return 200, await self._user_call(request, self._kling_call(request, *call))
         if path.startswith(CALLBACK):
             return 200, await self._callback(request, unquote(path[len(CALLBACK) :]))
         if path == INTERNAL_CALLBACK:
@@ -152,7 +153,17 @@ class RelayHandler:
                 request.query,
                 partial(read_body, request, _MIB),
             )
-        raise errors.no_path(path)
+        raise kling_paths.not_served(path)
+
+    async def _user_call(
+        self, request: web.BaseRequest, call: Awaitable[dict[str, Any]]
+    ) -> dict[str, Any]:
+        body = await call
+        if self._polling is not None and request.method == "GET":
+            self._watch(self._polling, body)
+        if "code" in body:  # Kling's envelope, of one task
+            body["request_id"] = REQUEST_ID.get()
+        return body
 
     def _watch(self, polling: BusyPolling, body: Mapping[str, Any]) -> None:
         """Detect open tasks that are queried again and again while the clock stands still.
@@ -171,16 +182,15 @@ class RelayHandler:
         name = unquote(rest[1:])
         if rest and (not rest.startswith("/") or not name):
             raise errors.no_path(VIDEOS + rest)
+        endpoint, _, task = rest[1:].partition("/")
+        if task and endpoint in wire.ENDPOINTS:
+            return await self._kling_call(request, endpoint, task)
         caller = await self._service.authenticate(request.headers.get("Authorization"))
         if not name:
             errors.check_method(request.method, "GET")
             return await self._service.list(caller, wire.read_list(request.query))
         if name in wire.ENDPOINTS and request.method == "POST":
-            with self._large.counting(caller.token.id) as grow:
-                raw = await read_body(request, body_limit(name), grow)
-                parsed = await self._large.parse(partial(wire.read_create, name), raw)
-                del raw  # while Kling works, the parsed request is enough
-                return await self._service.create(caller, parsed)
+            return await self._create(request, caller, name)
         if name in wire.NOT_SERVED and request.method == "POST":
             raise RelayError(
                 errors.NOT_FOUND,
@@ -195,6 +205,25 @@ class RelayHandler:
                 errors.check_method(request.method, "POST")  # a task cannot have this external id
             raise
 
+    async def _kling_call(
+        self, request: web.BaseRequest, endpoint: str, task: str
+    ) -> dict[str, Any]:
+        """Create a task, or query the one whose id is in the path."""
+        errors.check_method(request.method, "GET" if task else "POST")
+        caller = await self._service.authenticate(request.headers.get("Authorization"))
+        if task:
+            return await self._service.query(caller, unquote(task), endpoint)
+        return await self._create(request, caller, endpoint)
+
+    async def _create(
+        self, request: web.BaseRequest, caller: Caller, endpoint: str
+    ) -> dict[str, Any]:
+        with self._large.counting(caller.token.id) as grow:
+            raw = await read_body(request, body_limit(endpoint), grow)
+            parsed = await self._large.parse(partial(wire.read_create, endpoint), raw)
+            del raw  # while Kling works, the parsed request is enough
+            return await self._service.create(caller, parsed)
+
     async def _callback(self, request: web.BaseRequest, task_id: str | None) -> dict[str, str]:
         errors.check_method(request.method, "POST")
         raw = await read_body(request, _MIB)
@@ -206,7 +235,8 @@ class RelayHandler:
         code = error.code
         request[REFUSAL] = error.message
         _log.log(level, "kling relay error %d %s on %s %s", error.http, code, request.method, path)
-        return json_reply(request, error.http, error.body(), self._clock.now(), error.retry_after)
+        body = error.body(REQUEST_ID.get())
+        return json_reply(request, error.http, body, self._clock.now(), error.retry_after)
 
 
 @cache

@@ -20,6 +20,7 @@ from kling_mock.relay.domain.wire import (
     MAX_PAGE,
     MOST_SECONDS,
 )
+from kling_mock.relay.http.kling_paths import PATHS
 from kling_mock.relay.http.routes import (
     CALLBACK,
     HEALTH,
@@ -81,7 +82,8 @@ _SOUNDS: Final = array(
         duration_wav=text("Seconds."),
     )
 )
-_TASK: Final = closed(
+_VIDEOS: Final = array(closed(id=text(), url=text(), duration=text("Seconds.")))
+_LISTED: Final = closed(
     ("images", "series_images", "audios"),
     task_id=text("The relay's id of the task.", pattern="^[!-~]+$"),
     kling_task_id=text("Kling's; empty while it is not known."),
@@ -93,18 +95,56 @@ _TASK: Final = closed(
     series_images=_PICTURES,
     audios=_SOUNDS,
 )
+_MS: Final = integer(0)
+_KLING_TASK: Final = {
+    "task_id": text("As above.", pattern="^[!-~]+$"),
+    "task_status": text("As `status`."),
+    "task_info": closed(external_task_id=text("The user's own; empty if there is none.")),
+    "created_at": _MS,
+    "updated_at": _MS,
+}
+
+
+def _in_envelope(members: Schema, optional: tuple[str, ...] = (), **more: Schema) -> Schema:
+    """Return the guide's members of a task with Kling's envelope beside them."""
+    not_required = set(members["properties"]) - set(members["required"])
+    return closed(
+        tuple(sorted(not_required)),
+        **members["properties"],
+        code=integer(0, 0),
+        message=text(enum=["SUCCEED"]),
+        request_id=text(least=1),
+        data=closed(optional, **_KLING_TASK, **more),
+    )
+
+
+_RESULT: Final = closed(
+    ("videos", "images", "series_images", "audios"),
+    videos=_VIDEOS,
+    images=_PICTURES,
+    series_images=_PICTURES,
+    audios=_SOUNDS,
+)
 SCHEMAS: Final[Mapping[str, Schema]] = {
     "Error": closed(
+        code=integer(1),
+        message=text("As in `error`.", least=1),
+        request_id=text(least=1),
         error=closed(
             message=text("What was wrong, what is expected, what to do.", least=1),
             type=text(enum=sorted({kind.type for kind in KINDS})),
             code={"type": ["string", "integer"], "description": "Its name, or Kling's number."},
+        ),
+    ),
+    "Created": _in_envelope(
+        closed(
+            **{name: _LISTED["properties"][name] for name in ("task_id", "kling_task_id", "status")}
         )
     ),
-    "Created": closed(
-        **{name: _TASK["properties"][name] for name in ("task_id", "kling_task_id", "status")}
+    "Task": _in_envelope(
+        _LISTED, ("task_result",), task_status_msg=text("As `fail_reason`."), task_result=_RESULT
     ),
-    "Task": _TASK,
+    "ListedTask": _LISTED,
     "Create": {
         "type": "object",
         "description": "Kling's own body. Unknown fields are passed on.",
@@ -136,6 +176,9 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
 
 _NAME: Final = Parameter(
     "task_id", "path", text(least=1), "The relay's id of the task, or the user's own."
+)
+_ENDPOINT: Final = Parameter(
+    "endpoint", "path", text(enum=[*ENDPOINTS]), "The endpoint that made the task."
 )
 _ID: Final = Parameter(
     "id",
@@ -192,11 +235,13 @@ def _users() -> Iterator[ApiOperation]:
         _named("Error"),
         headers={"Retry-After": {"type": "integer"}},
     )
-    for endpoint in ENDPOINTS:
+    paths = [(f"{VIDEOS}/{endpoint}", endpoint) for endpoint in ENDPOINTS]
+    names = {path: f"{endpoint}-as-kling" for path, endpoint in PATHS.items()}
+    for path, name in (*paths, *names.items()):
         create = _operation(
             "POST",
-            f"{VIDEOS}/{endpoint}",
-            f"create-{endpoint}",
+            path,
+            f"create-{name}",
             "tasks",
             "Create a task",
             ApiReply("The task, or the first one of this `external_task_id`.", _named("Created")),
@@ -213,7 +258,7 @@ def _users() -> Iterator[ApiOperation]:
         Parameter("before", "query", integer(1, MAX_KEY), "The last page's `next_before`."),
         Parameter("status", "query", text(), "Only tasks of this status."),
     )
-    page = closed(data=array(_named("Task"), MAX_PAGE), next_before=nullable(integer()))
+    page = closed(data=array(_named("ListedTask"), MAX_PAGE), next_before=nullable(integer()))
     yield _operation(
         "GET",
         VIDEOS,
@@ -236,6 +281,18 @@ def _users() -> Iterator[ApiOperation]:
         "token",
         parameters=(_NAME,),
     )
+    for path, name in ((f"{VIDEOS}/{{endpoint}}", "endpoint"), *names.items()):
+        yield _operation(
+            "GET",
+            f"{path}/{{task_id}}",
+            f"get-{name}",
+            "tasks",
+            "Query a task of one endpoint",
+            ApiReply("The task.", _named("Task")),
+            (401, 403, 404, 429),
+            "token",
+            parameters=(*([_ENDPOINT] if "{" in path else ()), _NAME),
+        )
 
 
 def _callbacks() -> Iterator[ApiOperation]:

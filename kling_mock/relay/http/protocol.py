@@ -42,7 +42,7 @@ class RelayProtocol(Connection):
             _log.info("kling relay error: a connection brought no request: %s", type(exc).__name__)
         kind = errors.BROKEN if status >= 500 else errors.INVALID
         text = "the relay itself failed" if status >= 500 else "this is not HTTP"
-        body = RelayError(kind, text).body()
+        body = RelayError(kind, text).body(request_id)
         reply = web.Response(status=status, body=body, content_type="application/json")
         reply.headers[REQUEST_ID_HEADER] = request_id
         reply.force_close()

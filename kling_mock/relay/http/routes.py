@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from kling_mock.relay.domain.wire import ENDPOINTS
+from kling_mock.relay.http import kling_paths
 from kling_mock.relay.operator.operations import CALLS
 
 VIDEOS: Final = "/kling/v1/videos"
@@ -40,7 +41,11 @@ def template(path: str) -> str:
     if path in _FIXED:
         return path
     if path.startswith(f"{VIDEOS}/"):
-        return f"{VIDEOS}/{{task_id}}"
+        endpoint, _, task = path[len(VIDEOS) + 1 :].partition("/")
+        by_endpoint = bool(task) and endpoint in ENDPOINTS
+        return f"{VIDEOS}/{endpoint}/{{task_id}}" if by_endpoint else f"{VIDEOS}/{{task_id}}"
+    if call := kling_paths.split(path):
+        return f"{path.rpartition('/')[0]}/{{task_id}}" if call[1] else path
     if path.startswith(CALLBACK):
         return f"{CALLBACK}{{task_id}}"
     if path.startswith(f"{OPERATOR}/"):

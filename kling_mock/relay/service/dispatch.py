@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain import wire
@@ -75,7 +75,7 @@ class Dispatcher:
 
     async def send(
         self, row: VideoRow, request: CreateTaskRequest, routes: Sequence[ChannelRoute]
-    ) -> dict[str, str]:
+    ) -> dict[str, Any]:
         """Send a row that was just inserted; return the reply to the user.
 
         Raises:
@@ -92,7 +92,7 @@ class Dispatcher:
 
     async def _send(
         self, row: VideoRow, request: CreateTaskRequest, routes: Sequence[ChannelRoute]
-    ) -> dict[str, str]:
+    ) -> dict[str, Any]:
         error: KlingError | None = None
         waits: list[float] = []
         for turn, route in enumerate(routes):
@@ -128,7 +128,7 @@ class Dispatcher:
 
     async def _not_accepted(
         self, row: VideoRow, error: KlingError | None, waits: Sequence[float]
-    ) -> dict[str, str]:
+    ) -> dict[str, Any]:
         """Refuse a create that no channel has taken.
 
         Args:
@@ -157,7 +157,7 @@ class Dispatcher:
     async def _bind(self, row: VideoRow, route: ChannelRoute, until: int) -> bool:
         return await self._storage.bind_attempt(row.task_id, route.attempt(until))
 
-    async def _accepted(self, row: VideoRow, task: Task, route: ChannelRoute) -> dict[str, str]:
+    async def _accepted(self, row: VideoRow, task: Task, route: ChannelRoute) -> dict[str, Any]:
         now = self._now()
         poll_at = first_poll(now)
         self._metrics.create("accepted")
@@ -182,7 +182,7 @@ class Dispatcher:
         )
         return {**wire.create_reply(row), "kling_task_id": task.task_id}
 
-    async def _unknown(self, row: VideoRow, route: ChannelRoute) -> dict[str, str]:
+    async def _unknown(self, row: VideoRow, route: ChannelRoute) -> dict[str, Any]:
         """Leave the outcome to the sweeper; the reply shows a task that is only submitted."""
         now = self._now()
         self._metrics.create("unknown")
@@ -196,7 +196,7 @@ class Dispatcher:
         self._schedule_sweep(poll_at)
         return wire.create_reply(row)
 
-    async def _interrupted(self, row: VideoRow) -> dict[str, str]:
+    async def _interrupted(self, row: VideoRow) -> dict[str, Any]:
         """Leave the outcome of a create that failed in this process to the sweeper."""
         now = self._now()
         try:
@@ -208,7 +208,7 @@ class Dispatcher:
             _log.exception("kling task error: %s is unknown, not stored", row.task_id)
         return wire.create_reply(row)
 
-    async def _refused(self, row: VideoRow, refusal: RelayError, why: str) -> dict[str, str]:
+    async def _refused(self, row: VideoRow, refusal: RelayError, why: str) -> dict[str, Any]:
         """Release the hold; the user may repeat the request under the same external id.
 
         The refusal is stored for repeats that wait for the end of this create in any process. If

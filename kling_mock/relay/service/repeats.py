@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain import wire
@@ -40,7 +41,7 @@ class RepeatedCreates:
         self._metrics = metrics
         self._waiting: Counter[int] = Counter()
 
-    async def reply(self, row: VideoRow, token_id: int) -> dict[str, str]:
+    async def reply(self, row: VideoRow, token_id: int) -> dict[str, Any]:
         """Return the first create's task, once that create is no longer being sent.
 
         Args:

@@ -111,7 +111,7 @@ class RelayService:
             raise RelayError(errors.DISABLED_USER, "this user is disabled; ask the operator")
         return caller
 
-    async def create(self, caller: Caller, request: CreateTaskRequest) -> dict[str, str]:
+    async def create(self, caller: Caller, request: CreateTaskRequest) -> dict[str, Any]:
         """Hold the price, insert the row, and only then call Kling; return the reply.
 
         A repeated `external_task_id` with the same request gets the first task; see
@@ -162,7 +162,7 @@ class RelayService:
 
     async def _first_task(
         self, caller: Caller, request: CreateTaskRequest
-    ) -> dict[str, str] | None:
+    ) -> dict[str, Any] | None:
         """Return the reply to a create that would be refused, if it repeats one."""
         name = request.external_task_id
         first = await self._storage.get_task(caller.user.id, name) if name else None
@@ -172,19 +172,20 @@ class RelayService:
             raise conflict(first, request)
         return await self._repeats.reply(first, caller.token.id)
 
-    async def query(self, caller: Caller, name: str) -> dict[str, Any]:
+    async def query(self, caller: Caller, name: str, endpoint: str = "") -> dict[str, Any]:
         """Return one of the caller's own tasks, read from Kling again if it is open.
 
         Args:
             caller: The user.
             name: The relay's id of the task, or the user's own.
+            endpoint: The endpoint that must have made it; "" for any.
 
         Raises:
-            RelayError: 404; also for another user's task.
+            RelayError: 404; also for a task of another user or endpoint.
         """
         user = caller.user
         row = await self._storage.get_task(user.id, name, legacy_id=user.legacy_id)
-        if row is None:
+        if row is None or (endpoint and row.type != endpoint):
             raise RelayError(errors.NOT_FOUND, _NO_TASK)
         if row.is_open and not row.legacy and await self._reconciler.refresh(row, "query"):
             row = await self._storage.find_task(row.task_id) or row

@@ -16,6 +16,7 @@ GUIDE = {
 }
 PRICE = 140_000  # kling-v1-6 std, 5 s x 0.4 units
 VIDEOS = "/kling/v1/videos"
+ENVELOPE = {"code", "message", "request_id", "data"}
 
 
 class Caller:
@@ -41,8 +42,7 @@ class Caller:
     def query(self, name: str) -> dict[str, Any]:
         reply = self.call("GET", f"{VIDEOS}/{name}")
         assert reply.status_code == 200, reply.text
-        task: dict[str, Any] = reply.json()
-        return task
+        return without_request_id(reply)
 
     def report(self, task_id: str, status: str = "succeed", **fields: Any) -> httpx.Response:
         """Post a callback by hand, as the guide's internal test does."""
@@ -71,10 +71,25 @@ class Caller:
         return Caller(self.http, self.mock, token)
 
 
+def without_request_id(reply: httpx.Response) -> dict[str, Any]:
+    """Return the body of a reply, so that it can be compared with that of another request."""
+    body: dict[str, Any] = reply.json()
+    assert body.pop("request_id") == reply.headers["x-request-id"]
+    return body
+
+
+def guide_members(body: dict[str, Any]) -> dict[str, Any]:
+    """Return what a reply has of the guide's; Kling's envelope is beside it."""
+    return {name: value for name, value in body.items() if name not in ENVELOPE}
+
+
 def error_of(reply: httpx.Response) -> tuple[int, str, Any]:
     """Return status, type and code of a refusal, whose shape is checked."""
     body = reply.json()
-    assert set(body) == {"error"}
+    assert set(body) == {"error", "code", "message", "request_id"}
     assert set(body["error"]) == {"message", "type", "code"}
-    assert body["error"]["message"]
+    assert body["error"]["message"] == body["message"] != ""
+    assert type(body["code"]) is int
+    assert body["code"] > 0
+    assert body["request_id"] == reply.headers["x-request-id"]
     return reply.status_code, body["error"]["type"], body["error"]["code"]

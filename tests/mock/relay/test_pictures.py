@@ -12,7 +12,7 @@ from kling_mock.relay.domain.other_results import other_results
 from kling_sdk import parse_callback
 from tests.endpoints import URL, body
 from tests.mock.receiver import Receiver, receiver
-from tests.mock.relay.http_calls import VIDEOS, Caller
+from tests.mock.relay.http_calls import VIDEOS, Caller, guide_members
 
 __all__ = ["receiver"]
 
@@ -100,7 +100,7 @@ def test_replies_and_webhooks_have_every_picture(
     assert [image["index"] for image in reply[key]] == list(range(count))
     assert reply["video_url"] == reply[key][0]["url"]
     assert reply["duration"] == ""
-    assert caller.call("GET", VIDEOS).json()["data"][0] == reply
+    assert caller.call("GET", VIDEOS).json()["data"][0] == guide_members(reply)
     task = parse_callback(receiver.received[-1].body, verify=False).task
     assert [file.url for file in task.files] == [image["url"] for image in reply[key]]
     assert task.videos == ()

@@ -13,7 +13,7 @@ from kling_mock.relay.domain.other_results import other_results
 from kling_sdk import RequestValidationError, parse_callback
 from tests.endpoints import body
 from tests.mock.receiver import Receiver, receiver
-from tests.mock.relay.http_calls import VIDEOS, Caller
+from tests.mock.relay.http_calls import VIDEOS, Caller, guide_members
 
 __all__ = ["receiver"]
 
@@ -63,7 +63,7 @@ def test_replies_and_webhooks_have_the_sound(
     assert (audio["duration_mp3"], reply["duration"]) == (seconds, seconds)
     is_video = endpoint == "video-to-audio"
     assert (reply["video_url"] == audio["url_mp3"]) is not is_video
-    assert caller.call("GET", VIDEOS).json()["data"][0] == reply
+    assert caller.call("GET", VIDEOS).json()["data"][0] == guide_members(reply)
     task = parse_callback(receiver.received[-1].body, verify=False).task
     assert [sound.raw for sound in task.audios] == [audio]
     assert [video.url for video in task.videos] == [reply["video_url"]] * is_video

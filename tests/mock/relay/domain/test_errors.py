@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 import pytest
@@ -48,10 +49,25 @@ def refused(code: int, message: str = "no", retry_after: float | None = None) ->
     return api_error(message, code=code, http_status=429, retry_after=retry_after)
 
 
+#: Kling's number for each status. Its clients repeat 5001.
+NUMBERS: Final = {
+    **dict.fromkeys((400, 409, 413), 1201),
+    **dict.fromkeys((405, 501), 1200),
+    **dict.fromkeys((408, 502, 503), 5001),
+    401: 1002,
+    402: 1102,
+    403: 1103,
+    404: 1203,
+    429: 1302,
+    500: 5000,
+}
+OTHER_NUMBERS: Final = {"too_many_open_tasks": 1303, "request_in_progress": 5001}
+
+
 def test_the_codes_are_those_that_programs_know() -> None:
-    """A changed status, family or name breaks programs that distinguish refusals."""
-    assert {kind: (kind.type, kind.http) for kind in errors.KINDS} == {
-        errors.ErrorKind(http, family, code): (family, http)
+    """A changed status, family, name or number breaks programs that distinguish refusals."""
+    assert set(errors.KINDS) == {
+        errors.ErrorKind(http, family, code, OTHER_NUMBERS.get(code, NUMBERS[http]))
         for family, codes in CODES.items()
         for code, http in codes.items()
     }
@@ -107,15 +123,24 @@ def test_a_create_without_a_channel_at_present_names_the_pause(wait: float, seco
     assert (error.http, error.code, error.retry_after) == (503, "upstream_unreachable", seconds)
 
 
-def test_a_refusal_is_sent_as_one_api_sends_it() -> None:
+def test_a_refusal_is_sent_as_one_api_and_kling_send_it() -> None:
     """The body is UTF-8; half of a surrogate pair is escaped, so that it stays JSON."""
     assert (
-        RelayError(errors.INVALID, "prompt: 小猫").body()
+        RelayError(errors.INVALID, "prompt: 小猫").body("r-1")
         == '{"error": {"message": "prompt: 小猫", "type": "invalid_request_error",'
-        ' "code": "invalid_request"}}'.encode()
+        ' "code": "invalid_request"}, "code": 1201, "message": "prompt: 小猫",'
+        ' "request_id": "r-1"}'.encode()
     )
-    assert b'"message": "\\ud83d"' in RelayError(errors.INVALID, "\ud83d").body()
-    assert b'"code": 1301' in RelayError(errors.UPSTREAM, "no", code=1301, http=400).body()
+    assert b'"message": "\\ud83d"' in RelayError(errors.INVALID, "\ud83d").body("r-1")
+
+
+@pytest.mark.parametrize(("code", "http", "number"), [(1301, 400, 1301), (1103, 502, 5001)])
+def test_a_number_of_kling_s_is_passed_on_if_it_is_about_the_user(
+    code: int, http: int, number: int
+) -> None:
+    """What Kling says of the relay's own account would be taken for the user's."""
+    body = json.loads(RelayError(errors.UPSTREAM, "no", code=code, http=http).body("r-1"))
+    assert (body["error"]["code"], body["code"]) == (code, number)
 
 
 def test_a_refusal_of_kling_s_without_a_code_has_the_relay_s() -> None:

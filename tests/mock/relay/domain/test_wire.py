@@ -17,6 +17,7 @@ from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.storage.values import VideoRow
 from kling_sdk.errors import RequestValidationError, TransportError
 from kling_sdk.wire.refusals import api_error
+from tests.mock.relay.http_calls import guide_members
 
 GUIDE = {
     "model": "kling-v1-5-std",
@@ -157,7 +158,7 @@ def test_a_wrong_field_is_named(body: object, field: str) -> None:
     with pytest.raises(RelayError, match=rf"^{field}: .*") as raised:
         read(body)
     assert raised.value.http == 400
-    error = json.loads(raised.value.body())["error"]
+    error = json.loads(raised.value.body("r-1"))["error"]
     assert error["type"] == "invalid_request_error"
     assert error["code"] == "invalid_request"
 
@@ -202,14 +203,14 @@ def test_half_a_character_is_refused() -> None:
     assert json.loads(wire.to_json({"message": "\ud83d"})) == {"message": "\ud83d"}
 
 
-def test_replies_have_exactly_the_guide_s_keys() -> None:
+def test_replies_have_the_guide_s_keys() -> None:
     """A reply to create and to query has the keys of the guide, empty where nothing is known."""
-    assert wire.create_reply(row()) == {
+    assert guide_members(wire.create_reply(row())) == {
         "task_id": "kling_1",
         "kling_task_id": "",
         "status": "submitted",
     }
-    assert wire.task_reply(row(kling_task_id="873", status="processing")) == {
+    assert guide_members(wire.task_reply(row(kling_task_id="873", status="processing"))) == {
         "task_id": "kling_1",
         "kling_task_id": "873",
         "status": "processing",
@@ -221,7 +222,51 @@ def test_replies_have_exactly_the_guide_s_keys() -> None:
         row(kling_task_id="873", status="succeed", store_url="https://v", duration="5.1")
     )
     assert (done["video_url"], done["duration"]) == ("https://v", "5.1")
-    assert wire.list_reply([row()], 7) == {"data": [wire.task_reply(row())], "next_before": 7}
+    listed = guide_members(wire.task_reply(row()))
+    assert wire.list_reply([row()], 7) == {"data": [listed], "next_before": 7}
+
+
+def test_replies_have_kling_s_envelope() -> None:
+    """Its task has the relay's id, the user's own, and times in milliseconds."""
+    new = wire.create_reply(row(kling_task_id="873", external_task_id="order-1"))
+    assert (new["code"], new["message"]) == (0, "SUCCEED")
+    assert new["data"] == {
+        "task_id": "kling_1",
+        "task_status": "submitted",
+        "task_info": {"external_task_id": "order-1"},
+        "created_at": row().created_at * 1000,
+        "updated_at": row().updated_at * 1000,
+    }
+    failed = wire.task_reply(row(status="failed", fail_reason="too dark"))["data"]
+    assert (failed["task_status_msg"], "task_result" in failed) == ("too dark", False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "result"),
+    [
+        (
+            {"type": "text2video", "video_id": "9", "store_url": "https://v", "duration": "5.1"},
+            {"videos": [{"id": "9", "url": "https://v", "duration": "5.1"}]},
+        ),
+        (
+            {"type": "image-generation", "store_url": "https://p"},
+            {"images": [{"index": 0, "url": "https://p"}]},
+        ),
+        (
+            {
+                "type": "image-generation",
+                "store_url": "https://p",
+                "json_data": '{"task_result": {"images": [{"index": 0, "url": "https://p"},'
+                ' {"index": 1, "url": "https://q", "new": 1}]}}',
+            },
+            {"images": [{"index": 0, "url": "https://p"}, {"index": 1, "url": "https://q"}]},
+        ),
+    ],
+)
+def test_the_envelope_has_the_results(fields: dict[str, Any], result: dict[str, Any]) -> None:
+    """They are those of the stored report or, without it, the one that the row has."""
+    task = wire.task_reply(row(status="succeed", **fields))["data"]
+    assert task["task_result"] == result
 
 
 def test_a_page_is_asked_for_by_key() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.domain import wire
+from kling_mock.relay.http.kling_paths import PATHS
 from kling_mock.relay.http.openapi import OPERATIONS, openapi, openapi_bytes
 from kling_mock.relay.http.routes import OPERATOR, OTHER, template
 from kling_mock.relay.operator.operations import CALLS
@@ -100,6 +101,7 @@ def test_what_needs_a_token_refuses_without_one(caller: Caller) -> None:
     """An operation that is listed with a token answers 401 without one, and others do not."""
     for row in OPERATIONS:
         path = row.path.replace("{task_id}", "1").replace("{id}", "1")
+        path = path.replace("{endpoint}", "text2video")
         reply = caller.http.request(row.method, path, json={} if row.body else None)
         assert (reply.status_code == 401) == bool(row.security), row.name
 
@@ -138,7 +140,12 @@ def known(mock: KlingMock) -> dict[str, str]:
         caller.another("victim")
         channel = {"name": "victim", "base_url": "http://127.0.0.1:1", "key": "a|b"}
         caller.operate("POST", "channels", json=channel | {"status": "disabled"})
+        by_endpoint = {
+            f"get-{name}-as-kling": caller.call("POST", path, json=with_sources(mock, body(name)))
+            for path, name in PATHS.items()
+        }
         return {
+            **{name: reply.json()["task_id"] for name, reply in by_endpoint.items()},
             "task_id": caller.created(),
             "users": "default",
             "tokens": "1",
@@ -192,9 +199,12 @@ def test_schemathesis(served: dict[str, Served], row: ApiOperation, mode: str) -
     def send(case: Any, headers: dict[str, str]) -> None:
         turn = seen.total() % 3
         if turn and case.path_parameters:  # an id made from the schema never exists
-            case.path_parameters = dict.fromkeys(case.path_parameters, existing_id(row, ids))
+            existing = dict.fromkeys(case.path_parameters, existing_id(row, ids))
+            if "endpoint" in existing:
+                existing["endpoint"] = "text2video"
+            case.path_parameters = existing
         if turn == 2 and row.body is not None and mode == "positive":
-            case.body = with_sources(mock, EXAMPLES[row.name])
+            case.body = with_sources(mock, EXAMPLES[row.name.removesuffix("-as-kling")])
             if row.name == "callback-own":  # its path has no id
                 case.body = case.body | {"task_info": {"external_task_id": ids["task_id"]}}
         reply = case.call(base_url=mock.relay_url, headers=headers)

@@ -1,0 +1,129 @@
+"""Clients of Kling's own API, and of other relays, at this relay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kling_mock import KlingMock
+from kling_mock.relay.domain.wire import ENDPOINTS
+from kling_mock.relay.http.kling_paths import PATHS
+from kling_mock.relay.http.routes import OTHER, template
+from kling_sdk import AsyncKling, Kling, NotFoundError
+from tests.endpoints import body, with_sources
+from tests.mock.relay.http_calls import VIDEOS, Caller, error_of, guide_members
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_path_of_kling_s_creates_and_queries(caller: Caller, path: str) -> None:
+    """It takes Kling's body, and its task is the relay's own, by either id."""
+    endpoint = PATHS[path]
+    request = with_sources(caller.mock, body(endpoint)) | {"external_task_id": "order/1"}
+    created = caller.call("POST", path, json=request)
+    assert created.status_code == 200, created.text
+    task = created.json()["data"]
+    assert task["task_info"] == {"external_task_id": "order/1"}
+    assert task["task_id"] == created.json()["task_id"]
+    caller.mock.clock.advance(3600)
+    for place in (path, f"{VIDEOS}/{endpoint}"):
+        for name in (task["task_id"], "order%2F1"):
+            done = caller.call("GET", f"{place}/{name}").json()["data"]
+            assert (done["task_status"], done["task_id"]) == ("succeed", task["task_id"])
+            assert done["task_result"]
+    caller.mock.ledger.assert_balanced()
+
+
+def test_kling_itself_is_the_client(tmp_path: Path) -> None:
+    """Nothing but the key and the address of a program changes."""
+    with (
+        KlingMock(clock=1000) as mock,
+        Kling(api_key=mock.relay_token, base_url=mock.relay_url) as kling,
+    ):
+        task = kling.text2video.create(prompt="a kitten", external_task_id="order-1")
+        again = kling.text2video.create(prompt="a kitten", external_task_id="order-1")
+        assert (again.task_id, task.task_id.startswith("kling_")) == (task.task_id, True)
+        done = kling.text2video.wait(task)
+        assert done.external_task_id == "order-1"
+        assert kling.download(done.videos[0], tmp_path).size > 1000
+        picture = kling.image_generation.run(prompt="a kitten", n=2)
+        assert len(picture.images) == 2
+        with pytest.raises(NotFoundError, match="/v1/videos/text2video"):
+            kling.text2video.create(prompt="a kitten", model_name="kling-3.0")
+        assert kling.text2video.create(
+            prompt="a kitten", model_name="kling-3.0", interface="v1"
+        ).task_id.startswith("kling_")
+        assert mock.ledger.user().used_quota > 0
+        mock.ledger.assert_balanced()
+
+
+async def test_kling_itself_is_the_async_client() -> None:
+    """The same, awaited."""
+    with KlingMock(clock=1000) as mock:
+        async with AsyncKling(api_key=mock.relay_token, base_url=mock.relay_url) as kling:
+            task = await kling.image2video.run(image="https://a.example/a.png", prompt="it moves")
+        assert task.videos[0].url
+        mock.ledger.assert_balanced()
+
+
+def test_a_task_of_another_endpoint_is_not_found(caller: Caller) -> None:
+    """A client that asks at the wrong path is told so, as by Kling."""
+    task_id = caller.created(external_task_id="order-1")
+    for path in ("/v1/videos/image2video", f"{VIDEOS}/image2video"):
+        for name in (task_id, "order-1"):
+            answer = caller.call("GET", f"{path}/{name}")
+            assert error_of(answer) == (404, "not_found_error", "not_found")
+            assert answer.json()["code"] == 1203
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("POST", "/text-to-video/kling-3.0", 404, "/v1/videos/text2video"),
+        ("POST", "/image-to-video/kling-3.0-turbo", 404, "/v1/videos/image2video"),
+        ("GET", "/tasks", 404, "/v1/videos/text2video/{id}"),
+        ("POST", "/v1/videos/identify-face", 404, "call Kling itself"),
+        ("POST", "/v1/videos/multi-elements/init-selection", 404, "call Kling itself"),
+        ("POST", "/solutions/drama_subtitle", 404, "call Kling itself"),
+        ("POST", "/v1/videos/text4video", 404, "there is no path"),
+        ("DELETE", "/v1/videos/text2video", 405, "use POST"),
+        ("POST", "/v1/videos/text2video/1", 405, "use GET"),
+        ("POST", f"{VIDEOS}/text2video/1", 405, "use GET"),
+    ],
+)
+def test_a_path_that_is_not_served_names_the_one_to_use(
+    caller: Caller, method: str, path: str, status: int, words: str
+) -> None:
+    """Which saves the search for a mistake in the key or the id."""
+    answer = caller.call(method, path, json={})
+    assert error_of(answer)[0] == status
+    assert words in answer.json()["message"]
+
+
+def test_paths_of_kling_s_need_a_token(caller: Caller) -> None:
+    """A stranger learns nothing, and the error has Kling's number."""
+    caller.token = "sk-wrong"
+    for method, path in (("POST", "/v1/videos/text2video"), ("GET", "/v1/videos/text2video/1")):
+        answer = caller.call(method, path, json={})
+        assert error_of(answer) == (401, "authentication_error", "invalid_token")
+        assert answer.json()["code"] == 1002
+
+
+def test_the_guide_s_members_stay_beside_the_envelope(caller: Caller) -> None:
+    """The two say the same of one task."""
+    reply = caller.create().json()
+    caller.mock.clock.advance(3600)
+    task = caller.query(reply["task_id"])
+    video = task["data"]["task_result"]["videos"][0]
+    assert guide_members(task)["video_url"] == video["url"]
+    assert guide_members(task)["duration"] == video["duration"]
+
+
+def test_requests_are_counted_by_a_fixed_set_of_paths() -> None:
+    """An id in a path does not become a label of a metric."""
+    assert template("/v1/videos/text2video") == "/v1/videos/text2video"
+    assert template("/v1/images/editing/expand/7") == "/v1/images/editing/expand/{task_id}"
+    assert template(f"{VIDEOS}/avatar/7") == f"{VIDEOS}/avatar/{{task_id}}"
+    assert template(f"{VIDEOS}/nothing/7") == f"{VIDEOS}/{{task_id}}"
+    assert template("/v1/videos/nothing/7") == OTHER
+    assert len(PATHS) == len(ENDPOINTS)
