@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kling_mock import KlingMock
+from kling_mock.admin.calls import clock as clock_calls
 from kling_mock.clock import ManualClock, MockClock
+from kling_mock.controls import loop_proxy
 from kling_mock.kling.model.tasks import TaskIds
 from kling_mock.kling.snapshots import _Writer
 from kling_mock.relay.storage.memory import MemoryStorage
@@ -168,9 +170,11 @@ def test_a_fault_can_be_removed_after_a_restore(mock: KlingMock) -> None:
 
 @pytest.mark.parametrize("how", ["restore", "reset", "POST /reset"])
 def test_no_callback_of_before_comes_after(
-    mock: KlingMock, api: Api, receiver: Receiver, how: str
+    mock: KlingMock, api: Api, receiver: Receiver, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A restore or reset waits for those under way: the next state has tasks of their ids."""
+    for module in (loop_proxy, clock_calls):
+        monkeypatch.setattr(module, "CALLBACKS_TIMEOUT", 60.0)
     ways: dict[str, Callable[[], object]] = {
         "restore": partial(mock.restore, mock.snapshot()),
         "reset": mock.reset,

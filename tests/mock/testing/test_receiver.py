@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock, KlingReceiver
+from tests.mock.loop_time import let_pass
 from tests.mock.testing.conftest import Run
 
 ALL = ["submitted", "processing", "succeed"]
@@ -128,12 +129,13 @@ def test_it_answers_as_it_is_told(mock: KlingMock, api: Any, receiver: KlingRece
 
 def test_a_slow_answer_comes_too_late(mock: KlingMock, api: Any, receiver: KlingReceiver) -> None:
     """Then the emulated Kling gives up, and tries again."""
-    timeout, mock.callbacks.timeout = mock.callbacks.timeout, 0.02
-    receiver.answer(seconds=60)
+    mock.callbacks.timeout = 60
+    receiver.answer(seconds=600)
     mock.progress.add("by-hand")
     api.new(callback_url=receiver.url)
-    mock.clock.advance(0)
-    mock.callbacks.timeout = timeout
+    while not receiver.received:
+        pass
+    let_pass(mock, 60)
     mock.clock.advance(600)
     assert [attempt.status for attempt in mock.deliveries[0].attempts] == [0, 200]
     assert len(receiver.received) == 2

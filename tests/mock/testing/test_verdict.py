@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from kling_mock.testing import plugin
 from tests.mock.testing.conftest import Run
 
 HEAD: Final = """
@@ -305,11 +306,8 @@ def test_callbacks_that_were_not_taken_are_noticed(run: Run) -> None:
 IN_THE_LOOP = f"""{HEAD}
 import asyncio
 
-async def hangs(scope, receive, send):
-    await asyncio.Event().wait()
-
-async def ends(kling_mock, hook=app(500)):
-    kling_mock.callbacks.deliver_to(hook)
+async def ends(kling_mock):
+    kling_mock.callbacks.deliver_to(app(500))
     async with kling_mock.async_client() as kling:
         await kling.text2video.create(prompt="a cat", callback_url=HOST)
 
@@ -326,23 +324,37 @@ async def test_in_the_loop_of_anyio(kling_mock, anyio_backend, time):
 @pytest.fixture
 def anyio_backend():
     return "asyncio"
-
-@pytest.mark.asyncio
-async def test_of_a_hook_that_hangs(kling_mock):
-    await ends(kling_mock, hangs)
 """
 
 
-def test_a_callback_to_the_loop_of_a_test_is_judged(run: Run) -> None:
-    """Each callback is judged, although the loop stands still; the summary names hanging apps."""
+def test_a_callback_to_the_loop_of_a_test_is_judged(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each callback is judged, although the loop stands still."""
+    monkeypatch.setattr(plugin, "_UNDER_WAY", 60.0)
     result = run(IN_THE_LOOP)
-    result.assert_outcomes(failed=16, passed=1)
-    result.stdout.fnmatch_lines_random(
-        [
-            "  submitted of task * to http://app.test/kling/callback: 500",
-            "*test_of_a_hook_that_hangs*: no response *",
-        ]
-    )
+    result.assert_outcomes(failed=16)
+    result.stdout.fnmatch_lines(["  submitted of task * to http://app.test/kling/callback: 500"])
+
+
+def test_an_app_that_hangs_in_the_loop_of_a_test_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its callback is in the summary."""
+    monkeypatch.setattr(plugin, "_UNDER_WAY", 0.02)
+    result = run(f"""{HEAD}
+import asyncio
+
+@pytest.mark.asyncio
+async def test_it(kling_mock):
+    async def hangs(scope, receive, send):
+        await asyncio.Event().wait()
+    kling_mock.callbacks.deliver_to(hangs)
+    async with kling_mock.async_client() as kling:
+        await kling.text2video.create(prompt="a cat", callback_url=HOST)
+    """)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*::test_it: no response *"])
 
 
 @pytest.mark.slow

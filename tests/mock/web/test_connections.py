@@ -27,9 +27,15 @@ from hypothesis import strategies as st
 from kling_mock import KlingMock
 from kling_mock.web.connections import Listener
 from kling_mock.web.limits import Limits, Phase, Seen, default_connections, overdue, room_rank
+from tests.mock.loop_time import let_pass
 
+LIMIT: Final = 20.0  # seconds, which pass at once; see `let_pass`
 SHORT: Final = Limits(
-    connections=100, header_seconds=0.1, idle_seconds=0.1, body_seconds=0.1, send_seconds=0.2
+    connections=100,
+    header_seconds=LIMIT,
+    idle_seconds=LIMIT,
+    body_seconds=LIMIT,
+    send_seconds=LIMIT,
 )
 PATIENCE: Final = 20.0  # seconds within which what has to end ends, also on a busy machine
 CREATE: Final = {"emulator": "/v1/videos/text2video", "relay": "/kling/v1/videos/text2video"}
@@ -181,29 +187,52 @@ def head(mock: KlingMock, server: str, length: int, more: str = "") -> bytes:
     ).encode()
 
 
-def drained(connection: socket.socket, patience: float, drop: bytes = b"") -> bytes:
-    """Read until the server closes, sending *drop* again and again; return what came.
+def listener_of(mock: KlingMock, server: str) -> Listener:
+    assert mock._relay is not None
+    listener = mock._emulator._listener if server == "emulator" else mock._relay.host._listener
+    assert listener is not None
+    return listener
+
+
+def phases(mock: KlingMock, server: str) -> list[Phase]:
+    """Return the phases of the open connections."""
+    listener = listener_of(mock, server)
+
+    def work() -> list[Phase]:
+        listener._look()
+        return [seen.phase for seen in listener._open.values()]
+
+    return mock._thread.call(work)
+
+
+def until(mock: KlingMock, server: str, phase: Phase, connection: socket.socket) -> bytes:
+    """Wait until the only connection is in *phase*; return what was received meanwhile."""
+    received = b""
+    connection.settimeout(0.001)
+    while phases(mock, server) != [phase]:
+        with contextlib.suppress(TimeoutError):
+            received += connection.recv(65_536)
+    return received
+
+
+def drained(connection: socket.socket, patience: float) -> bytes:
+    """Read until the server closes; return what came.
 
     Raises:
         AssertionError: It did not within *patience* seconds.
     """
     received = b""
-    connection.settimeout(0.02 if drop else patience)
-    for _ in range(int(patience / 0.02)):
-        try:
-            chunk = connection.recv(65_536)
-            if not chunk:
-                return received
-            received += chunk
-        except TimeoutError:
-            assert drop, "the connection was not closed"
+    connection.settimeout(patience)
+    with contextlib.suppress(ConnectionError):
+        while True:
             try:
-                connection.sendall(drop)
-            except OSError:
-                return received
-        except OSError:
-            return received  # reset
-    raise AssertionError("the connection was not closed")
+                chunk = connection.recv(65_536)
+            except TimeoutError:
+                raise AssertionError("the connection was not closed") from None
+            if not chunk:
+                break
+            received += chunk
+    return received
 
 
 SLOW: dict[str, tuple[Callable[[KlingMock, str], bytes], bytes, bytes]] = {
@@ -233,17 +262,35 @@ SLOW: dict[str, tuple[Callable[[KlingMock, str], bytes], bytes, bytes]] = {
 }
 
 
+_PHASES: Final = {b"": Phase.NEW, b" 200 ": Phase.IDLE, b" 408 ": Phase.BODY}
+
+
+def received_by(server: str, case: str, limits: Limits, patience: float) -> bytes:
+    """Return what a slow client receives while its time passes.
+
+    Raises:
+        AssertionError: The server has not closed its connection.
+    """
+    make, drop, answer = SLOW[case]
+    with (
+        served(limits) as mock,
+        socket.create_connection(address(mock, server), timeout=PATIENCE) as connection,
+    ):
+        connection.sendall(make(mock, server))
+        received = until(mock, server, _PHASES[answer], connection)
+        for _ in range(4):
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(drop)
+            let_pass(mock, LIMIT / 4 + 0.5)
+        return received + drained(connection, patience)
+
+
 @pytest.mark.parametrize("server", ["emulator", "relay"])
 @pytest.mark.parametrize("case", SLOW)
 def test_a_slow_client_ends(server: str, case: str) -> None:
     """Silent, half-open and dripping connections are closed; a slow body is answered with 408."""
-    make, drop, answer = SLOW[case]
-    with (
-        served(SHORT) as mock,
-        socket.create_connection(address(mock, server), timeout=PATIENCE) as connection,
-    ):
-        connection.sendall(make(mock, server))
-        received = drained(connection, PATIENCE, drop)
+    answer = SLOW[case][2]
+    received = received_by(server, case, SHORT, PATIENCE)
     assert received.count(b"HTTP/1.1 ") == (1 if answer else 0)
     assert answer in received.partition(b"\r\n")[0]
     if answer == b" 408 ":
@@ -261,37 +308,50 @@ def test_a_slow_client_ends(server: str, case: str) -> None:
 def test_control_without_limits_a_slow_client_stays(server: str, case: str) -> None:
     """Control: the same check fails if the limits are too far away to matter."""
     far = Limits(connections=100, header_seconds=900, idle_seconds=900, body_seconds=900)
-    make, drop, _ = SLOW[case]
-    with (
-        served(far) as mock,
-        socket.create_connection(address(mock, server), timeout=PATIENCE) as connection,
-    ):
-        connection.sendall(make(mock, server))
-        with pytest.raises(AssertionError, match="not closed"):
-            drained(connection, 0.5, drop)
+    with pytest.raises(AssertionError, match="not closed"):
+        received_by(server, case, far, 0.5)
 
 
 def test_a_large_body_that_comes_fast_enough_is_taken() -> None:
     """Its size gives it time: 20 MB within limits that a slow body does not get."""
-    limits = attrs.evolve(SHORT, body_seconds=0.01, body_rate=100_000.0)
-    with served(limits) as mock, httpx.Client(base_url=mock.kling_url, timeout=60) as http:
-        reply = http.post(
-            "/v1/videos/image2video",
-            headers={"Authorization": f"Bearer {mock.api_key}"},
-            content=b'{"image": "' + b"A" * 20_000_000 + b'"}',
-        )
-    assert reply.status_code == 400  # it is not an image
-    assert "image" in reply.json()["message"]
+    limits = attrs.evolve(SHORT, body_rate=100_000.0)
+    body = b'{"image": "' + b"A" * 20_000_000 + b'"}'
+    with (
+        served(limits) as mock,
+        socket.create_connection(address(mock, "emulator"), timeout=PATIENCE) as connection,
+    ):
+        sent = head(mock, "emulator", len(body), "Connection: close\r\n")
+        connection.sendall(sent.replace(b"text2video", b"image2video") + body[:15_000_000])
+        seen = listener_of(mock, "emulator")._open
+        while (
+            phases(mock, "emulator") != [Phase.BODY]
+            or max(s.bytes for s in seen.values()) < 15_000_000
+        ):
+            pass
+        let_pass(mock, 150)
+        connection.sendall(body[15_000_000:])
+        received = drained(connection, PATIENCE)
+    assert b" 400 " in received.partition(b"\r\n")[0]  # it is not an image
+    assert "image" in json.loads(received.partition(b"\r\n\r\n")[2])["message"]
 
 
 def test_an_answer_may_take_longer_than_a_request() -> None:
     """A fault that lets the emulated Kling hang does not count as a slow client."""
-    with served(SHORT) as mock, httpx.Client(base_url=mock.kling_url, timeout=60) as http:
-        mock.faults.add("latency", seconds=0.6)
-        reply = http.get(
-            "/v1/videos/text2video", headers={"Authorization": f"Bearer {mock.api_key}"}
+    with (
+        served(SHORT) as mock,
+        socket.create_connection(address(mock, "emulator"), timeout=PATIENCE) as connection,
+    ):
+        mock.faults.add("latency", seconds=300)
+        connection.sendall(
+            f"GET /v1/videos/text2video HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+            f"Authorization: Bearer {mock.api_key}\r\n\r\n".encode()
         )
-    assert reply.status_code == 200
+        until(mock, "emulator", Phase.ANSWERING, connection)
+        let_pass(mock, 5 * LIMIT)
+        assert phases(mock, "emulator") == [Phase.ANSWERING]
+        let_pass(mock, 300)
+        received = drained(connection, PATIENCE)
+    assert b" 200 " in received.partition(b"\r\n")[0]
 
 
 def test_a_client_that_reads_nothing_ends() -> None:
@@ -309,6 +369,7 @@ def test_a_client_that_reads_nothing_ends() -> None:
                     connection.sendall(requests)
                 except TimeoutError:
                     full += 1
+                    let_pass(mock, LIMIT / 4)
             raise AssertionError("the connection was not closed")
 
 
@@ -352,19 +413,12 @@ def test_an_answer_that_is_not_sent_yet_is_not_cut_off() -> None:
         slow.connect(where)
         request_head = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n"
         slow.sendall((request_head + b"\r\n") * 19 + request_head + b"Connection: close\r\n\r\n")
-        listener = mock._emulator._listener
-        assert listener is not None
-
-        def phases() -> list[Phase]:
-            listener._look()
-            return [seen.phase for seen in listener._open.values()]
-
-        while mock._thread.call(phases) != [Phase.SENDING]:
+        while phases(mock, "emulator") != [Phase.SENDING]:
             pass
         for _ in range(30):
             stack.enter_context(socket.create_connection(where, PATIENCE))
         whole = httpx.get(mock.kling_url + "/openapi.json", timeout=60)
-        assert Phase.SENDING in mock._thread.call(phases)
+        assert Phase.SENDING in phases(mock, "emulator")
         slow.settimeout(PATIENCE)
         received = b"".join(iter(partial(slow.recv, 65_536), b""))
     assert received.count(b"HTTP/1.1 200 ") == 20
@@ -376,8 +430,7 @@ def test_silent_tls_handshakes_make_room(certificate: tuple[Path, Path]) -> None
     cert, key = map(str, certificate)
     trusted = ssl.create_default_context(cafile=cert)
     with KlingMock(tls_cert=cert, tls_key=key) as mock, ExitStack() as stack:
-        listener = mock._emulator._listener
-        assert listener is not None
+        listener = listener_of(mock, "emulator")
         listener._limits = Limits(connections=20)
         for _ in range(60):
             stack.enter_context(socket.create_connection(address(mock, "emulator"), PATIENCE))
@@ -417,14 +470,11 @@ def test_connections_that_are_being_answered_do_not_make_room(
             ).encode()
 
         def at_work() -> int:
-            listener = mock._emulator._listener
-            assert listener is not None
-            listener._look()
-            return sum(seen.phase is Phase.ANSWERING for seen in listener._open.values())
+            return phases(mock, "emulator").count(Phase.ANSWERING)
 
-        def until(count: int) -> None:
+        def until_at_work(count: int) -> None:
             for _ in range(100_000):
-                if mock._thread.call(at_work) == count:
+                if at_work() == count:
                     return
             raise AssertionError(f"{count} connections were never at work")
 
@@ -434,13 +484,13 @@ def test_connections_that_are_being_answered_do_not_make_room(
                     socket.create_connection(address(mock, "emulator"))
                 )
                 connection.sendall(get_request("/v1/videos/text2video"))
-                until(number)
+                until_at_work(number)
             for _ in range(3):
                 with socket.create_connection(address(mock, "emulator")) as refused:
                     with contextlib.suppress(ConnectionError):
                         refused.sendall(get_request("/openapi.json"))
                     assert drained(refused, PATIENCE) == b""
-            assert mock._thread.call(at_work) == 3
+            assert at_work() == 3
             looks: list[float] = []
             look = Listener._look
 
@@ -457,7 +507,7 @@ def test_connections_that_are_being_answered_do_not_make_room(
             assert [drained(connection, PATIENCE) for connection in flood] == [b""] * 60
             assert len(looks) < 30
             monkeypatch.undo()
-        until(0)
+        until_at_work(0)
         with socket.create_connection(address(mock, "emulator")) as answered:
             answered.sendall(get_request("/v1/videos/image2video"))
             assert b" 200 " in drained(answered, PATIENCE).partition(b"\r\n")[0]

@@ -278,10 +278,12 @@ def test_a_silent_receiver_is_waited_for_once(mock: KlingMock, api: Any) -> None
     """Then it has a fifth of the timeout, until it answers: a test would wait for a minute."""
     mock.callbacks.timeout = 0.1
     mock.callbacks.retries = (1, 1, 1)
-    seconds = iter((0.3, 0.3, 0, 0.3))
+    over = threading.Event()
+    is_silent = iter((True, True, False, True))
 
     def slow(_environ: Any, start: Any) -> list[bytes]:
-        threading.Event().wait(next(seconds))
+        if next(is_silent):
+            over.wait(60)
         start("500 no", [])
         return []
 
@@ -292,6 +294,7 @@ def test_a_silent_receiver_is_waited_for_once(mock: KlingMock, api: Any) -> None
         mock.clock.advance(1)
         mock.callbacks.timeout = timeout
     tried = [(attempt.status, attempt.error) for attempt in mock.deliveries[0].attempts]
+    over.set()
     late, later = "no response within 0.1 s", "no response within 0.02 s"
     assert tried == [(0, late), (0, later), (500, ""), (0, late)]
 
