@@ -67,6 +67,12 @@ class Baselines:
                 self._faults = self._server.load_faults(profile)
             self._clean = self._counts()
 
+    def unload(self) -> None:
+        """Remove the faults of a test that has not used the server."""
+        if self._server is not None:
+            self._server.remove_faults(self._faults)
+        self._profile, self._faults = "", []
+
     def look(self) -> SharedState:
         """Return the state of the server before a fixture is set up."""
         if self._server is None:

@@ -57,7 +57,7 @@ class _Test:
     Attributes:
         settings: Its settings.
         words: The arguments of its markers.
-        requests: The number of requests of each server when the test began.
+        requests: The number of requests when the test began, of each server that it does not name.
         declared: The number of faults and rules of each server at that time.
         judged: The findings of each server when it was last judged.
         passed_over: Things that did not happen, but do not fail the test.
@@ -100,12 +100,13 @@ class Plugin:
     def begin(self, item: pytest.Item) -> None:
         """Read the settings of a test, and make the shared server ready for it."""
         test = self._begin(item)
+        names: Collection[str] = getattr(item, "fixturenames", ())
         for server in STARTED.all():
             world = server.world
-            test.requests[server] = 0 if world is None else world.journal.total
+            if self._names.get(server) != _SHARED or _SHARED not in names:
+                test.requests[server] = 0 if world is None else world.journal.total
             test.judged[server] = mark = server.findings.mark()
             test.declared[server] = mark.declared
-        names: Collection[str] = getattr(item, "fixturenames", ())
         if _SHARED in names:
             for name in _OF_A_SERVER:
                 if getattr(test.settings, name) != getattr(self._defaults, name):
@@ -267,6 +268,8 @@ class Plugin:
         self._check_words(item, test)
         servers = STARTED.all()
         before = test.judged
+        if not any(self._names.get(s) == _SHARED and self._is_used(s, test) for s in servers):
+            self._baselines.unload()
         verdict = verdict_on(servers, before, test.settings, _UNDER_WAY)
         test.judged = {server: server.findings.mark() for server in servers}
         under_way = [f"no response when the test ended: {line}" for line in verdict.under_way]
@@ -369,7 +372,9 @@ class Plugin:
     def _is_used(self, server: JudgedServer, test: _Test) -> bool:
         """Return whether a test may have used a server."""
         before, world = test.requests.get(server), server.world
-        return before is None or (world is not None and world.journal.total != before)
+        if before is None or server.findings.under_way:
+            return True
+        return world is not None and world.journal.total != before
 
     def _forget(self, item: pytest.Item) -> None:
         if _TEST in item.stash:

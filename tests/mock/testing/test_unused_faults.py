@@ -56,6 +56,31 @@ def test_they_can_fail_the_test(run: Run, where: str) -> None:
     )
 
 
+def test_a_shared_server_that_a_test_does_not_use_has_no_part_in_it(run: Run) -> None:
+    """It has the faults of the marker, too, but whether it runs depends on the order of tests."""
+    result = run(f"""
+        import pytest
+
+        def test_before(kling_mock_server): ...
+
+        {FAULTY}, unused_faults="fail")
+        def test_used(kling_mock, kling):
+            task = kling.text2video.create(prompt="a kitten")
+            with pytest.raises(Exception):
+                kling.with_options(retries=0).text2video.get(task.task_id)
+
+        {FAULTY}, unused_faults="fail")
+        def test_unused(kling_mock_server): ...
+
+        {FAULTY}, unused_faults="fail")
+        def test_unused_by_an_app(request):
+            server = request.getfixturevalue("kling_mock_server")
+            with server.client() as kling:
+                kling.text2video.create(prompt="a kitten")
+    """)
+    result.assert_outcomes(failed=2, passed=2)
+
+
 def test_a_wrong_setting_is_named(run: Run) -> None:
     """The error says what it may be."""
     result = run("def test_it(kling_mock): ...", ini="kling_mock_unused_faults = ignore")
