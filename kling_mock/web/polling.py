@@ -19,9 +19,11 @@ from kling_mock.web.origins import ORIGINS
 
 MANY = 20  # queries of one task at one instant; clients that wait in step make a few
 
-# Seconds of real time since the first query at one instant.
+# Seconds of real time since the first query of a wait.
 _TOLD = 2.0  # the user is told
 _ENDED = 30.0  # the wait is ended, since the clock was not moved
+
+_APART = 10.0  # seconds of real time between two queries that are no wait, as at a breakpoint
 
 _ENDS = "It was queried for {:.0f} s of real time, so this wait is ended. "
 _TEXT = (
@@ -64,6 +66,7 @@ class StandingClock(Protocol):
 class _Queries(NamedTuple):
     number: int
     since: float
+    newest: float
 
 
 class BusyPolling:
@@ -92,8 +95,11 @@ class BusyPolling:
             self._instant = now
             self._queries.clear()
         present = self._steady()
-        before = self._queries.get(task_id, _Queries(0, present))
-        count, since = self._queries[task_id] = _Queries(before.number + 1, before.since)
+        before = self._queries.get(task_id)
+        if before is None or present - before.newest > _APART:
+            before = _Queries(0, present, present)
+        count, since = before.number + 1, before.since
+        self._queries[task_id] = _Queries(count, since, present)
         waited = present - since
         if count < MANY and waited < _TOLD:
             return Polling()

@@ -41,6 +41,15 @@ def test_who_waits_in_real_time_is_told_within_seconds_and_ended_within_a_minute
     assert "mock.client()" in noted[6].refusal
 
 
+def test_a_test_that_stops_between_two_queries_is_no_wait() -> None:
+    """A breakpoint takes as long as its reader; then the time is counted anew."""
+    steady = Steady()
+    polling = BusyPolling(steady)
+    for _ in range(10):
+        assert polling.note(TASK, 5.0) == Polling()
+        steady.now += 600.0
+
+
 def test_a_clock_that_moves_ends_no_wait() -> None:
     """A test that advances it in between waits for as long as it likes."""
     steady = Steady()
