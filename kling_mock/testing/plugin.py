@@ -350,7 +350,7 @@ class Plugin:
             return
         name = self._names.get(server, server.name)
         idle = server.findings.idle_since(Mark(declared=test.declared.get(server, 0)))
-        unused = [declaration(rule) for rule in idle]
+        unused = [declaration(rule) for rule, _ in idle]
         deliveries, lines = list(world.callbacks.log), test.settings.lines
         yield from sections(name, world.journal, deliveries, lines, world.clock.reports, unused)
 

@@ -108,12 +108,13 @@ def _judge_unused(
     idle = server.findings.idle_since(mark)
     if not idle or not (settings.strict or settings.unused_faults == "fail"):
         return
-    if settings.unused_faults == "fail":
-        lines = [declaration(rule) for rule in idle]
+    may_fail = settings.unused_faults == "fail"
+    lines = [declaration(rule) for rule, fails in idle if fails and may_fail]
+    if lines:
         verdict.failures.append(_text("faults that never happened:", lines, _UNUSED))
-    else:
-        lines = [f"never happened: {rule}; {_FAILS_UNUSED}" for rule in idle[:_SHOWN]]
-        verdict.passed_over.extend(lines)
+    advice = "" if may_fail else f"; {_FAILS_UNUSED}"
+    passed = [rule for rule, fails in idle if not (fails and may_fail)]
+    verdict.passed_over.extend(f"never happened: {rule}{advice}" for rule in passed[:_SHOWN])
 
 
 def declaration(rule: object) -> str:

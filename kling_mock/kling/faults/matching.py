@@ -123,6 +123,8 @@ class Faults:
             self._added += 1
             fault.fault_id = f"fault-{self._added}"
             fault.number = self._findings.declare(fault)
+            if fault.probability < 1:
+                self._findings.spare(fault.number)
             if (status := fault.settings.get("http")) is not None:
                 self.statuses.add(status)
         self._faults += added
@@ -146,15 +148,23 @@ class Faults:
             stage: A stage, or the name of one kind.
             subject: A request, a task or a report.
         """
+        chosen: Fault | None = None
         for fault in self._faults:
             kind = fault.kind
-            if stage in {kind.stage, kind.name} and fault.strikes(subject, self._random):
+            if stage not in {kind.stage, kind.name}:
+                continue
+            if chosen is not None:
+                if fault.where.accepts(subject):
+                    self._findings.spare(fault.number)
+            elif fault.strikes(subject, self._random):
+                chosen = fault
                 if fault.acted == 1:
                     self._findings.acted(fault.number)
                 if stage == "task":
                     self.on_task = kind.name
-                return fault
-        return None
+                if fault.times is not None:
+                    break  # the next one will have its turn
+        return chosen
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(tuple(self._faults))

@@ -56,6 +56,18 @@ class Untaken(NamedTuple):
     fails: bool
 
 
+class Idle(NamedTuple):
+    """A fault or rule that has never acted.
+
+    Attributes:
+        rule: It; a report shows its text.
+        fails: Whether it may fail a test: no chance and no other rule kept it from acting.
+    """
+
+    rule: object
+    fails: bool
+
+
 class Mark(NamedTuple):
     """The number of findings up to some moment.
 
@@ -92,6 +104,7 @@ class Findings:
         self._retired: dict[str, int] = {}
         self._idle: dict[int, object] = {}
         self._lasting: set[int] = set()
+        self._spared: set[int] = set()
         self._untaken: dict[str, tuple[int, Untaken]] = {}
         self._settled: deque[tuple[int, Untaken]] = deque(maxlen=_UNTAKEN_KEPT)
         self._marks = [0, 0, 0, 0]
@@ -141,15 +154,21 @@ class Findings:
         """Note that the fault or rule with this number has acted."""
         self._idle.pop(number, None)
 
+    def spare(self, number: int) -> None:
+        """Note that a right test may never see the fault or rule with this number act."""
+        self._spared.add(number)
+
     def keep_lasting(self, mark: Mark) -> None:
         """Do not assign declarations since *mark* to a test: a wider fixture made them."""
         self._lasting |= {number for number in self._idle.copy() if number > mark.declared}
 
-    def idle_since(self, mark: Mark) -> list[object]:
+    def idle_since(self, mark: Mark) -> list[Idle]:
         """Return the faults and rules that were declared since *mark* and have never acted."""
         idle = self._idle.copy().items()
         return [
-            rule for number, rule in idle if number > mark.declared and number not in self._lasting
+            Idle(rule, number not in self._spared)
+            for number, rule in idle
+            if number > mark.declared and number not in self._lasting
         ]
 
     # ------------------------------------------------------------ callbacks

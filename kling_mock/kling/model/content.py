@@ -100,11 +100,15 @@ class Content:
 
     def judge(self, subject: Subject) -> ContentDecision | None:
         """Return what the review decides about a create request; `None` lets it pass."""
+        chosen: ContentDecision | None = None
         for _, pattern, where, decision, number in reversed(self._rules):
             if where.accepts(subject) and pattern.search(subject.prompt):
-                self._findings.acted(number)
-                return decision
-        return None
+                if chosen is None:
+                    self._findings.acted(number)
+                else:
+                    self._findings.spare(number)
+                chosen = chosen or decision
+        return chosen
 
     def clear(self) -> None:
         """Forget all rules: every prompt passes."""

@@ -119,11 +119,15 @@ class ProgressRules:
 
     def choose(self, subject: Subject) -> ProgressRule:
         """Return the rule for a new task."""
+        chosen: ProgressRule | None = None
         for where, rule, number in reversed(self._rules):
             if where.accepts(subject):
-                self._findings.acted(number)
-                return rule
-        return TYPICAL
+                if chosen is None:
+                    self._findings.acted(number)
+                else:
+                    self._findings.spare(number)
+                chosen = chosen or rule
+        return chosen or TYPICAL
 
     def clear(self) -> None:
         """Remove all rules: new tasks take the usual time of their model."""

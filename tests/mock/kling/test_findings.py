@@ -81,7 +81,7 @@ class Server:
         idle = self.findings.idle_since(self.mark)
         return {
             "calls": [int(call.at) for call in calls if isinstance(call, Entry)],
-            "idle": sorted(str(rule) for rule in idle),
+            "idle": sorted(str(rule) for rule, _ in idle),
             "untaken": sorted(callback.text for callback in self.findings.untaken_since(self.mark)),
         }
 

@@ -81,6 +81,27 @@ def test_a_shared_server_that_a_test_does_not_use_has_no_part_in_it(run: Run) ->
     result.assert_outcomes(failed=2, passed=2)
 
 
+def test_chance_and_what_another_fault_hides_fail_no_test(run: Run) -> None:
+    """They are in the summary; a fault that would have been next, or matched nothing, fails it."""
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.kling_mock(strict=False)
+        @pytest.mark.parametrize("first", [{"probability": 1e-9}, {}, {"times": 1}])
+        @pytest.mark.parametrize("second", ["GET *", "POST *", None])
+        def test_it(kling_mock, kling, first, second):
+            kling_mock.faults.add("status", "GET *", code=5001, **first)
+            if second is not None:
+                kling_mock.faults.add("status", second, code=1303)
+            with pytest.raises(Exception):
+                kling.with_options(retries=0).text2video.get("831922345719271433")
+        """,
+        ini="kling_mock_unused_faults = fail",
+    )
+    result.assert_outcomes(failed=4, passed=5)
+
+
 def test_a_wrong_setting_is_named(run: Run) -> None:
     """The error says what it may be."""
     result = run("def test_it(kling_mock): ...", ini="kling_mock_unused_faults = ignore")
