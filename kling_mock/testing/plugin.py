@@ -14,6 +14,7 @@ from zlib import crc32
 
 import pytest
 
+from _kling_mock_pytest import PLUGIN
 from kling_mock.kling.journal.findings import NOTHING, Mark
 from kling_mock.kling.journal.notes import RetiredWarning
 from kling_mock.server.judged import STARTED, JudgedServer
@@ -392,7 +393,7 @@ def plugin_of(config: pytest.Config) -> Plugin:
     plugin = config.stash.get(_PLUGIN, None)
     if plugin is None:
         plugin = config.stash[_PLUGIN] = Plugin(config)
-        config.pluginmanager.register(plugin, "kling_mock_servers")
+        config.pluginmanager.register(plugin, PLUGIN)
     return plugin
 
 

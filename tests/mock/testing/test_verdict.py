@@ -110,6 +110,27 @@ def test_a_server_that_the_body_imports_first_is_judged(run: Run) -> None:
 
 
 @pytest.mark.slow
+def test_a_server_that_a_fixture_imports_first_is_judged(run: Run) -> None:
+    """The test has begun before anything was loaded, and its body finds it loaded."""
+    source = """
+        import pytest
+
+        @pytest.fixture
+        def mine():
+            from kling_mock import KlingMock
+            with KlingMock() as mock:
+                yield mock
+
+        def test_it(mine):
+            import httpx
+            httpx.post(mine.kling_url + "/v1/video/text2video", json={}, trust_env=False)
+    """
+    result = run(source, plugins=[])
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["1 call unexpected:"])
+
+
+@pytest.mark.slow
 def test_nothing_that_was_noted_is_erased(run: Run) -> None:
     """Clear, reset, restore and the admin API keep it: "arrange, clear, act" is a usual test."""
     result = run(f"""{HEAD}
