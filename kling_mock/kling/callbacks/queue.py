@@ -113,6 +113,7 @@ class CallbackQueue:
         self.timestamps: Literal["clock", "real"] = "clock"
         self.early: set[str] = set()
         self._silent: set[str] = set()  # the URLs whose last attempt timed out
+        self._under_way: dict[str, Delivery] = {}
 
     # ------------------------------------------------------------ contents of reports
 
@@ -321,7 +322,12 @@ class CallbackQueue:
         headers = headers or self._headers(delivery)
         url = delivery.url
         timeout = self.timeout * (_OF_SILENT if url in self._silent else 1)
-        receipt = await self._sender.send(url, headers, delivery.body, timeout, self._allowed)
+        if not replayed and delivery.truthful:  # a test's forgery is meant to be refused
+            self._under_way[delivery.delivery_id] = delivery
+        try:
+            receipt = await self._sender.send(url, headers, delivery.body, timeout, self._allowed)
+        finally:
+            is_judged = self._under_way.pop(delivery.delivery_id, None) is not None
         (self._silent.add if receipt.timed_out else self._silent.discard)(url)
         known = self.log.find(delivery.delivery_id) or delivery
         fate: Fate = "sent"
@@ -334,21 +340,30 @@ class CallbackQueue:
         self.log.update(known)
         if known.state == "delivered":
             self._findings.remove_untaken(known.delivery_id)
-        elif not replayed and known.truthful:  # a test's forgery is meant to be refused
-            self._note_untaken(known, receipt)
+        elif is_judged:
+            came = str(receipt.status) if receipt.status else receipt.error
+            reached = not (receipt.blocked or receipt.unreached)
+            is_refusal = receipt.status == 400 and bool(receipt.body)
+            self._note_untaken(known, came, fails=reached, is_refusal=is_refusal)
         return known
 
-    def _note_untaken(self, delivery: Delivery, receipt: Receipt) -> None:
+    def note_cut(self) -> None:
+        """Record the callbacks that are under way at the end of a test."""
+        for delivery in self._under_way.values():
+            if not self._findings.is_untaken(delivery.delivery_id):
+                self._note_untaken(delivery, "no response when the test ended", fails=False)
+
+    def _note_untaken(
+        self, delivery: Delivery, came: str, *, fails: bool, is_refusal: bool = False
+    ) -> None:
         """Record that a callback was not accepted, if the test has to account for it."""
         if any(delivery.url.startswith(url) for url in self._findings.own_urls):
             return
-        if _is_own_receiver(delivery.url) and not (receipt.status == 400 and receipt.body):
+        if _is_own_receiver(delivery.url) and not is_refusal:
             return  # the test has told it to reply this way
-        came = str(receipt.status) if receipt.status else receipt.error
         about = f"{delivery.task_status} of task {delivery.task_id}"
-        reached = not (receipt.blocked or receipt.unreached)
         text = f"{about} to {shown_url(delivery.url)[:_URL_SHOWN]}: {came}"
-        self._findings.not_taken(delivery.delivery_id, Untaken(text, fails=reached))
+        self._findings.not_taken(delivery.delivery_id, Untaken(text, fails=fails))
 
     def _headers(self, delivery: Delivery) -> tuple[tuple[str, str], ...]:
         account = self._accounts[delivery.account]

@@ -181,6 +181,10 @@ class Findings:
         if len(self._untaken) > _UNTAKEN_KEPT:
             self._settled.append(self._untaken.pop(next(iter(self._untaken))))
 
+    def is_untaken(self, delivery_id: str) -> bool:
+        """Return whether a callback was tried and not taken so far."""
+        return delivery_id in self._untaken
+
     def remove_untaken(self, delivery_id: str) -> None:
         """Note that a callback was taken."""
         self._untaken.pop(delivery_id, None)

@@ -361,24 +361,65 @@ def test_a_callback_to_the_loop_of_a_test_is_judged(
     result.stdout.fnmatch_lines(["  submitted of task * to http://app.test/kling/callback: 500"])
 
 
-def test_an_app_that_hangs_in_the_loop_of_a_test_is_named(
+def test_a_callback_that_the_end_of_the_test_cuts_off_is_named(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its callback is in the summary."""
+    """The summary has a line for an app or a server that hangs; it is not the next test's."""
     monkeypatch.setattr(plugin, "_UNDER_WAY", 0.02)
     result = run(f"""{HEAD}
 import asyncio
+import socket
+
+from tests.mock.loop_time import let_pass
+
+async def hangs(scope, receive, send):
+    await asyncio.Event().wait()
 
 @pytest.mark.asyncio
-async def test_it(kling_mock):
-    async def hangs(scope, receive, send):
-        await asyncio.Event().wait()
+async def test_in_the_loop(kling_mock):
     kling_mock.callbacks.deliver_to(hangs)
     async with kling_mock.async_client() as kling:
         await kling.text2video.create(prompt="a cat", callback_url=HOST)
+
+def test_app(kling_mock):
+    kling_mock.callbacks.deliver_to(hangs)
+    create(kling_mock)
+
+@pytest.fixture(scope="module")
+def lasting():
+    with KlingMock() as mock:
+        mock.callbacks.timeout = 60
+        yield mock
+
+@pytest.fixture(scope="module")
+def silent():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield f"http://127.0.0.1:{{silent.getsockname()[1]}}/hook"
+
+def test_server(lasting, silent):
+    create(lasting, silent)
+
+@pytest.mark.kling_mock(undelivered="fail")
+def test_by_marker(lasting, silent):
+    create(lasting, silent)
+
+def test_next(lasting):
+    let_pass(lasting, 60)
+    lasting.clock.advance(0)
+    assert lasting.deliveries[0].attempts[0].error == "no response within 60 s"
+
+def test_told(kling_mock, kling_receiver):
+    kling_receiver.answer(seconds=60)
+    create(kling_mock, kling_receiver.url)
     """)
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*::test_it: no response *"])
+    result.assert_outcomes(passed=5, failed=1)
+    texts, _, _ = str(result.stdout).partition("short test summary info")
+    text = "callback not taken: submitted of task * to http*: no response when the test ended"
+    result.stdout.fnmatch_lines_random(
+        [f"*::{name}: {text}" for name in ("test_in_the_loop", "test_app", "test_server")]
+    )
+    assert texts.count("no response when the test ended") == 4
+    assert "::test_next: " not in texts
 
 
 @pytest.mark.slow
