@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kling_mock.clock import event_loop_here
 from kling_mock.controls.attributes import KnownAttributes
@@ -13,7 +13,10 @@ from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.journal.forgotten import IncompleteJournalError
 from kling_mock.kling.journal.matching import STATUSES
 from kling_mock.web.addresses import ANY_HOST, is_http_url, read_hosts
-from kling_mock.web.values import as_items, as_number, as_text, is_one_of
+from kling_mock.web.values import as_items, as_number, as_text, as_whole, is_one_of
+
+if TYPE_CHECKING:
+    from kling_mock.kling.world import World
 
 
 class CallbacksHandle(KnownAttributes):
@@ -188,12 +191,7 @@ class DeliveriesHandle(KnownAttributes):
         """
         __tracebackhide__ = True
         expected = None if statuses is None else _read_statuses(statuses)
-        self._proxy.settle()
-        about = [delivery for delivery in self.of(task) if delivery.truthful]
-        if not about:
-            raise AssertionError(
-                "there was no callback about this task; does it have a callback_url?"
-            )
+        about = self._truthful(task)
         lines = [_line(delivery) for delivery in about]
         if not all(_is_taken(delivery) for delivery in about):
             raise AssertionError("\n  ".join(["callbacks that were not taken, among", *lines]))
@@ -201,6 +199,62 @@ class DeliveriesHandle(KnownAttributes):
         if expected is not None and reported != expected:
             text = f"expected callbacks of {', '.join(expected)}; there were"
             raise AssertionError("\n  ".join([text, *lines]))
+        return about
+
+    def assert_refused(self, task: str | HasTaskId, status: int | None = None) -> list[Delivery]:
+        """Return the deliveries about *task* that were attempted, if all their attempts failed.
+
+        That is, if the receiver answered each with something other than 2xx. Then the test means
+        it: it does not fail for these callbacks, also when they are repeated. Replays and
+        deliveries that a test has changed do not count. The method waits as `assert_delivered`.
+
+            mock.deliveries.assert_refused(task, 401)
+
+        Args:
+            task: A task, or its task id or external id.
+            status: The HTTP status of each response, 300 to 599; `None` accepts any of these.
+
+        Raises:
+            AssertionError: No delivery was attempted, or an attempt had no response or another one.
+            KeyError: There is no such task.
+            IncompleteJournalError: That depends on forgotten callbacks.
+            ValueError: *status* is not such a status.
+        """
+        __tracebackhide__ = True
+        expected = None if status is None else as_whole("status", status, 300, 599)
+        tried = {
+            delivery: [attempt for attempt in delivery.attempts if not attempt.replayed]
+            for delivery in self._truthful(task)
+        }
+        every = [attempt for attempts in tried.values() for attempt in attempts]
+        if not every or not all(
+            attempt.status == expected if expected else attempt.status >= 300 for attempt in every
+        ):
+            named = "" if expected is None else f" with {expected}"
+            lines = [
+                f"{delivery.task_status}: "
+                + (", ".join(str(a.status or a.error) for a in attempts) or delivery.state)
+                for delivery, attempts in tried.items()
+            ]
+            text = f"callbacks that were not refused{named}, among"
+            raise AssertionError("\n  ".join([text, *lines]))
+        refused = [delivery for delivery, attempts in tried.items() if attempts]
+
+        def expect(world: World) -> None:
+            for delivery in refused:
+                world.findings.expect_refusal(delivery.delivery_id, expected or 0)
+
+        self._proxy.call(expect)
+        return refused
+
+    def _truthful(self, task: str | HasTaskId) -> list[Delivery]:
+        __tracebackhide__ = True
+        self._proxy.settle()
+        about = [delivery for delivery in self.of(task) if delivery.truthful]
+        if not about:
+            raise AssertionError(
+                "there was no callback about this task; does it have a callback_url?"
+            )
         return about
 
     def find(self, delivery_id: str) -> Delivery:

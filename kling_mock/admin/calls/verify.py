@@ -56,6 +56,10 @@ _CHECKS: Final[Mapping[str, tuple[Callable[..., Any], frozenset[str]]]] = {
         lambda context, task_id="", **named: context.deliveries.assert_delivered(task_id, **named),
         frozenset({"task_id", "statuses"}),
     ),
+    "refused": (
+        lambda context, task_id="", **named: context.deliveries.assert_refused(task_id, **named),
+        frozenset({"task_id", "status"}),
+    ),
 }
 
 
@@ -73,7 +77,7 @@ async def verify(context: AdminContext, parameters: Parameters) -> dict[str, Any
         if name not in takes:
             known = ", ".join(sorted(takes)) or "nothing else"
             raise ValueError(f"{name}: this assertion does not take it; it takes {known}")
-    is_of_callbacks = parameters["assertion"] == "delivered"
+    is_of_callbacks = parameters["assertion"] in {"delivered", "refused"}
     if is_of_callbacks:
         await context.clock.drain()
     try:
@@ -93,7 +97,7 @@ _PATTERN: Final[Mapping[str, Any]] = {
     "match": text("A method, a path or both; `*` stands for anything in a path."),
     "method": text("The HTTP method, in capitals."),
     "path": text("The path without the query."),
-    "status": integer(about="The HTTP status of the response."),
+    "status": integer(about="The HTTP status of the response; for `refused`, of each."),
     "code": integer(about="The service code of the response; 0 is success."),
     "account": text("The account's name; empty for calls that were not authenticated."),
     "task_id": text("The task that the call created or queried."),
@@ -136,11 +140,13 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         closed(
             ("deliveries",),
             data=array(ENTRY, about="The calls that match, as far as they are kept."),
-            deliveries=array(DELIVERY, about="For `delivered`: the callbacks about the task."),
+            deliveries=array(
+                DELIVERY, about="For `delivered` and `refused`: the callbacks about the task."
+            ),
         ),
         _BODY,
         errors={
-            404: "For `delivered`: there is no such task.",
+            404: "For `delivered` and `refused`: there is no such task.",
             409: "The result depends on calls that are no longer kept.",
             422: "The assertion fails; the text shows the nearest call and what differs.",
         },

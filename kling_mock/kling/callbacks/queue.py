@@ -341,29 +341,28 @@ class CallbackQueue:
         if known.state == "delivered":
             self._findings.remove_untaken(known.delivery_id)
         elif is_judged:
-            came = str(receipt.status) if receipt.status else receipt.error
-            reached = not (receipt.blocked or receipt.unreached)
-            is_refusal = receipt.status == 400 and bool(receipt.body)
-            self._note_untaken(known, came, fails=reached, is_refusal=is_refusal)
+            self._note_untaken(known, receipt)
         return known
 
     def note_cut(self) -> None:
         """Record the callbacks that are under way at the end of a test."""
         for delivery in self._under_way.values():
             if not self._findings.is_untaken(delivery.delivery_id):
-                self._note_untaken(delivery, "no response when the test ended", fails=False)
+                cut = Receipt(0, "no response when the test ended", unreached=True)
+                self._note_untaken(delivery, cut)
 
-    def _note_untaken(
-        self, delivery: Delivery, came: str, *, fails: bool, is_refusal: bool = False
-    ) -> None:
+    def _note_untaken(self, delivery: Delivery, receipt: Receipt) -> None:
         """Record that a callback was not accepted, if the test has to account for it."""
         if any(delivery.url.startswith(url) for url in self._findings.own_urls):
             return
-        if _is_own_receiver(delivery.url) and not is_refusal:
+        if _is_own_receiver(delivery.url) and not (receipt.status == 400 and receipt.body):
             return  # the test has told it to reply this way
+        came = str(receipt.status) if receipt.status else receipt.error
         about = f"{delivery.task_status} of task {delivery.task_id}"
+        reached = not (receipt.blocked or receipt.unreached)
         text = f"{about} to {shown_url(delivery.url)[:_URL_SHOWN]}: {came}"
-        self._findings.not_taken(delivery.delivery_id, Untaken(text, fails=fails))
+        untaken = Untaken(text, fails=reached)
+        self._findings.not_taken(delivery.delivery_id, untaken, receipt.status)
 
     def _headers(self, delivery: Delivery) -> tuple[tuple[str, str], ...]:
         account = self._accounts[delivery.account]

@@ -106,6 +106,7 @@ class Findings:
         self._lasting: set[int] = set()
         self._spared: set[int] = set()
         self._untaken: dict[str, tuple[int, Untaken]] = {}
+        self._refusals: dict[str, int] = {}
         self._settled: deque[tuple[int, Untaken]] = deque(maxlen=_UNTAKEN_KEPT)
         self._marks = [0, 0, 0, 0]
 
@@ -173,8 +174,16 @@ class Findings:
 
     # ------------------------------------------------------------ callbacks
 
-    def not_taken(self, delivery_id: str, untaken: Untaken) -> None:
-        """Keep a callback that was tried and not taken."""
+    def not_taken(self, delivery_id: str, untaken: Untaken, status: int = 0) -> None:
+        """Keep a callback that was tried and not taken, unless that was meant.
+
+        Args:
+            delivery_id: Its id.
+            untaken: What is reported.
+            status: The status of the response; 0 if there was none.
+        """
+        if status and self._refusals.get(delivery_id) in {0, status}:
+            return
         before = self._untaken.get(delivery_id)
         number = self._next(3) if before is None else before[0]
         self._untaken[delivery_id] = (number, untaken)
@@ -189,10 +198,16 @@ class Findings:
         """Note that a callback was taken."""
         self._untaken.pop(delivery_id, None)
 
+    def expect_refusal(self, delivery_id: str, status: int) -> None:
+        """Note that a callback is meant to be refused with *status*; 0 is any."""
+        self._refusals[delivery_id] = status
+        self.remove_untaken(delivery_id)
+
     def settle(self) -> None:
         """Note that the world ends: its callbacks are not retried, and ids may be reused."""
         self._settled += self._untaken.values()
         self._untaken.clear()
+        self._refusals.clear()
 
     def untaken_since(self, mark: Mark) -> list[Untaken]:
         """Return the callbacks that were tried since *mark* and not taken."""

@@ -176,7 +176,13 @@ def test_callbacks_are_asserted_as_well(mock: KlingMock) -> None:
         with pytest.raises(AssertionError) as raised:
             mock.deliveries.assert_delivered(task, **wrong)
         assert (status, reply["error"]["message"]) == (422, str(raised.value))
+    status, reply = sent(mock, "refused", task_id="order-2", status=401)
+    with pytest.raises(AssertionError) as raised:
+        mock.deliveries.assert_refused("order-2", 401)
+    assert (status, reply["error"]["message"]) == (422, str(raised.value))
     assert sent(mock, "delivered", task_id="order-3")[0] == 404
+    assert sent(mock, "refused", task_id="order-3")[0] == 404
+    assert sent(mock, "refused", task_id="order-2", status=200)[0] == 400
     assert sent(mock, "delivered")[0] == 404
     assert sent(mock, "delivered", task_id="order-2", statuses=["done"])[0] == 400
     assert sent(mock, "delivered", task_id="order-2", statuses=[])[0] == 400

@@ -326,6 +326,32 @@ def test_callbacks_that_were_not_taken_are_noticed(run: Run) -> None:
     )
 
 
+def test_a_refusal_that_is_meant_fails_no_test(run: Run) -> None:
+    """It is not noted again when the delivery is repeated; another response is."""
+    result = run(f"""{HEAD}
+def refused(mock, *answers):
+    left = list(answers)
+    def hook(environ, start):
+        start(f"{{left.pop(0)}} no", [])
+        return []
+    mock.callbacks.deliver_to(hook)
+    mock.progress.add("by-hand")
+    task = create(mock)
+    mock.clock.advance(0)
+    mock.deliveries.assert_refused(task, 401)
+    mock.clock.advance(10)
+
+@pytest.mark.kling_mock(undelivered="fail")
+def test_meant(kling_mock):
+    refused(kling_mock, 401, 401)
+
+def test_another(kling_mock):
+    refused(kling_mock, 401, 500)
+    """)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["  submitted of task * to http://app.test/kling/callback: 500"])
+
+
 #: A hook in the loop of the test, which ends at once after a create.
 IN_THE_LOOP = f"""{HEAD}
 import asyncio

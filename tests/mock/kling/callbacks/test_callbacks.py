@@ -439,6 +439,41 @@ async def test_what_would_not_wait_is_refused_in_a_loop(mock: KlingMock) -> None
     mock.complete(quiet)  # it has no callbacks, so there is nothing to wait for
 
 
+def test_what_was_refused_can_be_asserted(mock: KlingMock, api: Any, receiver: Receiver) -> None:
+    """Each attempt must have a response other than 2xx, or the status that is named."""
+    mock.callbacks.retries = (1,)
+    mock.progress.add("by-hand")
+
+    def tried(*answers: int, url: str = receiver.url) -> str:
+        receiver.answers = [*answers]
+        task: str = api.new(callback_url=url)
+        mock.clock.advance(10)
+        return task
+
+    assert_refused = mock.deliveries.assert_refused
+    steady, changing = tried(401, 401), tried(401, 500)
+    assert assert_refused(steady) == assert_refused(steady, 401) == mock.deliveries.of(steady)
+    assert len(assert_refused(changing)) == 1
+    repeated, closed = tried(401, 200), tried(url=closed_url())
+    for task, status, words in [
+        (steady, 404, " with 404, among\n  submitted: 401, 401"),
+        (changing, 401, " with 401, among\n  submitted: 401, 500"),
+        (repeated, None, ", among\n  submitted: 401, 200"),
+        (closed, None, ", among\n  submitted: ClientConnectorError, ClientConnectorError"),
+    ]:
+        with pytest.raises(AssertionError) as raised:
+            assert_refused(task, status)
+        assert str(raised.value) == "callbacks that were not refused" + words
+    with pytest.raises(AssertionError, match="does it have a callback_url"):
+        assert_refused(api.new())
+    wrong_statuses: tuple[Any, ...] = (200, 600, "401")
+    for wrong in wrong_statuses:
+        with pytest.raises(ValueError, match="status: must be"):
+            assert_refused(steady, wrong)
+    with pytest.raises(KeyError, match="There is no task"):
+        assert_refused("order-7")
+
+
 def test_what_was_delivered_can_be_asserted(mock: KlingMock, receiver: Receiver) -> None:
     """The assertion can name statuses, and fails without callbacks."""
     with mock.client() as kling:
