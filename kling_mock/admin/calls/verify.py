@@ -48,6 +48,10 @@ _CHECKS: Final[Mapping[str, tuple[Callable[..., Any], frozenset[str]]]] = {
         lambda context, **named: context.journal.assert_no_unexpected(**named),
         frozenset({"late"}),
     ),
+    "unexpected": (
+        lambda context, **named: context.journal.assert_unexpected(**named),
+        _FILTERS | {"match"},
+    ),
     "faults_used": (
         lambda context, **named: context.faults.assert_used(**named),
         frozenset(),

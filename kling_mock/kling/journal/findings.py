@@ -7,7 +7,7 @@ problem before the clear is still a problem.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from kling_mock.kling.journal.entries import Entry
@@ -101,6 +101,7 @@ class Findings:
         self.under_way: set[Any] = set()
         self.own_urls: set[str] = set()
         self._unexpected: deque[tuple[int, Entry | str]] = deque(maxlen=_UNEXPECTED_KEPT)
+        self._forgiven: set[int] = set()
         self._retired: dict[str, int] = {}
         self._idle: dict[int, object] = {}
         self._lasting: set[int] = set()
@@ -126,8 +127,19 @@ class Findings:
 
     def unexpected_since(self, mark: Mark) -> tuple[int, list[Entry | str]]:
         """Return the number of unexpected calls since *mark*, and the newest of them."""
-        newest = [call for number, call in tuple(self._unexpected) if number > mark.unexpected]
-        return self._marks[0] - mark.unexpected, newest
+        forgiven = {number for number in self._forgiven.copy() if number > mark.unexpected}
+        newest = [
+            call
+            for number, call in tuple(self._unexpected)
+            if number > mark.unexpected and number not in forgiven
+        ]
+        return self._marks[0] - mark.unexpected - len(forgiven), newest
+
+    def forgive(self, calls: Sequence[Entry]) -> None:
+        """Note that unexpected calls are meant; from any thread."""
+        for number, call in tuple(self._unexpected):
+            if any(call is entry for entry in calls):
+                self._forgiven.add(number)
 
     def note_retired(self, text: str) -> None:
         """Keep the use of something that the real service was seen to refuse."""

@@ -360,6 +360,29 @@ class Journal:
                 headline = f"{_calls(count)} unexpected, of which the newest {len(entries)} are:"
             raise AssertionError("\n  ".join([headline, *map(self.explain, entries)]))
 
+    def assert_unexpected(self, match: str = "*", **filters: Unpack[CallFilters]) -> list[Entry]:
+        """Return the unexpected calls that match, if there are any.
+
+        The test means them, so it does not fail for them; for all others, and for those that come
+        later, it does.
+
+        Args:
+            match: See `where`.
+            filters: See `where`.
+
+        Raises:
+            AssertionError: There are none.
+        """
+        __tracebackhide__ = True
+        call = Call(match, **filters)
+        entries = [entry for entry in self.unexpected if not entry.late_of and call.accepts(entry)]
+        if not entries:
+            raise self._failure(
+                f"expected an unexpected call of {call}, there were none", *self._nearest(call, 0)
+            )
+        self._findings.forgive(entries)
+        return entries
+
     def explain(self, entry: Entry) -> str:
         """Return why *entry* is unexpected: the nearest served call, or the text of the refusal."""
         return explain(entry, self._served)

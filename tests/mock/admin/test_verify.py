@@ -69,6 +69,7 @@ FAILURES: list[tuple[str, dict[str, Any], Make]] = [
         {"calls": ["GET *", {"match": CREATE, "code": 0}]},
         lambda m: m.journal.assert_sequence(["GET *", Call(CREATE, code=0)]),
     ),
+    ("unexpected", {"match": CREATE}, lambda m: m.journal.assert_unexpected(CREATE)),
     ("faults_used", {}, lambda m: m.faults.assert_used()),
 ]
 REFUSALS: list[tuple[str, dict[str, Any], Make]] = [

@@ -130,6 +130,34 @@ def test_a_server_that_a_fixture_imports_first_is_judged(run: Run) -> None:
     result.stdout.fnmatch_lines(["1 call unexpected:"])
 
 
+def test_an_unexpected_call_that_is_meant_is_forgiven_by_name(run: Run) -> None:
+    """Only that one: another one fails the test, and so does one that never came."""
+    result = run(f"""{HEAD}
+def test_meant(kling_mock):
+    wrong_call(kling_mock)
+    assert len(kling_mock.journal.assert_unexpected("POST " + WRONG)) == 1
+
+def test_another(kling_mock):
+    wrong_call(kling_mock)
+    wrong_call(kling_mock, "/v1/other")
+    kling_mock.journal.assert_unexpected("POST " + WRONG, status=404)
+
+def test_again(kling_mock):
+    wrong_call(kling_mock)
+    kling_mock.journal.assert_unexpected("POST " + WRONG)
+    wrong_call(kling_mock)
+
+def test_none(kling_mock):
+    create(kling_mock, None)
+    kling_mock.journal.assert_unexpected("POST *")
+    """)
+    result.assert_outcomes(passed=1, failed=3)
+    assert str(result.stdout).count("\n1 call unexpected:") == 2
+    result.stdout.fnmatch_lines_random(
+        ["  POST /v1/other: *", "E*expected an unexpected call of POST *, there were none"]
+    )
+
+
 @pytest.mark.slow
 def test_nothing_that_was_noted_is_erased(run: Run) -> None:
     """Clear, reset, restore and the admin API keep it: "arrange, clear, act" is a usual test."""
