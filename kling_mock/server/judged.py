@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 # This module does not load any server code: pytest's plugin imports it even without the extra.
@@ -166,6 +167,24 @@ class JudgedServer:
                 self.findings.acted(fault.number)
 
         self._steering.proxy.call(work)
+
+    @contextmanager
+    def without_faults(self, faults: list[Fault]) -> Generator[None]:
+        """Take faults that `load_faults` has added out of the state, as far as they are there."""
+        numbers = {fault.number for fault in faults}
+
+        def take_out(world: World) -> list[Fault]:
+            there = [fault for fault in world.faults if fault.number in numbers]
+            for fault in there:
+                world.faults.remove(fault)
+            return there
+
+        call = self._steering.proxy.call
+        there = call(take_out)
+        try:
+            yield
+        finally:
+            call(lambda world: world.faults.put_back(there))
 
     def baseline(self) -> Baseline:
         """Return the current state.

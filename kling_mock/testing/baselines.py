@@ -42,7 +42,6 @@ class Baselines:
     def __init__(self) -> None:
         self._server: JudgedServer | None = None
         self._baseline: Baseline | None = None
-        self._profile = ""
         self._faults: list[Fault] = []
         self._clean: tuple[int, ...] = ()
 
@@ -61,17 +60,21 @@ class Baselines:
         Raises:
             ValueError: A fault is invalid.
         """
-        self._profile, self._faults = profile, []
+        self._faults = []
         if self._server is not None:
             if profile:
                 self._faults = self._server.load_faults(profile)
             self._clean = self._counts()
 
+    def loaded(self, server: JudgedServer) -> list[int]:
+        """Return the numbers of the test's faults on *server*."""
+        return [fault.number for fault in self._faults] if server is self._server else []
+
     def unload(self) -> None:
         """Remove the faults of a test that has not used the server."""
         if self._server is not None:
             self._server.remove_faults(self._faults)
-        self._profile, self._faults = "", []
+        self._faults = []
 
     def look(self) -> SharedState:
         """Return the state of the server before a fixture is set up."""
@@ -112,7 +115,7 @@ class Baselines:
 
     def go_back(self) -> bool:
         """Restore the state before the test; return whether there was such a state."""
-        self._profile, self._faults = "", []
+        self._faults = []
         if self._server is None or self._baseline is None:
             return False
         self._server.go_back(self._baseline)
@@ -139,11 +142,8 @@ class Baselines:
     def _state(self) -> Baseline:
         server = self._server
         assert server is not None  # noqa: S101 - the callers have checked it
-        server.remove_faults(self._faults)
-        try:
+        with server.without_faults(self._faults):
             return server.baseline()
-        finally:
-            self._faults = server.load_faults(self._profile) if self._profile else []
 
     def _counts(self) -> tuple[int, ...]:
         world = None if self._server is None else self._server.world

@@ -226,7 +226,8 @@ class Plugin:
         with ORIGINS.for_no_test():
             result = yield
         for server in STARTED.all():
-            server.findings.keep_lasting(before.get(server, NOTHING))
+            of_test = self._baselines.loaded(server)
+            server.findings.keep_lasting(before.get(server, NOTHING), of_test)
         try:
             self._baselines.keep(look, fixturedef)
         except RuntimeError as error:

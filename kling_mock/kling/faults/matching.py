@@ -136,6 +136,11 @@ class Faults:
         self._faults = [other for other in self._faults if other.fault_id != fault.fault_id]
         self._count()
 
+    def put_back(self, faults: list[Fault]) -> None:
+        """Undo `remove`; *faults* are now after the others."""
+        self._faults += faults
+        self._count()
+
     def clear(self) -> None:
         """End all faults."""
         self._faults.clear()

@@ -7,7 +7,7 @@ problem before the clear is still a problem.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from kling_mock.kling.journal.entries import Entry
@@ -171,9 +171,15 @@ class Findings:
         """Note that a right test may never see the fault or rule with this number act."""
         self._spared.add(number)
 
-    def keep_lasting(self, mark: Mark) -> None:
-        """Do not assign declarations since *mark* to a test: a wider fixture made them."""
-        self._lasting |= {number for number in self._idle.copy() if number > mark.declared}
+    def keep_lasting(self, mark: Mark, of_test: Collection[int] = ()) -> None:
+        """Do not assign declarations since *mark* to a test: a wider fixture made them.
+
+        Args:
+            mark: The number of findings before the fixture.
+            of_test: The numbers of those that are the test's nevertheless.
+        """
+        since = {number for number in self._idle.copy() if number > mark.declared}
+        self._lasting |= since.difference(of_test)
 
     def idle_since(self, mark: Mark) -> list[Idle]:
         """Return the faults and rules that were declared since *mark* and have never acted."""

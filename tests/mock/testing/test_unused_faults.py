@@ -81,6 +81,38 @@ def test_a_shared_server_that_a_test_does_not_use_has_no_part_in_it(run: Run) ->
     result.assert_outcomes(failed=2, passed=2)
 
 
+@pytest.mark.parametrize("place", ["argument", "body"])
+def test_a_wider_fixture_that_does_nothing_changes_nothing(run: Run, place: str) -> None:
+    """The faults of the marker stay what they are: how often they acted, and whose they are."""
+    argument, body = ("lasting, ", "") if place == "argument" else ("", "lasting")
+    result = run(f"""
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def lasting(): ...
+
+        def get(kling):
+            with pytest.raises(Exception):
+                kling.with_options(retries=0).text2video.get("831922345719271433")
+
+        FAULTS = [
+            {{"kind": "status", "match": "GET *", "code": 5001, "times": 1}},
+            {{"kind": "status", "match": "POST *", "code": 5001}},
+        ]
+
+        @pytest.mark.kling_mock(faults=FAULTS, unused_faults="fail", strict=False)
+        def test_it({argument}kling_mock_server, kling, request):
+            get(kling)
+            if "{body}":
+                request.getfixturevalue("{body}")
+            get(kling)
+            faults = [(fault.fault_id, fault.acted) for fault in kling_mock_server.faults]
+            assert faults == [("fault-1", 1), ("fault-2", 0)]
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["faults that never happened:", "  status POST *: matched 0"])
+
+
 def test_chance_and_what_another_fault_hides_fail_no_test(run: Run) -> None:
     """They are in the summary; a fault that would have been next, or matched nothing, fails it."""
     result = run(
