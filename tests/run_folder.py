@@ -37,7 +37,7 @@ def begin() -> None:
     for old in _ROOT.glob(f"{_PREFIX}*"):
         _end_if_left(old)
     usual = tempfile.gettempdir()
-    disk = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    disk = Path(tempfile.mkdtemp(prefix="kling-disk-"))  # not what the next run looks for
     new = Path(tempfile.mkdtemp(prefix="kling-new-", dir=_ROOT))
     lock = (new / "lock").open("w")  # it is locked as long as this process lives
     fcntl.flock(lock, fcntl.LOCK_EX)

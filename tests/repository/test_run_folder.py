@@ -18,8 +18,11 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import subprocess, sys, tempfile
 from pathlib import Path
+from tests import run_folder as module
 from tests.run_folder import SERVER_PID, begin, run_folder
 
+if {on_disk}:
+    module._ROOT = Path(tempfile.gettempdir())
 begin()
 run = run_folder()
 file = Path(tempfile.mkdtemp(), "file")
@@ -34,11 +37,13 @@ input()
 pytestmark = pytest.mark.slow
 
 
-def started(folder: Path) -> tuple[subprocess.Popen[str], Path, Path, int]:
+def started(
+    folder: Path, *, on_disk: bool = False
+) -> tuple[subprocess.Popen[str], Path, Path, int]:
     """Start a run; return its process, its folder, a temporary file and a server of it."""
     environment = {name: value for name, value in os.environ.items() if name != "KLING_TEST_RUN"}
     run = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", PROGRAM.replace("{on_disk}", str(on_disk))],
         cwd=ROOT,
         env=environment | {"TMPDIR": str(folder), "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
@@ -83,15 +88,18 @@ def test_a_database_belongs_to_its_run(monkeypatch: pytest.MonkeyPatch, run: str
     assert was_left(mine)
 
 
-def test_what_a_killed_run_leaves_ends_with_the_next_start(tmp_path: Path) -> None:
-    """What belongs to a run that is still going is left alone."""
-    killed, home, file, server = started(tmp_path)
-    other, its_home, its_file, its_server = started(tmp_path)
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_what_a_killed_run_leaves_ends_with_the_next_start(
+    tmp_path: Path, *, on_disk: bool
+) -> None:
+    """What belongs to a run that is still going is left alone, also without /dev/shm."""
+    killed, home, file, server = started(tmp_path, on_disk=on_disk)
+    other, its_home, its_file, its_server = started(tmp_path, on_disk=on_disk)
     assert home.exists()
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert file.exists()
-    third, *_ = started(tmp_path)
+    third, *_ = started(tmp_path, on_disk=on_disk)
     assert [home.exists(), file.exists(), is_running(server)] == [False] * 3
     assert [its_home.exists(), its_file.exists(), is_running(its_server)] == [True] * 3
     for run in (other, third):
