@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import pwd
 import random
 import shutil
 import signal
@@ -105,6 +104,8 @@ class ServerFolder:
     def own(self, path: Path) -> None:
         """Give a file or an empty folder to the servers' user."""
         if self._user is not None:
+            import pwd  # Windows does not have it
+
             user = pwd.getpwnam(self._user)
             os.chown(path, user.pw_uid, user.pw_gid)
 

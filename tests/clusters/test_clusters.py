@@ -104,6 +104,13 @@ def test_a_port_is_given_once() -> None:
 
 
 @pytest.mark.slow
+def test_the_tests_load_without_pwd() -> None:
+    """Windows does not have it; tests.conftest imports the clusters."""
+    words = "import sys; sys.modules['pwd'] = None; import tests.conftest"
+    subprocess.run([sys.executable, "-c", words], check=True, cwd=ROOT)
+
+
+@pytest.mark.slow
 def test_tests_of_one_group_run_in_one_worker(pytester: pytest.Pytester) -> None:
     """So that one worker starts a cluster, for all tests that need it."""
     pytester.makepyfile("""
