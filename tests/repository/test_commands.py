@@ -45,7 +45,7 @@ def test_ci_runs_every_session_that_judges_a_change() -> None:
     calls = re.findall(r"nox --no-venv -s ([a-z ]+)", script)
     run = {name for call in calls for name in call.split()}
     tools = {"generate", "docs", "pictures", "benchmarks"}
-    # `tests` is what the README's command and `slow` run between them.
+    # `tests` runs when a piece of work begins and ends; see CONTRIBUTING.md.
     judges = sessions() - tools - {"fast", "tests", "nightly", "proofs"}
     assert run == judges
     assert re.findall(r"readme (\w+)$", script, re.MULTILINE) == ["quickstart", "tests"]
