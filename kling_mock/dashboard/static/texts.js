@@ -206,7 +206,7 @@ export const TEXTS = {
   "task.fault": ["Add a fault for such a task", "为此类任务添加故障"],
   "copy.curl": ["Copy as curl", "复制为 curl"],
   "copy.python": ["Copy as Python", "复制为 Python"],
-  "copy.cut": ["The request is too large to be kept whole, so there is no copy of it.", "请求太大，没有完整保存，因此无法复制。"],
+  "copy.cut": ["The request was not kept whole, so there is no copy of it.", "请求没有完整保存，因此无法复制。"],
   "copy.response": ["Copy the response", "复制响应"],
   "results": ["Results", "生成结果"],
   "results.later": ["There will be results when the task succeeds.", "任务成功后才有结果。"],

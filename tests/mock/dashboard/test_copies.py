@@ -128,11 +128,31 @@ def test_the_buttons_copy_these_texts(page: Page, mock: KlingMock, api: Api) -> 
         page.run("window.copied = ''")
 
 
+@pytest.mark.parametrize("text", ["7", "-1.5e3", "null", '"7"', '"a, \\"b"'])
+@pytest.mark.parametrize("place", ["first", "last", "only"])
+def test_the_id_of_the_caller_is_left_out(page: Page, text: str, place: str) -> None:
+    """It is in use, as a number too."""
+    own = f'"external_task_id": {text}'
+    rest = {"first": ', "prompt": "a"', "last": '"prompt": "a", ', "only": ""}[place]
+    request = f"{{{rest}{own}}}" if place == "last" else f"{{{own}{rest}}}"
+    command = page.run(
+        """import(new URL("views/copies.js", document.querySelector("script").src)).then("""
+        f"""(copies) => copies.curl({json.dumps({"path": "/", "request": request})}, ""))"""
+    )
+    sent = json.loads(command.partition("--data-raw '")[2].removesuffix("'"))
+    assert sent == ({} if place == "only" else {"prompt": "a"})
+
+
 def test_a_request_that_was_not_kept_whole_has_no_copy(
     page: Page, mock: KlingMock, api: Api
 ) -> None:
-    """The journal has only the beginning of a picture: the page says so, and sends nothing cut."""
+    """The journal has the beginning of a picture, and no query of a URL: nothing cut is sent."""
     image = base64.b64encode(picture()).decode()
-    visit(page, mock, "task", id=api.new("image2video", image=image, prompt="it moves"))
-    page.wait_text("too large to be kept whole")
-    assert "Copy as" not in page.text()
+    url = "https://example.com/hook?token=of-the-app"
+    for task in (
+        api.new("image2video", image=image, prompt="it moves"),
+        api.new(callback_url=url),
+    ):
+        visit(page, mock, "task", id=task)
+        page.wait_text("was not kept whole")
+        assert "Copy as" not in page.text()

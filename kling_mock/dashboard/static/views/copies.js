@@ -1,10 +1,10 @@
 // A request as a command and as a program, which send it again: it is data to both, whatever it holds.
 
-// What the journal leaves of a long text of a large request.
-const CUT = /\.\.\.\[\d+ characters, sha256 [0-9a-f]{16}\]"/;
+// What the journal leaves of a long text of a large request, and of a URL with a query.
+const CUT = /\.\.\.\[\d+ characters, sha256 [0-9a-f]{16}\]"|\?<hidden:[0-9a-f]{8}>/;
 
 // The caller's own id is in use already. A quote inside of a text is escaped, so this is a key.
-const OWN_ID = /,\s*"external_task_id"\s*:\s*("(?:[^"\\]|\\.)*"|null)(?=\s*\})|"external_task_id"\s*:\s*("(?:[^"\\]|\\.)*"|null)\s*,?/g;
+const OWN_ID = /,\s*"external_task_id"\s*:\s*("(?:[^"\\]|\\.)*"|[^"{}[\],\s]+)(?=\s*\})|"external_task_id"\s*:\s*("(?:[^"\\]|\\.)*"|[^"{}[\],\s]+)\s*,?/g;
 
 // What a terminal or an editor would hide or obey stands only in texts, where JSON can escape it.
 const UNSEEN = /[^\P{C}\t\n\r]|[\u2028\u2029]/gu;
