@@ -77,6 +77,8 @@ def test_a_relay_is_reconciled_and_its_channels_are_judged(page: Page, mock: Kli
     page.wait_text("The ledger explains the balances of all 1 user.")
     page.click("nav a", "Channels")
     page.wait_text("takes tasks")
+    address = page.run("document.querySelector('td.id').innerText")
+    assert address.splitlines() == [mock.kling_url, "emulated-kling"]
     page.click("nav a", "Webhooks")
     page.wait_text("There are none.")
 

@@ -23,7 +23,7 @@ export class Channels extends Looking {
           <td>${t(`relay.status.${one.status}`)}</td>
           <td class=${ill.has(one.id) ? "bad" : "good"}>${ill.has(one.id)
             ? `✕ ${t(`channel.${ill.get(one.id)}`)}` : `✓ ${t("channel.well")}`}</td>
-          <td class="id">${one.base_url}<span class="quiet">${one.service}</span></td>
+          <td class="id">${one.base_url}<br /><span class="quiet">${one.service}</span></td>
           <td>${one.models || t("any")}</td><td>${one.priority} / ${one.weight}</td>
           <td class="id">${one.keys.join(" ")}</td><td><${Money} quota=${one.used_quota} /></td></tr>`)} />`;
   }
