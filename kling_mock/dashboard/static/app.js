@@ -67,6 +67,7 @@ class App extends Component {
     this.cameFromList = this.cameFromList || address.view !== "task";
     const View = VIEWS[address.view] ?? Tasks;
     const shown = address.view === "task" ? "tasks" : address.view;
+    const faults = state.faults.filter(({ times, acted }) => times === null || acted < times).length;
     // In the other language, or zone, everything is drawn anew: no view has to know.
     const drawn = `${choices.language} ${choices.zone}`;
     return html`
@@ -74,7 +75,7 @@ class App extends Component {
       <header>
         <div class="bar">
           <a class="brand" href=${link("tasks")}>kling-mock</a>
-          <${Ways} views=${WAYS} shown=${shown} counts=${{ faults: state.faults.length }} />
+          <${Ways} views=${WAYS} shown=${shown} counts=${{ faults }} />
           <${Live} connection=${state.connection} />
         </div>
         <${ClockBar} key=${drawn} />

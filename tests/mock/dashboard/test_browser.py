@@ -469,6 +469,21 @@ def test_a_fault_is_added_counted_and_ended(page: Page, mock: KlingMock, api: Ap
     assert api.create().json()["code"] == 0
 
 
+def test_the_badge_counts_faults_that_can_still_happen(
+    page: Page, mock: KlingMock, api: Api
+) -> None:
+    """One that has happened as often as it may is no reason to look."""
+    mock.faults.add("status", "POST *", code=5001, times=1)
+    mock.faults.add("latency", "GET *", seconds=0)
+    visit(page, mock, "faults")
+    badge = "document.querySelector('nav .count')?.innerText"
+    page.wait(f"{badge} === '2'")
+    api.create()
+    page.wait(f"{badge} === '1'")
+    mock.faults.clear()
+    page.wait(f"{badge} === undefined")
+
+
 def test_every_kind_of_fault_can_be_added(page: Page, mock: KlingMock) -> None:
     """The form's own values are accepted; a refusal of the server is shown."""
     visit(page, mock, "faults")
