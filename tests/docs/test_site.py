@@ -178,6 +178,15 @@ def test_code_is_not_rewritten(repository: Path) -> None:
     assert rewrite(text, "README.md", ENGLISH, SOURCES, root=repository) == text
 
 
+def test_a_bar_in_the_code_of_a_table_is_a_bar(repository: Path) -> None:
+    """The code host wants a backslash before it, which the site's builder would show."""
+    table = '| `Kling("AK\\|SK")` | a \\| b |\n'
+    text = f"{table}\n`a \\| b`\n\n```\n{table}```\n"
+
+    rewritten = rewrite(text, "README.md", ENGLISH, SOURCES, root=repository)
+    assert rewritten == text.replace("AK\\|SK", "AK|SK", 1)
+
+
 def test_anchors_are_those_of_a_code_host() -> None:
     """A heading that comes twice is counted, and marks and code leave no trace."""
     text = "# A `b`, c\n\n```\n# no heading\n```\n\n## Why?\n\n## [Why](x.md)?\n\n## 行数\n"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Final
 
+from tests.site.links import plain_bars
 from tests.site.pages import ROOT
 
 _DOCUMENTS: Final = (("openapi.json", "http-kling"), ("relay-openapi.json", "http-relay"))
@@ -126,4 +127,4 @@ class _Document:
 
 def _row(*cells: str) -> str:
     escaped = (" ".join(cell.split()).replace("|", "\\|") for cell in cells)
-    return f"| {' | '.join(escaped)} |"
+    return plain_bars(f"| {' | '.join(escaped)} |")

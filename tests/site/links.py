@@ -20,6 +20,7 @@ from tests.site.pages import ROOT, address_of, is_translated, page_of, path_of
 _LINK: Final = re.compile(
     r"(?P<before>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<target>[^)\s]+)\)"
 )
+_CODE: Final = re.compile(r"`[^`]*`")
 _FENCE: Final = re.compile(r"^ *```")
 
 
@@ -69,9 +70,20 @@ def rewrite(
     """
     targets = _Targets(source, language, sources, shared, files, root)
     lines = [
-        _LINK.sub(targets.replace, line) if is_prose else line for line, is_prose in prose(text)
+        plain_bars(_LINK.sub(targets.replace, line)) if is_prose else line
+        for line, is_prose in prose(text)
     ]
     return "\n".join(lines) + "\n"
+
+
+def plain_bars(line: str) -> str:
+    """Return a line with the bars in its code as the builder wants them, if it is of a table.
+
+    A code host wants a backslash before such a bar; the builder shows it.
+    """
+    if not line.startswith("|"):
+        return line
+    return _CODE.sub(lambda code: code[0].replace("\\|", "|"), line)
 
 
 class _Targets:
