@@ -35,6 +35,19 @@ def test_the_examples_run(source: str, tmp_path: Path, monkeypatch: pytest.Monke
         exec(wired, {"mock": mock})  # noqa: S102 - our own page
 
 
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_resources_are_in_the_order_in_which_people_use_them(page: str) -> None:
+    """It is that of the client's own documentation, which a person writes."""
+    rows = page.partition("<!-- endpoints: generated -->")[2].partition("<!-- endpoints: end")[0]
+    resources = re.findall(r"^\| `kling\.([\w.]+)`", rows, re.MULTILINE)
+    assert resources[:3] == ["text2video", "image2video", "omni_video"]
+    owners = list(dict.fromkeys(name.partition(".")[0] for name in resources))
+    documented = re.findall(
+        r"^ +(\w+): ", str(Kling.__doc__).partition("Attributes:")[2], re.MULTILINE
+    )
+    assert owners == [*documented, "solutions"]
+
+
 def test_the_page_lists_the_commands_exit_statuses() -> None:
     """The table of exit statuses is the command's own; that of the other page has its numbers."""
     for status, (words, _) in EXITS.items():

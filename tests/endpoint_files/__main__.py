@@ -286,8 +286,27 @@ def _formatted(lines: Iterator[str], name: str) -> str:
 
 
 def _endpoint_table(classes: list[type[Request]], words: Words) -> str:
-    """Return the table of endpoints in docs/client.md."""
-    return table(words.endpoint_columns, (_endpoint_row(cls, words) for cls in classes))
+    """Return the table of endpoints in docs/client.md, in the order of the client's docstring."""
+    from kling_sdk.client import Kling
+    from kling_sdk.solutions import Solutions
+
+    attributes = [
+        f"{prefix}{name}"
+        for client, prefix in ((Kling, ""), (Solutions, "solutions."))
+        for name in re.findall(
+            r"^ +(\w+): ", (client.__doc__ or "").partition("Attributes:")[2], re.MULTILINE
+        )
+    ]
+
+    def place(cls: type[Request]) -> tuple[int, bool, int]:
+        record = cls.record
+        owner = record.attribute.rpartition(".")[0] if record.method_of else record.attribute
+        in_module = list(vars(sys.modules[cls.__module__])).index(cls.__name__)
+        at = attributes.index(owner) if owner in attributes else len(attributes)
+        return at, bool(record.method_of), in_module
+
+    rows = (_endpoint_row(cls, words) for cls in sorted(classes, key=place))
+    return table(words.endpoint_columns, rows)
 
 
 def _endpoint_row(cls: type[Request], words: Words) -> tuple[str, ...]:
