@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from kling_sdk.facts.sources import Fact, Retirement
 
@@ -21,6 +21,20 @@ V1_NAMES: Final[dict[str, str]] = {
 
 #: By product of the model path: names of /v1 that were seen to be taken there (2026-10-07, low).
 TAKEN_FOR: Final[dict[str, dict[str, str]]] = {"omni-video": {"kling-v3-omni": "kling-3.0-omni"}}
+
+_NO_IDS: Final = Fact(
+    "documented",
+    ("comfy-2026-11",),
+    "2026-11-29",
+    "low",
+    "the partner says that the model does not support it, and may mean its own service",
+)
+#: Models that refuse an `external_task_id`, or of which it is not known whether they take one. All
+#: others take one.
+EXTERNAL_IDS: Final[dict[str, tuple[Literal["refused", "unknown"], Fact]]] = {
+    "kling-4.0": ("unknown", _NO_IDS),
+    "kling-4.0-flash": ("unknown", _NO_IDS),
+}
 
 _GONE: Final = Fact(
     "observed",

@@ -13,6 +13,7 @@ Confidence = Literal["high", "medium", "low"]
 
 SOURCES: Final[dict[str, str]] = {
     "pages-2026-09": "kling.ai/document-api, the vendor's pages as of 2026-09-20",
+    "comfy-2026-11": "docs.comfy.org, pages of a partner that passes requests on to Kling, 2026-11",
     "solutions-2026-09": "the vendor's Chinese pages of /solutions, one undated copy of each, of "
     "2026-09-15 or later",
     "reseller-2026-10": "the price list of a reseller, 2026-10-04",

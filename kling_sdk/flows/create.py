@@ -26,6 +26,7 @@ from kling_sdk.errors import (
     AlreadyExistsError,
     ConcurrencyLimitError,
     ConflictError,
+    InvalidRequestError,
     KlingAPIError,
     KlingError,
     MismatchedReplyError,
@@ -34,6 +35,7 @@ from kling_sdk.errors import (
     TransportError,
     UnreachableError,
 )
+from kling_sdk.facts.models import EXTERNAL_IDS
 from kling_sdk.flows.asking import SHARED, SOLUTIONS, TASKS, place_for, read_task, repeat_until
 from kling_sdk.flows.context import Context, log
 from kling_sdk.flows.core import WRONG_ADDRESS, RepeatedPages, exchange, note_retry
@@ -45,6 +47,10 @@ from kling_sdk.flows.send_once import makes_no_task, send_once
 from kling_sdk.results import Task
 from kling_sdk.wire import HttpCall, Reply, V1Wire
 
+_ALWAYS_SENT: Final = (
+    "each create sends an external_task_id, and it is not known whether this model takes one: if "
+    "it does not, send the body once with client.request"
+)
 _LOOKUP_RESERVE: Final = 10.0  # s to look up its outcome, even after the create's deadline
 
 
@@ -81,7 +87,9 @@ def create(
     if ctx.options.check and isinstance(request, Request) and request.check:
         require(request.record, request.given(), ctx.warned)
     wire = ctx.wire_of(request)
-    if not request.record.takes_external_id:
+    ids, _ = EXTERNAL_IDS.get(request.model, ("taken", None))
+    # A relay takes ids, whatever the model.
+    if not request.record.takes_external_id or (ids == "refused" and not ctx.is_relay):
         return (
             yield from send_once(ctx, request, lambda reply: wire.created(reply, request.record))
         )
@@ -97,6 +105,7 @@ def create(
         external_id,
         keys,
         wait_for_slot=wait_for_slot,
+        sends_once=ids == "unknown" and not ctx.is_relay,
         may_be_ours=request.external_task_id is None and not may_be_used,
     )
     try:
@@ -147,6 +156,8 @@ class _Attempts:
     external_id: str
     keys: CallKeys
     wait_for_slot: bool = attrs.field(kw_only=True)
+    #: Whether it is not known that the model takes an id: then a repeat could buy a second task.
+    sends_once: bool = attrs.field(kw_only=True)
     #: Whether a task that has the id may be of this create: nobody else uses the id, or an earlier
     #: attempt may have been accepted.
     may_be_ours: bool = attrs.field(kw_only=True)
@@ -182,6 +193,10 @@ class _Attempts:
             except (KlingAPIError, TransportError) as error:
                 error.about(external_task_id=self.external_id)
                 self._note(error)
+                if self.sends_once and self.uncertain is not None:
+                    return (yield from self._give_up(error))
+                if self.sends_once and isinstance(error, InvalidRequestError):
+                    _explain_the_id(error)
                 self.pages.note(error)
                 if self.pages.are_all_the_same:
                     raise self.unknown(WRONG_ADDRESS) from error
@@ -407,12 +422,23 @@ class _Attempts:
         )
 
     def unknown(self, why: str) -> OutcomeUnknownError:
+        repeat = f"repeat it with external_task_id={self.external_id!r}"
+        if self.sends_once:
+            repeat = (
+                "look at the account's costs, before you repeat it: the model may not take an "
+                "external_task_id, and then a repeat is paid for again"
+            )
         return OutcomeUnknownError(
             f"the create may have been accepted ({why}); do not send it under another id. "
-            f"Look it up with get({self.external_id!r}), or repeat it with "
-            f"external_task_id={self.external_id!r}",
+            f"Look it up with get({self.external_id!r}), or {repeat}",
             external_task_id=self.external_id,
         )
+
+
+def _explain_the_id(error: InvalidRequestError) -> None:
+    """Say in a refusal that names the `external_task_id` what to do about it."""
+    if "external_task_id" in error.message.lower():
+        error.reword(f"{error.message}; {_ALWAYS_SENT}")
 
 
 def error_is_busy(error: KlingError) -> bool:

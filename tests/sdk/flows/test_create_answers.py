@@ -24,6 +24,7 @@ from kling_sdk import (
     UnreachableError,
 )
 from kling_sdk.auth import AccessKey, ApiKey, Keyring
+from kling_sdk.facts.models import EXTERNAL_IDS
 from kling_sdk.flows import Send
 from kling_sdk.flows.create import create
 from kling_sdk.flows.external_ids import external_id_for
@@ -96,6 +97,51 @@ def text(played: Played[Task]) -> str:
     """Return the error's own words, without the ids behind them."""
     assert played.error is not None
     return str(played.error.args[0])
+
+
+# ---------------------------------------------------------------- a model without ids
+
+POST_4, TASKS = "POST /text-to-video/kling-4.0", "GET /tasks"
+
+
+def test_a_create_of_a_model_that_may_ignore_ids_is_sent_once() -> None:
+    """A repeat may be a second purchase; a look-up finds the task if the id was kept after all."""
+    existing = reply(
+        answer(200, 0, "SUCCEED", [{"id": "7", "status": "submitted", "external_id": ID}])
+    )
+    played = created({POST_4: LOST, TASKS: existing}, model="kling-4.0", with_tasks=True)
+    assert (played.sent.count(POST_4), played.result.task_id) == (1, "7")
+
+    played = created({POST_4: LOST, TASKS: NOBODY}, model="kling-4.0", with_tasks=True)
+    assert isinstance(played.error, OutcomeUnknownError)
+    assert played.error.external_task_id == ID
+    assert "before you repeat it" in text(played)
+    assert played.sent.count(POST_4) == 1
+
+
+@pytest.mark.parametrize("first", [BUSY, TransportError("refused", maybe_sent=False)])
+def test_it_is_repeated_while_nothing_can_have_been_bought(first: Reply | Exception) -> None:
+    """A refusal for the rate, and a connection that was never made, buy nothing."""
+    task = reply(answer(200, 0, "SUCCEED", {"id": "7", "status": "submitted", "external_id": ID}))
+    played = created({POST_4: [first, task]}, model="kling-4.0", with_tasks=True)
+    assert (played.sent.count(POST_4), played.result.task_id) == (2, "7")
+
+
+def test_a_refusal_of_the_id_says_what_to_do() -> None:
+    """It is not the caller's own parameter: the client always sends one."""
+    refusal = reply(answer(400, 1201, "options.external_task_id is not supported"))
+    played = created({POST_4: refusal}, model="kling-4.0", with_tasks=True)
+    assert isinstance(played.error, InvalidRequestError)
+    assert "client.request" in text(played)
+
+
+def test_a_model_that_refuses_ids_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its create is sent once, and nothing can be looked up."""
+    _, fact = EXTERNAL_IDS["kling-4.0"]
+    monkeypatch.setitem(EXTERNAL_IDS, "kling-4.0", ("refused", fact))
+    played = created({POST_4: LOST}, model="kling-4.0", with_tasks=True)
+    assert isinstance(played.error, OutcomeUnknownError)
+    assert (played.sent, played.error.external_task_id) == ([POST_4], "")
 
 
 # ---------------------------------------------------------------- the id is taken

@@ -40,6 +40,7 @@ GIVEN: dict[type, list[str]] = {
         "external_id",
         "keys",
         "wait_for_slot",
+        "sends_once",
         "may_be_ours",
     ],
     Keyring: ["keys"],
@@ -79,6 +80,7 @@ def attempts() -> _Attempts:
         "a",
         keys,
         wait_for_slot=True,
+        sends_once=False,
         may_be_ours=True,
     )
 
