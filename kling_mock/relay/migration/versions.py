@@ -60,7 +60,9 @@ _RESERVED: Final = 4
 #: Rows in one transaction, so that it is short.
 _AT_A_TIME: Final = 1_000
 #: The error code of each database for a row that a unique index refuses.
-_DUPLICATE: Final = frozenset({1062, "23505", "SQLITE_CONSTRAINT_UNIQUE"})
+_DUPLICATE: Final = frozenset(
+    {1062, "23505", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"}
+)
 #: The error codes for a transaction that was stopped because of another one: snapshot, lock wait,
 #: deadlock.
 _CONFLICTS: Final = frozenset({1020, 1205, 1213, 3101, "40001", "40P01", "55P03"})

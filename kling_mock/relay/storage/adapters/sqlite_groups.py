@@ -33,6 +33,11 @@ TABLE_NAMES: Final = Statement(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'", reads=True
 )
 
+#: SQLite has an error of its own for a primary key.
+_DUPLICATE: Final = frozenset(
+    {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
+)
+
 
 class TransactionAbortedError(Exception):
     """The group has to be run again: SQLite has rolled it back, or was busy in the middle."""
@@ -73,7 +78,7 @@ class SqliteConnection:
         try:
             cursor = self.raw.execute(statement.sql, parameters)
         except sqlite3.IntegrityError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+            if error.sqlite_errorcode in _DUPLICATE:
                 raise DuplicateError from error
             raise
         if statement.reads:

@@ -26,7 +26,12 @@ from kling_mock.relay.storage.errors import (
 )
 from kling_mock.relay.storage.sql_storage import Storage
 from kling_mock.relay.storage.statements import BACKLOG
-from kling_mock.relay.storage.steps import RetryTransactionError, Statement, Transaction
+from kling_mock.relay.storage.steps import (
+    DuplicateError,
+    RetryTransactionError,
+    Statement,
+    Transaction,
+)
 from tests.mock.relay.storage import samples as kit
 from tests.mock.relay.storage.databases import SqliteFile, opened
 from tests.mock.relay.storage.samples import Shop
@@ -70,6 +75,20 @@ class Trace:
             return await plain(writer, jobs)
 
         monkeypatch.setattr(Writer, "_transaction", counted)
+
+
+def put_unless_there(number: int) -> Transaction[bool]:
+    try:
+        yield from put(number)
+    except DuplicateError:
+        return False
+    return True
+
+
+async def test_a_repeated_primary_key_is_a_duplicate(engine: SqliteEngine) -> None:
+    """As on the servers: the transaction is told, and decides what it means."""
+    for is_new in (True, False):
+        assert await engine.run(partial(put_unless_there, 1), TransactionMode.WRITE) is is_new
 
 
 async def test_what_gathers_is_committed_together(
