@@ -14,8 +14,10 @@ from tests.benchmarks.frame import Figure, Gate, Report
 from tests.mock.relay.storage.databases import Database, Mysql, SqliteFile
 
 USER: Final = 1
-_COLUMNS: Final = "task_id, prompt, created_at, updated_at, user_id, channel_id, status, model"
-_VALUES: Final = "'a kitten on the grass', 1760000000 + i, 0, 1, i % 7, 'succeed', 'kling-v2-6'"
+_COLUMNS: Final = (
+    "task_id, prompt, created_at, updated_at, user_id, channel_id, status, model, legacy"
+)
+_VALUES: Final = "'a kitten on the grass', 1760000000 + i, 0, 1, i % 7, 'succeed', 'kling-v2-6', 0"
 
 
 def _sqlite_rows(rows: int) -> str:

@@ -119,6 +119,7 @@ def _new_values(size: Size) -> dict[str, str]:
         "channel_key_id": "'a1b2c3d4e5f60718'",
         "held_quota": f"CASE WHEN {is_open} THEN {old['quota']} ELSE 0 END",
         "next_poll_at": f"CASE WHEN {is_open} THEN {START} + i ELSE NULL END",
+        "legacy": "0",
     }
 
 

@@ -90,8 +90,9 @@ def _is_open(row: Row) -> bool:
 
 
 def _of_legacy(table: str, column: str, row: Row, after: object) -> bool:
-    del after
     is_noticed = column in {"held_quota", "next_poll_at", "legacy"}
+    if (column, after) == ("legacy", 2):  # which also marks the row of another program
+        is_noticed = False
     return table == "videos" and row["legacy"] == 1 and not is_noticed
 
 

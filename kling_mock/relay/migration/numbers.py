@@ -1,7 +1,4 @@
-"""Numbers of new users, tokens and channels: above those that an old program's rows refer to.
-
-Otherwise a new user with another user's number would own the rows of that user.
-"""
+"""Numbers of new tokens: above those that an old program's rows refer to."""
 
 from __future__ import annotations
 
@@ -11,29 +8,28 @@ from kling_mock.relay.migration.database.introspect import read_table
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.storage.schema import Dialect
 
-#: The table that each of these columns of `videos` refers to.
-_NAMED: Final = {"user_id": "users", "token_id": "tokens", "channel_id": "channels"}
 #: Numbers from here on are ignored: they do not come from a program, because the columns would soon
 #: be full.
 _HIGHEST: Final = 2_000_000_000
 
 
 def reserve_numbers(session: Session) -> None:
-    """Make each table continue above the numbers that legacy rows refer to, if it does not yet.
+    """Make `tokens` continue above the numbers that legacy rows refer to, if it does not yet.
+
+    Users and channels are numbered at their creation: `videos` has no index that finds the highest
+    token.
 
     Raises:
         DatabaseError: The database refused a statement.
     """
     videos = read_table(session, "videos")
-    if videos is None or not videos.has("legacy", *_NAMED):
+    if videos is None or not videos.has("legacy", "token_id"):
         return
-    columns = ", ".join(
-        f"MAX(CASE WHEN {column} < {_HIGHEST} THEN {column} END)" for column in _NAMED
+    ((number,),) = session.query(
+        f"SELECT MAX(token_id) FROM videos WHERE legacy <> 0 AND token_id < {_HIGHEST}"
     )
-    highest = session.query(f"SELECT {columns} FROM videos WHERE legacy = 1")[0]
-    for table, number in zip(_NAMED.values(), highest, strict=True):
-        if number and read_table(session, table) is not None:
-            _go_on_above(session, table, int(number))
+    if number and read_table(session, "tokens") is not None:
+        _go_on_above(session, "tokens", int(number))
 
 
 def _go_on_above(session: Session, table: str, number: int) -> None:

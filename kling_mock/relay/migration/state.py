@@ -24,9 +24,6 @@ CHANGES: Final = "migration_changes"
 #: after the swap.
 DELETED: Final = "deleted:"
 
-#: The value of `legacy` in rows that the old program has written after the swap.
-WRITTEN: Final = 2
-
 #: The name of the record of an import.
 IMPORT: Final = "import"
 

@@ -264,7 +264,7 @@ class Upgrade:
         self.finish(state)
 
     def _settle(self) -> None:
-        """Change the default of `legacy`, so that new rows are the relay's own."""
+        """Change the default of `legacy`, so that later rows are not taken for migrated ones."""
         table = read_table(self.session, self.schema.name)
         if table is not None and (steps := plan(table, goal(table, self.schema))):
             self.session.execute(alter(table.name, steps, self.session.dialect))

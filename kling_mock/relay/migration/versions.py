@@ -16,11 +16,15 @@ from kling_mock.relay.migration.database.introspect import read_table
 from kling_mock.relay.migration.database.session import DatabaseError, Session, transaction
 from kling_mock.relay.migration.findings import BlockedError, Finding
 from kling_mock.relay.migration.numbers import reserve_numbers
+from kling_mock.relay.migration.schema.known_schemas import goal
+from kling_mock.relay.migration.schema.rebuild import rebuild
 from kling_mock.relay.storage import statements as sql
 from kling_mock.relay.storage.adapters.engine import RUNS
 from kling_mock.relay.storage.schema import (
     TABLE_NAMES,
     VERSION,
+    WRITTEN_BY_OTHERS,
+    Column,
     Dialect,
     column_sql,
     index_columns,
@@ -55,8 +59,10 @@ _SERVICE_INDEX: Final = "idx_kling_service"
 _CHANNEL_INDEX: Final = "idx_ledger_channel"
 #: The version since which users have the sum of their credits.
 _CREDITED: Final = 6
-#: The version since which an upgrade of `videos` reserves the numbers of its legacy rows.
+#: The version since which an upgrade of `videos` reserves the tokens' numbers of its legacy rows.
 _RESERVED: Final = 4
+#: The version since which the default of `legacy` marks what this relay did not write.
+_MARKED: Final = 7
 #: Rows in one transaction, so that it is short.
 _AT_A_TIME: Final = 1_000
 #: The error code of each database for a row that a unique index refuses.
@@ -71,6 +77,13 @@ _CONFLICTS: Final = frozenset({1020, 1205, 1213, 3101, "40001", "40P01", "55P03"
 _ADD_UP_CREDITS: Final = """
     UPDATE users SET credited_quota = COALESCE((
         SELECT SUM(l.amount) FROM ledger l WHERE l.kind = 'credit' AND l.user_id = users.id), 0)"""
+
+
+#: Each row of a relay has the hash of its request, or at least an entry. (id from, to)
+_MARK_OTHERS: Final = f"""
+    UPDATE videos SET legacy = {WRITTEN_BY_OTHERS}
+    WHERE id BETWEEN ? AND ? AND legacy = 0 AND request_hash = '' AND NOT EXISTS (
+        SELECT 1 FROM ledger l WHERE l.reference = videos.task_id)"""
 
 
 def table_version(session: Session) -> int | None:
@@ -109,14 +122,7 @@ def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bo
     if session.dialect.is_mysql:
         # Otherwise an UPDATE would also lock the gaps, and so block every new row of the relays.
         session.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-    for number in range(version + 1, VERSION + 1):
-        for table, column in _ADDED.get(number, ()):
-            _add_column(session, table, column)
-    if version < _CREDITED:
-        session.execute(_ADD_UP_CREDITS)
-    _make_missing(session)
-    if version < _RESERVED:
-        reserve_numbers(session)
+    _upgrade_from(version, session)
     entries = _add_entries(session, now)
     if entries:
         log(f"{entries} ledger entries were added, or completed with their token and channel")
@@ -127,6 +133,20 @@ def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bo
         session.execute("UPDATE schema_version SET version = ?", VERSION)
         log(f"the relay's tables are of version {VERSION} now, before {version}")
     return bool(entries or labelled) or version < VERSION
+
+
+def _upgrade_from(version: int, session: Session) -> None:
+    """Add what later versions than *version* have, apart from indexes, entries and services."""
+    for number in range(version + 1, VERSION + 1):
+        for table, column in _ADDED.get(number, ()):
+            _add_column(session, table, column)
+    if version < _CREDITED:
+        session.execute(_ADD_UP_CREDITS)
+    _make_missing(session)
+    if version < _RESERVED:
+        reserve_numbers(session)
+    if version < _MARKED:
+        _mark_others(session)
 
 
 def _make_missing(session: Session) -> None:
@@ -143,6 +163,25 @@ def _add_column(session: Session, table: str, column: str) -> None:
         name = quoted(table, session.dialect)
         added = column_sql(new, session.dialect)
         session.execute(f"ALTER TABLE {name} ADD COLUMN {added}")
+
+
+def _mark_others(session: Session) -> None:
+    """Mark the rows that another program has written since its table was migrated."""
+    videos, schema = read_table(session, "videos"), table_named("videos", session.dialect)
+    if videos is None or not videos.has("legacy", "request_hash"):
+        return
+    if session.dialect is not Dialect.SQLITE:
+        session.execute(f"ALTER TABLE videos ALTER COLUMN legacy SET DEFAULT {WRITTEN_BY_OTHERS}")
+    elif videos.column("legacy") != schema.column("legacy"):
+        with transaction(session):
+            for statement in rebuild(videos, goal(videos, schema), session.dialect, _as_it_is):
+                session.execute(statement)
+    for first, last in _ranges(session, sql.LAST_TASK):
+        session.execute(_MARK_OTHERS, first, last)
+
+
+def _as_it_is(column: Column) -> str:
+    return quoted(column.name, Dialect.SQLITE)
 
 
 def _add_entries(session: Session, now: int) -> int:

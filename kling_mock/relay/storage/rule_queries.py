@@ -150,7 +150,7 @@ RULE_QUERIES: Final = (
         read("""
         SELECT t.id, t.id, 0 FROM users t
         WHERE t.id BETWEEN ? AND ? AND COALESCE(t.legacy_id, 0) <> t.id AND EXISTS (
-            SELECT 1 FROM videos v WHERE v.user_id = t.id AND v.legacy = 1)
+            SELECT 1 FROM videos v WHERE v.user_id = t.id AND v.legacy <> 0)
         ORDER BY t.id"""),
     ),
     RuleQuery(
@@ -360,9 +360,10 @@ RULE_QUERIES: Final = (
         "legacy-free",
         read("""
         SELECT v.user_id, v.task_id, v.held_quota FROM videos v
-        WHERE v.legacy <> 0 AND v.user_id BETWEEN ? AND ? AND (v.legacy <> 1 OR v.held_quota <> 0
-            OR EXISTS (SELECT 1 FROM ledger l WHERE l.reference = v.task_id
-                AND l.kind IN ('hold', 'release', 'charge')))
+        WHERE v.legacy <> 0 AND v.user_id BETWEEN ? AND ? AND (
+            v.legacy NOT IN (1, 2) OR v.held_quota <> 0 OR EXISTS (
+                SELECT 1 FROM ledger l
+                WHERE l.reference = v.task_id AND l.kind IN ('hold', 'release', 'charge')))
         ORDER BY v.id"""),
     ),
 )

@@ -36,8 +36,18 @@ USER_BY_NAME: Final = select(User, "FROM users WHERE username = ?")
 USER_BY_ID: Final = select(User, "FROM users WHERE id = ?")
 #: (id above, limit)
 USERS: Final = select(User, "FROM users WHERE id > ? ORDER BY id LIMIT ?")
-#: The counters begin at 0.
-INSERT_USER: Final = insert("users", ("username", "status", "quota", "created_at"))
+#: Numbers from here on are ignored: they do not come from a program, because the columns would soon
+#: be full.
+_IMPOSSIBLE: Final = 2_000_000_000
+#: The highest number that a user has, or had, here or in the rows of an old program. A new user is
+#: numbered above it: otherwise it would own the rows of another. Each maximum ends an index.
+HIGHEST_USER: Final = read(f"""
+    SELECT MAX(number) FROM (
+        SELECT MAX(id) AS number FROM users
+        UNION ALL SELECT MAX(user_id) FROM ledger
+        UNION ALL SELECT MAX(user_id) FROM videos WHERE user_id < {_IMPOSSIBLE}) AS numbers""")  # noqa: S608 - a constant
+#: The sums begin at 0.
+INSERT_USER: Final = insert("users", ("id", "username", "status", "quota", "created_at"))
 #: (status, id)
 SET_USER_STATUS: Final = write("UPDATE users SET status = ? WHERE id = ? AND status <> 3")
 #: (number in legacy rows, id)
@@ -124,7 +134,13 @@ CHANNEL_BY_ID: Final = select(Channel, "FROM channels WHERE id = ?")
 #: One that is not deleted. (name)
 CHANNEL_BY_NAME: Final = select(Channel, "FROM channels WHERE name = ? AND deleted_id = 0")
 CHANNELS: Final = select(Channel, "FROM channels ORDER BY id")
-INSERT_CHANNEL: Final = insert("channels", (*names(NewChannel), "created_at"))
+#: As `HIGHEST_USER`.
+HIGHEST_CHANNEL: Final = read(f"""
+    SELECT MAX(number) FROM (
+        SELECT MAX(id) AS number FROM channels
+        UNION ALL
+        SELECT MAX(channel_id) FROM videos WHERE channel_id < {_IMPOSSIBLE}) AS numbers""")  # noqa: S608 - a constant
+INSERT_CHANNEL: Final = insert("channels", ("id", *names(NewChannel), "created_at"))
 #: (all that an operator declares, id)
 REPLACE_CHANNEL: Final = write(
     f"UPDATE channels SET {' = ?, '.join(names(NewChannel))} = ?"  # noqa: S608 - our column names
@@ -154,7 +170,7 @@ VIDEO_BY_EXTERNAL_ID: Final = select(
 OWN_VIDEO: Final = select(
     VideoRow,
     """FROM videos WHERE task_id = ?
-        AND (legacy = 0 AND user_id = ? OR legacy = 1 AND user_id = ?)""",
+        AND (legacy = 0 AND user_id = ? OR legacy <> 0 AND user_id = ?)""",
 )
 #: (kling_task_id)
 VIDEOS_BY_KLING_ID: Final = select(VideoRow, "FROM videos WHERE kling_task_id = ? ORDER BY id")
@@ -163,15 +179,18 @@ VIDEOS_BY_KLING_ID: Final = select(VideoRow, "FROM videos WHERE kling_task_id = 
 _WITHOUT_TEXTS: Final = ", ".join(
     "''" if name in {"prompt", "json_data"} else name for name in names(VideoRow)
 )
-#: Without prompt and report. (user, legacy, id below, limit)
+#: Without prompt and report. (user, legacy from, to, id below, limit)
 VIDEOS_OF_USER: Final = read(f"""
     SELECT {_WITHOUT_TEXTS}
-    FROM videos WHERE user_id = ? AND legacy = ? AND id < ? ORDER BY id DESC LIMIT ?""")  # noqa: S608 - our column names
+    FROM videos WHERE user_id = ? AND legacy BETWEEN ? AND ? AND id < ?
+    ORDER BY id DESC LIMIT ?""")  # noqa: S608 - our column names
 #: COALESCE keeps planners off the index of status, in which a user's page would walk through all
-#: users' rows: SQLite without statistics takes it. (user, legacy, status, id below, limit)
+#: users' rows: SQLite without statistics takes it.
+#: (user, legacy from, to, status, id below, limit)
 VIDEOS_OF_USER_BY_STATUS: Final = read(f"""
     SELECT {_WITHOUT_TEXTS}
-    FROM videos WHERE user_id = ? AND legacy = ? AND COALESCE(status, '') = ? AND id < ?
+    FROM videos WHERE user_id = ? AND legacy BETWEEN ? AND ? AND COALESCE(status, '') = ?
+        AND id < ?
     ORDER BY id DESC LIMIT ?""")  # noqa: S608 - our column names
 #: (id)
 REPORT_OF_VIDEO: Final = read("SELECT json_data FROM videos WHERE id = ?")

@@ -246,7 +246,7 @@ class OneApiImport:
             state.set(IMPORT, record)
             raise
         if shape is KnownSchema.OURS:  # no relay can have opened it beside one-api's tables
-            self._target.execute("UPDATE videos SET legacy = 1 WHERE legacy = 0")
+            self._target.execute("UPDATE videos SET legacy = 1 WHERE legacy <> 1")
 
 
 def _content(session: Session, table: str, columns: tuple[str, ...]) -> str:

@@ -13,8 +13,8 @@ import attrs
 from kling_mock.relay.migration.database.preflight import OWN_TRIGGERS
 from kling_mock.relay.migration.rows.data_checks import filler
 from kling_mock.relay.migration.schema.rebuild import BEFORE
-from kling_mock.relay.migration.state import CHANGES, DELETED, WRITTEN
-from kling_mock.relay.storage.schema import Column, Dialect, Table, quoted
+from kling_mock.relay.migration.state import CHANGES, DELETED
+from kling_mock.relay.storage.schema import WRITTEN_BY_OTHERS, Column, Dialect, Table, quoted
 
 __all__ = ["BEFORE", "INDEX", "SHADOW", "TRIGGERS", "WATCHERS", "OnlineSql"]
 
@@ -199,7 +199,7 @@ class OnlineSql:
             if (old := self.source.column(column.name)) is not None
             and (old.nullable and not column.nullable and column.name != "task_id")
         ]
-        set_row = f"SET {', '.join([f'NEW.legacy = {WRITTEN}', *filled])}"
+        set_row = f"SET {', '.join([f'NEW.legacy = {WRITTEN_BY_OTHERS}', *filled])}"
         gone = (
             f"INSERT INTO {CHANGES} (column_name, task_id) VALUES ('{DELETED}', OLD.task_id) "
             f"ON DUPLICATE KEY UPDATE {CHANGES}.task_id = {CHANGES}.task_id"

@@ -85,7 +85,7 @@ def single_out(session: Session, table: Table) -> None:
     """Record by id which rows were migrated, if there are others: `legacy` will be dropped."""
     name = quoted(table.name, session.dialect)
     if not table.has("legacy") or not session.query(
-        f"SELECT 1 FROM {name} WHERE legacy = 0 LIMIT 1"
+        f"SELECT 1 FROM {name} WHERE legacy <> 1 LIMIT 1"
     ):
         return
     for column, value in session.query(

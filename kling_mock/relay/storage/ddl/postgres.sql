@@ -86,7 +86,7 @@ CREATE TABLE IF NOT EXISTS videos (
     next_poll_at BIGINT,
     lease_until BIGINT NOT NULL DEFAULT 0,
     callback_url TEXT,
-    legacy BIGINT NOT NULL DEFAULT 0,
+    legacy BIGINT NOT NULL DEFAULT 2,
     attempt_until BIGINT NOT NULL DEFAULT 0,
     not_found_at BIGINT,
     service VARCHAR(255) COLLATE "C",

@@ -86,7 +86,7 @@ CREATE TABLE IF NOT EXISTS videos (
     next_poll_at INTEGER,
     lease_until INTEGER NOT NULL DEFAULT 0,
     callback_url TEXT,
-    legacy INTEGER NOT NULL DEFAULT 0,
+    legacy INTEGER NOT NULL DEFAULT 2,
     attempt_until INTEGER NOT NULL DEFAULT 0,
     not_found_at INTEGER,
     service VARCHAR(255),

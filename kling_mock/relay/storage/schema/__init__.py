@@ -13,7 +13,14 @@ from kling_mock.relay.storage.schema.ddl import (
     table_statements,
 )
 from kling_mock.relay.storage.schema.model import Check, Column, Dialect, Index, Table, same_content
-from kling_mock.relay.storage.schema.tables import ADDED, TABLE_NAMES, TABLES, VERSION, table_named
+from kling_mock.relay.storage.schema.tables import (
+    ADDED,
+    TABLE_NAMES,
+    TABLES,
+    VERSION,
+    WRITTEN_BY_OTHERS,
+    table_named,
+)
 
 __all__ = [
     "ADDED",
@@ -21,6 +28,7 @@ __all__ = [
     "TABLES",
     "TABLE_NAMES",
     "VERSION",
+    "WRITTEN_BY_OTHERS",
     "Check",
     "Column",
     "Dialect",

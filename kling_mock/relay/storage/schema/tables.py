@@ -10,7 +10,10 @@ import attrs
 from kling_mock.relay.storage.schema.model import Check, Column, Dialect, Index, Table
 
 #: The schema version, increased by one with every change of a table; `schema_version` stores it.
-VERSION: Final = 6
+VERSION: Final = 7
+
+#: `videos.legacy` of a row that another program has written after the upgrade.
+WRITTEN_BY_OTHERS: Final = 2
 
 
 @attrs.frozen
@@ -227,7 +230,8 @@ def _added(c: _Columns) -> tuple[Column, ...]:
         c.big_or_null("next_poll_at"),
         c.big("lease_until"),
         c.text("callback_url"),
-        c.integer("legacy"),
+        # The relay itself writes 0 or 1. The default marks rows of programs that do not know it.
+        c.integer("legacy", WRITTEN_BY_OTHERS),
         c.big("attempt_until"),
         c.big_or_null("not_found_at"),
         c.binary_or_null("service", 255),

@@ -55,8 +55,10 @@ def create_user(user: NewUser, *, now: int) -> Transaction[User]:
         if (before.created_at, before.quota, before.status) == (now, user.quota, user.status):
             return before
         raise ExistsError("user", "username")
+    ((highest,),) = yield sql.HIGHEST_USER, ()
+    number = (highest or 0) + 1
     try:
-        yield sql.INSERT_USER, (user.username, user.status, user.quota, now)
+        yield sql.INSERT_USER, (number, user.username, user.status, user.quota, now)
     except DuplicateError:
         raise RetryTransactionError from None
     created = yield from find_user(user.username)

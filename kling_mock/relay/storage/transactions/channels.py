@@ -48,8 +48,9 @@ def create_channel(channel: NewChannel, *, now: int) -> Transaction[Channel]:
         if before.created_at == now and _declared(before) == _declared(channel):
             return before
         raise ExistsError("channel", "name")
+    ((highest,),) = yield sql.HIGHEST_CHANNEL, ()
     try:
-        yield sql.INSERT_CHANNEL, (*_declared(channel), now)
+        yield sql.INSERT_CHANNEL, ((highest or 0) + 1, *_declared(channel), now)
     except DuplicateError:
         raise RetryTransactionError from None
     rows = yield sql.CHANNEL_BY_NAME, (channel.name,)

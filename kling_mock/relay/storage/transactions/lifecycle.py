@@ -9,6 +9,7 @@ import attrs
 from kling_mock.relay.storage import statements as sql
 from kling_mock.relay.storage.errors import KlingTaskClashError, UnknownError
 from kling_mock.relay.storage.money_rules import check_limit
+from kling_mock.relay.storage.schema import WRITTEN_BY_OTHERS
 from kling_mock.relay.storage.steps import DuplicateError, RetryTransactionError, Transaction
 from kling_mock.relay.storage.text import fit, is_external_id, is_task_id, optional_id
 from kling_mock.relay.storage.transactions.reports import record_report
@@ -94,13 +95,13 @@ def list_tasks(
     if status is not None and not is_external_id(status):
         return []
     page: list[VideoRow] = []
-    for owner, legacy in ((user_id, 0), (legacy_id, 1)):
+    for owner, legacy in ((user_id, (0, 0)), (legacy_id, (1, WRITTEN_BY_OTHERS))):
         if owner is None:
             continue
         if status is None:
-            rows = yield sql.VIDEOS_OF_USER, (owner, legacy, sql.ceiling(before), limit)
+            rows = yield sql.VIDEOS_OF_USER, (owner, *legacy, sql.ceiling(before), limit)
         else:
-            values = (owner, legacy, status, sql.ceiling(before), limit)
+            values = (owner, *legacy, status, sql.ceiling(before), limit)
             rows = yield sql.VIDEOS_OF_USER_BY_STATUS, values
         page += [VideoRow(*row) for row in rows]
     if legacy_id is not None:

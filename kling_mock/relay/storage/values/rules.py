@@ -141,7 +141,7 @@ RULES: Final = {
         Rule(
             "legacy-free",
             "videos",
-            "a legacy task holds nothing and has no entries; whether a task is legacy is 0 or 1",
+            "a legacy task holds nothing and has no entries; whether a task is legacy is 0, 1 or 2",
         ),
         Rule(
             "charge-stated",

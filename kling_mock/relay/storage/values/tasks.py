@@ -164,7 +164,7 @@ class VideoRow:
             has ended or is *legacy*.
         lease_until: Unix seconds until which one reader upstream has it reserved.
         callback_url: Where the user gets a callback, or None.
-        legacy: Whether a migration brought it in: no money moves for it.
+        legacy: Whether another program wrote it: no money moves for it.
         attempt_until: Unix seconds at which its last attempt is surely over; 0 before the first.
         not_found_at: Unix seconds of the first answer "not found" that counts, or None.
         service: Label of the service that it was sent to. No two rows have one id of Kling's and

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from kling_mock.relay.migration.database.session import Session
+from kling_mock.relay.migration.database.introspect import read_table
+from kling_mock.relay.migration.database.session import Session, transaction
+from kling_mock.relay.migration.schema.known_schemas import goal
+from kling_mock.relay.migration.schema.rebuild import rebuild
+from kling_mock.relay.migration.upgrade import with_default
+from kling_mock.relay.storage.schema import Dialect, quoted, table_named
 
 
 def take_back(session: Session, version: int) -> None:
     """Drop what later versions than *version* have added."""
+    if version < 7:
+        _own_by_default(session)
     if version < 6:
         session.execute("ALTER TABLE users DROP COLUMN credited_quota")
     if version < 5:
@@ -26,3 +33,18 @@ def take_back(session: Session, version: int) -> None:
         for name in ("receivers", "webhook_secrets"):
             session.execute(f"DROP TABLE {name}")
     session.execute("UPDATE schema_version SET version = ?", version)
+
+
+def _own_by_default(session: Session) -> None:
+    """Count what other programs write among the relay's own rows, as up to version 6."""
+    if session.dialect is not Dialect.SQLITE:
+        session.execute("ALTER TABLE videos ALTER COLUMN legacy SET DEFAULT 0")
+        return
+    table = read_table(session, "videos")
+    assert table is not None
+    older = with_default(goal(table, table_named("videos", session.dialect)), "legacy", "0")
+    with transaction(session):
+        for statement in rebuild(
+            table, older, session.dialect, lambda column: quoted(column.name, Dialect.SQLITE)
+        ):
+            session.execute(statement)

@@ -43,9 +43,6 @@ _NAMES: Final = (
     ("old gone", r'DROP TABLE "videos_before_migration"'),
     ("key made", r'ALTER TABLE "videos" ADD PRIMARY KEY'),
     ("index made", r'CREATE (UNIQUE )?INDEX "\w+" ON "videos"'),
-    ("numbers reserved", r"ALTER TABLE (users|tokens|channels) AUTO_INCREMENT"),
-    ("numbers reserved", r"SELECT setval\('.*GREATEST"),
-    ("numbers reserved", r"INSERT INTO sqlite_sequence \(name, seq\) SELECT|UPDATE sqlite_seq"),
     ("counter set", r"SELECT set(val|_config)|(DELETE FROM|INSERT INTO) sqlite_sequence"),
     ("insert trigger gone", r"DROP TRIGGER IF EXISTS kling_migration_insert"),
     ("update trigger gone", r"DROP TRIGGER IF EXISTS kling_migration_update"),
@@ -84,8 +81,7 @@ _NAMES: Final = (
 _BEGIN: Final = ("state table", "changes table", "origin", "upgrading")
 _FIT: Final = ("id changed", "id remembered", "value remembered", "quota changed")
 _END: Final = (
-    *("tables to make", "a table beside", "version emptied", "version written"),
-    *("numbers reserved", "upgraded"),
+    *("tables to make", "a table beside", "version emptied", "version written", "upgraded"),
 )
 _TRIGGERS: Final = ("delete trigger", "update trigger", "insert trigger")
 _WATCHED: Final = tuple(

@@ -117,3 +117,53 @@ def test_the_numbers_go_on_above_rows_that_came_between_two_upgrades(
         assert all(row.is_explained for row in await store.reconcile())
 
     on_store(url, look)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
+def test_a_row_that_the_old_program_writes_after_the_upgrade_belongs_to_nobody_new(
+    dialect: str, databases: Callable[[str], str], say: Say
+) -> None:
+    """Neither to a user who has its number already, nor to one who is created later."""
+    url = databases(dialect)
+    with connect(url) as session:
+        tables.make(session, "gorm", old_rows(1, 3))
+    assert say("upgrade", "--db", url)[0] == 0
+    assert on_store(url, lambda store: add(store, "first")) == 4
+    with connect(url) as session:
+        tables.insert(session, old_rows(4, 9))
+    assert "pass  row count: 3 rows are marked legacy" in say("verify", "--db", url)[1]
+
+    async def look(store: Storage) -> None:
+        assert await store.list_tasks(4) == []
+        assert await store.get_task(4, "old-4") is None
+        assert await add(store, "second") == 10
+        findings = [finding for row in await store.reconcile() for finding in row.unexplained]
+        assert [(finding.rule, finding.user_id) for finding in findings] == [("user-number", 4)]
+        user = await store.bind_user(10, 9)
+        (row,) = await store.list_tasks(user.id, legacy_id=user.legacy_id)
+        assert (row.task_id, row.legacy) == ("old-9", True)
+
+    on_store(url, look)
+    assert say("upgrade", "--db", url)[0] == 0
+    assert say("downgrade", "--set-aside", "all", "--db", url)[0] == 0
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
+def test_users_and_channels_that_are_created_at_once_get_different_numbers(
+    dialect: str, databases: Callable[[str], str], say: Say
+) -> None:
+    """Also a number whose user somebody has deleted by hand is never given again."""
+    url = databases(dialect)
+    with connect(url) as session:
+        tables.make(session, "gorm", old_rows(1, 3))
+    assert say("upgrade", "--db", url)[0] == 0
+
+    async def look(store: Storage) -> None:
+        await asyncio.gather(*(add(store, f"new-{index}") for index in range(30)))
+        assert [user.id for user in await store.list_users()] == [*range(4, 34)]
+        assert [channel.id for channel in await store.list_channels()] == [*range(4, 34)]
+
+    on_store(url, look)
+    with connect(url) as session:
+        session.execute("DELETE FROM users WHERE id = 33")
+    assert on_store(url, lambda store: store.create_user(NewUser("last"), now=NOW)).id == 34

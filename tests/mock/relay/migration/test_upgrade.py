@@ -83,7 +83,7 @@ def test_there_and_back_and_there_again(session: Session, shape: str, way: str) 
     upgrade(session, way)
     assert (definition(session, "videos"), tables.checksum(session)) == new
     tables.insert(session, [legacy.blocking_row("negative-quota")])
-    assert session.query("SELECT COUNT(*) FROM videos WHERE legacy = 0") == [(1,)]
+    assert session.query("SELECT COUNT(*) FROM videos WHERE legacy = 2") == [(1,)]
 
 
 # ---------------------------------------------------------------- blockers

@@ -249,7 +249,8 @@ class Older:
             self.session.execute(f"UPDATE {table} SET held_quota = held_quota + 10 WHERE id = 1")
         self.session.execute(
             "INSERT INTO videos (task_id, user_id, username, token_id, channel_id, status, quota,"
-            " held_quota, next_poll_at) VALUES (?, 1, 'ann', 1, ?, 'submitted', 10, 10, 5)",
+            " held_quota, next_poll_at, legacy)"
+            " VALUES (?, 1, 'ann', 1, ?, 'submitted', 10, 10, 5, 0)",
             *(task_id, channel_id),
         )
         self.entry("hold", task_id, 0, 10)

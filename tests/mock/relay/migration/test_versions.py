@@ -13,7 +13,7 @@ from kling_mock.relay.migration.check import check
 from kling_mock.relay.migration.database.introspect import read_table
 from kling_mock.relay.migration.database.session import DatabaseError, Session, connect
 from kling_mock.relay.migration.findings import BlockedError
-from kling_mock.relay.migration.schema.known_schemas import target_schema
+from kling_mock.relay.migration.schema.known_schemas import KnownSchema, target_schema
 from kling_mock.relay.migration.versions import upgrade_tables
 from kling_mock.relay.storage.connect import connect as connect_storage
 from kling_mock.relay.storage.errors import SchemaError
@@ -45,7 +45,8 @@ class Older:
             )
         self.session.execute(
             "INSERT INTO videos (task_id, user_id, username, token_id, channel_id, status, quota,"
-            " held_quota, next_poll_at) VALUES (?, ?, 'ann', ?, ?, 'submitted', 100, 100, 5)",
+            " held_quota, next_poll_at, request_hash, legacy)"
+            " VALUES (?, ?, 'ann', ?, ?, 'submitted', 100, 100, 5, '5a', 0)",
             *(task_id, self.user, self.token, self.channel),
         )
 
@@ -260,3 +261,20 @@ def test_tables_of_a_newer_program_are_left_alone(url: str) -> None:
         assert check(session, target_schema(session.dialect)).verdict.name == "BLOCKED"
         session.execute("UPDATE schema_version SET version = 0")  # as a downgrade leaves it
         assert not upgraded(session)
+
+
+def test_rows_that_another_program_wrote_are_told_from_the_relays(url: str) -> None:
+    """Up to version 6 they were among the relay's own, and so a new user's of their number."""
+    user, _token, _channel = _ids(url)
+    with connect(url) as session:
+        row = "INSERT INTO videos (task_id, user_id, username, channel_id) VALUES (?, ?, 'old', 1)"
+        session.execute(row, "before", user)
+        assert session.query("SELECT legacy FROM videos WHERE task_id = 'before'") == [(0,)]
+        upgraded(session)
+        session.execute(row, "after", user)
+        rows = dict(session.query("SELECT task_id, legacy FROM videos"))
+        assert rows == {"open": 0, "paid": 0, "failed": 0, "before": 2, "after": 2}
+        assert check(session, target_schema(session.dialect)).shape is KnownSchema.OURS
+        assert not upgraded(session)
+    rules = [finding.rule for row in books(url) for finding in row.unexplained]
+    assert rules == ["user-number"]
