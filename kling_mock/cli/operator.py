@@ -160,10 +160,6 @@ _CHANNELS: Final = {
 # ---------------------------------------------------------------- users
 
 
-def _bound_user(values: Values) -> None:
-    values["legacy_id"] = values["legacy_id"] or None
-
-
 def _topped_up(values: Values) -> None:
     values["reference"] = values.get("reference") or f"topup-{secrets.token_hex(8)}"
 
@@ -184,11 +180,16 @@ _USERS: Final = {
         "show a user the rows of an old number",
         (
             _USER,
-            number("legacy_id", "the user's number in the old program's rows", "number"),
+            number("number", "the user's number in the old program's rows", "number"),
         ),
-        "After an upgrade the rows are hidden until a user is bound to them; the number 0 hides "
-        "them again.",
-        prepare=_bound_user,
+        "After an upgrade the rows are hidden until a user is bound to them. A user may have "
+        "several numbers, a number only one user.",
+    ),
+    "disown": Command(
+        "disown_number",
+        "declare that the rows of an old number are nobody's",
+        (number("number", "the number in the old program's rows", "number"),),
+        "No user sees them then; `user bind` can still bind a user to it.",
     ),
     "topup": Command(
         "credit",

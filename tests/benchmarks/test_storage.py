@@ -182,7 +182,7 @@ def test_every_mark_of_a_hot_statement_gets_a_value_of_its_kind() -> None:
     assert {name: len(bound) for name, bound in parameters.items()} == {
         name: statement.sql.count("?") for name, statement in hot().items()
     }
-    assert parameters["VIDEOS_OF_USER_BY_STATUS"] == [HEAVY, 0, "succeed", SIZE.rows, 20]
+    assert parameters["VIDEOS_OF_USER_BY_STATUS"] == [HEAVY, 0, 0, "succeed", SIZE.rows, 20]
     assert parameters["NOTICES"] == ["pending", "pending", HEAVY, HEAVY, SIZE.rows, 20]
 
 

@@ -185,7 +185,7 @@ def test_a_whole_one_api_database_comes_over_by_the_commands_of_the_page(
         balances = session.query("SELECT id, quota FROM users WHERE id <= 40 ORDER BY id")
         assert balances == [(user[0], user[2]) for user in one_api_tables.USERS]
         assert session.query("SELECT COUNT(*) FROM videos WHERE legacy = 0") == [(1,)]
-        assert session.query("SELECT legacy_id FROM users WHERE id = ?", own) == [(own,)]
+        assert session.query("SELECT user_id FROM old_users WHERE number = ?", own) == [(own,)]
     with connect(old.url) as session:
         after = [
             tables.checksum(session, table) for table in ("users", "tokens", "channels", "videos")

@@ -41,6 +41,7 @@ class Tables:
     ledger: Mapping[tuple[LedgerKind, str], LedgerEntry]
     notices: Mapping[str, Notice]
     reports: Mapping[tuple[str, str], LateReport]
+    old_numbers: frozenset[int]
 
     def user(self, user_id: int) -> User:
         """Return a user, or raise `UnknownError`."""
@@ -142,7 +143,7 @@ class _Books:
                 if opening is None or opening.reference != str(user.id):
                     yield "user-opening", user.id, user.id, user.quota
             rows = self._tables.videos.values()
-            if user.legacy_id != user.id and any(
+            if user.id not in self._tables.old_numbers and any(
                 row.legacy and row.user_id == user.id for row in rows
             ):
                 yield "user-number", user.id, user.id, 0

@@ -166,7 +166,7 @@ def live_with_a_legacy_row(folder: Path) -> Counter[str]:
             raw.execute(
                 f"INSERT INTO videos ({', '.join(columns)}) SELECT {expressions} FROM videos"
             )
-            raw.execute("UPDATE users SET legacy_id = id")
+            raw.execute("INSERT INTO old_users (number, user_id) SELECT id, id FROM users")
         mock.complete(old)
         mock.clock.advance(3600)
         assert caller.report(LEGACY).status_code == 200

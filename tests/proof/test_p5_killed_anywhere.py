@@ -35,7 +35,8 @@ Point = tuple[str, int]
 BY_OTHERS: Final = {
     "INSERT_USER",
     "SET_USER_STATUS",
-    "BIND_USER",
+    "INSERT_OLD_USER",
+    "SET_OLD_USER",
     "CREDIT_USER",
     "INSERT_TOKEN",
     "SET_TOKEN_STATUS",

@@ -21,6 +21,7 @@ from kling_mock.relay.migration.database.run_lock import only_run
 from kling_mock.relay.migration.database.session import DatabaseError, Session, connect
 from kling_mock.relay.migration.downgrade import Downgrade
 from kling_mock.relay.migration.findings import BlockedError, Finding, UnfinishedError
+from kling_mock.relay.migration.numbers import unresolved_numbers
 from kling_mock.relay.migration.online.progress import Progress, Throttle, display, silent
 from kling_mock.relay.migration.online.stopping import StoppedError, stopping
 from kling_mock.relay.migration.rows.row_changes import RESOLUTIONS
@@ -203,6 +204,8 @@ def _upgraded(session: Session, options: argparse.Namespace) -> int:
         _print("the new table is in use; stop the old program, then run kling-mock db finish")
     else:
         _print(f"upgraded from {shape.value}; see kling-mock db verify")
+    for line in unresolved_numbers(session):
+        _print(line)
     return 0
 
 

@@ -6,7 +6,9 @@ from typing import Final
 
 from kling_mock.relay.migration.database.introspect import read_table
 from kling_mock.relay.migration.database.session import Session
+from kling_mock.relay.storage.rule_queries import RULE_QUERIES
 from kling_mock.relay.storage.schema import Dialect
+from kling_mock.relay.storage.values import MAX_BALANCE
 
 #: Numbers from here on are ignored: they do not come from a program, because the columns would soon
 #: be full.
@@ -30,6 +32,22 @@ def reserve_numbers(session: Session) -> None:
     )
     if number and read_table(session, "tokens") is not None:
         _go_on_above(session, "tokens", int(number))
+
+
+def unresolved_numbers(session: Session) -> list[str]:
+    """Return a line about each user whose number old rows name, if it is unknown whose it was."""
+    tables = (read_table(session, name) for name in ("videos", "users", "old_users"))
+    if not all(
+        table is not None and table.has(column)
+        for table, column in zip(tables, ("legacy", "username", "number"), strict=True)
+    ):
+        return []
+    (rule,) = (query for query in RULE_QUERIES if query.rule.name == "user-number")
+    return [
+        f"user {number}: rows of the old program name this number, and nobody sees them; kling-mock"
+        f" user bind NAME {number}, or kling-mock user disown {number}"
+        for number, _key, _amount in session.query(rule.query.sql, 0, MAX_BALANCE)
+    ]
 
 
 def _go_on_above(session: Session, table: str, number: int) -> None:

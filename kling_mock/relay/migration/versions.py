@@ -63,6 +63,8 @@ _CREDITED: Final = 6
 _RESERVED: Final = 4
 #: The version since which the default of `legacy` marks what this relay did not write.
 _MARKED: Final = 7
+#: The version since which a user may have several old numbers, and a number only one user.
+_OLD_USERS: Final = 8
 #: Rows in one transaction, so that it is short.
 _AT_A_TIME: Final = 1_000
 #: The error code of each database for a row that a unique index refuses.
@@ -78,6 +80,13 @@ _ADD_UP_CREDITS: Final = """
     UPDATE users SET credited_quota = COALESCE((
         SELECT SUM(l.amount) FROM ledger l WHERE l.kind = 'credit' AND l.user_id = users.id), 0)"""
 
+
+#: A number that two users were bound to stays unbound: it is unknown whose it is.
+_BIND_USERS: Final = """
+    INSERT INTO old_users (number, user_id)
+    SELECT legacy_id, MIN(id) FROM users
+    WHERE legacy_id IS NOT NULL AND legacy_id NOT IN (SELECT number FROM old_users)
+    GROUP BY legacy_id HAVING COUNT(*) = 1"""
 
 #: Each row of a relay has the hash of its request, or at least an entry. (id from, to)
 _MARK_OTHERS: Final = f"""
@@ -147,6 +156,8 @@ def _upgrade_from(version: int, session: Session) -> None:
         reserve_numbers(session)
     if version < _MARKED:
         _mark_others(session)
+    if version < _OLD_USERS:
+        session.execute(_BIND_USERS)
 
 
 def _make_missing(session: Session) -> None:

@@ -117,11 +117,20 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
         ),
         ApiCall(
             "POST",
-            "/users/{id}/legacy_id",
+            "/users/{id}/old_numbers",
             OperatorService.bind_user,
-            "Make a user the owner of an old program's rows that name a number; null means of none",
+            "Make a user the owner of an old program's rows that name a number, too",
             views.USER,
-            body=closed(legacy_id=nullable(integer(1, _MOST))),
+            body=closed(number=integer(1, _MOST)),
+            errors={409: "The number is another user's."},
+        ),
+        ApiCall(
+            "POST",
+            "/disowned_numbers",
+            OperatorService.disown_number,
+            "Declare that an old program's rows that name a number are nobody's",
+            closed(number=integer()),
+            body=closed(number=integer(1, _MOST)),
         ),
         ApiCall(
             "POST",

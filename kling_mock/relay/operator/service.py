@@ -119,11 +119,14 @@ class OperatorService:
         return await self._set_user(parameters, STATUS[parameters["status"]])
 
     async def bind_user(self, parameters: Parameters) -> Body:
-        """Have a user own the rows of an old program that name a number."""
+        """Have a user own the rows of an old program that name a number, too."""
         user_id = await self._user_id(parameters)
-        return await self._user_body(
-            await self._storage.bind_user(user_id, parameters["legacy_id"])
-        )
+        return await self._user_body(await self._storage.bind_user(user_id, parameters["number"]))
+
+    async def disown_number(self, parameters: Parameters) -> Body:
+        """Declare that the rows of an old program that name a number are nobody's."""
+        await self._storage.disown_number(parameters["number"])
+        return {"number": parameters["number"]}
 
     async def credit(self, parameters: Parameters) -> Body:
         """Top up a user."""
@@ -177,11 +180,12 @@ class OperatorService:
         return body
 
     async def _user_body(self, user: User) -> Body:
+        body = show_user(user) | {"old_numbers": await self._storage.list_old_numbers(user.id)}
         if self._secret is None:
-            return show_user(user)
+            return body
         rotated = await self._storage.find_webhook_secret(user.id)
         newest = signing_secrets(self._secret, user.id, rotated, self._now())[0]
-        return show_user(user) | {"webhook_secret": newest}
+        return body | {"webhook_secret": newest}
 
     # ------------------------------------------------------------ tokens
 

@@ -70,7 +70,10 @@ _PLAIN: Final[Mapping[type, Schema]] = {
 
 _STATUS: Final = text(enum=[*_NAMES.values()])
 USER: Final = schema_of(
-    User, status=_STATUS, webhook_secret=text("Its webhooks are signed with it.")
+    User,
+    status=_STATUS,
+    old_numbers=array(integer(), about="The numbers of the user in an old program's rows."),
+    webhook_secret=text("Its webhooks are signed with it."),
 )
 LISTED_USER: Final = schema_of(User, status=_STATUS)
 TOKEN: Final = schema_of(Token, status=_STATUS, token_hash=None)

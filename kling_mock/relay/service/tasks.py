@@ -184,7 +184,7 @@ class RelayService:
             RelayError: 404; also for a task of another user or endpoint.
         """
         user = caller.user
-        row = await self._storage.get_task(user.id, name, legacy_id=user.legacy_id)
+        row = await self._storage.get_task(user.id, name)
         if row is None or (endpoint and row.type != endpoint):
             raise RelayError(errors.NOT_FOUND, _NO_TASK)
         if row.is_open and not row.legacy and await self._reconciler.refresh(row, "query"):
@@ -199,7 +199,6 @@ class RelayService:
             limit=query.limit,
             status=query.status,
             reports_of=PICTURES | SOUNDS,
-            legacy_id=caller.user.legacy_id,
         )
         following = rows[-1].id if len(rows) == query.limit else None
         return wire.list_reply(rows, following)

@@ -149,8 +149,9 @@ RULE_QUERIES: Final = (
         "user-number",
         read("""
         SELECT t.id, t.id, 0 FROM users t
-        WHERE t.id BETWEEN ? AND ? AND COALESCE(t.legacy_id, 0) <> t.id AND EXISTS (
-            SELECT 1 FROM videos v WHERE v.user_id = t.id AND v.legacy <> 0)
+        WHERE t.id BETWEEN ? AND ?
+            AND EXISTS (SELECT 1 FROM videos v WHERE v.user_id = t.id AND v.legacy <> 0)
+            AND NOT EXISTS (SELECT 1 FROM old_users o WHERE o.number = t.id)
         ORDER BY t.id"""),
     ),
     RuleQuery(

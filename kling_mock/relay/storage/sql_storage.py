@@ -306,6 +306,8 @@ class Storage:
     create_user = _write(accounts.create_user)
     get_user = _look(accounts.get_user)
     bind_user = _write(accounts.bind_user)
+    disown_number = _write(accounts.disown_number)
+    list_old_numbers = _look(accounts.list_old_numbers)
     find_user = _look(accounts.find_user)
     list_users = _read(accounts.list_users)
     set_user_status = _write(accounts.set_user_status)

@@ -50,8 +50,13 @@ HIGHEST_USER: Final = read(f"""
 INSERT_USER: Final = insert("users", ("id", "username", "status", "quota", "created_at"))
 #: (status, id)
 SET_USER_STATUS: Final = write("UPDATE users SET status = ? WHERE id = ? AND status <> 3")
-#: (number in legacy rows, id)
-BIND_USER: Final = write("UPDATE users SET legacy_id = ? WHERE id = ?")
+#: (number in legacy rows)
+OLD_USER: Final = read("SELECT user_id FROM old_users WHERE number = ?")
+#: (user)
+OLD_NUMBERS: Final = read("SELECT number FROM old_users WHERE user_id = ? ORDER BY number")
+INSERT_OLD_USER: Final = insert("old_users", ("number", "user_id"))
+#: (user, number, user as it was)
+SET_OLD_USER: Final = write("UPDATE old_users SET user_id = ? WHERE number = ? AND user_id = ?")
 #: Move a balance, unless this would take held quota or exceed the largest balance, or the user is
 #: deleted.
 #: (amount, amount, id, amount, amount, largest balance)
@@ -166,11 +171,12 @@ VIDEO: Final = select(VideoRow, "FROM videos WHERE task_id = ?")
 VIDEO_BY_EXTERNAL_ID: Final = select(
     VideoRow, "FROM videos WHERE user_id = ? AND external_task_id = ?"
 )
-#: A row of an old program belongs to the user bound to its number. (task_id, user, bound to)
+#: A row of an old program belongs to the user bound to its number. (task_id, user, user)
 OWN_VIDEO: Final = select(
     VideoRow,
     """FROM videos WHERE task_id = ?
-        AND (legacy = 0 AND user_id = ? OR legacy <> 0 AND user_id = ?)""",
+        AND (legacy = 0 AND user_id = ? OR legacy <> 0 AND EXISTS (
+            SELECT 1 FROM old_users o WHERE o.number = videos.user_id AND o.user_id = ?))""",
 )
 #: (kling_task_id)
 VIDEOS_BY_KLING_ID: Final = select(VideoRow, "FROM videos WHERE kling_task_id = ? ORDER BY id")

@@ -75,7 +75,7 @@ class AccountTable:
 def _user(number: int, name: str, status: int | None, quota: int | None) -> tuple[Any, ...]:
     known = {1: ENABLED, 3: DELETED}.get(ENABLED if status is None else status, DISABLED)
     balance = quota or 0
-    return number, name, known, balance, number, min(balance, 0)
+    return number, name, known, balance, min(balance, 0)
 
 
 def _token(
@@ -119,7 +119,7 @@ ACCOUNTS: Final = (
         "users",
         ("id", "username", "status", "quota"),
         "id > 0",
-        ("id", "username", "status", "quota", "legacy_id", "credited_quota"),
+        ("id", "username", "status", "quota", "credited_quota"),
         _user,
     ),
     AccountTable(
@@ -211,6 +211,12 @@ def copy_accounts(source: Session, target: Session, now: int, hashed: Callable[[
                 new = [table.converted(*row) for row in rows]
                 if table.name == "users":
                     insert(target, "ledger", _LEDGER, _entries(new, now))
+                    insert(
+                        target,
+                        "old_users",
+                        ("number", "user_id"),
+                        ((row[0], row[0]) for row in new),
+                    )
                 insert(target, table.name, table.new, new)
 
 
@@ -230,7 +236,7 @@ _LEDGER: Final = ("kind", "reference", "user_id", "amount", "note", "created_at"
 
 def _entries(users: Iterable[tuple[Any, ...]], now: int) -> Iterator[tuple[Any, ...]]:
     """Yield the ledger entries that explain the balances; an opening is never negative."""
-    for number, _name, _status, quota, _legacy, credited in users:
+    for number, _name, _status, quota, credited in users:
         yield LedgerKind.OPENING.value, str(number), number, quota - credited, "", now
         if credited:
             reference = f"{DEBT}{number}"

@@ -16,6 +16,13 @@ CREATE TABLE IF NOT EXISTS users (
     UNIQUE KEY idx_users_username (username)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
+CREATE TABLE IF NOT EXISTS old_users (
+    number BIGINT NOT NULL,
+    user_id INT NOT NULL,
+    PRIMARY KEY (number),
+    KEY idx_old_users_user (user_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
 CREATE TABLE IF NOT EXISTS tokens (
     id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
     user_id INT NOT NULL,

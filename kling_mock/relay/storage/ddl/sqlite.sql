@@ -16,6 +16,14 @@ CREATE TABLE IF NOT EXISTS users (
 
 CREATE UNIQUE INDEX IF NOT EXISTS idx_users_username ON users (username);
 
+CREATE TABLE IF NOT EXISTS old_users (
+    number INTEGER NOT NULL,
+    user_id INTEGER NOT NULL,
+    PRIMARY KEY (number)
+);
+
+CREATE INDEX IF NOT EXISTS idx_old_users_user ON old_users (user_id);
+
 CREATE TABLE IF NOT EXISTS tokens (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-"""The eleven tables. No foreign keys: they would lock rows in an order of their own."""
+"""The twelve tables. No foreign keys: they would lock rows in an order of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 from kling_mock.relay.storage.schema.model import Check, Column, Dialect, Index, Table
 
 #: The schema version, increased by one with every change of a table; `schema_version` stores it.
-VERSION: Final = 7
+VERSION: Final = 8
 
 #: `videos.legacy` of a row that another program has written after the upgrade.
 WRITTEN_BY_OTHERS: Final = 2
@@ -137,6 +137,20 @@ def _users(c: _Columns) -> Table:
         ),
         _ID,
         (Index("idx_users_username", ("username",), unique=True),),
+    )
+
+
+def _old_users(c: _Columns) -> Table:
+    return Table(
+        "old_users",
+        (
+            # The number by which rows of an old program call a user: several may be one user's.
+            c.big("number", None),
+            # 0: the operator has declared that the number is nobody's.
+            c.integer("user_id", None),
+        ),
+        ("number",),
+        (Index("idx_old_users_user", ("user_id",)),),
     )
 
 
@@ -392,6 +406,7 @@ def _tables(columns: _Columns) -> tuple[Table, ...]:
     # In the order in which a script creates them: the version last, so that it means "complete".
     return (
         _users(columns),
+        _old_users(columns),
         _tokens(columns),
         _channels(columns),
         _videos(columns),

@@ -96,15 +96,51 @@ def set_user_status(user_id: int, status: int) -> Transaction[User]:
     return user
 
 
-def bind_user(user_id: int, legacy_id: int | None) -> Transaction[User]:
-    """Make a user the owner of an old program's rows that name *legacy_id*; None means none.
+#: Owns a number that the operator has declared nobody's.
+_NOBODY = 0
+
+
+def bind_user(user_id: int, number: int) -> Transaction[User]:
+    """Make a user the owner of an old program's rows that name *number*, too.
 
     Raises:
+        ExistsError: The number is another user's.
         UnknownError: There is no such user, or it is deleted.
     """
-    yield from living_user(user_id)
-    yield sql.BIND_USER, (legacy_id, user_id)
-    return (yield from get_user(user_id))
+    user = yield from living_user(user_id)
+    owner = yield from _old_user(number)
+    if owner not in {None, _NOBODY, user_id}:
+        raise ExistsError("user", "old number")
+    yield from _set_old_user(number, owner, user_id)
+    return user
+
+
+def disown_number(number: int) -> Transaction[None]:
+    """Declare that the rows of an old program that name *number* are nobody's."""
+    yield from _set_old_user(number, (yield from _old_user(number)), _NOBODY)
+
+
+def list_old_numbers(user_id: int) -> Transaction[Sequence[int]]:
+    """Return the numbers by which rows of an old program call a user, who sees these rows."""
+    rows = yield sql.OLD_NUMBERS, (user_id,)
+    return [int(number) for (number,) in rows]
+
+
+def _old_user(number: int) -> Transaction[int | None]:
+    rows = yield sql.OLD_USER, (number,)
+    return int(rows[0][0]) if rows else None
+
+
+def _set_old_user(number: int, before: int | None, user_id: int) -> Transaction[None]:
+    if before == user_id:
+        return
+    try:
+        if before is None:
+            yield sql.INSERT_OLD_USER, (number, user_id)
+        elif (yield sql.SET_OLD_USER, (user_id, number, before)) != 1:
+            raise RetryTransactionError
+    except DuplicateError:
+        raise RetryTransactionError from None
 
 
 def credit(

@@ -12,6 +12,7 @@ from kling_mock.relay.storage.money_rules import check_limit
 from kling_mock.relay.storage.schema import WRITTEN_BY_OTHERS
 from kling_mock.relay.storage.steps import DuplicateError, RetryTransactionError, Transaction
 from kling_mock.relay.storage.text import fit, is_external_id, is_task_id, optional_id
+from kling_mock.relay.storage.transactions.accounts import list_old_numbers
 from kling_mock.relay.storage.transactions.reports import record_report
 from kling_mock.relay.storage.transactions.services import record_service
 from kling_mock.relay.storage.values import (
@@ -42,21 +43,10 @@ def video(task_id: str) -> Transaction[VideoRow]:
     return row
 
 
-#: Replaces a user's number in legacy rows if the user does not have one.
-_NOBODY = -1
-
-
-def get_task(
-    user_id: int, any_id: str, *, legacy_id: int | None = None
-) -> Transaction[VideoRow | None]:
-    """Return a user's own row by its `task_id` or else by its `external_task_id`.
-
-    Args:
-        any_id: Either id.
-        legacy_id: The number of the user in legacy rows; None if they are not shown.
-    """
+def get_task(user_id: int, any_id: str) -> Transaction[VideoRow | None]:
+    """Return a user's row by its `task_id` or else by its `external_task_id`."""
     if is_task_id(any_id):
-        rows = yield sql.OWN_VIDEO, (any_id, user_id, _NOBODY if legacy_id is None else legacy_id)
+        rows = yield sql.OWN_VIDEO, (any_id, user_id, user_id)
         if rows:
             return VideoRow(*rows[0])
     if not is_external_id(any_id):
@@ -80,7 +70,6 @@ def list_tasks(
     limit: int = 20,
     status: str | None = None,
     reports_of: Collection[str] = (),
-    legacy_id: int | None = None,
 ) -> Transaction[Sequence[VideoRow]]:
     """Return a user's rows with ids below *before*, the newest first, with "" for long texts.
 
@@ -89,22 +78,23 @@ def list_tasks(
         limit: How many rows at most.
         status: Only rows of this status; None for any.
         reports_of: The endpoints whose successes have their `json_data`. No row has its prompt.
-        legacy_id: The number of the user in legacy rows; None if they are not shown.
     """
     check_limit(limit)
     if status is not None and not is_external_id(status):
         return []
     page: list[VideoRow] = []
-    for owner, legacy in ((user_id, (0, 0)), (legacy_id, (1, WRITTEN_BY_OTHERS))):
-        if owner is None:
-            continue
+    numbers = yield from list_old_numbers(user_id)
+    for owner, legacy in (
+        (user_id, (0, 0)),
+        *((number, (1, WRITTEN_BY_OTHERS)) for number in numbers),
+    ):
         if status is None:
             rows = yield sql.VIDEOS_OF_USER, (owner, *legacy, sql.ceiling(before), limit)
         else:
             values = (owner, *legacy, status, sql.ceiling(before), limit)
             rows = yield sql.VIDEOS_OF_USER_BY_STATUS, values
         page += [VideoRow(*row) for row in rows]
-    if legacy_id is not None:
+    if numbers:
         page = sorted(page, key=lambda row: row.id, reverse=True)[:limit]
     for place, row in enumerate(page):
         if row.type in reports_of and row.status == "succeed":

@@ -110,8 +110,6 @@ class User:
         used_quota: What was charged so far.
         request_count: Tasks that were charged.
         created_at: Unix seconds.
-        legacy_id: The number by which rows of an old program call the user, who then sees them;
-            None if the operator has named none.
         credited_quota: The sum of the credits so far, less what was deducted.
     """
 
@@ -123,7 +121,6 @@ class User:
     used_quota: int
     request_count: int
     created_at: int
-    legacy_id: int | None = None
     credited_quota: int = 0
 
     @property

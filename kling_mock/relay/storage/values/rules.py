@@ -43,7 +43,7 @@ RULES: Final = {
         Rule(
             "user-number",
             "users",
-            "no legacy row names the user's number, unless the user is bound to it",
+            "no legacy row names the user's number, unless that is bound to a user, or nobody's",
         ),
         Rule("token-held", "tokens", "held_quota is the sum of the token's holds and releases"),
         Rule("token-used", "tokens", "used_quota is what was charged through the token"),

@@ -12,8 +12,8 @@ from kling_mock.relay.storage.schema import Dialect, quoted, table_named
 
 def take_back(session: Session, version: int) -> None:
     """Drop what later versions than *version* have added."""
-    if version < 7:
-        _own_by_default(session)
+    if version < 8:
+        _without_old_users(session, version)
     if version < 6:
         session.execute("ALTER TABLE users DROP COLUMN credited_quota")
     if version < 5:
@@ -33,6 +33,12 @@ def take_back(session: Session, version: int) -> None:
         for name in ("receivers", "webhook_secrets"):
             session.execute(f"DROP TABLE {name}")
     session.execute("UPDATE schema_version SET version = ?", version)
+
+
+def _without_old_users(session: Session, version: int) -> None:
+    session.execute("DROP TABLE old_users")
+    if version < 7:
+        _own_by_default(session)
 
 
 def _own_by_default(session: Session) -> None:

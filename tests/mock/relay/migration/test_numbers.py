@@ -10,6 +10,7 @@ import pytest
 
 from kling_mock.relay.migration.database.session import connect
 from kling_mock.relay.storage.connect import connect as connect_storage
+from kling_mock.relay.storage.errors import ExistsError
 from kling_mock.relay.storage.sql_storage import Storage
 from kling_mock.relay.storage.values import NewToken, NewUser
 from tests.mock.relay.migration import legacy, tables
@@ -75,7 +76,7 @@ def test_no_new_user_sees_an_old_row_and_who_is_bound_sees_their_own(
         users = await store.list_users(limit=1000)
         assert len(users) == NEW_USERS
         for user in users:
-            assert await store.list_tasks(user.id, legacy_id=user.legacy_id) == []
+            assert await store.list_tasks(user.id) == []
         for number in range(1, OLD_USERS + 1):
             assert await store.get_task(users[number].id, f"old-{number}") is None
             assert await store.get_task(number, f"old-{number}") is None
@@ -83,11 +84,11 @@ def test_no_new_user_sees_an_old_row_and_who_is_bound_sees_their_own(
         for number in range(1, OLD_USERS + 1):
             user = await store.bind_user(users[number].id, number)
             for status in (None, "succeed"):
-                (row,) = await store.list_tasks(user.id, status=status, legacy_id=user.legacy_id)
+                (row,) = await store.list_tasks(user.id, status=status)
                 assert row.task_id == f"old-{number}"
-            assert await store.get_task(user.id, f"old-{number}", legacy_id=user.legacy_id)
+            assert await store.get_task(user.id, f"old-{number}")
             other = f"old-{number % OLD_USERS + 1}"
-            assert await store.get_task(user.id, other, legacy_id=user.legacy_id) is None
+            assert await store.get_task(user.id, other) is None
         assert all(row.is_explained for row in await store.reconcile())
 
     on_store(url, look)
@@ -140,7 +141,7 @@ def test_a_row_that_the_old_program_writes_after_the_upgrade_belongs_to_nobody_n
         findings = [finding for row in await store.reconcile() for finding in row.unexplained]
         assert [(finding.rule, finding.user_id) for finding in findings] == [("user-number", 4)]
         user = await store.bind_user(10, 9)
-        (row,) = await store.list_tasks(user.id, legacy_id=user.legacy_id)
+        (row,) = await store.list_tasks(user.id)
         assert (row.task_id, row.legacy) == ("old-9", True)
 
     on_store(url, look)
@@ -167,3 +168,51 @@ def test_users_and_channels_that_are_created_at_once_get_different_numbers(
     with connect(url) as session:
         session.execute("DELETE FROM users WHERE id = 33")
     assert on_store(url, lambda store: store.create_user(NewUser("last"), now=NOW)).id == 34
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
+def test_several_old_numbers_may_be_one_users_but_a_number_only_one_users(
+    dialect: str, databases: Callable[[str], str], say: Say
+) -> None:
+    """The second to claim a number is refused, until the operator declares it nobody's."""
+    url = databases(dialect)
+    with connect(url) as session:
+        tables.make(session, "gorm", old_rows(1, 3))
+    assert say("upgrade", "--db", url)[0] == 0
+
+    async def look(store: Storage) -> None:
+        alice = await store.create_user(NewUser("alice"), now=NOW)
+        bob = await store.create_user(NewUser("bob"), now=NOW)
+        for number in (1, 3, 3):
+            await store.bind_user(alice.id, number)
+        with pytest.raises(ExistsError, match="old number"):
+            await store.bind_user(bob.id, 3)
+        seen = [row.task_id for row in await store.list_tasks(alice.id)]
+        assert seen == ["old-3", "old-1"]
+        assert await store.list_old_numbers(alice.id) == [1, 3]
+        assert await store.list_tasks(bob.id) == []
+        assert await store.get_task(bob.id, "old-3") is None
+        await store.disown_number(3)
+        assert await store.get_task(alice.id, "old-3") is None
+        await store.bind_user(bob.id, 3)
+        assert await store.get_task(bob.id, "old-3")
+
+    on_store(url, look)
+
+
+def test_the_upgrade_names_users_whose_number_old_rows_have(
+    databases: Callable[[str], str], say: Say
+) -> None:
+    """Until the number is bound to somebody, or declared nobody's."""
+    url = databases("sqlite")
+    with connect(url) as session:
+        tables.make(session, "gorm", old_rows(1, 3))
+    assert say("upgrade", "--db", url)[0] == 0
+    assert on_store(url, lambda store: add(store, "first")) == 4
+    with connect(url) as session:
+        tables.insert(session, old_rows(4, 4))
+    assert "user 4: rows of the old program" in say("upgrade", "--db", url)[1]
+    on_store(url, lambda store: store.disown_number(4))
+    assert "user 4" not in say("upgrade", "--db", url)[1]
+    books = on_store(url, lambda store: store.reconcile())
+    assert all(row.is_explained for row in books)

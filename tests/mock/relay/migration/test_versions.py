@@ -278,3 +278,15 @@ def test_rows_that_another_program_wrote_are_told_from_the_relays(url: str) -> N
         assert not upgraded(session)
     rules = [finding.rule for row in books(url) for finding in row.unexplained]
     assert rules == ["user-number"]
+
+
+def test_a_user_keeps_its_old_number_unless_another_has_it_too(url: str) -> None:
+    with connect(url) as session:
+        upgraded(session)
+        take_back(session, 7)
+        for number, name, old in ((10, "bob", 3), (11, "eve", 3), (12, "joe", 5)):
+            session.execute(
+                "INSERT INTO users (id, username, legacy_id) VALUES (?, ?, ?)", number, name, old
+            )
+        upgraded(session)
+        assert session.query("SELECT number, user_id FROM old_users") == [(5, 12)]

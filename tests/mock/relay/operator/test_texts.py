@@ -215,7 +215,7 @@ async def test_control_without_the_check_a_text_is_not_refused(
 
 def _insert(keys: str) -> Callable[[], Transaction[str]]:
     def unit() -> Transaction[str]:
-        values = ("one", "https://a.example", keys, "", "", "", 0, 1, 1, 41, "", NOW)
+        values = (1, "one", "https://a.example", keys, "", "", "", 0, 1, 1, 41, "", NOW)
         yield sql.INSERT_CHANNEL, values
         rows = yield sql.CHANNEL_BY_NAME, ("one",)
         stored: str = rows[0][3]

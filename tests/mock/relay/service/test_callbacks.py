@@ -432,7 +432,9 @@ def test_no_money_moves_for_a_row_of_a_migration_and_nothing_is_read(
         task_id = scene.caller.created()
         migrated = "UPDATE videos SET legacy = 1, next_poll_at = NULL, held_quota = 0"
         asyncio.run(database.query(migrated))
-        asyncio.run(database.query("UPDATE users SET legacy_id = id"))
+        asyncio.run(
+            database.query("INSERT INTO old_users (number, user_id) SELECT id, id FROM users")
+        )
         mock.clock.advance(2 * READ_INTERVAL)
         assert scene.caller.query(task_id)["status"] == "submitted"
         assert scene.post(task_id, success(), secret="").json() == ALREADY

@@ -82,8 +82,7 @@ async def known_to_a_relay(url: str) -> dict[str, Any]:
             "channels": await store.list_channels(),
             "tasks": {
                 user.id: {
-                    row.task_id: row.legacy
-                    for row in await store.list_tasks(user.id, legacy_id=user.legacy_id, limit=100)
+                    row.task_id: row.legacy for row in await store.list_tasks(user.id, limit=100)
                 }
                 for user in users
             },
