@@ -28,7 +28,10 @@ INTERVAL: Final = 2.0
 _REPLY: Final = 0.3
 #: Seconds that `/health` waits for a probe, or for the channels.
 _WAIT: Final = 0.75
-#: Bytes that a probe writes after a write has failed: a few bytes may still fit on a full disk.
+#: Bytes by which the row of this process grows with one probe, and shrinks with the next: on a full
+#: disk, a row that keeps its size can still be written.
+_GROWTH: Final = 16_000
+#: Bytes that a probe writes after a write has failed: a create writes many.
 _PADDING: Final = 60_000
 
 
@@ -63,6 +66,7 @@ class Health:
         self._steady = steady
         self._node = DatabaseNode()
         self._probe: asyncio.Task[None] | None = None
+        self._grows = False
         self._probed_at = self._refused_at = float("-inf")
         self._hangs_since: float | None = None
         self._succeeded = steady()
@@ -118,6 +122,8 @@ class Health:
         """Return why nothing can be written, as last known; `None` if writing works."""
         if self._refusal is not None and self._last_write <= self._refused_at:
             return self._refusal
+        if self._storage.no_room and self._storage.failed_write > self._last_write:
+            return self._storage.no_room
         now = self._steady()
         since = now - self._last_write
         if since < self._write_limit - _REPLY:
@@ -150,7 +156,9 @@ class Health:
 
     async def _write(self) -> None:
         failed = self._storage.failed_write > self._last_write or self._refusal is not None
-        padding = os.urandom(_PADDING // 2).hex() if failed else ""
+        self._grows = not self._grows
+        length = _PADDING if failed else _GROWTH * self._grows
+        padding = os.urandom(length // 2).hex()
         now = int(self._clock.now())
         try:
             self._node = await self._storage.probe(now=now, padding=padding)

@@ -147,5 +147,9 @@ class StorageUnavailableError(StorageError):
     """
 
 
+class NoRoomError(StorageUnavailableError):
+    """The database cannot grow, as on a full disk."""
+
+
 class WaitedInVainError(StorageUnavailableError):
     """Rows, tables or the file were locked, or the server was silent, for too long."""

@@ -26,7 +26,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 from kling_mock.relay.storage.adapters.engine import Engine, TransactionMode
 from kling_mock.relay.storage.database_clock import read_clock
 from kling_mock.relay.storage.ensure_schema import ensure_schema
-from kling_mock.relay.storage.errors import StorageUnavailableError, WaitedInVainError
+from kling_mock.relay.storage.errors import NoRoomError, StorageUnavailableError, WaitedInVainError
 from kling_mock.relay.storage.slow_statements import slow_record
 from kling_mock.relay.storage.steps import Transaction, TransactionFactory
 from kling_mock.relay.storage.transactions import (
@@ -118,6 +118,7 @@ class Storage:
         last_write: Seconds of `perf_counter` at which a change was last made.
         failed_write: The same for a failed change. A change that failed because of a lock does not
             count: the lock may concern one user only.
+        no_room: Why the last failed change found no room; "" if it failed for another reason.
     """
 
     next_poll_due: Callable[[], int | None] | None = None
@@ -130,6 +131,7 @@ class Storage:
         self.process = os.urandom(16).hex()
         self._turns: dict[int, _Turns] = {}
         self.last_write = self.failed_write = float("-inf")
+        self.no_room = ""
 
     async def open(self) -> None:
         """Connect; an empty database gets its tables.
@@ -164,6 +166,7 @@ class Storage:
         except StorageUnavailableError as error:
             if mode is TransactionMode.WRITE and not isinstance(error, WaitedInVainError):
                 self.failed_write = perf_counter()
+                self.no_room = str(error) if isinstance(error, NoRoomError) else ""
             raise
         else:
             if mode is TransactionMode.WRITE:

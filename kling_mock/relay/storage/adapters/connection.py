@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from kling_mock.relay.storage.adapters.engine import TransactionMode
 from kling_mock.relay.storage.adapters.meanings import Meaning
-from kling_mock.relay.storage.errors import StorageError
+from kling_mock.relay.storage.errors import NoRoomError, StorageError
 from kling_mock.relay.storage.steps import (
     DuplicateError,
     Statement,
@@ -56,6 +56,8 @@ def error_of(meaning: Meaning, name: str) -> Exception:
             return DuplicateError()
         case Meaning.REFUSED:
             return StorageError(f"the database refused a statement: {name}")
+        case Meaning.NO_ROOM:
+            return NoRoomError(f"the database has no room: {name}")
         case _:
             return _ERRORS[meaning](name)
 

@@ -28,6 +28,8 @@ class Meaning(Enum):
     NOT_READY = "not ready"
     #: The server replies, but does not accept further connections: use one that is open.
     FULL = "full"
+    #: The server has no room, as on a full disk: nothing that grows can be written now.
+    NO_ROOM = "no room"
     #: The same statement would be refused again.
     REFUSED = "refused"
 
@@ -72,6 +74,10 @@ MYSQL: Final[Mapping[int, Meaning]] = MappingProxyType(
         3168: Meaning.LOST,  # server is not available
         3169: Meaning.LOST,  # session was killed
         4031: Meaning.LOST,  # disconnected because of inactivity
+        # -------- the disk
+        1021: Meaning.NO_ROOM,  # disk full
+        1030: Meaning.NO_ROOM,  # error of the storage engine, such as 28, no space left
+        1114: Meaning.NO_ROOM,  # the table is full
         # -------- the server
         1047: Meaning.NOT_READY,  # not in the primary component (Galera)
         1290: Meaning.NOT_READY,  # read_only or super_read_only is on
@@ -95,6 +101,7 @@ POSTGRES: Final[Mapping[str, Meaning]] = MappingProxyType(
         "25P03": Meaning.LOST,  # idle in a transaction for too long
         "25P04": Meaning.LOST,  # a transaction that took too long (PostgreSQL 17)
         "40003": Meaning.LOST,  # statement completion unknown
+        "53100": Meaning.NO_ROOM,  # disk full
         "53300": Meaning.FULL,  # too many connections
         "57014": Meaning.LOST,  # query cancelled
         "57P01": Meaning.LOST,  # shutdown by the administrator

@@ -15,7 +15,7 @@ import attrs
 
 from kling_mock.relay.storage.adapters.engine import RUNS
 from kling_mock.relay.storage.adapters.sqlite_lock import LockWait, is_busy
-from kling_mock.relay.storage.errors import StorageError, StorageUnavailableError
+from kling_mock.relay.storage.errors import NoRoomError, StorageError, StorageUnavailableError
 from kling_mock.relay.storage.steps import (
     DuplicateError,
     RetryTransactionError,
@@ -192,6 +192,8 @@ def translated(error: BaseException) -> BaseException:
     such a cycle would keep everything of the caller, even a request of 80 MB, until it is
     collected.
     """
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return NoRoomError(f"SQLite: {error}")
     if isinstance(error, sqlite3.OperationalError):
         return StorageUnavailableError(f"SQLite: {error}")
     if isinstance(error, sqlite3.Error):

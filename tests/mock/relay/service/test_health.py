@@ -30,6 +30,7 @@ class Database(MemoryStorage):
         self.now = 1000.0
         self.probes = 0
         self.padding = 0
+        self.paddings: list[int] = []
         self.error: Exception | None = None
         self.problem: str | None = None
         self.hangs: asyncio.Event | None = None
@@ -38,6 +39,7 @@ class Database(MemoryStorage):
     async def probe(self, *, now: int, padding: str = "") -> DatabaseNode:
         self.probes += 1
         self.padding = len(padding)
+        self.paddings.append(len(padding))
         if self.hangs is not None:
             await self.hangs.wait()
         if self.error is not None:
@@ -84,7 +86,25 @@ async def test_a_write_is_made_each_two_seconds_at_most() -> None:
     for _ in range(20):
         assert await scene.look(0.5) is None
     assert scene.database.probes == 5
-    assert scene.database.padding == 0
+
+
+async def test_the_row_of_a_process_grows_and_shrinks() -> None:
+    """A row that keeps its size can be written on a full disk."""
+    scene = Scene()
+    for _ in range(4):
+        assert await scene.look(2.0) is None
+    assert scene.database.paddings == [16_000, 0, 16_000, 0]
+
+
+async def test_a_full_disk_that_a_create_meets_is_told_at_once() -> None:
+    """Until a write succeeds, as many bytes as a create has."""
+    scene = Scene()
+    assert await scene.look() is None
+    scene.database.failed_write = scene.database.now + 0.1
+    scene.database.no_room = "the database has no room"
+    assert await scene.look(0.2) == "the database has no room"
+    assert await scene.look(2.0) is None
+    assert scene.database.padding > 16_000
 
 
 @pytest.mark.parametrize("error", [FULL, StorageUnavailableError("the database is away")])

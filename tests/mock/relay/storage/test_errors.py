@@ -21,6 +21,7 @@ from kling_mock.relay.storage.errors import StorageError
         errors.InsufficientQuotaError("user", 100, 7),
         errors.SchemaError("too old"),
         errors.StorageUnavailableError("away"),
+        errors.NoRoomError("full"),
     ],
     ids=lambda error: type(error).__name__,
 )
