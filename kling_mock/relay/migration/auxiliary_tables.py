@@ -14,6 +14,7 @@ import attrs
 from kling_mock.relay.migration.database.introspect import read_table
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.state import MigrationState
+from kling_mock.relay.migration.versions import ADDED
 from kling_mock.relay.storage.schema import (
     TABLE_NAMES,
     VERSION,
@@ -25,6 +26,8 @@ from kling_mock.relay.storage.schema import (
 #: Tables whose rows need not be kept.
 _NO_RECORDS: Final = frozenset({"schema_version", "processes"})
 _OURS: Final = tuple(name for name in TABLE_NAMES if name != "videos")
+#: The columns that later versions than the first have.
+_LATER: Final = frozenset(column for columns in ADDED.values() for column in columns)
 
 
 @attrs.frozen
@@ -33,7 +36,7 @@ class AuxiliaryTables:
 
     Attributes:
         missing: Tables that do not exist.
-        foreign: Names of tables that do not have our columns.
+        foreign: Names of tables that do not have the columns of our first version.
     """
 
     missing: tuple[Table, ...]
@@ -48,7 +51,7 @@ def auxiliary_tables(session: Session) -> AuxiliaryTables:
         ours, table = table_named(name, session.dialect), read_table(session, name)
         if table is None:
             missing.append(ours)
-        elif not table.has(*(column.name for column in ours.columns)):
+        elif not table.has(*(c.name for c in ours.columns if (name, c.name) not in _LATER)):
             foreign.append(name)
     return AuxiliaryTables(tuple(missing), tuple(foreign))
 

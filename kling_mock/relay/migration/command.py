@@ -30,7 +30,7 @@ from kling_mock.relay.migration.script import downgrade_script, upgrade_script
 from kling_mock.relay.migration.state import MigrationState
 from kling_mock.relay.migration.upgrade import Upgrade
 from kling_mock.relay.migration.verify import verify
-from kling_mock.relay.migration.versions import upgrade_tables
+from kling_mock.relay.migration.versions import upgrade_tables, was_downgraded
 from kling_mock.relay.storage.schema import VERSION, Dialect
 from kling_sdk.cli.standard_output import write
 
@@ -192,11 +192,14 @@ def _upgraded(session: Session, options: argparse.Namespace) -> int:
     online = _online(job, throttle, options) if options.online else None
     if online is not None:
         online.must_carry_all_writes()
+    is_back = was_downgraded(session)
     others = upgrade_tables(session, int(time.time()), _print)
     if options.backup and job.needed("direct" if online is None else "online"):
         rows = backup(session.url, Path(options.backup))
         _print(f"backup of {rows:,} rows in {options.backup}")
     shape = job.run() if online is None else online.run()
+    if is_back:  # entries and services that the relays of before left out
+        upgrade_tables(session, int(time.time()), _print)
     if shape is KnownSchema.OURS and not state.is_swapped:
         done = "the table videos needs no change" if others else "nothing to do"
         _print(f"{done}: the table is in the target schema")

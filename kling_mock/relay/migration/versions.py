@@ -46,7 +46,7 @@ from kling_mock.relay.storage.values import Repair, ServiceClash
 _Result = TypeVar("_Result")
 
 #: The columns that each version has added to tables of the previous one.
-_ADDED: Final[Mapping[int, tuple[tuple[str, str], ...]]] = {
+ADDED: Final[Mapping[int, tuple[tuple[str, str], ...]]] = {
     2: (("ledger", "token_id"), ("ledger", "channel_id")),
     3: (("channels", "service"), ("videos", "service")),
     4: (("users", "legacy_id"),),
@@ -106,6 +106,13 @@ def table_version(session: Session) -> int | None:
     return int(version) if version else None
 
 
+def was_downgraded(session: Session) -> bool:
+    """Return whether a downgrade of `videos` has left the relay's other tables."""
+    if read_table(session, "schema_version") is None:
+        return False
+    return bool(session.query("SELECT 1 FROM schema_version WHERE version = 0"))
+
+
 def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bool:
     """Upgrade the tables, and add the entries and services that older processes have left out.
 
@@ -123,7 +130,12 @@ def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bo
         DatabaseError: The database refused a statement.
     """
     version = table_version(session)
-    if version is None or read_table(session, "ledger") is None:
+    if read_table(session, "ledger") is None:
+        return False
+    if version is None:
+        if was_downgraded(session):
+            # Which version they had is unknown: each step is left out where it is not needed.
+            _upgrade_from(1, session)
         return False
     if version > VERSION:
         says = f"the relay's tables have version {version}, this program knows {VERSION}; use the"
@@ -147,7 +159,7 @@ def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bo
 def _upgrade_from(version: int, session: Session) -> None:
     """Add what later versions than *version* have, apart from indexes, entries and services."""
     for number in range(version + 1, VERSION + 1):
-        for table, column in _ADDED.get(number, ()):
+        for table, column in ADDED.get(number, ()):
             _add_column(session, table, column)
     if version < _CREDITED:
         session.execute(_ADD_UP_CREDITS)
@@ -170,6 +182,8 @@ def _make_missing(session: Session) -> None:
 
 def _add_column(session: Session, table: str, column: str) -> None:
     there, new = read_table(session, table), table_named(table, session.dialect).column(column)
+    if table == "videos" and there is not None and not there.has("legacy"):
+        return  # the table of an old program
     if there is not None and new is not None and not there.has(column):
         name = quoted(table, session.dialect)
         added = column_sql(new, session.dialect)

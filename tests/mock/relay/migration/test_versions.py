@@ -19,6 +19,7 @@ from kling_mock.relay.storage.connect import connect as connect_storage
 from kling_mock.relay.storage.errors import SchemaError
 from kling_mock.relay.storage.schema import VERSION, Dialect, table_named
 from kling_mock.relay.storage.values import Reconciliation
+from tests.mock.relay.migration import tables
 from tests.mock.relay.migration.older_tables import take_back
 from tests.mock.relay.migration.watched_session import Watched, killed_after_each_statement
 from tests.mock.relay.storage.samples import Shop, succeed
@@ -290,3 +291,24 @@ def test_a_user_keeps_its_old_number_unless_another_has_it_too(url: str) -> None
             )
         upgraded(session)
         assert session.query("SELECT number, user_id FROM old_users") == [(5, 12)]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_older_database_that_was_downgraded_is_upgraded_again(
+    dialect: str, databases: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The downgrade of `videos` leaves the other tables, whose version is then unknown."""
+    url = databases(dialect)
+    with connect(url) as session:
+        tables.make(session, "gorm")
+    assert main(["db", "upgrade", "--db", url]) == 0
+    shop = asyncio.run(_filled(url))
+    with connect(url) as session:
+        take_back(session, 1)
+    assert main(["db", "downgrade", "--set-aside", "all", "--db", url]) == 0
+    capsys.readouterr()
+    assert main(["db", "check", "--db", url]) == 10
+    assert "another program" not in capsys.readouterr().out
+    assert main(["db", "upgrade", "--db", url]) == 0
+    (reconciliation,) = books(url)
+    assert (reconciliation.user_id, reconciliation.is_explained) == (shop.user.id, True)
