@@ -24,6 +24,7 @@ from time import perf_counter
 from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 from kling_mock.relay.storage.adapters.engine import Engine, TransactionMode
+from kling_mock.relay.storage.adapters.server import LIMITS, LOCK_WAIT
 from kling_mock.relay.storage.database_clock import read_clock
 from kling_mock.relay.storage.ensure_schema import ensure_schema
 from kling_mock.relay.storage.errors import NoRoomError, StorageUnavailableError, WaitedInVainError
@@ -64,6 +65,8 @@ _Method: TypeAlias = "Callable[Concatenate[Storage, P], Coroutine[Any, Any, T]]"
 
 _log: Final = logging.getLogger("kling_mock.storage")
 
+#: Seconds for which a create waits for others of its user: as long as for locked rows.
+CREATE_WAIT: Final = LIMITS.silence
 #: Seconds from which a transaction counts as slow: MySQL's own default is 10, and a user waits.
 SLOW_AFTER: Final = 1.0
 
@@ -221,7 +224,7 @@ class Storage:
             UnknownError: There is no such user or token, or the token is another user's.
         """
         make = create.creating(task, now, next_poll_at)
-        async with self._turn_of(task.user_id):
+        async with self._turn_of(task.user_id, CREATE_WAIT):
             return await self.run("create_task", make, TransactionMode.WRITE)
 
     async def settle(
@@ -229,20 +232,36 @@ class Storage:
     ) -> Settlement:
         """See `settlement.settle`; *user_id* is the task's owner, if that is known."""
         make = partial(settlement.settle, result, now=now, notice=notice)
-        async with self._turn_of(user_id):
+        async with self._turn_of(user_id, LOCK_WAIT):
             return await self.run("settle", make, TransactionMode.WRITE)
 
     @asynccontextmanager
-    async def _turn_of(self, user_id: int) -> AsyncGenerator[None]:
-        """Wait while too many changes of a user run, since the user's row may be locked."""
+    async def _turn_of(self, user_id: int, limit: float) -> AsyncGenerator[None]:
+        """Wait while too many changes of a user run, since the user's row may be locked.
+
+        Args:
+            limit: Seconds to wait.
+
+        Raises:
+            WaitedInVainError: The others took longer.
+        """
         if not (user_id and self._engine.per_user):
             yield
             return
         turns = self._turns.setdefault(user_id, _Turns(self._engine.per_user))
         turns.callers += 1
         try:
-            async with turns.free:
+            try:
+                async with asyncio.timeout(limit):
+                    await turns.free.acquire()
+            except TimeoutError:
+                raise WaitedInVainError(
+                    f"other changes of user {user_id} took longer than {limit:g} s"
+                ) from None
+            try:
                 yield
+            finally:
+                turns.free.release()
         finally:
             turns.callers -= 1
             if not turns.callers:
