@@ -159,11 +159,6 @@ EQUIVALENT: Final[Mapping[tuple[str, str, str], str]] = {
         """failed = TaskResult(row.task_id, "failed", 'XXsweeper', fail_reason=EXPIRED)""",
     ): "It is only read for the webhook, which does not have the source.",
     (
-        "kling_mock/relay/service/upstream.py",
-        "if self.refused_keys:",
-        "if (self.refused_keys or True):",
-    ): "Nothing is discarded from an empty set.",
-    (
         "kling_mock/relay/service/webhook_queue.py",
         "return True",
         "return False",

@@ -147,6 +147,14 @@ class ChannelRegistry:
             if parsed.channel.status == ENABLED and not parsed.channel.is_deleted
         }
 
+    def keys_in_use(self) -> set[tuple[int, str]]:
+        """Return channel and fingerprint of each key of the channels in use, as last read."""
+        return {
+            (number, key.fingerprint)
+            for number in self.in_use()
+            for key in self._channels[number].keys
+        }
+
     def _next_key(self, channel: Channel, keys: Sequence[ChannelKey]) -> ChannelKey:
         turn = self._turns.get(channel.id, 0)
         self._turns[channel.id] = turn + 1

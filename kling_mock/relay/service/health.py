@@ -112,7 +112,7 @@ class Health:
                 (number,) = cast("tuple[int]", path)
                 if number in in_use:
                     reasons.setdefault(number, "unreachable")
-        for number in self._upstream.refused_keys & in_use:
+        for number, _ in self._upstream.refused_keys & self._channels.keys_in_use():
             reasons.setdefault(number, "key_refused")
         for number in self._channels.gone():  # also a channel that is no longer in use
             reasons.setdefault(number, "key_gone")

@@ -49,7 +49,7 @@ class Upstream:
 
     Attributes:
         answered: Whether Kling replied to the last call; `None` before the first.
-        refused_keys: Ids of the channels whose key was refused by the last reply.
+        refused_keys: Channel and fingerprint of each key that was refused by the last reply to it.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Upstream:
         self._clients: dict[tuple[str, str], AsyncKling] = {}
         self._sessions: dict[ServerCertificate | None, aiohttp.ClientSession] = {}
         self.answered: bool | None = None
-        self.refused_keys: set[int] = set()
+        self.refused_keys: set[tuple[int, str]] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_clients": {}, "_sessions": {}}  # connections are not state
@@ -88,7 +88,7 @@ class Upstream:
             return None
         with self._metrics.calling("create"):
             try:
-                return await self._answered(channel.id, resource.submit(body))
+                return await self._answered(channel.id, key, resource.submit(body))
             except OutcomeUnknownError as error:
                 # Re-raise the reason, if there is one.
                 cause = error.__cause__
@@ -106,7 +106,7 @@ class Upstream:
         if not self._breakers.begin((channel.id,)):
             return None
         with self._metrics.calling("read"):
-            return await self._answered(channel.id, resource.get(name))
+            return await self._answered(channel.id, key, resource.get(name))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -115,9 +115,10 @@ class Upstream:
         for session in sessions.values():
             await session.close()
 
-    async def _answered(self, channel_id: int, call: Awaitable[Task]) -> Task:
+    async def _answered(self, channel_id: int, key: ChannelKey, call: Awaitable[Task]) -> Task:
         """Return the result of *call*, and remember whether Kling replied."""
         outcome: CallOutcome | None = None
+        name = (channel_id, key.fingerprint)
         try:
             task = await call
             outcome = "ok"
@@ -129,23 +130,23 @@ class Upstream:
             self.answered = bool(getattr(cause, "code", 0))
             outcome = upstream_outcome(cause)
             if is_refused_key(cause):
-                if channel_id not in self.refused_keys:
+                if name not in self.refused_keys:
                     _log.error(
-                        "kling relay error: Kling refuses the key of channel %d (code %s). To give"
-                        " it another one: kling-mock channel set id:%d --key-file FILE",
+                        "kling relay error: Kling refuses the key of channel %d (%s, code %s). To"
+                        " give it another one: kling-mock channel set id:%d --key-file FILE",
                         channel_id,
+                        key.fingerprint,
                         getattr(cause, "code", ""),
                         channel_id,
                     )
-                self.refused_keys.add(channel_id)
+                self.refused_keys.add(name)
             elif outcome in _REPLIES:
-                self.refused_keys.discard(channel_id)
+                self.refused_keys.discard(name)
             raise
         finally:
             self._learn(channel_id, outcome)
         self.answered = True
-        if self.refused_keys:
-            self.refused_keys.discard(channel_id)
+        self.refused_keys.discard(name)
         if not is_external_id(task.task_id):
             raise TransportError(f"a task id that no database can store; an id has {ID_RULE}")
         return task

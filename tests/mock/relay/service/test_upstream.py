@@ -83,7 +83,7 @@ class Scene:
 
 @asynccontextmanager
 async def calling(url: str, *, most: int = 0) -> AsyncIterator[Scene]:
-    channel = NewChannel("by hand", url, "AK-by-hand-1|SK-by-hand-1")
+    channel = NewChannel("by hand", url, KEYS)
     scene = Scene(await MemoryStorage().create_channel(channel, now=1), most)
     try:
         yield scene
@@ -101,6 +101,8 @@ def has_asked(kling: ScriptedKling, requests: int) -> bool:
 
 
 LONG = "x" * 300
+KEYS = "AK-by-hand-1|SK-by-hand-1"
+(OWN,) = (key.fingerprint for key in parse_keys(KEYS))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ LONG = "x" * 300
     [
         (refusal(1301, 400), "ContentPolicyError", True, True, set()),
         (refusal(1203, 404), "NotFoundError", True, True, set()),
-        (refusal(1002, 401), "AuthenticationError", True, True, {1}),
+        (refusal(1002, 401), "AuthenticationError", True, True, {(1, OWN)}),
         ((404, b"<html>not found</html>"), "TransportError", False, False, set()),
         ((500, b""), "ServerError", False, False, set()),
         (envelope(task(LONG, "submitted")), "TransportError", True, True, set()),
@@ -127,7 +129,7 @@ async def test_what_a_call_shows_of_a_channel(
     error: str,
     answered: bool,  # noqa: FBT001 - a case
     closed: bool,  # noqa: FBT001 - a case
-    refused: set[int],
+    refused: set[tuple[int, str]],
 ) -> None:
     """Any refusal shows that Kling responds; silence and a gateway's page do not."""
     with ScriptedKling(lambda _: reply) as kling:
@@ -145,10 +147,10 @@ async def test_a_key_that_is_taken_again_is_no_longer_refused() -> None:
     with ScriptedKling(accepted) as kling:
         async with calling(kling.url) as scene:
             for reply, refused in (
-                (refusal(1002, 401), {1}),
-                ((500, b""), {1}),
+                (refusal(1002, 401), {(1, OWN)}),
+                ((500, b""), {(1, OWN)}),
                 (refusal(1203, 404), set()),
-                (refusal(1002, 401), {1}),
+                (refusal(1002, 401), {(1, OWN)}),
             ):
                 kling.answer = always(reply)
                 await scene.fail(scene.read)
@@ -293,3 +295,19 @@ async def test_a_certificate_is_that_of_a_base_url(certificate: tuple[Path, Path
     assert upstream._session("https://another.test") is not own
     await upstream.close()
     assert own.closed
+
+
+async def test_of_two_keys_that_take_turns_the_refused_one_stays_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """And it is logged once, although the other key is taken in between."""
+    with ScriptedKling(accepted) as kling:
+        async with calling(kling.url) as scene:
+            (other,) = parse_keys("AK-by-hand-2|SK-by-hand-2")
+            for _ in range(3):
+                kling.answer = always(refusal(1002, 401))
+                await scene.fail(scene.read)
+                kling.answer = lambda _: envelope(task("873", "submitted"))
+                assert await scene.upstream.read(scene.channel, other, "text2video", "873")
+                assert scene.upstream.refused_keys == {(1, OWN)}
+    assert len([text for text in caplog.messages if "refuses the key" in text]) == 1
