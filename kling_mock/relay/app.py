@@ -204,6 +204,7 @@ class Relay:
         """
         await self.storage.open()
         await self._clock_watch.start()
+        self._health.start()
         self._sweeps.start(self._sweeper.run)
         self._deliveries.start(self._webhooks.run)
 

@@ -1,14 +1,14 @@
 """The health of a relay, as `/health` and the metrics show it: whether it can serve.
 
-Serving requires writes to the database, so a probe writes a row of this process, at most every 2
-seconds. A probe that hangs means nothing as long as other writes of this process succeed.
+Serving requires writes to the database, so a probe writes a row of this process each second. A
+probe that hangs means nothing as long as other writes of this process succeed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Final, cast
 
@@ -23,7 +23,7 @@ from kling_mock.relay.storage.sql_storage import Storage
 from kling_mock.relay.storage.values import DatabaseNode
 
 #: Seconds from the start of a probe to the start of the next one.
-INTERVAL: Final = 2.0
+INTERVAL: Final = 1.0
 #: Seconds of the limit that are left for the reply: a busy machine takes some of them.
 _REPLY: Final = 0.3
 #: Seconds that `/health` waits for a probe, or for the channels.
@@ -43,6 +43,7 @@ class Health:
         clock_watch: Knows whether the clocks agree.
         write_limit: Seconds without a write after which the relay cannot serve.
         steady: Seconds of the monotonic clock that the storage goes by.
+        sleep: Waits for some seconds of it.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Health:
         clock_watch: ClockWatch,
         write_limit: float,
         steady: Callable[[], float] = perf_counter,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -64,6 +66,8 @@ class Health:
         self._clock_watch = clock_watch
         self._write_limit = write_limit
         self._steady = steady
+        self._sleep = sleep
+        self._timer: asyncio.Task[None] | None = None
         self._node = DatabaseNode()
         self._probe: asyncio.Task[None] | None = None
         self._grows = False
@@ -98,8 +102,15 @@ class Health:
             ]
         return cause is None, body | self._clock_watch.health_fields()
 
+    def start(self) -> None:
+        """Write each second, so that the last write of an idle relay is not old when one hangs."""
+        if self._storage.next_poll_due is None:  # nobody else can keep a database in memory
+            self._timer = asyncio.create_task(self._beat())
+
     def stop(self) -> None:
         """Stop writing."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._probe is not None:
             self._probe.cancel()
 
@@ -146,13 +157,24 @@ class Health:
     async def _look(self) -> None:
         """Start a probe if it is due, and wait a little for its end."""
         now = self._steady()
-        if self._probe is None and now - self._probed_at >= INTERVAL:
-            if self._hangs_since is None:
-                self._hangs_since = now
-            self._probed_at = now
-            self._probe = asyncio.create_task(self._write())
+        if now - self._probed_at >= INTERVAL:
+            self._begin(now)
         if self._probe is not None:
             await asyncio.wait({self._probe}, timeout=max(0.0, self._probed_at + _WAIT - now))
+
+    async def _beat(self) -> None:
+        while True:
+            self._begin(self._steady())
+            await self._sleep(INTERVAL)
+
+    def _begin(self, now: float) -> None:
+        """Start a probe, unless one is under way."""
+        if self._probe is not None:
+            return
+        if self._hangs_since is None:
+            self._hangs_since = now
+        self._probed_at = now
+        self._probe = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
         failed = self._storage.failed_write > self._last_write or self._refusal is not None
