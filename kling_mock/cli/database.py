@@ -114,7 +114,7 @@ def _upgrade(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=600.0,
         metavar="SECONDS",
-        help="how long --online waits for a transaction on the table, before it ends and leaves "
+        help="how long it waits for a transaction on the table, before it ends and leaves "
         "the old table in use (default 600)",
     )
     option("--pause", action="store_true", help="make a running online upgrade wait")

@@ -20,8 +20,8 @@ import pytest
 
 from kling_mock.cli.main import main
 from kling_mock.relay.migration.database.introspect import definition
+from kling_mock.relay.migration.database.lock_retry import LockRetry
 from kling_mock.relay.migration.database.session import DatabaseError, Session, connect, transaction
-from kling_mock.relay.migration.online.lock_retry import LockRetry
 from kling_mock.relay.migration.online.progress import Throttle
 from kling_mock.relay.migration.online.upgrade import OnlineUpgrade
 from kling_mock.relay.migration.schema.known_schemas import target_schema

@@ -183,7 +183,7 @@ def _upgraded(session: Session, options: argparse.Namespace) -> int:
     state = MigrationState(session)
     if options.pause or options.resume:
         return _pause(state, pause=options.pause)
-    job = _direct(session, options.resolve)
+    job = attrs.evolve(_direct(session, options.resolve), wait_at_most=options.wait_at_most)
     throttle = Throttle(share=options.share, running=options.max_running)
     if options.abandon:
         _online(job, throttle, options).abandon()

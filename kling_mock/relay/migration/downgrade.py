@@ -7,7 +7,9 @@ data aside: then it is kept in `migration_changes`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Final
 
 import attrs
@@ -16,6 +18,7 @@ from kling_mock.relay.migration.auxiliary_tables import drop_unused
 from kling_mock.relay.migration.check import left_over
 from kling_mock.relay.migration.database.features import unsupported
 from kling_mock.relay.migration.database.introspect import read_table
+from kling_mock.relay.migration.database.lock_retry import LockRetry
 from kling_mock.relay.migration.database.preflight import judge, look
 from kling_mock.relay.migration.database.session import Session, transaction
 from kling_mock.relay.migration.findings import BlockedError, Finding
@@ -124,10 +127,15 @@ class Downgrade:
         if self.session.dialect.is_mysql:
             self._whole(state, origin, migrated)
         else:
-            with transaction(self.session):
-                lock(self.session, migrated.name)
-                self._whole(state, origin, migrated)
+            LockRetry(self.session, self.log, time.sleep).again(
+                partial(self._in_one_transaction, state, origin, migrated)
+            )
         return origin.shape
+
+    def _in_one_transaction(self, state: MigrationState, origin: Origin, migrated: Table) -> None:
+        with transaction(self.session):
+            lock(self.session, migrated.name)
+            self._whole(state, origin, migrated)
 
     def _may_go(self, lost: Finding) -> bool:
         chosen = lost.name in self.set_aside or "all" in self.set_aside

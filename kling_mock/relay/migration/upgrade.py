@@ -7,6 +7,7 @@ in one transaction. If a run is killed at any point, the next one continues from
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 import attrs
@@ -19,6 +20,7 @@ from kling_mock.relay.migration.auxiliary_tables import (
 )
 from kling_mock.relay.migration.check import CheckReport, check, import_unfinished
 from kling_mock.relay.migration.database.introspect import definition, read_table
+from kling_mock.relay.migration.database.lock_retry import WAIT_AT_MOST, LockRetry
 from kling_mock.relay.migration.database.session import DatabaseError, Session, transaction
 from kling_mock.relay.migration.findings import BlockedError, Finding, UnfinishedError
 from kling_mock.relay.migration.numbers import reserve_numbers
@@ -44,6 +46,7 @@ class Upgrade:
         new_id: Returns a task_id that no row has, for rows that need one.
         resolutions: The operator's decisions: the name of each blocker and its resolution.
         log: Receives a line about each action.
+        wait_at_most: Seconds after which a wait for others that use the table is given up.
     """
 
     session: Session
@@ -51,6 +54,7 @@ class Upgrade:
     new_id: Callable[[], str]
     resolutions: Mapping[str, str] = attrs.field(factory=dict[str, str])
     log: Callable[[str], None] = print
+    wait_at_most: float = WAIT_AT_MOST
 
     def run(self) -> KnownSchema:
         """Upgrade the table; return the schema that it had, even if that was the target.
@@ -61,6 +65,13 @@ class Upgrade:
         """
         if self.session.dialect.is_mysql:
             return self._run(self._alter)
+        return self._retry.again(self._in_one_transaction)
+
+    @property
+    def _retry(self) -> LockRetry:
+        return LockRetry(self.session, self.log, time.sleep, self.wait_at_most)
+
+    def _in_one_transaction(self) -> KnownSchema:
         with transaction(self.session):
             # Locked before the check: later writes would not be checked, and a CAST cuts texts.
             lock(self.session, self.schema.name)
@@ -159,6 +170,9 @@ class Upgrade:
 
     def _alter(self, state: MigrationState, table: Table, report: CheckReport) -> None:
         rows = self._rows(table)
+        self._retry.wait_for_transactions()
+        # An ALTER waits again at its end, and would have to be repeated as a whole.
+        self.session.execute(f"SET SESSION lock_wait_timeout = {max(1, round(self.wait_at_most))}")
         with transaction(self.session):
             rows.resolve(self.resolutions)
             rows.remember_nulls()
@@ -274,6 +288,8 @@ def lock(session: Session, table: str) -> None:
     """Keep others from writing to *table* until the transaction ends; PostgreSQL only."""
     if session.dialect is Dialect.POSTGRES and read_table(session, table) is not None:
         name = quoted(table, session.dialect)
+        # Writers queue behind whoever waits, so each attempt is short; `LockRetry` repeats it.
+        session.execute("SET LOCAL lock_timeout = '1s'")
         session.execute(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE")
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from kling_mock.relay.migration.database.lock_retry import LockRetry
 from kling_mock.relay.migration.database.session import Session, transaction
 from kling_mock.relay.migration.findings import UnfinishedError
-from kling_mock.relay.migration.online.lock_retry import LockRetry
 from kling_mock.relay.migration.online.progress import Progress, Throttle, parts
 from kling_mock.relay.migration.online.sql import OnlineSql
 from kling_mock.relay.migration.state import MigrationState

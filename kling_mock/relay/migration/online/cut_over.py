@@ -15,10 +15,10 @@ from typing import Any, Final
 import attrs
 
 from kling_mock.relay.migration.database.introspect import definition
+from kling_mock.relay.migration.database.lock_retry import LockRetry
 from kling_mock.relay.migration.database.preflight import look
 from kling_mock.relay.migration.database.session import DatabaseError, Session
 from kling_mock.relay.migration.findings import UnfinishedError
-from kling_mock.relay.migration.online.lock_retry import LockRetry
 from kling_mock.relay.migration.online.sql import INDEX, TRIGGERS
 from kling_mock.relay.migration.state import STATE, MigrationState
 from kling_mock.relay.storage.adapters.mysql_nodes import MysqlKind, MysqlNode

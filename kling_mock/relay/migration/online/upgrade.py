@@ -22,11 +22,11 @@ import attrs
 from kling_mock.relay.migration.check import CheckReport, check
 from kling_mock.relay.migration.database.cluster import read_only, seen_server, several_writers
 from kling_mock.relay.migration.database.introspect import next_number, read_table
+from kling_mock.relay.migration.database.lock_retry import WAIT_AT_MOST, LockRetry
 from kling_mock.relay.migration.database.session import DatabaseError, Session, transaction, undone
 from kling_mock.relay.migration.findings import BlockedError, Finding, UnfinishedError
 from kling_mock.relay.migration.online.copying import Copying
 from kling_mock.relay.migration.online.cut_over import CutOver, Recorded
-from kling_mock.relay.migration.online.lock_retry import WAIT_AT_MOST, LockRetry
 from kling_mock.relay.migration.online.progress import Progress, Throttle, silent
 from kling_mock.relay.migration.online.sql import (
     BEFORE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from kling_mock.relay.migration.check import CheckVerdict, check
 from kling_mock.relay.migration.database.introspect import definition
 from kling_mock.relay.migration.database.session import Session, connect
 from kling_mock.relay.migration.downgrade import Downgrade
-from kling_mock.relay.migration.findings import BlockedError
+from kling_mock.relay.migration.findings import BlockedError, UnfinishedError
 from kling_mock.relay.migration.online.progress import Throttle
 from kling_mock.relay.migration.online.upgrade import OnlineUpgrade
 from kling_mock.relay.migration.rows.row_changes import APART
@@ -366,3 +367,22 @@ def test_a_direct_upgrade_whose_alter_fails_leaves_every_row_as_it_was(
         assert session.query("SHOW TABLES LIKE 'migration%'") == []
     session.execute("ALTER TABLE videos " + ", ".join(f"DROP {name}" for name in names))
     assert main(["db", *words]) == 0
+
+
+@pytest.mark.parametrize("session", ["mariadb", "postgresql"], indirect=True)
+def test_a_transaction_that_does_not_end_is_not_waited_for_without_limit(session: Session) -> None:
+    """The command ends, and the table is as it was."""
+    tables.make(session, "gorm")
+    before = definition(session, "videos"), tables.checksum(session)
+    other = session.another()
+    try:
+        other.execute("BEGIN")
+        other.execute("UPDATE videos SET created_at = created_at + 1")
+        time.sleep(2)
+        with pytest.raises(UnfinishedError, match="--wait-at-most"):
+            upgrade(session, "direct", wait_at_most=1.0)
+        other.execute("ROLLBACK")
+    finally:
+        other.close()
+    assert (definition(session, "videos"), tables.checksum(session)) == before
+    assert upgrade(session, "direct") is KnownSchema.GORM

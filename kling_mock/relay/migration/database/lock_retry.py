@@ -1,4 +1,4 @@
-"""Statements that need the locks of a running application: they give up soon and try again."""
+"""What needs the locks of a running application: it gives up soon, and is tried again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import attrs
 from kling_mock.relay.migration.database.preflight import long_transactions, transactions_on
 from kling_mock.relay.migration.database.session import DatabaseError, Session
 from kling_mock.relay.migration.findings import UnfinishedError
-from kling_mock.relay.storage.adapters.meanings import Meaning, meaning_in_mysql
+from kling_mock.relay.storage.adapters.meanings import (
+    Meaning,
+    meaning_in_mysql,
+    meaning_in_postgres,
+)
 from kling_mock.relay.storage.schema import Dialect
 
 #: Total seconds for which a statement is tried, by default.
@@ -34,7 +38,7 @@ _Returned = TypeVar("_Returned")
 
 @attrs.frozen
 class LockRetry:
-    """Runs statements on MariaDB or MySQL while an application uses the table.
+    """Runs what needs locks while an application uses the table; statements on MariaDB or MySQL.
 
     Attributes:
         session: The connection.
@@ -168,5 +172,7 @@ def _rarer(attempt: int) -> float:
 
 def _is_busy(error: DatabaseError) -> bool:
     """Return whether a concurrent transaction is the reason, as in a refusal by certification."""
-    code = error.code if isinstance(error.code, int) else 0
+    if isinstance(error.code, str):
+        return meaning_in_postgres(error.code) is Meaning.RUN_AGAIN
+    code = error.code
     return meaning_in_mysql(code, str(error), changes=True) is Meaning.RUN_AGAIN
