@@ -67,12 +67,15 @@ class ApiReply:
         schema: The schema of the body; `None` is a reply without a body.
         media_type: The body's type.
         headers: Headers worth documenting, by name.
+        name: Its name among the document's responses, where operations refer to it; without one
+            it stands in its operation.
     """
 
     description: str
     schema: Schema | None = None
     media_type: str = JSON
     headers: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +123,16 @@ def document(
         operations: The operations served, in the order of the document.
         schemas: The schemas that the operations refer to as `#/components/schemas/...`.
         info: The member `info`.
+
+    Raises:
+        ValueError: Two replies of one name differ.
     """
     rows = tuple(operations)
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row)
     schemes = dict.fromkeys(row.security for row in rows if row.security)
+    responses = _responses(answer for row in rows for answer in row.answers.values())
     return {
         "openapi": "3.1.0",
         "info": dict(info),
@@ -134,6 +141,7 @@ def document(
         "paths": paths,
         "components": {
             "schemas": dict(schemas),
+            **({"responses": responses} if responses else {}),
             "securitySchemes": {name: _SECURITY[name] for name in schemes},
         },
     }
@@ -161,9 +169,21 @@ def _operation(row: ApiOperation) -> dict[str, Any]:
             "content": {JSON: _content(row)},
         }
     operation["responses"] = {
-        str(status): _answer(answer) for status, answer in sorted(row.answers.items())
+        str(status): {"$ref": f"#/components/responses/{answer.name}"}
+        if answer.name
+        else _answer(answer)
+        for status, answer in sorted(row.answers.items())
     }
     return operation
+
+
+def _responses(answers: Iterable[ApiReply]) -> dict[str, dict[str, Any]]:
+    """Return those that operations refer to, by name."""
+    responses: dict[str, dict[str, Any]] = {}
+    for answer in answers:
+        if answer.name and responses.setdefault(answer.name, _answer(answer)) != _answer(answer):
+            raise ValueError(f"two replies that differ are named {answer.name!r}: rename one")
+    return responses
 
 
 def _fidelity(fact: Fact | None) -> dict[str, Any]:

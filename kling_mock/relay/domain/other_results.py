@@ -63,13 +63,15 @@ def task_result(
     Args:
         endpoint: The endpoint of the task.
         report: Kling's report as it is stored.
-        result_id: Kling's id of the first result, "" for an image.
+        result_id: Kling's id of the first video, "" if there is none.
         url: The URL of the first result.
-        duration: Its seconds, "" for an image.
+        duration: Its seconds, "" for an image or if Kling stated none.
     """
     results = other_results(endpoint, report)
     if endpoint in PICTURES and not results:
         results["images"] = [{"index": 0, "url": url}]
+    elif endpoint in SOUNDS and not result_id and not results:
+        results["audios"] = [{"id": "", "url_mp3": url, "duration_mp3": duration}]
     elif result_id or not results:
         results["videos"] = [{"id": result_id, "url": url, "duration": duration}]
     return results

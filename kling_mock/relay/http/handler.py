@@ -192,10 +192,7 @@ class RelayHandler:
         if name in wire.ENDPOINTS and request.method == "POST":
             return await self._create(request, caller, name)
         if name in wire.NOT_SERVED and request.method == "POST":
-            raise RelayError(
-                errors.NOT_FOUND,
-                f"{name} {wire.NOT_SERVED[name]}: call Kling itself",
-            )
+            raise kling_paths.endpoint_not_served(name)
         is_endpoint = name in wire.ENDPOINTS
         errors.check_method(request.method, *(("POST", "GET") if is_endpoint else ("GET",)))
         try:

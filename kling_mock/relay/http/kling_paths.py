@@ -32,10 +32,15 @@ def split(path: str) -> tuple[str, str] | None:
     return None
 
 
+def endpoint_not_served(name: str) -> RelayError:
+    """Return the 404 for an endpoint that only Kling itself serves."""
+    return RelayError(errors.NOT_FOUND, f"{name} {NOT_SERVED[name]}: call Kling itself")
+
+
 def not_served(path: str) -> RelayError:
     """Return the 404 for a path that is not served; it names the one to use, if there is one."""
     if name := _NOT_SERVED.get(path):
-        return RelayError(errors.NOT_FOUND, f"{name} {NOT_SERVED[name]}: call Kling itself")
+        return endpoint_not_served(name)
     product = path[1:].partition("/")[0]
     if known := _PRODUCTS.get(product):
         text = f"there is no path {path[:100]}; a relay serves every model at {known}"

@@ -75,6 +75,7 @@ _PICTURES: Final = array(
 )
 _SOUNDS: Final = array(
     closed(
+        ("url_wav", "duration_wav"),
         id=text(),
         url_mp3=text(),
         duration_mp3=text("Seconds."),
@@ -202,7 +203,9 @@ def _refused(*statuses: int) -> dict[int, ApiReply]:
         headers: Mapping[str, Schema] = (
             {"Retry-After": {"type": "integer"}} if status in _WITH_RETRY_AFTER else {}
         )
-        replies[status] = ApiReply(_ABOUT[status], _named("Error"), headers=headers)
+        replies[status] = ApiReply(
+            _ABOUT[status], _named("Error"), headers=headers, name=f"Refused{status}"
+        )
     return replies
 
 
@@ -234,7 +237,14 @@ def _users() -> Iterator[ApiOperation]:
         "request with it is still being sent (`request_in_progress`).",
         _named("Error"),
         headers={"Retry-After": {"type": "integer"}},
+        name="Conflict",
     )
+    created = ApiReply(
+        "The task, or the first one of this `external_task_id`.",
+        _named("Created"),
+        name="Created",
+    )
+    task = ApiReply("The task.", _named("Task"), name="Task")
     paths = [(f"{VIDEOS}/{endpoint}", endpoint) for endpoint in ENDPOINTS]
     names = {path: f"{endpoint}-as-kling" for path, endpoint in PATHS.items()}
     for path, name in (*paths, *names.items()):
@@ -244,7 +254,7 @@ def _users() -> Iterator[ApiOperation]:
             f"create-{name}",
             "tasks",
             "Create a task",
-            ApiReply("The task, or the first one of this `external_task_id`.", _named("Created")),
+            created,
             (400, 401, 402, 403, 413, 429, 502, 503),
             "token",
             body=_named("Create"),
@@ -276,7 +286,7 @@ def _users() -> Iterator[ApiOperation]:
         "get-task",
         "tasks",
         "Query a task",
-        ApiReply("The task.", _named("Task")),
+        task,
         (401, 403, 404, 405, 429),
         "token",
         parameters=(_NAME,),
@@ -288,7 +298,7 @@ def _users() -> Iterator[ApiOperation]:
             f"get-{name}",
             "tasks",
             "Query a task of one endpoint",
-            ApiReply("The task.", _named("Task")),
+            task,
             (401, 403, 404, 429),
             "token",
             parameters=(*([_ENDPOINT] if "{" in path else ()), _NAME),

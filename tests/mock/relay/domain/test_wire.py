@@ -253,6 +253,10 @@ def test_replies_have_kling_s_envelope() -> None:
             {"images": [{"index": 0, "url": "https://p"}]},
         ),
         (
+            {"type": "text-to-audio", "store_url": "https://s", "duration": "3"},
+            {"audios": [{"id": "", "url_mp3": "https://s", "duration_mp3": "3"}]},
+        ),
+        (
             {
                 "type": "image-generation",
                 "store_url": "https://p",
