@@ -175,7 +175,7 @@ class Upgrade:
         self.session.execute(f"SET SESSION lock_wait_timeout = {max(1, round(self.wait_at_most))}")
         with transaction(self.session):
             rows.resolve(self.resolutions)
-            rows.remember_nulls()
+            rows.remember_nulls(_origin(state))
             rows.fill()
             self._note_content(state, table, rows)
         target = goal(table, self.schema)
@@ -222,7 +222,7 @@ class Upgrade:
     def _rebuild(self, state: MigrationState, table: Table, _report: CheckReport) -> None:
         rows = self._rows(table)
         rows.resolve(self.resolutions)
-        rows.remember_nulls()
+        rows.remember_nulls(_origin(state))
         self._note_content(state, table, rows)
         target = goal(table, self.schema)
         for statement in rebuild(table, target, self.session.dialect, rows.copied):
@@ -282,6 +282,12 @@ class Upgrade:
         table = read_table(self.session, self.schema.name)
         if table is not None and (steps := plan(table, goal(table, self.schema))):
             self.session.execute(alter(table.name, steps, self.session.dialect))
+
+
+def _origin(state: MigrationState) -> Table:
+    origin = state.origin
+    assert origin is not None  # noqa: S101 - `record` has stored it
+    return origin.table
 
 
 def lock(session: Session, table: str) -> None:

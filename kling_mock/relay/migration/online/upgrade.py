@@ -375,7 +375,7 @@ class OnlineUpgrade:
         with transaction(self._session):
             if before is not None:
                 old = self._rows(before, upgrade.resolutions)
-                old.remember_nulls()
+                old.remember_nulls(before)
                 old.remember_copied()
             self._session.execute(f"DELETE FROM {CHANGES} WHERE column_name = ?", DELETED)
             self._session.execute("UPDATE videos SET legacy = 1 WHERE legacy <> 1")

@@ -84,9 +84,13 @@ class RowChanges:
                     f"{question.name}={question.resolution}: {self._changed(question)} rows changed"
                 )
 
-    def remember_nulls(self) -> None:
-        """Record which rows hold NULL, or an update time of 0, before it is filled in."""
-        fills = self._to_fill()
+    def remember_nulls(self, origin: Table) -> None:
+        """Record which rows hold NULL, or an update time of 0, before it is filled in.
+
+        Columns that *origin*, the table before the first run, does not have were added by a run
+        that was killed: nothing of them is restored.
+        """
+        fills = [fill for fill in self._to_fill() if origin.has(fill[0].name)]
         sums = (f"SUM(CASE WHEN {condition} THEN 1 ELSE 0 END)" for _, condition in fills)
         total, *counts = self.session.query(
             f"SELECT {', '.join(['COUNT(*)', *sums])} FROM {self._table}"

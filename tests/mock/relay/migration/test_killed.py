@@ -92,6 +92,8 @@ def test_a_process_killed_after_any_step_is_finished_by_the_next(
     with connect(url) as session:
         tables.make(session, "gorm", ROWS[way])
         old = definition(session, "videos"), old_rows(session)
+        table = read_table(session, "videos")
+    assert table is not None
     words = ["upgrade", "--db", url]
     words += [f"--resolve={name}={word}" for name, word in RESOLUTIONS[way].items()]
     words += ["--online", "--max-running=0", "--progress=none"] if way == "online" else []
@@ -116,6 +118,8 @@ def test_a_process_killed_after_any_step_is_finished_by_the_next(
         assert len(rows) == len(ROWS[way]) + len(ids)
         assert ids < {row[0] for row in rows}
         assert_tidy(session)
+        changed = session.query("SELECT DISTINCT column_name FROM migration_changes")
+        assert {name for (name,) in changed} <= {column.name for column in table.columns}
         session.execute("DROP TABLE IF EXISTS videos_before_migration")
         Downgrade(session, target_schema(session.dialect), log=lambda _: None).run()
         assert (definition(session, "videos"), old_rows(session)) == old
