@@ -14,6 +14,7 @@ from kling_mock.relay.migration.database.introspect import definition, read_tabl
 from kling_mock.relay.migration.database.preflight import (
     Facts,
     UpgradeEstimate,
+    binary_log,
     estimate,
     judge,
     look,
@@ -147,6 +148,8 @@ def check(session: Session, schema: Table) -> CheckReport:
         rows, of_rows = check_rows(session, table, goal(table, schema))
         findings += of_rows
     findings += unordered(session, table, "warning")
+    if session.dialect.is_mysql:
+        findings += binary_log(session, "warning")
     findings += [*judge(facts), *_required(table, schema), *_unfinished(session)]
     findings += left_over(session)
     return CheckReport(

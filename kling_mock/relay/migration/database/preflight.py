@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from kling_mock.relay.migration.database.session import DatabaseError, Session
-from kling_mock.relay.migration.findings import Finding
+from kling_mock.relay.migration.findings import Finding, Severity
 from kling_mock.relay.storage.schema import Dialect
 
 #: Measured: one ALTER of 1,000,000 rows of 1.1 KB took 16.8 s on MariaDB 11.8, warm.
@@ -172,6 +172,44 @@ def long_transactions(session: Session, seconds: int = _LONG_TRANSACTION) -> tup
     except DatabaseError:
         return ()  # needs the PROCESS privilege
     return tuple(int(row[0]) for row in rows)
+
+
+def binary_log(session: Session, severity: Severity) -> list[Finding]:
+    """Return what of the binary log of MariaDB or MySQL an online upgrade cannot work with.
+
+    Args:
+        session: The connection.
+        severity: `blocker` for the online upgrade; `warning` for a check.
+    """
+    # Not by SELECT, for which MySQL 9 warns that the variable binlog_format will be removed.
+    named = "'log_bin', 'binlog_format', 'log_bin_trust_function_creators'"
+    variables = dict(session.query(f"SHOW VARIABLES WHERE Variable_name IN ({named})"))
+    if variables["log_bin"] != "ON":
+        return []
+    findings = list[Finding]()
+    if variables.get("binlog_format") == "STATEMENT":
+        says = "binlog_format is STATEMENT; the copy of an online upgrade needs ROW or MIXED"
+        findings.append(Finding("binlog", severity, says))
+    if variables["log_bin_trust_function_creators"] != "ON" and not _is_trusted(session):
+        says = (
+            "the server writes a binary log and lets only privileged users create triggers (error "
+            "1419), which an online upgrade needs: GRANT SUPER ON *.* (MariaDB: BINLOG ADMIN) to "
+            "this user, or SET GLOBAL log_bin_trust_function_creators = 1 until the swap"
+        )
+        findings.append(Finding("trigger-privilege", severity, says))
+    return findings
+
+
+def _is_trusted(session: Session) -> bool:
+    """Return whether the user may create triggers although there is a binary log.
+
+    The privileges of a role are not shown, so a user with one counts as trusted.
+    """
+    grants = [str(row[0]) for row in session.query("SHOW GRANTS")]
+    of_server = " ".join(grant.partition(" ON *.* ")[0] for grant in grants if " ON *.* " in grant)
+    names = ("ALL PRIVILEGES", "SUPER", "BINLOG ADMIN")
+    has_role = any(" ON " not in grant for grant in grants)
+    return has_role or any(name in of_server for name in names)
 
 
 #: The connections that hold a lock on the definition of a table: each transaction that has used

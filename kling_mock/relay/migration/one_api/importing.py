@@ -34,7 +34,7 @@ _IN_PLACE: Final = frozenset(
     {
         *("foreign-tables", "triggers", "foreign-keys", "long-transactions", "disk"),
         *("several-writers", "replica", "replica-unknown", "read-only", "online-unfinished"),
-        "left-over",
+        *("left-over", "binlog", "trigger-privilege"),
     }
 )
 

@@ -23,6 +23,7 @@ from kling_mock.relay.migration.check import CheckReport, check
 from kling_mock.relay.migration.database.cluster import read_only, seen_server, several_writers
 from kling_mock.relay.migration.database.introspect import next_number, read_table
 from kling_mock.relay.migration.database.lock_retry import WAIT_AT_MOST, LockRetry
+from kling_mock.relay.migration.database.preflight import binary_log
 from kling_mock.relay.migration.database.session import DatabaseError, Session, transaction, undone
 from kling_mock.relay.migration.findings import BlockedError, Finding, UnfinishedError
 from kling_mock.relay.migration.online.copying import Copying
@@ -257,12 +258,8 @@ class OnlineUpgrade:
         if not self._session.dialect.is_mysql:
             says = "the online upgrade needs MariaDB or MySQL; upgrade without --online"
             raise BlockedError([Finding("online", "blocker", says)])
-        # Not by SELECT, for which MySQL 9 warns that the variable binlog_format will be removed.
-        named = "SHOW VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format')"
-        variables = dict(self._session.query(named))
-        if variables["log_bin"] == "ON" and variables.get("binlog_format") == "STATEMENT":
-            says = "binlog_format is STATEMENT; the copy needs ROW or MIXED"
-            raise BlockedError([Finding("binlog", "blocker", says)])
+        if refused := binary_log(self._session, "blocker"):
+            raise BlockedError(refused)
         self._session.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         # An UPDATE by a trigger may lock a gap of the copy until its writer commits. While the
         # copy waits for that, others wait for the copy: so it gives up soon and tries again.

@@ -189,7 +189,10 @@ def test_a_replica_that_takes_writes_is_refused(
 def test_a_user_who_may_not_see_whether_it_is_a_replica_is_told_so(
     replicated: ClusterDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The check and the upgrade say which privilege is missing, and go on."""
+    """The check and the upgrade say which privilege is missing, and go on.
+
+    So they do for a user who may not create triggers: the online upgrade makes nothing then.
+    """
     cluster, name = replicated.cluster, replicated.name
     url = cluster.url(name, [PRIMARY])
     with connect(url) as primary:
@@ -198,7 +201,17 @@ def test_a_user_who_may_not_see_whether_it_is_a_replica_is_told_so(
         primary.execute(f"GRANT ALL ON {name}.* TO {name}@'%'")
     words = ("--db", url.replace("root@", f"{name}@"))
     assert run("check", *words) == 10
-    assert "warning   replica-unknown: " in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "warning   replica-unknown: " in output
+    assert "warning   trigger-privilege: " in output
+    assert run("upgrade", *words, "--online") == 11
+    assert "blocker   trigger-privilege: " in capsys.readouterr().err
+    with connect(url) as primary:
+        assert primary.query("SHOW TABLES") == [("videos",)]
+        assert primary.query("SHOW TRIGGERS") == []
+        primary.execute(f"GRANT SUPER ON *.* TO {name}@'%'")
+    assert run("check", *words) == 10
+    assert "trigger-privilege" not in capsys.readouterr().out
     assert run("upgrade", *words) == 0
     assert "warning   replica-unknown: " in capsys.readouterr().err
     with connect(url) as primary:
