@@ -126,6 +126,11 @@ def list_old_numbers(user_id: int) -> Transaction[Sequence[int]]:
     return [int(number) for (number,) in rows]
 
 
+def user_of_old_number(number: int) -> Transaction[int | None]:
+    """Return the user who sees an old program's rows of *number*; None if nobody does."""
+    return (yield from _old_user(number)) or None
+
+
 def _old_user(number: int) -> Transaction[int | None]:
     rows = yield sql.OLD_USER, (number,)
     return int(rows[0][0]) if rows else None

@@ -10,6 +10,7 @@ from kling_mock.relay.storage import statements as sql
 from kling_mock.relay.storage.errors import KlingTaskClashError, StorageError
 from kling_mock.relay.storage.money_rules import Amounts, absence, amounts, needs_service
 from kling_mock.relay.storage.steps import DuplicateError, RetryTransactionError, Transaction
+from kling_mock.relay.storage.transactions.accounts import user_of_old_number
 from kling_mock.relay.storage.transactions.lifecycle import check_kling_id, video
 from kling_mock.relay.storage.transactions.reports import record_report
 from kling_mock.relay.storage.transactions.services import record_service
@@ -37,7 +38,8 @@ def settle(
     same way changes nothing; a contradicting report is kept in `reports`. A success that is
     *unmetered* leaves a report of that too. The refusal of a create
     (*free_external_id*) changes nothing once the row has Kling's id. A legacy row gets
-    its status and, for a success, a report; no money moves for it. A row without a service
+    its status and, for a success, a report; no money moves for it, and *notice* goes to the user
+    who sees the row, if there is one. A row without a service
     that has succeeded gets the service of its channel.
 
     Raises:
@@ -170,13 +172,16 @@ def _entry(
 def _notify(row: VideoRow, notice: NewNotice | None, now: int) -> Transaction[None]:
     if notice is None:
         return
+    owner = (yield from user_of_old_number(row.user_id)) if row.legacy else row.user_id
+    if owner is None:
+        return
     try:
         yield (
             sql.INSERT_NOTICE,
             (
                 notice.event_id,
                 row.task_id,
-                row.user_id,
+                owner,
                 notice.url,
                 notice.body,
                 NoticeState.PENDING.value,

@@ -57,6 +57,19 @@ async def test_a_failure_releases_nothing(shop: Shop) -> None:
     assert await shop.store.list_reports() == []
 
 
+async def test_a_webhook_goes_to_the_user_who_sees_the_row(shop: Shop) -> None:
+    """The number in the row is another user's, or nobody's, until the operator says whose."""
+    rows = [await legacy(shop) for _ in range(3)]
+    for number, row in zip((7, 8, 9), rows, strict=True):
+        await kit.change(shop.store, f"UPDATE videos SET user_id = {number} WHERE id = {row.id}")
+    await shop.store.bind_user(shop.user.id, 7)
+    await shop.store.disown_number(8)
+    for row in rows:
+        await shop.settle(kit.failed(row.task_id), notice=kit.notice_of(row.task_id))
+    (notice,) = await shop.store.list_notices()
+    assert (notice.task_id, notice.user_id) == (rows[0].task_id, shop.user.id)
+
+
 async def test_it_is_neither_sent_nor_given_up(shop: Shop) -> None:
     """It was sent before, and has no deadline here."""
     row = await legacy(shop)
