@@ -100,11 +100,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Note the CPU time of the test so far: its duration depends on how busy the machine is."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, Any]:
+    """Note the CPU time of the test: its duration depends on how busy the machine is."""
     report = yield
-    # An attribute is sent to xdist's controller.
-    report.cpu_seconds = _cpu_seconds() - item.stash[_began]
+    if call.when == "teardown":  # an attribute is sent to xdist's controller
+        report.cpu_seconds = _cpu_seconds() - item.stash[_began]
     return report
 
 
@@ -174,8 +176,8 @@ class Stopwatch:
         return sorted(over, key=lambda timing: -timing[1])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if "slow" not in report.keywords:  # the last report has the time of all phases
-            self._seconds[report.nodeid] = getattr(report, "cpu_seconds", 0.0)  # if it crashed
+        if "slow" not in report.keywords:  # the report of the teardown has the time
+            self._seconds[report.nodeid] = getattr(report, "cpu_seconds", 0.0)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.late and session.exitstatus == pytest.ExitCode.OK:
@@ -194,16 +196,11 @@ class FolderTimes:
 
     def __init__(self) -> None:
         self._rows: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0, 0.0])
-        self._until_now: dict[str, float] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        # Each report has the CPU time of its test so far, but the duration of its phase alone.
-        cpu = getattr(report, "cpu_seconds", 0.0)  # if it crashed
-        before = self._until_now.pop(report.nodeid, 0.0)
-        if report.when != "teardown":
-            self._until_now[report.nodeid] = cpu
+        cpu = getattr(report, "cpu_seconds", 0.0)  # in the report of the teardown
         row = self._rows["/".join(Path(report.nodeid.partition("::")[0]).parts[1:-1][:2])]
-        for column, addend in enumerate((report.when == "setup", cpu - before, report.duration)):
+        for column, addend in enumerate((report.when == "setup", cpu, report.duration)):
             row[column] += addend
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

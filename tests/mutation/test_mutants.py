@@ -110,6 +110,7 @@ def test_a_seed_draws_the_same_mutants_each_time() -> None:
     assert len(draw(mutants, 1, 10_000)) == len({mutant.line for mutant in mutants})
 
 
+@pytest.mark.slow
 def test_generators_and_generated_files_are_left_out() -> None:
     """They are tools, and held to the code by tests of their own."""
     sources = Project(ROOT, SETS["sdk"]).sources()
@@ -148,6 +149,7 @@ def test_what_a_set_names_is_there(name: str) -> None:
         assert (ROOT / place).exists(), place
 
 
+@pytest.mark.slow
 def test_what_is_called_equivalent_is_in_the_code() -> None:
     """If the line has changed, its reason needs another review."""
     for (file, before, after), why in EQUIVALENT.items():

@@ -151,6 +151,7 @@ async def room(make: type[MemoryStorage] = MemoryStorage) -> tuple[int, int]:
     return len(reports), sum(len(report.json_data.encode()) for report in reports)
 
 
+@pytest.mark.slow
 async def test_forged_callbacks_cannot_fill_the_disk() -> None:
     """400 callbacks of 100 kB to one task leave four reports of at most 4 KiB each."""
     count, size = await room()
@@ -162,6 +163,7 @@ async def _drops(*_: object) -> None:
     """Do nothing, as a relay that answers "already processed" and has done."""
 
 
+@pytest.mark.slow
 async def test_the_checker_catches_a_relay_that_drops_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -182,6 +184,7 @@ class Believing(MemoryStorage):
         )
 
 
+@pytest.mark.slow
 async def test_the_checker_catches_a_relay_that_believes_them() -> None:
     """Negative control: a relay whose status follows an unsigned callback shows."""
     assert await wrong("succeed", Believing)
@@ -195,6 +198,7 @@ class Hoarding(MemoryStorage):
         await super().keep_report(result, status=kept_status, now=now)
 
 
+@pytest.mark.slow
 async def test_the_checker_catches_a_relay_that_keeps_them_all() -> None:
     """Negative control: with a row for each callback a flood takes room without end."""
     count, _ = await room(Hoarding)

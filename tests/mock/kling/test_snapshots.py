@@ -134,6 +134,7 @@ def _same_time(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "break_it", [_same_ids, _no_timers, _same_time, _same_rows, _relay_stays, _new_relay]
 )
+@pytest.mark.slow
 def test_a_snapshot_that_forgets_something_is_noticed(
     break_it: Any, hearer: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

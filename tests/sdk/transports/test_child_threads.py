@@ -287,6 +287,7 @@ def test_a_client_that_is_closed_in_the_middle_hands_out_every_request(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+@pytest.mark.slow
 def test_a_batch_goes_on_in_the_process_that_started_it() -> None:
     """In a forked process its children do not exist: it says so instead of waiting forever."""
     transport = Together(1)
