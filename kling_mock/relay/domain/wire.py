@@ -8,7 +8,6 @@ whose task has the relay's id: clients of Kling, and of other relays, read that.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ import kling_sdk
 from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.errors import invalid
 from kling_mock.relay.domain.json_body import HALF_PAIR, read_object
-from kling_mock.relay.domain.long_texts import LONG, hash_in_steps
+from kling_mock.relay.domain.long_texts import hash_in_steps
 from kling_mock.relay.domain.other_results import PICTURES, other_results, task_result
 from kling_mock.relay.domain.pricing import OWN_PRICES, Use
 from kling_mock.relay.storage.values import VideoRow
@@ -40,6 +39,15 @@ NOT_SERVED: Final[Mapping[str, str]] = {
     for name, record in kling_sdk.ENDPOINTS.items()
     if not record.is_on_relays
 }
+#: The header that is another name for `external_task_id`.
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+#: Endpoints whose only sound is that of a video that they are given.
+_OF_VIDEO: Final = frozenset(
+    name
+    for name in ENDPOINTS
+    if any(field.name == "keep_original_sound" for field in kling_sdk.ENDPOINTS[name].fields)
+)
+_ABSENT: Final = (None, "")
 MAX_PAGE: Final = 100
 _DEFAULT_PAGE: Final = 20
 LONGEST_ID: Final = 200
@@ -81,8 +89,8 @@ class CreateTaskRequest(NamedTuple):
         prompt: The prompt; "" if there is none.
         external_task_id: The user's own id of the task; `None` if there is none.
         callback_url: Where the user's webhook goes; `None` sends none.
-        request_hash: SHA-256 of the request without its `external_task_id`: shows whether a
-            repeated id belongs to the same request.
+        request_hash: SHA-256 of what is requested, in whichever of Kling's and the relay's words,
+            without the `external_task_id`: shows whether a repeated id belongs to the same request.
     """
 
     endpoint: str
@@ -103,12 +111,19 @@ class CreateTaskRequest(NamedTuple):
         """The length as it is stored; "" for images."""
         return "" if self.endpoint in PICTURES else f"{self.seconds:f}"
 
+    def has_made(self, request_hash: str) -> bool:
+        """Return whether a task with this hash was made by the same request.
+
+        Relays of before took the hash of the body as it was sent.
+        """
+        return request_hash in {self.request_hash, _hash(self.endpoint, self.body)}
+
     def __repr__(self) -> str:
         # The body holds the prompt.
         return f"CreateTaskRequest(endpoint={self.endpoint!r}, model={self.model!r})"
 
 
-def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
+def read_create(endpoint: str, raw: bytes, idempotency_key: str = "") -> CreateTaskRequest:
     """Return a parsed create request.
 
     Only the fields that the relay itself uses are checked; Kling checks the rest.
@@ -116,17 +131,19 @@ def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
     Args:
         endpoint: One of `ENDPOINTS`.
         raw: The request's body.
+        idempotency_key: The header, another name for `external_task_id`; "" without one.
 
     Raises:
         RelayError: 400 naming the field and what it must be.
     """
     body = read_object(raw)
-    external, model = _external_id(body.get("external_task_id")), _model(body, endpoint)
+    external, model = _external_id(body, idempotency_key), _model(body, endpoint)
+    mode = _mode(body) if endpoint not in PICTURES else _text(body, "resolution", LONGEST_WORD)
     return CreateTaskRequest(
         endpoint=endpoint,
         body=body,
         model=model,
-        mode=_mode(body) if endpoint not in PICTURES else _text(body, "resolution", LONGEST_WORD),
+        mode=mode,
         seconds=_seconds(endpoint, body, model),
         results=_results(body) if endpoint in PICTURES else 1,
         use=_use(body) if endpoint not in PICTURES else _use_of_picture(body, endpoint),
@@ -134,7 +151,7 @@ def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
         prompt=_prompt(body, endpoint),
         external_task_id=external,
         callback_url=_callback_url(body.get("callback_url")),
-        request_hash=_hash(endpoint, body, len(raw)),
+        request_hash=_hash(endpoint, _in_one_form(endpoint, body, model, mode)),
     )
 
 
@@ -281,15 +298,20 @@ def _use_of_picture(body: Mapping[str, Any], endpoint: str) -> Use:
     return "image" if differs and body.get("image") else "silent"
 
 
-def _external_id(value: object) -> str | None:
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str) or len(value) > LONGEST_ID or not _ID.match(value):
-        raise invalid(
-            "external_task_id",
-            f"must be 1 to {LONGEST_ID} printable ASCII characters, no space at either end",
-        )
-    return value
+def _external_id(body: Mapping[str, Any], idempotency_key: str) -> str | None:
+    names = {"external_task_id": body.get("external_task_id"), IDEMPOTENCY_KEY: idempotency_key}
+    for name, value in names.items():
+        if value is None or value == "":
+            continue
+        if not isinstance(value, str) or len(value) > LONGEST_ID or not _ID.match(value):
+            raise invalid(
+                name,
+                f"must be 1 to {LONGEST_ID} printable ASCII characters, no space at either end",
+            )
+    in_body, in_header = names.values()
+    if in_body and in_header and in_body != in_header:
+        raise invalid(IDEMPOTENCY_KEY, "differs from external_task_id; send one of the two")
+    return in_body or in_header or None
 
 
 def _callback_url(value: object) -> str | None:
@@ -309,14 +331,58 @@ def _callback_url(value: object) -> str | None:
     )
 
 
-def _hash(endpoint: str, body: Mapping[str, Any], size: int) -> str:
+def _hash(endpoint: str, body: Mapping[str, Any]) -> str:
     rest = {name: value for name, value in body.items() if name != "external_task_id"}
     try:
-        if size > LONG:
-            return hash_in_steps([endpoint, rest], _CANONICAL)
-        return hashlib.sha256(_CANONICAL.encode([endpoint, rest]).encode("utf-8")).hexdigest()
+        return hash_in_steps([endpoint, rest], _CANONICAL)
     except UnicodeEncodeError:  # legal in JSON, but it cannot be sent on
         raise invalid("body", HALF_PAIR) from None
+
+
+def _in_one_form(
+    endpoint: str, body: Mapping[str, Any], model: str, mode: str
+) -> Mapping[str, Any]:
+    """Return a body in Kling's own words, so that both forms of a request are equal.
+
+    Null and empty text count as absent. What the relay does not know stays as it is.
+    """
+    known = {name: _without_nulls(value) for name, value in body.items() if value not in _ABSENT}
+    known.pop("model", None)
+    known["model_name"] = model
+    if (seconds := bounded_decimal(body.get("duration"))) is not None:
+        known["duration"] = f"{seconds.normalize():f}"
+    if endpoint in PICTURES:
+        return known
+    if mode:
+        known.pop("resolution", None)
+        known["mode"] = mode
+    return known | _sound(endpoint, known.pop("audio", None), known.get("video_list"))
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _without_nulls(member) for name, member in value.items() if member is not None
+        }
+    return [_without_nulls(element) for element in value] if isinstance(value, list) else value
+
+
+def _sound(endpoint: str, audio: object, videos: object) -> dict[str, Any]:
+    """Return the fields of Kling's for `audio`, which has one more place on a relay."""
+    keeps = {"original": "yes", "off": "no"}.get(str(audio), "")
+    if endpoint in _OF_VIDEO:
+        return (
+            {"keep_original_sound": keeps} if keeps else {} if audio is None else {"audio": audio}
+        )
+    fields: dict[str, Any] = {}
+    if audio in ("native", "off"):
+        fields["sound"] = "on" if audio == "native" else "off"
+    if keeps and isinstance(videos, list):
+        fields["video_list"] = [
+            video | {"keep_original_sound": keeps} if isinstance(video, dict) else video
+            for video in videos
+        ]
+    return fields or ({} if audio is None else {"audio": audio})
 
 
 class ListQuery(NamedTuple):

@@ -217,7 +217,9 @@ class RelayHandler:
     ) -> dict[str, Any]:
         with self._large.counting(caller.token.id) as grow:
             raw = await read_body(request, body_limit(endpoint), grow)
-            parsed = await self._large.parse(partial(wire.read_create, endpoint), raw)
+            key = request.headers.get(wire.IDEMPOTENCY_KEY, "")
+            read = partial(wire.read_create, endpoint, idempotency_key=key)
+            parsed = await self._large.parse(read, raw)
             del raw  # while Kling works, the parsed request is enough
             return await self._service.create(caller, parsed)
 

@@ -12,6 +12,7 @@ from kling_mock.relay.domain.errors import KINDS
 from kling_mock.relay.domain.shared_time import ClockFault
 from kling_mock.relay.domain.wire import (
     ENDPOINTS,
+    IDEMPOTENCY_KEY,
     LONGEST_ID,
     LONGEST_NAME,
     LONGEST_URL,
@@ -187,6 +188,12 @@ _ID: Final = Parameter(
     text(least=1),
     "The id, plain or as `id:7`; also the name of a user or channel.",
 )
+_KEY: Final = Parameter(
+    IDEMPOTENCY_KEY,
+    "header",
+    text(most=LONGEST_ID, pattern="^[!-~]*$"),
+    "Another name for `external_task_id`.",
+)
 _EXAMPLE: Final = {
     "text": {
         "model": "kling-v1-6-std",
@@ -257,6 +264,7 @@ def _users() -> Iterator[ApiOperation]:
             created,
             (400, 401, 402, 403, 413, 429, 502, 503),
             "token",
+            parameters=(_KEY,),
             body=_named("Create"),
             examples=_EXAMPLE,
         )

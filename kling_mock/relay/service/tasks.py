@@ -168,7 +168,7 @@ class RelayService:
         first = await self._storage.get_task(caller.user.id, name) if name else None
         if first is None or first.external_task_id != name:
             return None
-        if first.request_hash != request.request_hash:
+        if not request.has_made(first.request_hash):
             raise conflict(first, request)
         return await self._repeats.reply(first, caller.token.id)
 
@@ -250,7 +250,10 @@ class RelayService:
         try:
             return (await self._storage.create_task(task, now=now, next_poll_at=poll_at)).row
         except ExternalIdConflictError as error:
-            raise conflict(await self._storage.find_task(error.task_id), request) from None
+            first = await self._storage.find_task(error.task_id)
+            if first is not None and request.has_made(first.request_hash):
+                return first  # its hash is of an older relay
+            raise conflict(first, request) from None
         except InsufficientQuotaError as error:
             self._metrics.create("insufficient_quota")
             raise RelayError(errors.NO_QUOTA, f"{error}; top up and try again") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from decimal import Decimal
 from typing import Any
@@ -194,6 +195,100 @@ def test_a_repeat_is_told_from_another_request() -> None:
     hashes = {read(body).request_hash for body in (same[0], *others)}
     hashes.add(read(same[0], "image2video").request_hash)
     assert len(hashes) == 5
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "kling_s", "relay_s"),
+    [
+        ("text2video", {"mode": "pro", "duration": "5"}, {"resolution": "1080p", "duration": 5}),
+        ("text2video", {"duration": "10", "image": None}, {"duration": 10.0, "callback_url": ""}),
+        (
+            "text2video",
+            {"model_name": "kling-v3", "sound": "on"},
+            {"model": "kling-v3", "audio": "native"},
+        ),
+        ("text2video", {"sound": "off"}, {"audio": "off"}),
+        (
+            "image2video",
+            {"camera_control": {"type": "simple"}},
+            {"camera_control": {"type": "simple", "config": None}},
+        ),
+        (
+            "omni-video",
+            {"video_list": [{"video_url": "https://v", "keep_original_sound": "yes"}]},
+            {"video_list": [{"video_url": "https://v"}], "audio": "original"},
+        ),
+        (
+            "omni-video",
+            {
+                "video_list": [{"video_url": "https://v", "keep_original_sound": "no"}],
+                "sound": "off",
+            },
+            {"video_list": [{"video_url": "https://v"}], "audio": "off"},
+        ),
+        ("motion-control", {"keep_original_sound": "yes"}, {"audio": "original"}),
+        (
+            "image-generation",
+            {"resolution": "2k", "n": 2},
+            {"resolution": "2k", "n": 2, "mode": None},
+        ),
+    ],
+)
+def test_one_request_in_the_words_of_kling_and_of_the_relay_is_one(
+    endpoint: str, kling_s: dict[str, Any], relay_s: dict[str, Any]
+) -> None:
+    """Also with its default model named, and nulls, which say nothing."""
+    named = relay_s if "model" in relay_s else relay_s | {"model": wire.ENDPOINTS[endpoint]}
+    bodies = [{"prompt": "a", **body} for body in (kling_s, relay_s, named)]
+    hashes = {read(body, endpoint).request_hash for body in bodies}
+    assert len(hashes) == 1
+    assert read({"prompt": "a"}, endpoint).request_hash not in hashes
+
+
+def test_what_the_relay_does_not_know_makes_another_request() -> None:
+    """Nothing is left out of the comparison because it is odd."""
+    odd: list[dict[str, Any]] = [
+        *({"audio": "odd"}, {"audio": ["odd"]}, {"sound": "odd"}, {"mode": "odd"}),
+        *({"resolution": "odd"}, {"video_list": ["odd"]}, {"audio": "off", "video_list": ["odd"]}),
+        *({"new": 1}, {"new": {"nested": ""}}, {"duration": 6}, {}),
+    ]
+    assert len({read({"prompt": "a", **body}).request_hash for body in odd}) == len(odd)
+
+
+def test_a_task_of_an_older_relay_is_known_by_the_hash_of_its_time() -> None:
+    """It was taken of the body as it was sent."""
+    body = {"prompt": "a", "resolution": "1080p", "duration": 5}
+    old = hashlib.sha256(
+        json.dumps(["text2video", body], sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()
+    assert read(body | {"external_task_id": "x"}).has_made(old)
+    assert not read(body | {"prompt": "b"}).has_made(old)
+
+
+@pytest.mark.parametrize(
+    ("body", "header", "external"),
+    [
+        ({}, "", None),
+        ({}, "key-1", "key-1"),
+        ({"external_task_id": "key-1"}, "key-1", "key-1"),
+        ({"external_task_id": ""}, "key-1", "key-1"),
+        ({"external_task_id": "key-1"}, "", "key-1"),
+    ],
+)
+def test_the_header_is_another_name_for_the_id(
+    body: dict[str, Any], header: str, external: str | None
+) -> None:
+    """The request is the same, whichever of the two names it."""
+    request = wire.read_create("text2video", json.dumps(body).encode(), header)
+    assert request.external_task_id == external
+    assert request.request_hash == read({}).request_hash
+
+
+@pytest.mark.parametrize("header", ["k" * 201, "é", " key", "key-2"])
+def test_a_header_that_cannot_be_an_id_or_is_another_one_is_refused(header: str) -> None:
+    with pytest.raises(RelayError, match=r"^Idempotency-Key: ") as refused:
+        wire.read_create("text2video", b'{"external_task_id": "key-1"}', header)
+    assert refused.value.http == 400
 
 
 def test_half_a_character_is_refused() -> None:

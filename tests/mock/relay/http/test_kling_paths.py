@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 
 from kling_mock import KlingMock
@@ -64,6 +65,56 @@ async def test_kling_itself_is_the_async_client() -> None:
             task = await kling.image2video.run(image="https://a.example/a.png", prompt="it moves")
         assert task.videos[0].url
         mock.ledger.assert_balanced()
+
+
+def test_a_request_of_both_clients_is_one_task() -> None:
+    """Each writes it in the words of its own form, and the id of the user joins them."""
+    image = "https://a.example/a.png"
+    with (
+        KlingMock(clock=1000) as mock,
+        Kling(api_key=mock.relay_token, base_url=mock.relay_url) as ours,
+        mock.relay_client() as theirs,
+    ):
+        for name, arguments in {
+            "text2video": {"resolution": "1080p", "duration": 10, "model_name": "kling-v2-6"},
+            "image2video": {
+                "image": image,
+                "mode": "pro",
+                "audio": "native",
+                "model_name": "kling-v2-6",
+            },
+            "omni_video": {"resolution": "720p", "image_list": [{"image_url": image}]},
+        }.items():
+            tasks = {
+                getattr(kling, name)
+                .create(prompt="a kitten", external_task_id=f"order-{name}", **arguments)
+                .task_id
+                for kling in (ours, theirs, ours)
+            }
+            assert len(tasks) == 1, name
+        assert len(mock.journal.where("POST /v1/*")) == 3
+        mock.ledger.assert_balanced()
+
+
+def test_the_header_of_other_clients_is_the_id_of_the_user(caller: Caller) -> None:
+    """A repeat under it is the first task, which is read by it, and a new body a conflict."""
+
+    def create(**fields: str) -> httpx.Response:
+        caller.http.headers["Idempotency-Key"] = "order-1"
+        try:
+            return caller.create(**fields)
+        finally:
+            del caller.http.headers["Idempotency-Key"]
+
+    first = create().json()
+    assert first["data"]["task_info"] == {"external_task_id": "order-1"}
+    assert create().json()["task_id"] == first["task_id"]
+    assert caller.create(external_task_id="order-1").json()["task_id"] == first["task_id"]
+    assert caller.query("order-1")["task_id"] == first["task_id"]
+    other = create(prompt="a dog")
+    assert error_of(other) == (409, "conflict_error", "external_task_id_conflict")
+    both = create(external_task_id="order-2")
+    assert error_of(both) == (400, "invalid_request_error", "invalid_request")
 
 
 def test_a_task_of_another_endpoint_is_not_found(caller: Caller) -> None:
