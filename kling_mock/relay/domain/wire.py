@@ -69,6 +69,8 @@ _SERIES: Final = 4
 _LONGEST_SECONDS: Final = 20  # characters, written out: `videos.duration`
 _ID: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
 MAX_KEY: Final = 2**63 - 1
+#: Kling's envelope, without the id of the request.
+_SUCCEED: Final = {"code": 0, "message": "SUCCEED"}
 # `json.dumps` with settings makes an encoder for each call.
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -413,6 +415,36 @@ def read_list(query: Mapping[str, str]) -> ListQuery:
     return ListQuery(limit, _count(query, "before", MAX_KEY), query.get("status") or None)
 
 
+class PageQuery(NamedTuple):
+    """One page of Kling's list.
+
+    Attributes:
+        number: The page, from 1.
+        size: Maximum number of tasks on it.
+    """
+
+    number: int
+    size: int
+
+
+#: The query parameters of Kling's list.
+PAGE_QUERY: Final = ("pageNum", "pageSize")
+#: Kling's limits and default (vendor's pages; confidence high).
+MAX_PAGE_NUMBER: Final = 1000
+MAX_PAGE_SIZE: Final = 500
+_DEFAULT_PAGE_SIZE: Final = 30
+
+
+def read_page(query: Mapping[str, str]) -> PageQuery:
+    """Return the requested page of Kling's list.
+
+    Raises:
+        RelayError: 400 naming the parameter and what it must be.
+    """
+    number = _count(query, "pageNum", MAX_PAGE_NUMBER) or 1
+    return PageQuery(number, _count(query, "pageSize", MAX_PAGE_SIZE) or _DEFAULT_PAGE_SIZE)
+
+
 def _count(query: Mapping[str, str], name: str, most: int) -> int | None:
     value = query.get(name, "")
     if not value:
@@ -424,23 +456,22 @@ def _count(query: Mapping[str, str], name: str, most: int) -> int | None:
 
 def create_reply(task: VideoRow) -> dict[str, Any]:
     """Return the reply to a create."""
-    return _guide_reply(task) | _envelope(task)
+    return _guide_reply(task) | _SUCCEED | {"data": _new_kling_task(task)}
 
 
 def task_reply(task: VideoRow) -> dict[str, Any]:
     """Return the reply to a query, with images and sounds also in lists under Kling's own names."""
-    reply = _listed_task(task) | _envelope(task)
-    reply["data"]["task_status_msg"] = task.fail_reason
-    if task.status == "succeed":
-        reply["data"]["task_result"] = task_result(
-            task.type, task.json_data, task.video_id, task.store_url, task.duration
-        )
-    return reply
+    return _listed_task(task) | _SUCCEED | {"data": _kling_task(task)}
 
 
 def list_reply(tasks: Sequence[VideoRow], next_before: int | None) -> dict[str, Any]:
     """Return the reply to a list, which has the guide's members only."""
     return {"data": [_listed_task(task) for task in tasks], "next_before": next_before}
+
+
+def page_reply(tasks: Sequence[VideoRow]) -> dict[str, Any]:
+    """Return the reply to Kling's list."""
+    return _SUCCEED | {"data": [_kling_task(task) for task in tasks]}
 
 
 def _guide_reply(task: VideoRow) -> dict[str, Any]:
@@ -466,16 +497,24 @@ def _listed_task(task: VideoRow) -> dict[str, Any]:
     }
 
 
-def _envelope(task: VideoRow) -> dict[str, Any]:
-    """Return Kling's envelope, without the id of the request."""
-    data = {
+def _new_kling_task(task: VideoRow) -> dict[str, Any]:
+    """Return a task in the members that Kling's reply to a create has."""
+    return {
         "task_id": task.task_id,
         "task_status": task.status,
         "task_info": {"external_task_id": task.external_task_id or ""},
         "created_at": task.created_at * 1000,
         "updated_at": task.updated_at * 1000,
     }
-    return {"code": 0, "message": "SUCCEED", "data": data}
+
+
+def _kling_task(task: VideoRow) -> dict[str, Any]:
+    members = _new_kling_task(task) | {"task_status_msg": task.fail_reason}
+    if task.status == "succeed":
+        members["task_result"] = task_result(
+            task.type, task.json_data, task.video_id, task.store_url, task.duration
+        )
+    return members
 
 
 def to_json(body: Mapping[str, Any]) -> bytes:

@@ -173,7 +173,7 @@ class RelayHandler:
         """
         rows = body.get("data")
         for row in rows if isinstance(rows, list) else [body]:
-            if row.get("status") in _OPEN:
+            if (row.get("status") or row.get("task_status")) in _OPEN:
                 refusal = polling.watch(row["task_id"], self._clock)
                 if refusal:
                     raise RelayError(errors.INVALID, refusal)
@@ -193,24 +193,35 @@ class RelayHandler:
             return await self._create(request, caller, name)
         if name in wire.NOT_SERVED and request.method == "POST":
             raise kling_paths.endpoint_not_served(name)
-        is_endpoint = name in wire.ENDPOINTS
-        errors.check_method(request.method, *(("POST", "GET") if is_endpoint else ("GET",)))
-        try:
+        if name not in wire.ENDPOINTS:
+            errors.check_method(request.method, "GET")
             return await self._service.query(caller, name)
-        except RelayError as error:
-            if is_endpoint and error.kind is errors.NOT_FOUND:
-                errors.check_method(request.method, "POST")  # a task cannot have this external id
-            raise
+        errors.check_method(request.method, "POST", "GET")
+        if request.query.keys().isdisjoint(wire.PAGE_QUERY):
+            try:  # it may be the user's own id of a task
+                return await self._service.query(caller, name)
+            except RelayError as error:
+                if error.kind is not errors.NOT_FOUND:
+                    raise
+        return await self._list(request, caller, name)
 
     async def _kling_call(
         self, request: web.BaseRequest, endpoint: str, task: str
     ) -> dict[str, Any]:
-        """Create a task, or query the one whose id is in the path."""
-        errors.check_method(request.method, "GET" if task else "POST")
+        """Create a task, list tasks, or query the one whose id is in the path."""
+        errors.check_method(request.method, *(("GET",) if task else ("POST", "GET")))
         caller = await self._service.authenticate(request.headers.get("Authorization"))
         if task:
             return await self._service.query(caller, unquote(task), endpoint)
-        return await self._create(request, caller, endpoint)
+        if request.method == "POST":
+            return await self._create(request, caller, endpoint)
+        return await self._list(request, caller, endpoint)
+
+    async def _list(
+        self, request: web.BaseRequest, caller: Caller, endpoint: str
+    ) -> dict[str, Any]:
+        page = wire.read_page(request.query)
+        return await self._service.list_of_endpoint(caller, endpoint, page)
 
     async def _create(
         self, request: web.BaseRequest, caller: Caller, endpoint: str

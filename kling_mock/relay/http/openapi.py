@@ -19,6 +19,8 @@ from kling_mock.relay.domain.wire import (
     LONGEST_WORD,
     MAX_KEY,
     MAX_PAGE,
+    MAX_PAGE_NUMBER,
+    MAX_PAGE_SIZE,
     MOST_SECONDS,
 )
 from kling_mock.relay.http.kling_paths import PATHS
@@ -107,17 +109,17 @@ _KLING_TASK: Final = {
 }
 
 
-def _in_envelope(members: Schema, optional: tuple[str, ...] = (), **more: Schema) -> Schema:
+_ENVELOPE: Final = {
+    "code": integer(0, 0),
+    "message": text(enum=["SUCCEED"]),
+    "request_id": text(least=1),
+}
+
+
+def _in_envelope(members: Schema, data: Schema) -> Schema:
     """Return the guide's members of a task with Kling's envelope beside them."""
     not_required = set(members["properties"]) - set(members["required"])
-    return closed(
-        tuple(sorted(not_required)),
-        **members["properties"],
-        code=integer(0, 0),
-        message=text(enum=["SUCCEED"]),
-        request_id=text(least=1),
-        data=closed(optional, **_KLING_TASK, **more),
-    )
+    return closed(tuple(sorted(not_required)), **members["properties"], **_ENVELOPE, data=data)
 
 
 _RESULT: Final = closed(
@@ -127,6 +129,11 @@ _RESULT: Final = closed(
     series_images=_PICTURES,
     audios=_SOUNDS,
 )
+_ENDED_TASK: Final = {
+    **_KLING_TASK,
+    "task_status_msg": text("As `fail_reason`."),
+    "task_result": _RESULT,
+}
 SCHEMAS: Final[Mapping[str, Schema]] = {
     "Error": closed(
         code=integer(1),
@@ -141,12 +148,12 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     "Created": _in_envelope(
         closed(
             **{name: _LISTED["properties"][name] for name in ("task_id", "kling_task_id", "status")}
-        )
+        ),
+        closed(**_KLING_TASK),
     ),
-    "Task": _in_envelope(
-        _LISTED, ("task_result",), task_status_msg=text("As `fail_reason`."), task_result=_RESULT
-    ),
+    "Task": _in_envelope(_LISTED, closed(("task_result",), **_ENDED_TASK)),
     "ListedTask": _LISTED,
+    "Page": closed(**_ENVELOPE, data=array(closed(("task_result",), **_ENDED_TASK), MAX_PAGE_SIZE)),
     "Create": {
         "type": "object",
         "description": "Kling's own body. Unknown fields are passed on.",
@@ -299,6 +306,23 @@ def _users() -> Iterator[ApiOperation]:
         "token",
         parameters=(_NAME,),
     )
+    pages = (
+        Parameter("pageNum", "query", integer(1, MAX_PAGE_NUMBER), "The page, from 1."),
+        Parameter("pageSize", "query", integer(1, MAX_PAGE_SIZE), "Tasks on it; 30 by default."),
+    )
+    listed = ApiReply("A page; empty behind the last one.", _named("Page"), name="Page")
+    for path, name in names.items():
+        yield _operation(
+            "GET",
+            path,
+            f"list-{name}",
+            "tasks",
+            "List your own tasks of one endpoint, newest first",
+            listed,
+            (400, 401, 403, 429),
+            "token",
+            parameters=pages,
+        )
     for path, name in ((f"{VIDEOS}/{{endpoint}}", "endpoint"), *names.items()):
         yield _operation(
             "GET",

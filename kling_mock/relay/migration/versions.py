@@ -57,6 +57,8 @@ ADDED: Final[Mapping[int, tuple[tuple[str, str], ...]]] = {
 _SERVICE_INDEX: Final = "idx_kling_service"
 #: The index that version 5 has added to `ledger`.
 _CHANNEL_INDEX: Final = "idx_ledger_channel"
+#: The index that version 9 has added to `videos`, for a user's list of one endpoint.
+_TYPE_INDEX: Final = "idx_user_type"
 #: The version since which users have the sum of their credits.
 _CREDITED: Final = 6
 #: The version since which an upgrade of `videos` reserves the tokens' numbers of its legacy rows.
@@ -148,6 +150,7 @@ def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bo
     if entries:
         log(f"{entries} ledger entries were added, or completed with their token and channel")
     _add_index(session, "videos", _SERVICE_INDEX)
+    _add_index(session, "videos", _TYPE_INDEX)
     _add_index(session, "ledger", _CHANNEL_INDEX)
     labelled = _record_services(session, log)
     if version < VERSION:

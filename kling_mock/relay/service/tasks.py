@@ -18,7 +18,7 @@ from kling_mock.relay.domain.other_results import PICTURES, SOUNDS
 from kling_mock.relay.domain.pricing import BillableRequest, Quote, price_list
 from kling_mock.relay.domain.rates import TokenBuckets
 from kling_mock.relay.domain.repeats import conflict
-from kling_mock.relay.domain.wire import CreateTaskRequest, ListQuery
+from kling_mock.relay.domain.wire import CreateTaskRequest, ListQuery, PageQuery
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.channel_registry import ChannelRegistry, ChannelRoute
@@ -202,6 +202,19 @@ class RelayService:
         )
         following = rows[-1].id if len(rows) == query.limit else None
         return wire.list_reply(rows, following)
+
+    async def list_of_endpoint(
+        self, caller: Caller, endpoint: str, page: PageQuery
+    ) -> dict[str, Any]:
+        """Return one page of the caller's own tasks of an endpoint, in Kling's form."""
+        rows = await self._storage.list_of_type(
+            caller.user.id,
+            endpoint,
+            offset=(page.number - 1) * page.size,
+            limit=page.size,
+            reports_of=PICTURES | SOUNDS,
+        )
+        return wire.page_reply(rows)
 
     def _new_task(
         self, caller: Caller, request: CreateTaskRequest, routes: Sequence[ChannelRoute], lease: int

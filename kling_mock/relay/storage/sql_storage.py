@@ -330,6 +330,7 @@ class Storage:
     bind_user = _write(accounts.bind_user)
     disown_number = _write(accounts.disown_number)
     list_old_numbers = _look(accounts.list_old_numbers)
+    list_of_type = _look(lifecycle.list_of_type)
     find_user = _look(accounts.find_user)
     list_users = _read(accounts.list_users)
     set_user_status = _write(accounts.set_user_status)

@@ -198,6 +198,15 @@ VIDEOS_OF_USER_BY_STATUS: Final = read(f"""
     FROM videos WHERE user_id = ? AND legacy BETWEEN ? AND ? AND COALESCE(status, '') = ?
         AND id < ?
     ORDER BY id DESC LIMIT ?""")  # noqa: S608 - our column names
+#: The limit is of ids, since a database would read the rows of those before the offset, too.
+#: (user, type, legacy, limit, offset)
+IDS_OF_TYPE: Final = read("""
+    SELECT id FROM videos WHERE user_id = ? AND type = ? AND legacy = ?
+    ORDER BY id DESC LIMIT ? OFFSET ?""")
+#: Without prompt and report. (id)
+LISTED_VIDEO: Final = read(
+    f"SELECT {_WITHOUT_TEXTS} FROM videos WHERE id = ?"  # noqa: S608 - our column names
+)
 #: (id)
 REPORT_OF_VIDEO: Final = read("SELECT json_data FROM videos WHERE id = ?")
 #: Open rows without the legacy ones are those that have a next poll.

@@ -100,6 +100,7 @@ CREATE TABLE IF NOT EXISTS videos (
     UNIQUE KEY idx_task_id (task_id),
     KEY idx_created_at (created_at),
     KEY idx_user_id (user_id),
+    KEY idx_user_type (user_id, type, legacy),
     KEY idx_channel_id (channel_id),
     KEY idx_status (status),
     KEY idx_video_id (video_id),

@@ -107,6 +107,8 @@ CREATE INDEX IF NOT EXISTS idx_created_at ON videos (created_at);
 
 CREATE INDEX IF NOT EXISTS idx_user_id ON videos (user_id, id);
 
+CREATE INDEX IF NOT EXISTS idx_user_type ON videos (user_id, type, legacy, id);
+
 CREATE INDEX IF NOT EXISTS idx_channel_id ON videos (channel_id);
 
 CREATE INDEX IF NOT EXISTS idx_status ON videos (status);

@@ -10,7 +10,7 @@ import attrs
 from kling_mock.relay.storage.schema.model import Check, Column, Dialect, Index, Table
 
 #: The schema version, increased by one with every change of a table; `schema_version` stores it.
-VERSION: Final = 8
+VERSION: Final = 9
 
 #: `videos.legacy` of a row that another program has written after the upgrade.
 WRITTEN_BY_OTHERS: Final = 2
@@ -68,9 +68,9 @@ class _Columns:
     def ascii(self, name: str, length: int, default: str | None = None) -> Column:
         return self._required(name, f"varchar({length})", default, self.ascii_exact)
 
-    def paged(self, name: str, column: str) -> Index:
+    def paged(self, name: str, *columns: str) -> Index:
         """Return an index for pages by the integer key, which has to end with that key."""
-        return Index(name, (column,) if self.appends_key else (column, "id"))
+        return Index(name, columns if self.appends_key else (*columns, "id"))
 
     def _required(
         self, name: str, kind: str, default: int | str | None, collation: str = ""
@@ -261,6 +261,7 @@ def _videos(c: _Columns) -> Table:
             Index("idx_task_id", ("task_id",), unique=True),
             Index("idx_created_at", ("created_at",)),
             c.paged("idx_user_id", "user_id"),
+            c.paged("idx_user_type", "user_id", "type", "legacy"),
             Index("idx_channel_id", ("channel_id",)),
             Index("idx_status", ("status",)),
             Index("idx_video_id", ("video_id",)),

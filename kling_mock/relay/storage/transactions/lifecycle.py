@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 import attrs
 
@@ -25,6 +26,9 @@ from kling_mock.relay.storage.values import (
 )
 
 # ---------------------------------------------------------------- reading
+
+#: Characters of all reports of one page.
+MAX_REPORTS: Final = 8 * 1024 * 1024
 
 
 def find_task(task_id: str) -> Transaction[VideoRow | None]:
@@ -77,7 +81,8 @@ def list_tasks(
         before: Only rows with a smaller id; None begins with the newest.
         limit: How many rows at most.
         status: Only rows of this status; None for any.
-        reports_of: The endpoints whose successes have their `json_data`. No row has its prompt.
+        reports_of: The endpoints whose successes have their `json_data`, as long as these are
+            smaller than `MAX_REPORTS` together. No row has its prompt.
     """
     check_limit(limit)
     if status is not None and not is_external_id(status):
@@ -96,10 +101,47 @@ def list_tasks(
         page += [VideoRow(*row) for row in rows]
     if numbers:
         page = sorted(page, key=lambda row: row.id, reverse=True)[:limit]
+    return (yield from _with_reports(page, reports_of))
+
+
+def list_of_type(
+    user_id: int, endpoint: str, *, offset: int, limit: int, reports_of: Collection[str] = ()
+) -> Transaction[Sequence[VideoRow]]:
+    """Return a user's rows of one endpoint, the newest first, with "" for long texts.
+
+    Args:
+        offset: How many of the newest are left out.
+        limit: How many rows at most.
+        reports_of: As of `list_tasks`.
+    """
+    numbers = yield from list_old_numbers(user_id)
+    if numbers:  # the pages of several owners become one
+        ids: list[int] = []
+        for owner, legacy in (
+            (user_id, 0),
+            *((number, legacy) for number in numbers for legacy in (1, WRITTEN_BY_OTHERS)),
+        ):
+            rows = yield sql.IDS_OF_TYPE, (owner, endpoint, legacy, offset + limit, 0)
+            ids += [number for (number,) in rows]
+        ids = sorted(ids, reverse=True)[offset : offset + limit]
+    else:
+        rows = yield sql.IDS_OF_TYPE, (user_id, endpoint, 0, limit, offset)
+        ids = [number for (number,) in rows]
+    page: list[VideoRow] = []
+    for number in ids:
+        rows = yield sql.LISTED_VIDEO, (number,)
+        page += [VideoRow(*row) for row in rows]
+    return (yield from _with_reports(page, reports_of))
+
+
+def _with_reports(page: list[VideoRow], of: Collection[str]) -> Transaction[Sequence[VideoRow]]:
+    """Add the reports of successes to a page, the first ones whose sizes the page can hold."""
+    room = MAX_REPORTS
     for place, row in enumerate(page):
-        if row.type in reports_of and row.status == "succeed":
-            reports = yield sql.REPORT_OF_VIDEO, (row.id,)
-            page[place] = attrs.evolve(row, json_data=reports[0][0])
+        if row.type in of and row.status == "succeed" and room > 0:
+            ((report,),) = yield sql.REPORT_OF_VIDEO, (row.id,)
+            page[place] = attrs.evolve(row, json_data=report)
+            room -= len(report)
     return page
 
 

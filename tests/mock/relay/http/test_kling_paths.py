@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +15,8 @@ from kling_mock.relay.http.routes import OTHER, template
 from kling_sdk import AsyncKling, Kling, NotFoundError
 from tests.endpoints import body, with_sources
 from tests.mock.relay.http_calls import VIDEOS, Caller, error_of, guide_members
+
+IMAGE = "https://a.example/a.png"
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -69,22 +72,18 @@ async def test_kling_itself_is_the_async_client() -> None:
 
 def test_a_request_of_both_clients_is_one_task() -> None:
     """Each writes it in the words of its own form, and the id of the user joins them."""
-    image = "https://a.example/a.png"
+    model = {"model_name": "kling-v2-6"}
+    requests: dict[str, dict[str, Any]] = {
+        "text2video": {"resolution": "1080p", "duration": 10, **model},
+        "image2video": {"image": IMAGE, "mode": "pro", "audio": "native", **model},
+        "omni_video": {"resolution": "720p", "image_list": [{"image_url": IMAGE}]},
+    }
     with (
         KlingMock(clock=1000) as mock,
         Kling(api_key=mock.relay_token, base_url=mock.relay_url) as ours,
         mock.relay_client() as theirs,
     ):
-        for name, arguments in {
-            "text2video": {"resolution": "1080p", "duration": 10, "model_name": "kling-v2-6"},
-            "image2video": {
-                "image": image,
-                "mode": "pro",
-                "audio": "native",
-                "model_name": "kling-v2-6",
-            },
-            "omni_video": {"resolution": "720p", "image_list": [{"image_url": image}]},
-        }.items():
+        for name, arguments in requests.items():
             tasks = {
                 getattr(kling, name)
                 .create(prompt="a kitten", external_task_id=f"order-{name}", **arguments)
@@ -94,6 +93,50 @@ def test_a_request_of_both_clients_is_one_task() -> None:
             assert len(tasks) == 1, name
         assert len(mock.journal.where("POST /v1/*")) == 3
         mock.ledger.assert_balanced()
+
+
+def test_kling_s_list_has_the_tasks_of_one_endpoint(caller: Caller) -> None:
+    """At Kling's path and at the relay's own, in pages that are counted from 1."""
+    ids = [caller.created(external_task_id=f"order-{number}") for number in range(3)][::-1]
+    assert caller.create("image2video", image=IMAGE).status_code == 200
+    caller.mock.clock.advance(3600)
+    for path in ("/v1/videos/text2video", f"{VIDEOS}/text2video"):
+        listed = caller.call("GET", path).json()
+        assert (listed["code"], listed["message"]) == (0, "SUCCEED")
+        assert [task["task_id"] for task in listed["data"]] == ids
+        first = listed["data"][0]
+        assert (first["task_status"], first["task_info"]) == (
+            "succeed",
+            {"external_task_id": "order-2"},
+        )
+        assert first["task_result"]["videos"][0]["url"]
+        for number, expected in ((1, ids[:2]), (2, ids[2:]), (3, [])):
+            page = caller.call("GET", f"{path}?pageNum={number}&pageSize=2").json()["data"]
+            assert [task["task_id"] for task in page] == expected
+        for wrong in ("pageNum=0", "pageNum=1001", "pageSize=501", "pageSize=x"):
+            name = wrong.partition("=")[0]
+            answer = caller.call("GET", f"{path}?{wrong}")
+            assert error_of(answer) == (400, "invalid_request_error", "invalid_request")
+            assert answer.json()["message"].startswith(f"{name}: must be")
+
+
+def test_an_id_that_is_an_endpoint_s_name_is_found_unless_a_page_is_asked_for(
+    caller: Caller,
+) -> None:
+    """It was legal before there was a list, and stays so."""
+    task_id = caller.created(external_task_id="text2video")
+    assert caller.query("text2video")["task_id"] == task_id
+    page = caller.call("GET", f"{VIDEOS}/text2video?pageNum=1").json()
+    assert [task["task_id"] for task in page["data"]] == [task_id]
+    assert [task["task_id"] for task in caller.call("GET", "/v1/videos/text2video").json()["data"]]
+
+
+def test_a_client_of_kling_s_lists_its_tasks() -> None:
+    """The client reads the pages of a relay as it reads Kling's."""
+    with KlingMock() as mock, Kling(api_key=mock.relay_token, base_url=mock.relay_url) as kling:
+        ids = [kling.text2video.create(prompt="a kitten").task_id for _ in range(5)][::-1]
+        assert [task.task_id for task in kling.text2video.list(page_size=2)] == ids[:2]
+        assert [task.task_id for task in kling.text2video.iter(page_size=2)] == ids
 
 
 def test_the_header_of_other_clients_is_the_id_of_the_user(caller: Caller) -> None:
@@ -137,7 +180,7 @@ def test_a_task_of_another_endpoint_is_not_found(caller: Caller) -> None:
         ("POST", "/v1/videos/multi-elements/init-selection", 404, "call Kling itself"),
         ("POST", "/solutions/drama_subtitle", 404, "call Kling itself"),
         ("POST", "/v1/videos/text4video", 404, "there is no path"),
-        ("DELETE", "/v1/videos/text2video", 405, "use POST"),
+        ("DELETE", "/v1/videos/text2video", 405, "use POST or GET"),
         ("POST", "/v1/videos/text2video/1", 405, "use GET"),
         ("POST", f"{VIDEOS}/text2video/1", 405, "use GET"),
     ],

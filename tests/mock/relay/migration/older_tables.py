@@ -12,27 +12,32 @@ from kling_mock.relay.storage.schema import Dialect, quoted, table_named
 
 def take_back(session: Session, version: int) -> None:
     """Drop what later versions than *version* have added."""
+    if version < 9:
+        _drop_index(session, "videos", "idx_user_type")
     if version < 8:
         _without_old_users(session, version)
     if version < 6:
         session.execute("ALTER TABLE users DROP COLUMN credited_quota")
     if version < 5:
         session.execute("DROP TABLE processes")
-        table = " ON ledger" if session.dialect.is_mysql else ""
-        session.execute(f"DROP INDEX idx_ledger_channel{table}")
+        _drop_index(session, "ledger", "idx_ledger_channel")
     if version < 4:
         session.execute("ALTER TABLE users DROP COLUMN legacy_id")
     if version < 3:
-        table = " ON videos" if session.dialect.is_mysql else ""
-        session.execute(f"DROP INDEX idx_kling_service{table}")
-        for name in ("videos", "channels"):
-            session.execute(f"ALTER TABLE {name} DROP COLUMN service")
+        _drop_index(session, "videos", "idx_kling_service")
+        session.execute("ALTER TABLE videos DROP COLUMN service")
+        session.execute("ALTER TABLE channels DROP COLUMN service")
     if version < 2:
         for column in ("token_id", "channel_id"):
             session.execute(f"ALTER TABLE ledger DROP COLUMN {column}")
-        for name in ("receivers", "webhook_secrets"):
-            session.execute(f"DROP TABLE {name}")
+        session.execute("DROP TABLE receivers")
+        session.execute("DROP TABLE webhook_secrets")
     session.execute("UPDATE schema_version SET version = ?", version)
+
+
+def _drop_index(session: Session, table: str, name: str) -> None:
+    where = f" ON {table}" if session.dialect.is_mysql else ""
+    session.execute(f"DROP INDEX {name}{where}")
 
 
 def _without_old_users(session: Session, version: int) -> None:

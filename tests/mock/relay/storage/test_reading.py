@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from kling_mock.relay.storage.errors import UnknownError
+from kling_mock.relay.storage.transactions import lifecycle
 from kling_mock.relay.storage.values import (
     REPEATS,
     Backlog,
@@ -128,6 +129,48 @@ async def test_tasks_are_listed_by_status(shop: Shop) -> None:
     assert await shop.store.list_tasks(shop.user.id, status="SUCCEED") == []
     page = await shop.store.list_tasks(shop.user.id, status="succeed", before=rows[0].id)
     assert page == []
+
+
+async def test_tasks_of_one_endpoint_are_listed_by_the_page(shop: Shop) -> None:
+    """Also those of an old program's user, once they are bound to one of ours."""
+    other = await Shop.fill(shop.store, name="bob")
+    rows = [await shop.create(type="image2video") for _ in range(5)][::-1]
+    await shop.create()
+    await other.create(type="image2video")
+
+    async def page(offset: int, limit: int) -> list[int]:
+        listed = await shop.store.list_of_type(
+            shop.user.id, "image2video", offset=offset, limit=limit
+        )
+        return [row.id for row in listed]
+
+    ids = [row.id for row in rows]
+    assert [await page(0, 2), await page(2, 2), await page(4, 2)] == [ids[:2], ids[2:4], ids[4:]]
+    assert await page(6, 2) == []
+    for row, legacy in zip(rows[1:4], (1, 2, 1), strict=True):
+        old = f"UPDATE videos SET user_id = 7, legacy = {legacy} WHERE id = {row.id}"
+        await kit.change(shop.store, old)
+    assert await page(0, 9) == [ids[0], ids[4]]
+    await shop.store.bind_user(shop.user.id, 7)
+    assert [await page(0, 2), await page(2, 2), await page(4, 2)] == [ids[:2], ids[2:4], ids[4:]]
+
+
+async def test_a_page_has_the_reports_that_it_can_hold(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest ones; the others have their first result only, which is in the row."""
+    monkeypatch.setattr(lifecycle, "MAX_REPORTS", 100)
+    for _ in range(3):
+        row = await shop.accepted(type="image-generation")
+        await shop.settle(kit.succeed(row.task_id, json_data="x" * 60))
+    kinds = {"image-generation"}
+    pages = (
+        await shop.store.list_of_type(
+            shop.user.id, "image-generation", offset=0, limit=9, reports_of=kinds
+        ),
+        await shop.store.list_tasks(shop.user.id, reports_of=kinds),
+    )
+    assert [[len(row.json_data) for row in page] for page in pages] == [[60, 60, 0]] * 2
 
 
 # ------------------------------------------------------------ outgoing callbacks
