@@ -47,6 +47,7 @@ pytest_plugins = [
 ]
 
 
+LONGEST_ID = 200  # characters of a parameter
 _FIXTURES = {"kling_mock", "kling_mock_server"}
 
 
@@ -69,13 +70,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name bytes that are not text by their parameter.
+    """Name long texts, and bytes that are not text, by their parameter.
 
-    What a program made may differ in the next one, as a compressed body with its time does, and
-    workers that name a test differently cannot share the suite.
+    A document of a megabyte is no name. And what a program made may differ in the next one, as a
+    compressed body with its time does, and workers that name a test differently cannot share the
+    suite.
     """
+    is_long = isinstance(val, str | bytes) and len(val) > LONGEST_ID
     is_text = not isinstance(val, bytes) or val.decode("latin-1").isprintable()
-    return None if is_text else argname
+    return argname if is_long or not is_text else None
 
 
 @pytest.fixture(scope="session")

@@ -210,7 +210,8 @@ def test_every_change_of_a_task_s_life_is_a_point(points: dict[str, list[Point]]
         if isinstance(statement, Statement) and not statement.reads
     }
     passed = {label for all_ in points.values() for label, _ in all_}
-    assert changes - passed == BY_OTHERS
+    # A relay beats each second of real time: whether it did so meanwhile depends on the machine.
+    assert changes - passed | {"BEAT"} == BY_OTHERS
     network = {"send POST", "sent POST", "answered POST", "send GET", "sent GET", "answered GET"}
     assert network | {"BEGIN", "reply to POST", "reply to GET"} <= passed
     for last in ("INSERT_LEDGER", "ACCEPT", "INSERT_NOTICE", "RECORD_DELIVERY"):
