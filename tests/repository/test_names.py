@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -21,11 +22,14 @@ EMPTY: Final = frozenset(
 )
 
 
+_CLASS: Final = re.compile(r"^class ([A-Za-z]\w*)", re.MULTILINE)
+
+
 @cache
-def modules(package: str) -> dict[str, ast.Module]:
-    """Return the syntax tree of each file."""
+def modules(package: str) -> dict[str, str]:
+    """Return the text of each file."""
     return {
-        str(file.relative_to(ROOT)): ast.parse(file.read_text("utf-8"))
+        str(file.relative_to(ROOT)): file.read_text("utf-8")
         for file in sorted((ROOT / package).rglob("*.py"))
     }
 
@@ -43,8 +47,8 @@ def bound(tree: ast.AST) -> Iterator[str]:
 def empty_names(package: str) -> list[str]:
     return [
         f"{file}: {name}"
-        for file, tree in modules(package).items()
-        for name in bound(tree)
+        for file, text in modules(package).items()
+        for name in bound(ast.parse(text))
         if name.strip("_") in EMPTY
     ]
 
@@ -53,10 +57,9 @@ def classes(*packages: str) -> dict[str, list[str]]:
     """Return the files of each public class at the top of a module."""
     files_by_class = defaultdict[str, list[str]](list)
     for package in packages:
-        for file, tree in modules(package).items():
-            for node in tree.body:
-                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                    files_by_class[node.name].append(file)
+        for file, text in modules(package).items():
+            for name in _CLASS.findall(text):
+                files_by_class[name].append(file)
     return files_by_class
 
 
