@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         RequestInProgressError,
         RequestValidationError,
         ServerError,
+        SpendingError,
         TaskFailedError,
         TransportError,
         UnreachableError,
@@ -215,6 +216,7 @@ __all__ = [
     "Shot",
     "Solutions",
     "Speech",
+    "SpendingError",
     "SubjectImage",
     "Subtitles",
     "Task",
@@ -296,7 +298,7 @@ _HOMES = {
         "DownloadError EmptyResultError "
         "IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotCreatedError "
         "NotFoundError OutcomeUnknownError PermissionDeniedError RateLimitError "
-        "RequestInProgressError RequestValidationError ServerError TaskFailedError "
+        "RequestInProgressError RequestValidationError ServerError SpendingError TaskFailedError "
         "TransportError UnreachableError WaitCancelledError WaitTimeoutError"
     ),
     "flows": "Event",

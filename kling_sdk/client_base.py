@@ -131,7 +131,9 @@ class ClientBase(Suggesting):
             **options: See `Options`.
         """
         token = hide(token)
-        settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
+        # Keys and addresses of the environment are Kling's; a ceiling is for whatever is paid.
+        ceiling = {k: v for k, v in environment().items() if k == "KLING_MAX_UNITS"}
+        settings = settings_from(ceiling, None, None, None, token, url, clock, options, relay=True)
         client = cls.__new__(cls)
         client._connect(  # noqa: SLF001 - our own
             settings, http_client, trust_env=trust_env, ssl_context=ssl_context

@@ -20,6 +20,7 @@ KlingError                        root; carries the task reference where there i
 ├── TransportError                no response: refused, reset, timed out, unreadable
 │   └── UnreachableError          the address is wrong, or nothing serves there
 ├── OutcomeUnknownError           a create may or may not have been accepted
+├── SpendingError                 not sent: over `max_units`, or `confirm` said no
 ├── NotCreatedError               `run_many` had stopped creating before this request
 ├── TaskFailedError               the task ended as `failed`, `cancelled` or `expired`
 ├── EmptyResultError              the task ended as `succeed`, without a result
@@ -46,6 +47,8 @@ from typing import TYPE_CHECKING, Any, Self
 from kling_sdk.printable import printable
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from kling_sdk.results import Task
 
 
@@ -261,6 +264,18 @@ class OutcomeUnknownError(KlingError):
     def __init__(self, message: str, *, external_task_id: str) -> None:
         super().__init__(message)
         self.external_task_id = external_task_id
+
+
+class SpendingError(KlingError):
+    """A request was not sent because of what it costs: `max_units`, or `confirm` said no.
+
+    Attributes:
+        units: What it would have cost; None if the price is not known.
+    """
+
+    def __init__(self, message: str, *, units: Decimal | None) -> None:
+        super().__init__(message)
+        self.units = units
 
 
 class NotCreatedError(KlingError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -16,6 +17,7 @@ from kling_sdk.spelling import nearest
 
 if TYPE_CHECKING:
     from kling_sdk.flows.context import Event
+    from kling_sdk.prices import Estimate
     from kling_sdk.results import Task
 
 #: The options that `create`, `run` and `call` take beside a request's parameters, with the types.
@@ -26,6 +28,11 @@ _NUMBERS_OR_NONE: Final = frozenset(
     {"first_look", "wait_timeout", "download_timeout", "max_download"}
 )
 
+#: Options that take some kinds of numbers, or None.
+_KINDS: Final = {
+    "retries": (int, "a whole number, or None"),
+    "max_units": (int | Decimal, "a whole number, a Decimal, or None"),
+}
 _FLAGS: Final = frozenset(
     {"wait_for_server", "reuse_connections", "look_up", "check", "trace", "traceparent"}
 )
@@ -123,6 +130,14 @@ class Options:
             but that of `timeout` on each silence.
         max_download: Maximum size of a download in bytes; None for 4 GiB to a file or a stream,
             and 256 MiB to memory.
+        max_units: Maximum units that creates and calls may cost together, by their estimates; one
+            that does not fit, or whose price is not known, is not sent (`SpendingError`). What a
+            client has spent counts for its threads, tasks and the clients of its `with_options`,
+            in this process; a refused create costs nothing, nor does a task that an earlier one
+            made. None sets no limit; the environment's `KLING_MAX_UNITS` is the default.
+        confirm: Called with the `Estimate` of a request before it is sent: anything but a true
+            value ends it as `SpendingError`. It may be asynchronous for an `AsyncKling`;
+            `run_many` of a sync client calls it from several threads.
         on_event: Called with each `Event`; by a sync client's `run_many`, `wait_all` and
             `as_completed` from several threads.
         trace: False to make no OpenTelemetry spans. True makes one per call once the
@@ -155,6 +170,8 @@ class Options:
     )
     download_timeout: float | None = None
     max_download: int | None = None
+    max_units: Decimal | int | None = None
+    confirm: Callable[[Estimate], object] | None = None
     on_event: Callable[[Event], object] | None = None
     trace: bool = True
     tracer_provider: Any = None
@@ -190,13 +207,13 @@ def _check(name: str, value: object) -> None:
     elif name == "if_exists":
         if value not in {"return", "error"}:
             raise ValueError(f'if_exists is {value!r:.40}; it must be "return" or "error"')
-    elif name == "retries" and value is not None:
-        _check_number(name, value, int, "a whole number, or None")
+    elif name in _KINDS and value is not None:
+        _check_number(name, value, *_KINDS[name])
     elif name in _NUMBERS or (name in _NUMBERS_OR_NONE and value is not None):
         _check_number(name, value, int | float, "a number")
     elif name in _FLAGS and not isinstance(value, bool):
         raise TypeError(f"{name} is a {type(value).__name__}; it must be True or False")
-    elif name in {"on_update", "on_event"}:
+    elif name in {"on_update", "on_event", "confirm"}:
         check_hook(name, value, is_async=True)  # the client decides whether it may be
     elif name == "cancel" and value is not None and not hasattr(value, "is_set"):
         raise TypeError(f"cancel is a {type(value).__name__}; it must be a threading.Event")

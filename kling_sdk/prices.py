@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from kling_sdk.endpoints.interfaces import model_path_name_of, one_vocabulary
+from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.facts import prices as facts
 from kling_sdk.facts.prices import TWO_COPIES, Pack, Per, PriceTable, Use
@@ -124,16 +125,18 @@ _WITH: Final[Mapping[Use, str]] = {
 _SERIES: Final = 4  # pictures of a series when the request does not say (vendor's page)
 
 
-def estimate(request: Request) -> Estimate:
+def estimate(request: Request | RawRequest) -> Estimate:
     """Return what a request will cost; nothing is sent.
 
     Args:
-        request: Any request.
+        request: Any request; the price of a raw body is not known.
 
     Returns:
         The units; or None for anything that is not on the list, such as an unknown model, and where
         the price depends on something that the request does not say.
     """
+    if isinstance(request, RawRequest):
+        return _unknown("it is a body as it goes over the wire, which may have any fields")
     parameters, model = one_vocabulary(request.given()), request.model
     rows = [row for row in PRICES if request.endpoint in row.endpoints]
     if "extra_body" in parameters:

@@ -149,6 +149,7 @@ class SyncRunner(_Runner):
         super().__init__(settings, open_transport)
         check_hook("on_update", settings.ctx.options.on_update)
         check_hook("on_event", settings.ctx.options.on_event)
+        check_hook("confirm", settings.ctx.options.confirm)
 
     def _changed(self, options: dict[str, Any]) -> Context:
         check_hook("on_update", options.get("on_update"))

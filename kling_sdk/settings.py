@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context
 from kling_sdk.hidden import hide
 from kling_sdk.options import Options
+from kling_sdk.scalars import decimal
 from kling_sdk.transports import Clock, SystemClock
 from kling_sdk.wire import WIRES, V1Wire
 from kling_sdk.wire.v1 import REGIONS
@@ -81,11 +83,14 @@ def settings_from(
     """Return the settings of a new client.
 
     Raises:
-        ValueError: there is no key, the URL is invalid, or both a URL and a region are given.
+        ValueError: there is no key, the URL or `KLING_MAX_UNITS` is invalid, or both a URL and a
+            region are given.
         TypeError: a key is not text.
     """
     import random  # not needed to import the package
 
+    if "max_units" not in changes and (ceiling := environment.get("KLING_MAX_UNITS", "").strip()):
+        changes = {**changes, "max_units": _units(ceiling)}
     wire = WIRES["relay" if relay else "v1"]
     keys = _keyring(environment, key, access_key, secret_key, api_key)
     url = _base_url(environment, base_url, region, wire)
@@ -104,6 +109,15 @@ def settings_from(
         is_real_time=isinstance(clock, SystemClock),
     )
     return ClientSettings(url, clock, ctx)
+
+
+def _units(text: str) -> Decimal:
+    units = decimal(text)
+    if units is None or units < 0:
+        raise ValueError(
+            f"KLING_MAX_UNITS is {text!r:.40}; it must be a number of units, 0 or more"
+        )
+    return units
 
 
 def _keyring(

@@ -23,7 +23,7 @@ from kling_sdk.cli.models import model_rows
 from kling_sdk.cli.options import choices, file_names, option_name, request_from
 from kling_sdk.cli.parser import LIBRARIES, make_parser
 from kling_sdk.cli.show import Screen
-from kling_sdk.cli.spending import check_ceiling, estimate_row
+from kling_sdk.cli.spending import check_ceiling, confirm, estimate_row
 from kling_sdk.cli.standard_output import BROKEN_PIPE, OutputError, PipeClosedError
 from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.endpoints.base import Request
@@ -222,6 +222,7 @@ def _create(session: _Session, options: argparse.Namespace) -> None:
         session.screen.estimate(estimate_row(request))
         return
     check_ceiling([request], options.max_units)
+    confirm(request, os.environ, is_wanted=options.confirm)
     with session.open_client() as kling:
         session.external_task_id = request.external_task_id or ""
         task = _resource(kling, options.endpoint).submit(request)
@@ -240,6 +241,7 @@ def _call(session: _Session, options: argparse.Namespace) -> None:
         session.screen.estimate(estimate_row(request))
         return
     check_ceiling([request], options.max_units)
+    confirm(request, os.environ, is_wanted=options.confirm)
     with session.open_client() as kling:
         session.is_calling = True
         result = _resource(kling, options.endpoint).submit(request)

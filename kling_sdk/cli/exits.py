@@ -21,6 +21,7 @@ from kling_sdk.errors import (
     RequestInProgressError,
     RequestValidationError,
     ServerError,
+    SpendingError,
     TaskFailedError,
     TransportError,
     WaitTimeoutError,
@@ -42,7 +43,7 @@ class MissingKeyError(Exception):
 EXITS: Final[dict[int, tuple[str, tuple[type[Exception], ...]]]] = {
     2: (
         "the request or an option is not accepted",
-        (RequestValidationError, InvalidRequestError, OptionError),
+        (RequestValidationError, InvalidRequestError, SpendingError, OptionError),
     ),
     3: (
         "the key is missing or not accepted",

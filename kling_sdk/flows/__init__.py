@@ -28,6 +28,7 @@ What they decide with, and no flows:
 
 - `effects`: what a flow can yield; `context`: what it gets, and `Event`, `Operation`
 - `retry`: whether and when to repeat; `wrong_clock`: both clocks' times, for an error
+- `spending`: whether a request may be sent, by its price
 - `identity`: whether a reply is about our task; `external_ids`: ids that are made of a request
 - `tasks`: where a task is queried, what a reply changes, how it ends
 - `batch_input`: the requests of a batch; `slots`: how many creates may run; `board`: who waits
@@ -40,6 +41,7 @@ from kling_sdk.flows.context import Context, Event, Operation
 from kling_sdk.flows.core import once, repeat
 from kling_sdk.flows.effects import (
     NO_ITEM,
+    Ask,
     Effect,
     Emit,
     Ended,
@@ -56,6 +58,7 @@ from kling_sdk.flows.effects import (
 
 __all__ = [
     "NO_ITEM",
+    "Ask",
     "Context",
     "Effect",
     "Emit",

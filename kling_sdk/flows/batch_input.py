@@ -32,6 +32,7 @@ class BatchJob:
         cost: Units that are set aside for it.
         started: When its create started, in monotonic time.
         is_try: Whether the create only tests if a slot is free.
+        is_confirmed: Whether the caller has confirmed it.
     """
 
     index: int
@@ -42,6 +43,7 @@ class BatchJob:
     cost: Decimal = attrs.field(default=Decimal(0), init=False)
     started: float = attrs.field(default=0.0, init=False)
     is_try: bool = attrs.field(default=False, init=False)
+    is_confirmed: bool = attrs.field(default=False, init=False)
 
     def __lt__(self, other: BatchJob) -> bool:
         return self.index < other.index

@@ -14,6 +14,7 @@ from kling_sdk.flows.board import Board
 from kling_sdk.flows.effects import Flow, T
 from kling_sdk.flows.identity import Server
 from kling_sdk.flows.retry import Policy
+from kling_sdk.flows.spending import Spending
 from kling_sdk.hooks import PendingHooks, notify
 from kling_sdk.options import Options
 from kling_sdk.printable import log
@@ -81,6 +82,8 @@ class Context:
     is_real_time: bool = False
     #: Models and endpoints that may have gone, of which the client has warned.
     warned: set[str] = attrs.field(factory=set)
+    #: The units that the client has set aside, shared with the clients of `with_options`.
+    spending: Spending = attrs.field(factory=Spending)
     #: Results of the hooks of an async call, still to be awaited; None for a sync call.
     pending: PendingHooks | None = None
 

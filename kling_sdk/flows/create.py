@@ -32,6 +32,7 @@ from kling_sdk.errors import (
     MismatchedReplyError,
     NotFoundError,
     OutcomeUnknownError,
+    SpendingError,
     TransportError,
     UnreachableError,
 )
@@ -44,6 +45,7 @@ from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import interrupted, unanswered
 from kling_sdk.flows.retry import is_unexplained_conflict, maybe_done
 from kling_sdk.flows.send_once import makes_no_task, send_once
+from kling_sdk.flows.spending import allowed
 from kling_sdk.results import Task
 from kling_sdk.wire import HttpCall, Reply, V1Wire
 
@@ -61,8 +63,9 @@ def create(
     external_id: str | None = None,
     may_be_used: bool = False,
     wait_for_slot: bool = True,
+    is_confirmed: bool = False,
 ) -> Flow[Task]:
-    """Create one task.
+    """Create one task, if its cost is within the ceiling and the caller confirms it.
 
     Args:
         ctx: The context of the call.
@@ -70,9 +73,12 @@ def create(
         external_id: The id to use if the request has none; None makes one.
         may_be_used: Whether an earlier create may have used that id.
         wait_for_slot: False to raise 1303 at once instead of waiting for a free slot.
+        is_confirmed: Whether the caller has confirmed this request before.
 
     Raises:
         RequestValidationError: the model is known not to support this; nothing was sent.
+        SpendingError: the ceiling or the caller does not allow it; nothing was sent. A task that
+            an earlier create has made under the id is returned instead: it costs nothing.
         KlingAPIError: the server refused, and no earlier attempt can have been accepted.
         TransportError: no attempt reached the server.
         ConflictError: a task of another endpoint has the id or, as a relay says, another request;
@@ -86,6 +92,48 @@ def create(
         raise makes_no_task(request.record)
     if ctx.options.check and isinstance(request, Request) and request.check:
         require(request.record, request.given(), ctx.warned)
+    try:
+        units = yield from allowed(ctx, request, is_confirmed=is_confirmed)
+    except SpendingError:
+        known_id = request.external_task_id or (external_id if may_be_used else None)
+        earlier = (yield from _earlier(ctx, request, known_id)) if known_id else None
+        if earlier is None:
+            raise
+        return earlier
+    try:
+        task = yield from _create(
+            ctx, request, external_id, may_be_used=may_be_used, wait_for_slot=wait_for_slot
+        )
+    except OutcomeUnknownError:
+        raise  # it may have been paid for
+    except Exception:
+        ctx.spending.give_back(units)
+        raise
+    if task.reused:
+        ctx.spending.give_back(units)
+    return task
+
+
+def _earlier(ctx: Context, request: Request | RawRequest, external_id: str) -> Flow[Task | None]:
+    """Return the task that an earlier create has made under an id, or None."""
+    if not (ctx.options.look_up and ctx.options.if_exists == "return"):
+        return None
+    if not request.record.takes_external_id:
+        return None
+    try:
+        return (yield from find(ctx, request, external_id, ctx.until(ctx.options.deadline)))
+    except KlingError:
+        return None
+
+
+def _create(
+    ctx: Context,
+    request: Request | RawRequest,
+    external_id: str | None,
+    *,
+    may_be_used: bool,
+    wait_for_slot: bool,
+) -> Flow[Task]:
     wire = ctx.wire_of(request)
     ids, _ = EXTERNAL_IDS.get(request.model, ("taken", None))
     # A relay takes ids, whatever the model.
@@ -126,7 +174,7 @@ def new_external_id(ctx: Context) -> str:
     return f"sdk-{ctx.random.getrandbits(128):032x}"
 
 
-def find(ctx: Context, request: Request, external_id: str, until: float) -> Flow[Task]:
+def find(ctx: Context, request: Request | RawRequest, external_id: str, until: float) -> Flow[Task]:
     """Return the task that an earlier create has made under an id, by the monotonic time *until*.
 
     Raises:

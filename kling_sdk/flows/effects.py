@@ -6,6 +6,7 @@ A *flow* is a generator. It yields effects and is sent their results:
   `TransportError` if there was no reply, is thrown in;
 - `Fetch(call, sink)` is answered with a `Reply` whose body was given to the sink;
 - `Work(run)` is answered with what `run` returned, which may have blocked for long;
+- `Ask(question)` is answered with what the caller's function returned;
 - `Sleep(seconds)` is answered with None;
 - `Emit(item)` hands out one of many results and is answered with None;
 - `Spawn(key, flow)` starts a child flow, which runs beside this one, and is answered with None;
@@ -98,6 +99,12 @@ class Work(NamedTuple):
     run: Callable[[], Any]
 
 
+class Ask(NamedTuple):
+    """Call a function of the caller's; an async client awaits what it returns."""
+
+    question: Callable[[], Any]
+
+
 class Sleep(NamedTuple):
     """Let *seconds* pass."""
 
@@ -156,5 +163,5 @@ class Take(NamedTuple):
 #: The answer to a `Take` at the end of the iterator.
 NO_ITEM: Final = object()
 
-Effect = Send | Fetch | Work | Sleep | Emit | Spawn | Next | Take
+Effect = Send | Fetch | Work | Ask | Sleep | Emit | Spawn | Next | Take
 Flow = Generator[Effect, Any, T]

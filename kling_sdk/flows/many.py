@@ -26,6 +26,7 @@ from kling_sdk.errors import (
     NotCreatedError,
     NotFoundError,
     OutcomeUnknownError,
+    SpendingError,
 )
 from kling_sdk.flows.batch_input import BatchInput, BatchJob, Requests
 from kling_sdk.flows.context import Context
@@ -41,7 +42,7 @@ from kling_sdk.results import Outcome, Task
 #: No request is taken while more outcomes than this wait for a slow caller.
 READ_AHEAD: Final = 8
 #: A refusal for one of these reasons would meet every other request of the account, too.
-_FOR_ALL: Final = (AccountError, AuthenticationError, IPNotAllowedError)
+_FOR_ALL: Final = (AccountError, AuthenticationError, IPNotAllowedError, SpendingError)
 _LOOK, _INPUT = "look", "input"  # keys of children that are not creates
 _GRAIN: Final = 0.001  # s: a clock may be unable to move by a rounding remainder
 
@@ -220,6 +221,7 @@ class _Batch:
             external_id=job.external_id,
             may_be_used=job.own_id is not None,
             wait_for_slot=False,
+            is_confirmed=job.is_confirmed,
         )
 
     def _can_pay(self, job: BatchJob) -> bool:
@@ -290,6 +292,7 @@ class _Batch:
         if not isinstance(error, OutcomeUnknownError):
             self.spent -= job.cost
         if isinstance(error, ConcurrencyLimitError):
+            job.is_confirmed = True
             self.slots.refused(self.ctx.monotonic(), error.retry_after)
             heapq.heappush(self.queue, job)
             seconds = self.ctx.wait_seconds(job.request.record)
@@ -298,6 +301,7 @@ class _Batch:
             return
         self._fail(job, error)
         if isinstance(error, _FOR_ALL):
+            self.is_spent = isinstance(error, SpendingError)
             self._stop(f"an earlier request was refused: {reason(error)}", error)
 
     # ------------------------------------------------------------ ending early

@@ -15,6 +15,7 @@ from kling_sdk.flows.core import exchange
 from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.interrupted import interrupted
 from kling_sdk.flows.retry import maybe_done
+from kling_sdk.flows.spending import allowed
 from kling_sdk.wire import Reply
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ def call_once(ctx: Context, request: Request) -> Flow[Any]:
 
     Raises:
         RequestValidationError: the model is known not to support this; nothing was sent.
+        SpendingError: the ceiling or the caller does not allow it; nothing was sent.
         KlingAPIError: the server refused.
         TransportError: the server was not reached.
         OutcomeUnknownError: it may have been carried out, and its result is lost.
@@ -42,7 +44,14 @@ def call_once(ctx: Context, request: Request) -> Flow[Any]:
         require(request.record, request.given(), ctx.warned)
     wire, returns = ctx.wire_of(request), request.record.returns
     assert returns is not None  # noqa: S101 - what makes no task says how its reply is read
-    return (yield from send_once(ctx, request, lambda reply: returns(wire.data(reply))))
+    units = yield from allowed(ctx, request)
+    try:
+        return (yield from send_once(ctx, request, lambda reply: returns(wire.data(reply))))
+    except OutcomeUnknownError:
+        raise  # it may have been paid for
+    except Exception:
+        ctx.spending.give_back(units)
+        raise
 
 
 def send_once(ctx: Context, request: Request | RawRequest, read: Callable[[Reply], T]) -> Flow[T]:

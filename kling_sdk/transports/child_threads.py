@@ -12,7 +12,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-from kling_sdk.flows import Ended, Flow, Next, Sleep, Spawn
+from kling_sdk.flows import Ask, Ended, Flow, Next, Sleep, Spawn
 from kling_sdk.transports.children import CallInProgress, Child
 from kling_sdk.transports.clock import Clock
 
@@ -185,6 +185,8 @@ class ChildThreads:
         def perform(effect: Any) -> Any:
             if self._over.is_set():
                 raise GeneratorExit  # as if the child's generator was closed
+            if isinstance(effect, Ask):
+                return effect.question()
             if not isinstance(effect, Sleep):
                 return self._perform(effect)
             self._clock.sleep(effect.seconds, wake)

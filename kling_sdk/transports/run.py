@@ -7,13 +7,14 @@ streamed may have children (`kling_sdk.transports.children`).
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextvars import copy_context
 from typing import Any, Protocol, TypeVar, cast
 
 from kling_sdk.errors import KlingError
-from kling_sdk.flows import Emit, Fetch, Flow, Next, Send, Sleep, Spawn, Work
+from kling_sdk.flows import Ask, Emit, Fetch, Flow, Next, Send, Sleep, Spawn, Work
 from kling_sdk.flows.interrupted import interrupted, not_returned
 from kling_sdk.hooks import PendingHooks
 from kling_sdk.transports.clock import Clock
@@ -57,6 +58,8 @@ def run(flow: Flow[T], transport: SyncTransport, clock: Clock, wake: threading.E
             return clock.sleep(effect.seconds, wake)
         if isinstance(effect, Work):
             return effect.run()
+        if isinstance(effect, Ask):
+            return effect.question()
         return transport.perform(effect)
 
     with clock.call():
@@ -103,6 +106,8 @@ def _async_performer(
             return clock.asleep(effect.seconds)
         if isinstance(effect, Work):
             return in_thread(effect.run)
+        if isinstance(effect, Ask):
+            return _answer(effect)
         return transport.perform(effect)
 
     if hooks is None:
@@ -113,6 +118,11 @@ def _async_performer(
         return await perform(effect)
 
     return perform_after_hooks
+
+
+async def _answer(effect: Ask) -> Any:
+    answer = effect.question()
+    return await answer if inspect.isawaitable(answer) else answer
 
 
 def _play(flow: Flow[T], perform: Callable[[Any], Any]) -> T:

@@ -111,6 +111,7 @@ def _methods(classes: list[type[Request]]) -> list[type[Request]]:
 _IMPORTS = """
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Literal, TypedDict
 
 from kling_sdk.endpoints.advanced_lip_sync import FaceChoice
@@ -155,6 +156,7 @@ from kling_sdk.resources import (
 )
 from kling_sdk.libraries import AsyncLibraryResource, LibraryResource
 from kling_sdk.library_items import Element, Voice
+from kling_sdk.prices import Estimate
 from kling_sdk.results import Task
 """
 

@@ -136,6 +136,7 @@ def error_examples() -> list[KlingError]:
         kling_sdk.UnreachableError("cannot connect", maybe_sent=False),
         kling_sdk.NotCreatedError("nothing was created for this request"),
         kling_sdk.OutcomeUnknownError("unknown", external_task_id="mine"),
+        kling_sdk.SpendingError("nothing was sent", units=Decimal(3)),
         kling_sdk.TaskFailedError("failed", TASK),
         kling_sdk.EmptyResultError("empty", TASK),
         kling_sdk.WaitTimeoutError("late", TASK),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from io import StringIO
 
 import pytest
 
@@ -89,6 +91,52 @@ def test_the_command_keeps_to_its_ceiling(
     mock.journal.assert_not_called("POST /v1/videos/text2video")
     assert create(mock, "--max-units", "1.5") == 0
     mock.journal.assert_called("POST /v1/videos/text2video", times=1)
+
+
+class Terminal(StringIO):
+    """A terminal on which a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "answer", "status"),
+    [
+        (["--confirm"], "", "y\n", 0),
+        (["--confirm"], "", "YES\n", 0),
+        (["--confirm"], "", "\n", 2),
+        (["--confirm"], "", "", 2),
+        ([], "1", "n\n", 2),
+        ([], "0", "n\n", 0),
+    ],
+)
+def test_the_command_asks_before_it_sends(
+    mock: KlingMock,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    variable: str,
+    answer: str,
+    status: int,
+) -> None:
+    """Anything but yes sends nothing."""
+    monkeypatch.setenv("KLING_CONFIRM", variable)
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    assert create(mock, *words) == status
+    is_asked = "This costs 1.5 units. Send it? [y/N] " in capsys.readouterr().err
+    assert is_asked is (bool(words) or variable == "1")
+    mock.journal.assert_called("POST /v1/videos/text2video", times=int(status == 0))
+
+
+def test_it_cannot_ask_without_a_terminal(
+    mock: KlingMock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script that is to be confirmed sends nothing, and says so."""
+    monkeypatch.setattr(sys, "stdin", StringIO("y\n"))
+    assert create(mock, "--confirm") == 2
+    assert "--confirm needs a terminal" in capsys.readouterr().err
+    mock.journal.assert_not_called("POST /v1/videos/text2video")
 
 
 def test_the_ceiling_is_a_number_of_units(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,6 +80,8 @@ def test_the_defaults_are_those_of_the_page() -> None:
         "check": True,
         "extra_headers": {},
         "download_timeout": None,
+        "max_units": None,
+        "confirm": None,
         "max_download": None,
         "on_event": None,
         "trace": True,
