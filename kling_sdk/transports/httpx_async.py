@@ -27,8 +27,7 @@ class AsyncHttpxTransport(Calls):
 
     has_time_limit = True
 
-    @staticmethod
-    def timeouts(seconds: float) -> dict[str, float | None]:
+    def timeouts(self, seconds: float) -> dict[str, float | None]:
         """Return limits for the steps before a request is sent.
 
         They are a little shorter than the whole: a timeout of theirs proves that nothing was sent.

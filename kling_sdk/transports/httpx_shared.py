@@ -11,6 +11,7 @@ import importlib
 import json
 import logging
 import ssl
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import cache, lru_cache
@@ -41,6 +42,7 @@ UNSENT: Final = "kling_sdk.unsent"
 #: Characters of a text that an event loop can encode without being held up.
 LARGE: Final = 256 * 1024
 _STEP: Final = 128 * 1024
+_NOT_SENT_IN_TIME: Final = "nothing was sent within the attempt's timeout"
 TOO_LONG: Final = "the response took longer than the attempt's timeout"
 
 # `json.dumps` with settings makes an encoder for each call.
@@ -163,8 +165,7 @@ class Calls:
     #: Whether an attempt is cancelled at its deadline.
     has_time_limit: ClassVar[bool] = False
 
-    @staticmethod
-    def timeouts(seconds: float) -> dict[str, float | None]:
+    def timeouts(self, seconds: float) -> dict[str, float | None]:
         """Return the limits of the steps of an attempt, in httpx's form."""
         return dict.fromkeys(("connect", "read", "write", "pool"), seconds)
 
@@ -205,7 +206,7 @@ class Calls:
         if unsent and (trace.proxy or isinstance(error, self.library.proxy_error)):
             return proxy_failed(trace.proxy, error)
         if self.has_time_limit and isinstance(error, TimeoutError):
-            text = "nothing was sent within the attempt's timeout" if unsent else TOO_LONG
+            text = _NOT_SENT_IN_TIME if unsent else TOO_LONG
             return TransportError(text, maybe_sent=not unsent)
         if not isinstance(error, self.library.failures):
             return before_sending(error, hooks) if unsent else error
@@ -269,6 +270,9 @@ class Calls:
 class Trace:
     """httpcore's account of a request: how far it got, and over which connection.
 
+    Args:
+        until: When it is too late to send it, by `time.monotonic`.
+
     Attributes:
         connected: Whether a connection was opened for it.
         sent: Whether writing it has started.
@@ -276,14 +280,19 @@ class Trace:
         is_silent: Whether httpcore said nothing, because something else answers in its place.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, until: float = float("inf")) -> None:
+        self._until = until
         self.connected = False
         self.sent = False
         self.proxy = ""
         self.is_silent = True
 
     def note(self, event: str, info: Any) -> None:
-        """Take an event of httpcore's trace extension."""
+        """Take an event of httpcore's trace extension.
+
+        Raises:
+            TransportError: the request would be sent too late.
+        """
         self.is_silent = False
         if event.endswith(".send_request_headers.started"):
             request = info["request"]
@@ -291,6 +300,8 @@ class Trace:
                 url = request.url
                 self.proxy = f"{url.scheme.decode()}://{url.host.decode()}:{url.port}"
             else:
+                if time.monotonic() > self._until:
+                    raise TransportError(_NOT_SENT_IN_TIME, maybe_sent=self.sent)
                 self.sent = True
         elif event.endswith(".start_tls.started"):
             self.proxy = ""

@@ -57,15 +57,20 @@ class HttpxTransport(Calls):
     """Calls over a sync client of httpx or httpx2.
 
     A default client's sockets enforce the limit of an attempt's whole time. A client of the
-    caller's has its library's limits, one for each step; the whole time is checked here whenever a
-    piece of the body has come.
+    caller's has its library's limits, one for each step; the whole time is checked here before the
+    request is sent, and whenever a piece of the body has come.
     """
+
+    def timeouts(self, seconds: float) -> dict[str, float | None]:
+        """Return the limits of the steps; a library gives each address its time to connect."""
+        limits = super().timeouts(seconds)
+        return limits if self.is_direct else {**limits, "connect": seconds / 2}
 
     def perform(self, effect: Send | Fetch) -> Any:
         """Make the call; see `SyncTransport.perform`."""
         was_fetching = fetching.set(isinstance(effect, Fetch))
         was_attempt = attempt.set(CallAttempt(time.monotonic() + effect.timeout))
-        request, trace = None, Trace()
+        request, trace = None, Trace(attempt.get().until)
         try:
             request = self.request(effect, trace.note)
             if isinstance(effect, Fetch):

@@ -21,6 +21,7 @@ from kling_sdk.transports.httpx_sync import attempt, left_of
 from kling_sdk.transports.private import has_unread_bytes, use_pool
 
 _SHORTEST_SHARE: Final = 1.0  # s of the time to connect, for each address of a host
+_LONGEST_SHARE: Final = 5.0  # s for each but the last
 _CONNECTED, _UNTRIED, _FAILED = range(3)
 _MAX_REMEMBERED: Final = 1000  # addresses
 
@@ -63,6 +64,18 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
+def _share(left: float, addresses: int) -> float:
+    """Return the seconds to connect to the next address.
+
+    Args:
+        left: Seconds for all that are left.
+        addresses: How many are left, the next one included.
+    """
+    if addresses == 1:
+        return left
+    return min(left, max(_SHORTEST_SHARE, min(left / addresses, _LONGEST_SHARE)))
+
+
 class _Backend(httpcore.SyncBackend):
     """Opens sockets that know of the deadline, at one of a host's addresses after the other."""
 
@@ -89,8 +102,7 @@ class _Backend(httpcore.SyncBackend):
             try:
                 left = left_of(timeout, httpcore.ConnectTimeout)
                 if left is not None:
-                    share = left / (len(addresses) - len(tried))
-                    left = min(left, max(_SHORTEST_SHARE, share))
+                    left = _share(left, len(addresses) - len(tried))
                 tried.append(address)
                 stream = super().connect_tcp(address, port, left, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:

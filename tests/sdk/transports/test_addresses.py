@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import httpcore
+import httpx
+import httpx2
 import pytest
 
 from kling_sdk import Kling, OutcomeUnknownError, TransportError, UnreachableError
@@ -91,6 +93,41 @@ def test_a_host_that_does_not_answer_is_named_with_its_addresses(
     assert (type(error) is UnreachableError) == (set(kinds) == {"refused"})
 
 
+# ------------------------------------------------------------ a sync client of the caller's
+
+
+def over_own(library: Any, url: str, **options: Any) -> Any:
+    """Return the create's task over a client of this library, which chooses the addresses."""
+    with (
+        library.Client(trust_env=False) as http,
+        Kling(KEY, base_url=url, http_client=http, clock=FakeClock(), **options) as kling,
+    ):
+        return Calls("order-1").create(kling)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_client_of_the_callers_gets_past_a_silent_address(
+    monkeypatch: pytest.MonkeyPatch, library: Any
+) -> None:
+    """Its library gives each address the same time: half of the attempt's."""
+    with host_of(monkeypatch, ("silent", "v4")) as (url, _, (server,)):
+        task = over_own(library, url, timeout=0.6)
+        assert list(server.kling.tasks) == [task.task_id]
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_what_could_be_sent_only_after_the_timeout_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch, library: Any
+) -> None:
+    """Two silent addresses take all of it: the outcome is known, since nothing was sent."""
+    with host_of(monkeypatch, ("silent", "silent", "v4")) as (url, _, (server,)):
+        with pytest.raises(TransportError, match="nothing was sent within") as caught:
+            over_own(library, url, timeout=0.3, retries=0)
+        assert server.sent("POST") == []
+    assert not caught.value.maybe_sent
+    assert not isinstance(caught.value, OutcomeUnknownError)
+
+
 # ------------------------------------------------------------ order and shares of a sync client
 
 
@@ -116,16 +153,34 @@ class _NoStream(httpcore.NetworkStream):
         return None
 
 
-def test_each_address_gets_its_share_of_the_time_and_at_least_a_second(
+@pytest.mark.parametrize(
+    ("left", "addresses", "seconds"),
+    [
+        (30.0, 1, 30.0),
+        (30.0, 2, 5.0),
+        (30.0, 8, 3.75),
+        (9.0, 2, 4.5),
+        (5.0, 1, 5.0),
+        (4.0, 8, 1.0),
+        (1.5, 2, 1.0),
+        (0.4, 2, 0.4),
+        (0.4, 1, 0.4),
+    ],
+)
+def test_the_share_of_an_address(left: float, addresses: int, seconds: float) -> None:
+    """An equal part of what is left, from 1 to 5 s; the last one has all of it."""
+    assert sync_sockets._share(left, addresses) == seconds
+
+
+def test_each_address_gets_its_share_of_the_time(
     monkeypatch: pytest.MonkeyPatch, connects: list[tuple[str, float]]
 ) -> None:
-    """With 12 s left: a third, half of the rest, and the rest; with 1.5 s left: a second."""
+    """With the default timeout, two silent ones cost 5 s each."""
     resolves(monkeypatch, ["192.0.2.2", "192.0.2.3", "192.0.2.4"])
-    for seconds in (12.0, 1.5):
-        with pytest.raises(httpcore.ConnectTimeout) as caught:
-            sync_sockets._Backend().connect_tcp(HOST, 80, seconds)
-        assert caught.value.__notes__ == ["tried 192.0.2.2, 192.0.2.3, 192.0.2.4"]
-    assert [round(timeout, 1) for _, timeout in connects] == [4.0, 6.0, 12.0, 1.0, 1.0, 1.5]
+    with pytest.raises(httpcore.ConnectTimeout) as caught:
+        sync_sockets._Backend().connect_tcp(HOST, 80, 30.0)
+    assert caught.value.__notes__ == ["tried 192.0.2.2, 192.0.2.3, 192.0.2.4"]
+    assert [round(timeout, 1) for _, timeout in connects] == [5.0, 5.0, 30.0]
 
 
 def test_the_address_that_answered_last_comes_first(
