@@ -248,11 +248,13 @@ def _use(
                 load = "import kling_sdk, kling_mock; kling_sdk.Kling('AK|SK').close()"
                 session.run(str(bare / "python"), "-W", "error", "-c", load, external=True)
         server.shutdown()
+    python, mock = str(theirs / "python"), str(theirs / "kling-mock")
     with session.chdir(folder):
-        for script in (("smoke.py",), ("readme.py", str(readme))):
-            name, *arguments = script
-            command = (str(theirs / "python"), str(ROOT / ".ci" / name), *arguments)
-            session.run(*command, str(theirs / "kling-mock"), external=True)
+        readme_run = (str(ROOT / ".ci" / "readme.py"), str(readme), mock)
+        session.run(python, *readme_run, external=True)
+        session.run(str(theirs / "pip"), "install", "-q", f"kling-sdk[cli]{pin}", external=True)
+        optimized = {"PYTHONOPTIMIZE": "2"}
+        session.run(python, str(ROOT / ".ci" / "smoke.py"), mock, env=optimized, external=True)
 
 
 def _before_upload(session: nox.Session, project: dict[str, Any], *files: Path) -> None:

@@ -167,7 +167,7 @@ def _files(rows: Iterable[FieldFacts]) -> Iterator[str]:
 
 def help_text(cls: type[Request], parameter: str) -> str:
     """Return what a person reads about a parameter."""
-    text = documentation(cls)[parameter]
+    text = documentation(cls).get(parameter, "")  # none under `python -OO`
     for pattern, words in _WORDS:
         text = pattern.sub(words, text)
     for name in sorted((field.name for field in attrs.fields(cls)), key=len, reverse=True):
