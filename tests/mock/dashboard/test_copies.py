@@ -108,11 +108,34 @@ def test_a_copy_runs_and_sends_exactly_the_prompt(
     for number, prompt in enumerate(HOSTILE):
         api.new(prompt=prompt, external_task_id=f"order-{number}")
     sent = [entry.sent for entry in mock.journal]
+    ids = {request["external_task_id"] for request in sent}
     for request, (command, program) in zip(sent, copies(page, mock), strict=True):
-        rest = {name: value for name, value in request.items() if name != "external_task_id"}
-        assert run(mock, ["bash", "-c", command], tmp_path) == rest
-        assert run(mock, [sys.executable, "-c", program], tmp_path) == rest
+        for words in (["bash", "-c", command], [sys.executable, "-c", program]):
+            copied = run(mock, words, tmp_path)
+            ids.add(copied["external_task_id"])
+            assert copied == request | {"external_task_id": copied["external_task_id"]}
+    assert len(ids) == 3 * len(HOSTILE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_for_the_other_interface_has_a_new_id_too(
+    page: Page, mock: KlingMock, tmp_path: Any
+) -> None:
+    """There it stands in the options."""
+    with mock.client(api_key=mock.api_key) as kling:
+        kling.text2video.create(model_name="kling-3.0", prompt="a cat", external_task_id="order-1")
+    ((command, _),) = copies(page, mock)
+    copied = run(mock, ["bash", "-c", command], tmp_path)
+    assert copied["options"]["external_task_id"].startswith("copy-")
+
+
+def test_a_copy_of_a_request_without_an_id_has_none(
+    page: Page, mock: KlingMock, api: Api, tmp_path: Any
+) -> None:
+    """It is sent as it came."""
+    api.new(prompt="a cat")
+    ((command, _),) = copies(page, mock)
+    assert run(mock, ["bash", "-c", command], tmp_path) == mock.journal[0].sent
 
 
 def test_the_buttons_copy_these_texts(page: Page, mock: KlingMock, api: Api) -> None:
@@ -130,7 +153,7 @@ def test_the_buttons_copy_these_texts(page: Page, mock: KlingMock, api: Api) -> 
 
 @pytest.mark.parametrize("text", ["7", "-1.5e3", "null", '"7"', '"a, \\"b"'])
 @pytest.mark.parametrize("place", ["first", "last", "only"])
-def test_the_id_of_the_caller_is_left_out(page: Page, text: str, place: str) -> None:
+def test_the_id_of_the_caller_is_replaced(page: Page, text: str, place: str) -> None:
     """It is in use, as a number too."""
     own = f'"external_task_id": {text}'
     rest = {"first": ', "prompt": "a"', "last": '"prompt": "a", ', "only": ""}[place]
@@ -140,6 +163,7 @@ def test_the_id_of_the_caller_is_left_out(page: Page, text: str, place: str) -> 
         f"""(copies) => copies.curl({json.dumps({"path": "/", "request": request})}, ""))"""
     )
     sent = json.loads(command.partition("--data-raw '")[2].removesuffix("'"))
+    assert sent.pop("external_task_id").startswith("copy-")
     assert sent == ({} if place == "only" else {"prompt": "a"})
 
 
@@ -149,10 +173,14 @@ def test_a_request_that_was_not_kept_whole_has_no_copy(
     """The journal has the beginning of a picture, and no query of a URL: nothing cut is sent."""
     image = base64.b64encode(picture()).decode()
     url = "https://example.com/hook?token=of-the-app"
-    for task in (
-        api.new("image2video", image=image, prompt="it moves"),
-        api.new(callback_url=url),
+    shots = [{"index": n, "prompt": "一只小猫" * 60, "duration": "1"} for n in range(1, 7)]
+    long: dict[str, Any] = {"multi_shot": True, "shot_type": "customize", "multi_prompt": shots}
+    for task, what in (
+        (api.new("image2video", image=image, prompt="it moves"), "image"),
+        (api.new("image2video", image=image, prompt="it moves" * 99), "image, prompt"),
+        (api.new(callback_url=url), "callback_url"),
+        (api.new(model_name="kling-v3", duration="6", **long), "the request"),
     ):
         visit(page, mock, "task", id=task)
-        page.wait_text("was not kept whole")
+        page.wait_text(f"not all of {what} was kept")
         assert "Copy as" not in page.text()

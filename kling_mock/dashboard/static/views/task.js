@@ -4,7 +4,7 @@ import { link } from "../address.js";
 import { now, on } from "../store.js";
 import { announce, at, Component, Copy, html, number, span, Status, t } from "../ui.js";
 import { Delivery } from "./callbacks.js";
-import { curl, isWhole, python } from "./copies.js";
+import { curl, incomplete, python } from "./copies.js";
 import { Preview } from "./preview.js";
 import { about, Entry, readings } from "./requests.js";
 import { Ages, cost, Progress } from "./tasks.js";
@@ -108,6 +108,7 @@ export class Task extends Component {
     if (task === null) return html`<h1>${t("task")}</h1>`;
     const created = entries.findLast((entry) => entry.method === "POST" && entry.path !== "/tasks");
     const request = created ? parsed(created.request) : null;
+    const lost = created && incomplete(created);
     const left = task.updated_at / 1000 + RETENTION - now();
     return html`
       <p><a href=${link("tasks")}>← ${t("view.tasks")}</a></p>
@@ -122,10 +123,11 @@ export class Task extends Component {
           <button type="button" onClick=${() => this.act("fail", {}, "task.failed")}>${t("task.fail")}</button>`}
         ${deliveries.length > 0 && html`
           <button type="button" onClick=${() => this.act("replay", {}, "replayed")}>${t("task.replay")}</button>`}
-        ${created && isWhole(created) && html`
+        ${lost?.length === 0 && html`
           <${Copy} text=${curl(created, location.origin)} label=${t("copy.curl")} />
           <${Copy} text=${python(created, location.origin)} label=${t("copy.python")} />`}
-        ${created && !isWhole(created) && html`<span class="quiet">${t("copy.cut")}</span>`}
+        ${created && lost?.length !== 0 && html`<span class="quiet">
+          ${t("copy.cut", { what: lost?.join(", ") ?? t("copy.all") })}</span>`}
         <a class="button" href=${link("faults", { match: `POST ${created?.path ?? "*"}`, prompt: task.prompt.slice(0, 60) })}>
           ${t("task.fault")}</a>
       </div>
