@@ -94,8 +94,7 @@ def database(tmp_path: Path) -> SqliteFile:
 
 @contextmanager
 def deployed(database: Database, log_file: Path, *options: str) -> Iterator[Deployment]:
-    # A video of two minutes takes about one second.
-    words = (*SERVE, "--speed", "100", *options)
+    words = (*SERVE, *options)
     process = subprocess.Popen(
         [sys.executable, "-m", "kling_mock", *words, "--db", database.url],
         stdout=subprocess.PIPE,
@@ -141,6 +140,7 @@ def test_phase_four_of_the_guide(database: Database, tmp_path: Path) -> None:
         assert (task["video_url"], task["duration"], task["fail_reason"]) == ("", "", "")
         # 4.2, test 3
         assert deployment.run(CALLBACK, *ids) == {"message": "success"}
+        assert deployment.sql(STATES) == [("succeed", 1)]  # before a query could settle it
         done = deployment.run(QUERY, *ids)
         assert done["status"] == "succeed"
         assert done["video_url"] == "https://cdn.klingai.com/video_123.mp4"
@@ -182,7 +182,8 @@ def test_reconcile_tells_a_difference(database: Database, tmp_path: Path) -> Non
 def test_without_the_test_hook_a_forged_callback_ends_nothing(tmp_path: Path) -> None:
     """With `--no-test-callback`, the guide's callback by hand is only a hint."""
     database = SqliteFile(tmp_path)
-    with deployed(database, tmp_path / "log", "--no-test-callback") as deployment:
+    options = ("--no-test-callback", "--speed", "100")  # a video of two minutes takes a second
+    with deployed(database, tmp_path / "log", *options) as deployment:
         created = deployment.run(CREATE)
         ids = (created["task_id"], created["kling_task_id"])
         assert deployment.run(CALLBACK, *ids) == {"message": "success"}
