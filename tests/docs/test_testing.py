@@ -27,6 +27,17 @@ RUNS = {
 OPTIONS = ("-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
 
 
+def run(
+    source: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, *options: str
+) -> pytest.RunResult:
+    """Run an example of the page."""
+    pytester.makepyfile(source)
+    if "django" in source:  # its settings are the process's
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # loading them takes seconds
+        return pytester.runpytest_subprocess("--strict-markers", "-p", "kling_mock", *options)
+    return pytester.runpytest_inprocess("--strict-markers", *OPTIONS, *options)
+
+
 def test_every_python_example_is_run() -> None:
     """No block of Python is left out."""
     assert len(TESTS) == PAGE.count("```python") > 5
@@ -38,13 +49,7 @@ def test_the_tests_pass(
     source: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Copied from the page, its tests pass, with warnings as errors."""
-    pytester.makepyfile(source)
-    strict = ("-W", "error", "--strict-markers")
-    if "django" in source:  # its settings are the process's
-        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # loading them takes seconds
-        result = pytester.runpytest_subprocess(*strict, "-p", "kling_mock")
-    else:
-        result = pytester.runpytest_inprocess(*strict, *OPTIONS)
+    result = run(source, pytester, monkeypatch, "-W", "error")
     result.assert_outcomes(passed=len(re.findall(r"^(?:async )?def test_", source, re.MULTILINE)))
 
 
