@@ -94,7 +94,7 @@ def _kind(member: Any) -> str:
     if isinstance(member, classmethod | staticmethod):
         return f"{type(member).__name__}{_signature(member.__func__)}"
     if inspect.isfunction(member):
-        is_async = inspect.iscoroutinefunction(member)
+        is_async = inspect.iscoroutinefunction(inspect.unwrap(member))
         return f"{'async ' if is_async else ''}def{_signature(member)}"
     return type(member).__name__
 

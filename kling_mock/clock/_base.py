@@ -14,6 +14,8 @@ from collections.abc import Callable, Coroutine, Generator
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeVarTuple
 
+from kling_mock.unawaited import must_be_awaited
+
 Ts = TypeVarTuple("Ts")
 
 _log = logging.getLogger("kling_mock")
@@ -289,6 +291,7 @@ class MockClock(ABC):
         """
         raise RuntimeError(_RUNS_BY_ITSELF)
 
+    @must_be_awaited
     async def aadvance(self, seconds: float) -> None:  # noqa: ARG002 - the manual clock's
         """Move a manual clock; see `ManualClock.aadvance`.
 

@@ -28,6 +28,7 @@ from kling_mock.clock._stalls import (
     TICK,
     Stalls,
 )
+from kling_mock.unawaited import must_be_awaited
 
 
 class SteppedClock(MockClock):
@@ -366,6 +367,7 @@ class ManualClock(SteppedClock):
         finally:
             moving.cancel()  # on KeyboardInterrupt; otherwise it has ended
 
+    @must_be_awaited
     async def aadvance(self, seconds: float) -> None:
         """Move forward like `advance`, from inside an event loop of asyncio.
 

@@ -12,6 +12,7 @@ from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.journal.forgotten import IncompleteJournalError
 from kling_mock.kling.journal.matching import STATUSES
+from kling_mock.unawaited import must_be_awaited
 from kling_mock.web.addresses import ANY_HOST, is_http_url, read_hosts
 from kling_mock.web.values import as_items, as_number, as_text, as_whole, is_one_of
 
@@ -285,6 +286,7 @@ class DeliveriesHandle(KnownAttributes):
         self._replay(delivery, resign=resign)
         self._proxy.settle()
 
+    @must_be_awaited
     async def areplay(self, delivery: Delivery | str | HasTaskId, *, resign: bool = False) -> None:
         """Send something once more, as `replay` does, from inside an event loop of asyncio."""
         self._replay(delivery, resign=resign)
@@ -335,6 +337,7 @@ class DeliveriesHandle(KnownAttributes):
         self._proxy.settle()
         return self.find(changed.delivery_id)
 
+    @must_be_awaited
     async def asend_changed(
         self,
         delivery: Delivery,

@@ -15,6 +15,7 @@ from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of, would_bl
 from kling_mock.kling.journal.journal import Journal
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.world import World
+from kling_mock.unawaited import must_be_awaited
 from kling_mock.web.values import as_text, as_whole
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class ServerControls(KnownAttributes):
         self._move(task, World.start, "mock.aprocess(...)")
         self._proxy.settle()
 
+    @must_be_awaited
     async def aprocess(self, task: str | HasTaskId) -> None:
         """Let *task* be processed now, as `process` does, from inside an event loop of asyncio."""
         self._move(task, World.start)
@@ -145,6 +147,7 @@ class ServerControls(KnownAttributes):
         self._move(task, World.complete, "mock.acomplete(...)")
         self._proxy.settle()
 
+    @must_be_awaited
     async def acomplete(self, task: str | HasTaskId) -> None:
         """Let *task* succeed now, as `complete` does, from inside an event loop of asyncio."""
         self._move(task, World.complete)
@@ -167,6 +170,7 @@ class ServerControls(KnownAttributes):
         self._move(task, _failing(code, message), "mock.afail(...)")
         self._proxy.settle()
 
+    @must_be_awaited
     async def afail(
         self, task: str | HasTaskId, code: int = 1301, message: str | None = None
     ) -> None:

@@ -21,7 +21,13 @@ from kling_mock.server.judged import STARTED, JudgedServer
 from kling_mock.testing.baselines import Baselines
 from kling_mock.testing.report import sections
 from kling_mock.testing.settings import PluginSettings, of_ini, with_marker
-from kling_mock.testing.verdict import declaration, unexpected_calls, verdict_on
+from kling_mock.testing.verdict import (
+    declaration,
+    unawaited_calls,
+    unexpected_calls,
+    verdict_on,
+)
+from kling_mock.unawaited import take_unawaited
 from kling_mock.web.origins import ORIGINS, TestRun
 
 if TYPE_CHECKING:
@@ -100,6 +106,7 @@ class Plugin:
 
     def begin(self, item: pytest.Item) -> None:
         """Read the settings of a test, and make the shared server ready for it."""
+        take_unawaited()
         test = self._begin(item)
         names: Collection[str] = getattr(item, "fixturenames", ())
         for server in STARTED.all():
@@ -312,7 +319,7 @@ class Plugin:
         try:
             result = yield
             if test.settings.strict:
-                failures = [
+                failures = unawaited_calls(test.settings) + [
                     text
                     for server in servers
                     if server.strict
@@ -337,6 +344,8 @@ class Plugin:
         if report.failed:
             if test.seed:
                 report.sections.append(("kling_mock: seed", test.seed))
+            if calls := take_unawaited():  # of a test that failed before its verdict
+                report.sections.append(("kling_mock: controls not awaited", "\n".join(calls)))
             servers = STARTED.all()
             for server in sorted(servers, key=lambda server: self._names.get(server) != _OWN):
                 report.sections += self._sections(server, test)

@@ -16,6 +16,7 @@ from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import HasTaskId, id_of
 from kling_mock.kling.journal.findings import RECEIVERS
 from kling_mock.kling.journal.matching import STATUSES
+from kling_mock.unawaited import must_be_awaited
 from kling_mock.web.addresses import bind, url_of
 from kling_mock.web.loop_thread import LoopThread
 from kling_mock.web.values import as_number, as_whole, is_one_of
@@ -218,6 +219,7 @@ class KlingReceiver(KnownAttributes):
                     clock.sleep(pause, None if clock.speed is None else self._came)
         return self._require(task, status, timeout)
 
+    @must_be_awaited
     async def await_for(
         self,
         task: str | HasTaskId,

@@ -8,7 +8,9 @@ from typing import Final, NamedTuple
 from kling_mock.kling.journal.findings import NOTHING, Mark
 from kling_mock.server.judged import JudgedServer
 from kling_mock.testing.settings import PluginSettings
+from kling_mock.unawaited import take_unawaited
 
+_UNAWAITED: Final = "Without `await` they do nothing, so what they were to test was not tested."
 _MEANT: Final = (
     "Kling refuses such calls, or ignores keys that it does not know. If the test makes them on "
     "purpose: @pytest.mark.kling_mock(strict=False)"
@@ -54,7 +56,7 @@ def verdict_on(
         settings: The settings of the test.
         seconds: Real time that calls under way get to end, for each server.
     """
-    verdict = Verdict([], [], [])
+    verdict = Verdict(unawaited_calls(settings), [], [])
     for server in servers:
         if not server.strict:
             continue
@@ -66,6 +68,14 @@ def verdict_on(
         _judge_callbacks(server, mark, settings, verdict)
         _judge_unused(server, mark, settings, verdict)
     return verdict
+
+
+def unawaited_calls(settings: PluginSettings) -> list[str]:
+    """Return why awaitable controls without `await` fail a test; forget them in any case."""
+    calls = take_unawaited()
+    if not calls or not settings.strict:
+        return []
+    return [_text(f"{_many(len(calls), 'control')} not awaited:", calls[:_SHOWN], _UNAWAITED)]
 
 
 def unexpected_calls(server: JudgedServer, mark: Mark) -> list[str]:

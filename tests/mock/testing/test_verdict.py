@@ -783,3 +783,105 @@ async def test_async(kling_mock_server, async_kling, request):
     """
     result = run(source, ini=f"kling_mock_clock = {clock}")
     result.assert_outcomes(passed=7)
+
+
+# ------------------------------------------------------------ without await
+
+
+def test_a_control_that_is_not_awaited_fails_its_test(run: Run) -> None:
+    """A callback that was to be forged was never sent, and Python only warns of it."""
+    result = run(
+        f"""{HEAD}
+from kling_mock import KlingReceiver
+
+def forge(mock):
+    return mock.deliveries.asend_changed(mock.deliveries[0], body=b"x")
+
+async def nothing(): pass
+
+CALLS = [
+    lambda mock, task: mock.aprocess(task),
+    lambda mock, task: mock.acomplete(task),
+    lambda mock, task: mock.afail(task),
+    lambda mock, task: mock.deliveries.areplay(task),
+    lambda mock, task: forge(mock),
+    lambda mock, task: mock.clock.aadvance(60),
+]
+
+@pytest.mark.parametrize("call", CALLS)
+def test_one(kling_mock, call):
+    kling_mock.callbacks.deliver_to(app(200))
+    call(kling_mock, create(kling_mock))
+
+def test_receiver(kling_mock, kling_receiver):
+    assert kling_receiver.await_for(create(kling_mock, kling_receiver.url))  # any coroutine is true
+
+@pytest.mark.asyncio
+async def test_in_a_loop(kling_mock):
+    task = create(kling_mock, None)
+    kling_mock.acomplete(task)
+    kling_mock.aprocess(task).close()
+
+@pytest.fixture
+def ends(kling_mock):
+    yield
+    kling_mock.clock.aadvance(1)
+
+def test_teardown(ends): pass
+
+@pytest.mark.kling_mock(strict=False)
+def test_on_purpose(kling_mock):
+    kling_mock.clock.aadvance(1)
+
+def test_fails(kling_mock):
+    kling_mock.clock.aadvance(1)
+    assert 0
+
+def test_innocent(kling_mock): pass
+    """,
+        "-W",
+        "ignore::RuntimeWarning",
+    )
+    result.assert_outcomes(failed=9, passed=3, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "1 control not awaited:",
+            "  aprocess at <lambda> (test_a_control_*.py:*)",
+            "Without `await` they do nothing, so what they were to test was not tested.",
+            "  asend_changed at forge (*",
+            "  await_for at test_receiver (*",
+            "2 controls not awaited:",
+            "*- kling_mock: controls not awaited -*",
+            "aadvance at test_fails (*",
+        ]
+    )
+
+
+def test_a_control_that_is_awaited_in_any_way_is_not_in_the_verdict(run: Run) -> None:
+    """Directly, later, as a task, together with others, in a thread's loop, or until cancelled."""
+    result = run(f"""{HEAD}
+import asyncio
+import inspect
+import threading
+
+@pytest.mark.asyncio
+async def test_it(kling_mock):
+    clock = kling_mock.clock
+    await clock.aadvance(1)
+    later = clock.aadvance(1)
+    assert inspect.iscoroutine(later) and later.__name__ == "aadvance"
+    await later
+    await asyncio.create_task(clock.aadvance(1))
+    await asyncio.gather(clock.aadvance(1), clock.aadvance(1))
+    await asyncio.wait_for(clock.aadvance(1), 10)
+    thread = threading.Thread(target=lambda: asyncio.run(clock.aadvance(1)))
+    thread.start()
+    await asyncio.to_thread(thread.join)
+    task = create(kling_mock, None)
+    with pytest.raises(KeyError):
+        await kling_mock.acomplete("nothing")
+    await kling_mock.acomplete(task)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(clock.aadvance(1))
+    """)
+    result.assert_outcomes(passed=1)
