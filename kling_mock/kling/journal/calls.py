@@ -8,13 +8,14 @@ from typing import Any, Final, Literal, NamedTuple, TypedDict, TypeGuard, Unpack
 
 from kling_mock.kling.journal.entries import RESULTS, Entry, shorten
 from kling_mock.kling.journal.matching import METHOD, read_match
-from kling_mock.kling.journal.patterns import is_like_path
+from kling_mock.kling.journal.patterns import is_like, is_like_path
 from kling_mock.kling.journal.redaction import kept_url, redact_value
 from kling_mock.web.values import as_text, as_whole, is_one_of
 
 _SHOWN: Final = 80  # characters of a value in a message
 _MISSING: Final = object()
 _KINDS: Final = ("api", "download", "*")
+_IDS: Final = ("task_id", "external_task_id")
 _OF_REPLIES: Final = ("status", "code", "account", "task_id", "fault")
 
 
@@ -27,8 +28,9 @@ class CallFilters(TypedDict, total=False):
         status: The HTTP status of the response; 0 if a fault kept the call from being served.
         code: The service code of the response; 0 is success.
         account: The account's name; "" for calls that were not authenticated.
-        task_id: The task that the call created or queried by its id. A list is about no task.
-        external_task_id: The caller's own id, of a create call or a query.
+        task_id: The task that the call created or queried by its id; `*` stands for anything. A
+            list is about no task.
+        external_task_id: The caller's own id, of a create call or a query; `*` stands for anything.
         fault: A fault that happened to the call; "" for calls that none happened to.
         body: Members that the request's JSON body has, among others. Members of members are
             compared in the same way, arrays item by item. The user info, query and fragment of
@@ -135,7 +137,7 @@ class Call:
         unknown = set() if is_answered else set(_OF_REPLIES)
         unknown |= {"body"} if entry.request_is_cut else set()
         if entry.request_is_cut or entry.response_is_cut:
-            unknown |= {"task_id", "external_task_id"}
+            unknown |= {*_IDS}
         return all(
             difference.field.partition(".")[0] in unknown for difference in self.differences(entry)
         )
@@ -152,7 +154,8 @@ class Call:
             )
         for name, expected in self.filters.items():
             got = _FIELDS[name](entry)
-            if expected not in got:
+            is_id = name in _IDS
+            if not (any(is_like(expected, text) for text in got) if is_id else expected in got):
                 yield Difference(name, _show(expected), _show(got[0] if got else _MISSING))
         if self.body:
             sent = entry.sent
@@ -189,12 +192,7 @@ def _path(name: str, value: object) -> str:
 def _id(name: str, value: object) -> str:
     if not isinstance(value, str) and isinstance(getattr(value, "task_id", None), str):
         raise ValueError(f"{name}: must be an id, such as task.{name}; got a task")  # noqa: TRY004 - one kind for all
-    if "*" in as_text(name, value, can_be_empty=False):
-        raise ValueError(
-            f"{name}: must be a whole id; `*` stands for anything in a path only, as "
-            f"'GET /v1/videos/text2video/order-*'; got {value!r}"
-        )
-    return str(value)
+    return as_text(name, value, can_be_empty=False)
 
 
 def _number(name: str, value: object) -> int:

@@ -100,8 +100,8 @@ def wanted_calls() -> st.SearchStrategy[dict[str, Any]]:
             "status": st.sampled_from([200, 400]),
             "code": st.sampled_from([0, 1201, 1303]),
             "account": st.sampled_from(["", "default"]),
-            "task_id": st.sampled_from(["1", "2"]),
-            "external_task_id": st.sampled_from(["1", "order"]),
+            "task_id": st.sampled_from(["1", "2", "*"]),
+            "external_task_id": st.sampled_from(["1", "order", "or*", "?*"]),
             "fault": st.sampled_from(["", "latency", "status"]),
             "body": st.sampled_from([{"duration": "5"}, {"duration": "10"}]),
             "kind": st.sampled_from(["api", "download", "*"]),
@@ -222,9 +222,14 @@ def _accepts(call: Filters, request: Made) -> bool:
         elif name == "body":
             if not all(request.body.get(member) == expected for member, expected in value.items()):
                 return False
-        elif value not in has[name]:
+        elif not (value in has[name] or _has_id(name, value, has[name])):
             return False
     return True
+
+
+def _has_id(name: str, pattern: Any, ids: Sequence[Any]) -> bool:
+    is_id = name in {"task_id", "external_task_id"}
+    return is_id and any(text and _is_like(pattern, text) for text in ids)
 
 
 def _is_like(pattern: str, path: str) -> bool:

@@ -39,7 +39,6 @@ IMPOSSIBLE: Final[list[tuple[str, Filters, str]]] = [
     ("POST", {"fault": "callback-dropped"}, "in mock.deliveries"),
     ("GET", {"task_id": "A TASK"}, "task_id: must be an id, such as task.task_id"),
     ("GET", {"task_id": ""}, "task_id: must be a string that is not empty"),
-    ("POST", {"external_task_id": "order-*"}, "`*` stands for anything in a path only"),
     (CREATE, {"body": {"durration": "5"}}, "no endpoint has this key; the nearest is duration"),
     (CREATE, {"body": '{"duration": "5"}'}, "body: must be members of a JSON object"),
     (CREATE, {"body": {}}, "body: must have a member"),
@@ -56,6 +55,8 @@ POSSIBLE: Final[list[tuple[str, Filters]]] = [
     ("GET /v1/videos/text2video/заказ 7?", {}),
     ("GET /v1/videos/text2video/job[7]", {}),
     ("GET /v1/videos/*/order-*", {}),
+    ("POST", {"external_task_id": "order-?*"}),
+    ("*", {"task_id": "*-7"}),
     ("/v1/images/*", {}),
     ("*/image2video", {}),
     ("GET /tasks", {}),
@@ -125,6 +126,14 @@ def test_an_assertion_that_nothing_could_match_is_refused(called: KlingMock, kli
             assert text in refusal(partial(ask, match, **arguments)), (match, filters)
         assert text in refusal(partial(called.journal.where, match, **arguments))
         assert text in refusal(partial(in_sequence, called, match, arguments))
+
+
+def test_an_id_may_have_a_star(called: KlingMock, kling: Kling) -> None:
+    """As in rules: any text, of a create and of a query, and nothing but `*` is special."""
+    kling.text2video.get("order-7")
+    assert len(called.journal.where(external_task_id="order-*")) == 2
+    (created,) = called.journal.assert_called(CREATE, external_task_id="o*-7", task_id="*")
+    assert len(called.journal.where(task_id=f"{created.task_id[:5]}*")) == 2
 
 
 def test_an_assertion_that_something_could_match_is_answered(called: KlingMock) -> None:
