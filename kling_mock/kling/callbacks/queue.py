@@ -362,7 +362,12 @@ class CallbackQueue:
         reached = not (receipt.blocked or receipt.unreached)
         text = f"{about} to {shown_url(delivery.url)[:_URL_SHOWN]}: {came}"
         untaken = Untaken(text, fails=reached)
-        self._findings.not_taken(delivery.delivery_id, untaken, receipt.status)
+        self._findings.not_taken(
+            delivery.delivery_id,
+            untaken,
+            receipt.status,
+            is_repeated=delivery.state == "pending",
+        )
 
     def _headers(self, delivery: Delivery) -> tuple[tuple[str, str], ...]:
         account = self._accounts[delivery.account]

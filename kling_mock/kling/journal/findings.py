@@ -107,6 +107,7 @@ class Findings:
         self._lasting: set[int] = set()
         self._spared: set[int] = set()
         self._untaken: dict[str, tuple[int, Untaken]] = {}
+        self._repeated: dict[str, tuple[int, Untaken]] = {}
         self._refusals: dict[str, int] = {}
         self._settled: deque[tuple[int, Untaken]] = deque(maxlen=_UNTAKEN_KEPT)
         self._marks = [0, 0, 0, 0]
@@ -192,29 +193,32 @@ class Findings:
 
     # ------------------------------------------------------------ callbacks
 
-    def not_taken(self, delivery_id: str, untaken: Untaken, status: int = 0) -> None:
+    def not_taken(
+        self, delivery_id: str, untaken: Untaken, status: int = 0, *, is_repeated: bool = False
+    ) -> None:
         """Keep a callback that was tried and not taken, unless that was meant.
 
         Args:
             delivery_id: Its id.
             untaken: What is reported.
             status: The status of the response; 0 if there was none.
+            is_repeated: Whether it will be tried again. Of the others, old ones make room.
         """
         if status and self._refusals.get(delivery_id) in {0, status}:
             return
-        before = self._untaken.get(delivery_id)
+        before = self.remove_untaken(delivery_id)
         number = self._next(3) if before is None else before[0]
-        self._untaken[delivery_id] = (number, untaken)
+        (self._repeated if is_repeated else self._untaken)[delivery_id] = (number, untaken)
         if len(self._untaken) > _UNTAKEN_KEPT:
             self._settled.append(self._untaken.pop(next(iter(self._untaken))))
 
     def is_untaken(self, delivery_id: str) -> bool:
         """Return whether a callback was tried and not taken so far."""
-        return delivery_id in self._untaken
+        return delivery_id in self._untaken or delivery_id in self._repeated
 
-    def remove_untaken(self, delivery_id: str) -> None:
-        """Note that a callback was taken."""
-        self._untaken.pop(delivery_id, None)
+    def remove_untaken(self, delivery_id: str) -> tuple[int, Untaken] | None:
+        """Note that a callback was taken; return its number and text if it was not before."""
+        return self._untaken.pop(delivery_id, None) or self._repeated.pop(delivery_id, None)
 
     def expect_refusal(self, delivery_id: str, status: int) -> None:
         """Note that a callback is meant to be refused with *status*; 0 is any."""
@@ -223,13 +227,15 @@ class Findings:
 
     def settle(self) -> None:
         """Note that the world ends: its callbacks are not retried, and ids may be reused."""
-        self._settled += self._untaken.values()
+        self._settled += [*self._untaken.values(), *self._repeated.values()]
         self._untaken.clear()
+        self._repeated.clear()
         self._refusals.clear()
 
     def untaken_since(self, mark: Mark) -> list[Untaken]:
         """Return the callbacks that were tried since *mark* and not taken."""
-        every = [*tuple(self._settled), *self._untaken.copy().values()]
+        pending = [*self._untaken.copy().values(), *self._repeated.copy().values()]
+        every = [*tuple(self._settled), *pending]
         return [untaken for number, untaken in every if number > mark.untaken]
 
     # ------------------------------------------------------------ requests without a reply

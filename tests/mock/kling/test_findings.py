@@ -26,7 +26,7 @@ STEPS: Final = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(["call", "create"]), st.sampled_from(PATHS)),
         st.tuples(st.sampled_from(["fault", "progress", "content"]), st.sampled_from(PATTERNS)),
-        st.tuples(st.sampled_from(["taken", "not taken"]), st.sampled_from("abc")),
+        st.tuples(st.sampled_from(["taken", "not taken", "repeated"]), st.sampled_from("abc")),
         st.tuples(st.sampled_from(["clear", "end faults", "reset", "mark"]), st.just("")),
     ),
     max_size=25,
@@ -65,8 +65,9 @@ class Server:
                 self.content.add("kitten", "fail", 1301, None, Where(of))
             case "taken":
                 self.findings.remove_untaken(of)
-            case "not taken":
-                self.findings.not_taken(of, Untaken(f"{of} {number}", fails=True))
+            case "not taken" | "repeated":
+                untaken = Untaken(f"{of} {number}", fails=True)
+                self.findings.not_taken(of, untaken, is_repeated=step == "repeated")
             case "clear":
                 self.journal.clear()
             case "end faults":
@@ -121,7 +122,7 @@ def naive_callbacks(steps: Sequence[tuple[str, str]]) -> list[tuple[int, str]]:
     tried: dict[str, tuple[int, str]] = {}
     lost: list[tuple[int, str]] = []
     for at, (step, of) in enumerate(steps):
-        if step == "not taken":
+        if step in {"not taken", "repeated"}:
             tried[of] = (tried.get(of, (at, ""))[0], f"{of} {at}")
         elif step == "taken":
             tried.pop(of, None)
@@ -141,6 +142,18 @@ def found_by(server: Server, steps: Sequence[tuple[str, str]]) -> dict[str, list
 def test_nothing_is_lost_and_nothing_is_made_up(steps: list[tuple[str, str]]) -> None:
     """The findings cover calls, faults, rules and callbacks since the test began."""
     assert found_by(Server(), steps) == naive(steps)
+
+
+def test_a_callback_that_is_repeated_and_taken_is_not_held_against_a_test() -> None:
+    """However many others wait for their repeat; those that have been given up stay."""
+    findings = Findings()
+    every = [str(number) for number in range(1_500)]
+    for name in every:
+        findings.not_taken(name, Untaken(name, fails=True), 500, is_repeated=True)
+    findings.not_taken("0", Untaken("given up", fails=True), 500)
+    for name in every[1:]:
+        findings.remove_untaken(name)
+    assert [callback.text for callback in findings.untaken_since(NOTHING)] == ["given up"]
 
 
 class Forgetful(Server):
