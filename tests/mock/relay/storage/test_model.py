@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import attrs
 import pytest
@@ -30,6 +32,7 @@ from kling_mock.relay.storage.values import (
     NewUser,
     TaskResult,
 )
+from tests.mock.relay.storage import judge as judge_module
 from tests.mock.relay.storage import samples as kit
 from tests.mock.relay.storage.conftest import database_of
 from tests.mock.relay.storage.judge import Judge, RefusedError, Task, Token, User
@@ -40,6 +43,9 @@ T = TypeVar("T")
 #: What the service of both channels is called: the host of their address.
 LABEL = "127.0.0.1:1"
 QUOTAS = (("ann", 500, None), ("bob", 300, 250))
+STORAGE: Final = "kling_mock.relay.storage"
+#: All that the judge may import: with anything else it could ask the storage for its verdict.
+PLAIN: Final = {"__future__", "collections.abc", "typing", "attrs"}
 
 
 @attrs.define
@@ -443,3 +449,39 @@ def test_every_storage_does_what_the_judge_says(
     run_state_machine_as_test(
         Machine, settings=settings(max_examples=examples, stateful_step_count=30, deadline=None)
     )
+
+
+def borrowed(source: str) -> list[str]:
+    """Return the modules that *source* imports, at any depth, besides the plain ones."""
+    modules: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules.append("." * node.level + (node.module or ""))
+        elif isinstance(node, ast.Name) and node.id == "__import__":
+            modules.append(node.id)
+    return [module for module in modules if module not in PLAIN]
+
+
+def test_the_judge_is_independent_of_the_storage() -> None:
+    """It imports none of the transactions, statements and values, nor a helper that could."""
+    assert borrowed(Path(judge_module.__file__).read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "module"),
+    [
+        ("from kling_mock.relay.storage.transactions import settlement", f"{STORAGE}.transactions"),
+        ("from kling_mock.relay.storage import statements as sql", STORAGE),
+        ("import kling_mock.relay.storage.money_rules", f"{STORAGE}.money_rules"),
+        ("from tests.mock.relay.storage import samples", "tests.mock.relay.storage"),
+        ("from .samples import new_task", ".samples"),
+        ("import importlib", "importlib"),
+        ("load = __import__", "__import__"),
+    ],
+)
+def test_a_judge_that_borrows_is_noticed(line: str, module: str) -> None:
+    """Negative control: at the top, in a function, and for type checkers alone."""
+    for source in (line, f"def verdict():\n    {line}", f"if TYPE_CHECKING:\n    {line}"):
+        assert borrowed(source) == [module]
