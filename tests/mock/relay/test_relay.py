@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import kling_sdk
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.domain.wire import ENDPOINTS, NOT_SERVED
+from kling_mock.relay.service.due_work import DueWork
 from kling_sdk import ConflictError, OmniVideo, TaskFailedError
 from tests.endpoints import BODIES, CALLS, body, vendor_body, with_sources
 from tests.mock.relay.http_calls import (
@@ -290,3 +292,26 @@ def test_a_stop_in_the_middle_of_requests_is_clean(caplog: pytest.LogCaptureFixt
         with pytest.raises(httpx.ReadTimeout):
             caller.call("POST", f"{VIDEOS}/text2video", json={"prompt": "a kitten"}, timeout=0.5)
     assert "Unhandled exception" not in caplog.text
+
+
+@pytest.mark.parametrize(("database", "rounds"), [(None, 0), ("sqlite://", 0), ("a file", 24)])
+def test_a_day_of_nothing_needs_no_sweep(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database: str | None, rounds: int
+) -> None:
+    """In memory nobody else leaves work behind, so what is due next is known, after a task too."""
+    sweeps: list[object] = []
+    run = DueWork.run
+
+    async def counted(self: DueWork[object, object]) -> None:
+        sweeps.append(self)
+        await run(self)
+
+    monkeypatch.setattr(DueWork, "run", counted)
+    url = f"sqlite:///{tmp_path}/relay.db" if database == "a file" else database
+    relay = RelaySettings(database=url, sweep_interval=3600)
+    with KlingMock(clock="manual", relay=relay) as mock, mock.relay_client() as kling:
+        kling.text2video.run(prompt="a kitten")
+        mock.clock.advance(3600)
+        sweeps.clear()
+        mock.clock.advance(86_400)
+        assert len(sweeps) == 2 * rounds  # for tasks, and for callbacks to users
