@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -215,6 +216,12 @@ class Model(RuleBasedStateMachine):
 
     # -------------------------------------------------------- events
 
+    @initialize(prices=st.lists(st.sampled_from([60, 100, 200]), min_size=2, max_size=3))
+    def begin_with_tasks(self, prices: list[int]) -> None:
+        """Without them, most events would have nothing to happen to."""
+        for who, price in enumerate(prices):
+            self.create(who % 2, price, None, "x")
+
     @rule(
         who=indexes,
         price=st.sampled_from([0, 1, 60, 100, 200]),
@@ -359,6 +366,7 @@ class Model(RuleBasedStateMachine):
             lambda: self.judge.progress(task_id, status),
         )
 
+    @precondition(lambda self: self.creates)
     @rule(limit=st.integers(1, 3))
     def sweep(self, limit: int) -> None:
         times = {"now": self.now, "lease_until": self.now + 40, "limit": limit}
