@@ -231,8 +231,8 @@ WAYS: Final = [
         Way(
             "too many requests or all slots busy until the deadline",
             error,
-            then=Fault.code(429, code),
-            settings=SHORT,
+            then=Fault.code(429, code, retry_after="8"),
+            settings={"create_deadline": 20.0},  # the last attempt has 4 s for its answer
         )
         for code, error in ((1302, RateLimitError), (1303, ConcurrencyLimitError))
     ),
