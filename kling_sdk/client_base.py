@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
 
 from kling_sdk.hidden import hide
 from kling_sdk.logs import log_as_environment_says
+from kling_sdk.options import check_flag
 from kling_sdk.settings import ClientSettings, environment, settings_from
 from kling_sdk.spelling import Suggesting
 from kling_sdk.transports import Clock
@@ -98,6 +99,10 @@ class ClientBase(Suggesting):
         ssl_context: ssl.SSLContext | None,
     ) -> None:
         """Set up a new client, whose connections open on first use."""
+        check_flag("trust_env", trust_env)
+        if ssl_context is not None and not hasattr(ssl_context, "wrap_socket"):
+            kind = type(ssl_context).__name__
+            raise TypeError(f"ssl_context is a {kind}; it must be an ssl.SSLContext, or None")
         open_transport = self._open_transport
         shared = Shared(
             lambda: open_transport(

@@ -211,12 +211,18 @@ def _check(name: str, value: object) -> None:
         _check_number(name, value, *_KINDS[name])
     elif name in _NUMBERS or (name in _NUMBERS_OR_NONE and value is not None):
         _check_number(name, value, int | float, "a number")
-    elif name in _FLAGS and not isinstance(value, bool):
-        raise TypeError(f"{name} is a {type(value).__name__}; it must be True or False")
+    elif name in _FLAGS:
+        check_flag(name, value)
     elif name in {"on_update", "on_event", "confirm"}:
         check_hook(name, value, is_async=True)  # the client decides whether it may be
     elif name == "cancel" and value is not None and not hasattr(value, "is_set"):
         raise TypeError(f"cancel is a {type(value).__name__}; it must be a threading.Event")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise a `TypeError` unless *value* is a bool: a word such as "no" would count as True."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is a {type(value).__name__}; it must be True or False")
 
 
 def _check_number(name: str, value: Any, kind: Any, expected: str) -> None:

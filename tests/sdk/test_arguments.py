@@ -96,6 +96,26 @@ def test_an_option_of_another_type_is_refused(options: dict[str, Any], words: st
         Options(**options)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"trust_env": "no"}, "trust_env is a str; it must be True or False"),
+        ({"trust_env": None}, "trust_env is a NoneType"),
+        ({"ssl_context": "ca.pem"}, r"ssl_context is a str; it must be an ssl\.SSLContext"),
+        ({"ssl_context": False}, "ssl_context is a bool"),
+    ],
+)
+@pytest.mark.parametrize("cls", [Kling, AsyncKling])
+def test_an_argument_of_a_connection_is_refused_with_the_client(
+    cls: Any, arguments: dict[str, Any], words: str
+) -> None:
+    """Not at its first call, and `trust_env="no"` does not go through the proxy."""
+    with pytest.raises(TypeError, match=words):
+        cls(api_key="key", **arguments)
+    with pytest.raises(TypeError, match=words):
+        cls.relay("http://a", "sk-1", **arguments)
+
+
 # ------------------------------------------------------------ attributes
 
 
