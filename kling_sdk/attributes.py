@@ -13,6 +13,7 @@ from inspect import Parameter, Signature, cleandoc, signature
 from typing import TYPE_CHECKING, Any
 
 from kling_sdk.endpoints import CLASSES, METHODS, request_class
+from kling_sdk.hidden import hide
 from kling_sdk.options import CALL_OPTIONS
 from kling_sdk.resources import (
     AsyncCallResource,
@@ -20,6 +21,7 @@ from kling_sdk.resources import (
     CallResource,
     SyncRunner,
     TaskResource,
+    aside,
 )
 from kling_sdk.results import Task
 
@@ -60,10 +62,16 @@ def _method(cls: type[Request], *, is_async: bool) -> Any:
     shaped = _shaped(AsyncCallResource if is_async else CallResource, cls)
 
     def sync_method(self: Any, *args: Any, **parameters: Any) -> Any:
-        return shaped(self._runner, cls).call(*args, **parameters)
+        resource = shaped(self._runner, cls)
+        args = args and hide(args)
+        request, options = resource._prepared("call", args, parameters)  # noqa: SLF001 - our own
+        return resource.submit(request, **options)
 
     async def async_method(self: Any, *args: Any, **parameters: Any) -> Any:
-        return await shaped(self._runner, cls).call(*args, **parameters)
+        resource = shaped(self._runner, cls)
+        args = args and hide(args)
+        request, options = await aside(resource, "call", args, parameters)
+        return await resource.submit(request, **options)
 
     method: Any = async_method if is_async else sync_method
     method.__signature__, method.__doc__ = signature(shaped.call), shaped.call.__doc__

@@ -414,7 +414,7 @@ class TaskResource(_Resource):
         return self._runner.run(operation, **wait_options(timeout, on_update))
 
 
-async def _aside(
+async def aside(
     resource: _Resource, method: str, args: tuple[Any, ...], parameters: dict[str, Any]
 ) -> tuple[Request, dict[str, Any]]:
     """Return request and options; a request that reads or encodes a picture is made in a thread."""
@@ -438,14 +438,14 @@ class AsyncTaskResource(_Resource):
             """Create a task and return it at once, while the vendor works on it."""
             from kling_sdk.flows.create import create
 
-            request, options = await _aside(self, "create", args := args and hide(args), parameters)
+            request, options = await aside(self, "create", args := args and hide(args), parameters)
             return await self._runner.run(request_operation("create", create, request), **options)
 
         async def run(self, *args: Any, **parameters: Any) -> Task:
             """Create a task and return it once it has ended well; see `TaskResource.run`."""
             from kling_sdk.flows.wait import run_task
 
-            request, options = await _aside(self, "run", args := args and hide(args), parameters)
+            request, options = await aside(self, "run", args := args and hide(args), parameters)
             return await self._runner.run(request_operation("run", run_task, request), **options)
 
     async def submit(
@@ -550,7 +550,7 @@ class AsyncCallResource(_Resource):
             """Send the request once, and return its result."""
             from kling_sdk.flows.send_once import call_once
 
-            request, options = await _aside(self, "call", args := args and hide(args), parameters)
+            request, options = await aside(self, "call", args := args and hide(args), parameters)
             return await self._runner.run(request_operation("call", call_once, request), **options)
 
     async def submit(

@@ -7,13 +7,17 @@ texts must fail the same search: else it would prove nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from kling_sdk import AsyncKling, Kling, TextToVideo
+from kling_sdk import ENDPOINTS, AsyncKling, InvalidRequestError, Kling, TextToVideo
+from kling_sdk.facts.fields import FieldFacts
+from tests.endpoints import BODIES, CALLS
 from tests.sdk.clients import API_KEY, CLIENTS, KEY, PROMPT, over
 from tests.sdk.faulty_server import Fault, FaultyKling
 from tests.sdk.scripted import FakeClock
@@ -138,6 +142,47 @@ def test_no_frame_of_an_error_shows_a_secret(client: str) -> None:
             if lines := leaks(caught.value):
                 leaky[name] = lines
     assert leaky == {}
+
+
+def with_words(value: Any, private: AbstractSet[str], name: str = "") -> Any:
+    """Return parameters of a request with `PROMPT` as each private text."""
+    if isinstance(value, Mapping):
+        return {key: with_words(part, private, key) for key, part in value.items()}
+    if isinstance(value, list):
+        return [with_words(part, private, name) for part in value]
+    return PROMPT if name in private else value
+
+
+def private_names(fields: Iterable[FieldFacts]) -> Iterator[str]:
+    for field in fields:
+        if field.private:
+            yield field.name
+        yield from private_names(field.members)
+
+
+@pytest.mark.filterwarnings("ignore::kling_sdk.CapabilityWarning")  # a retired model will do
+@pytest.mark.parametrize("client", ["httpx", "async-httpx"])
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_no_frame_of_an_endpoint_shows_the_words_of_its_user(name: str, client: str) -> None:
+    """Each call of each resource, with its private fields, and with one that is not known."""
+    record = ENDPOINTS[name]
+    private = {*private_names(record.fields)}
+    if record.solution:
+        texts = {content.type for content in record.solution.contents if content.kind == "text"}
+        private |= {item.parameter for item in record.contents if item.type in texts}
+    parameters = with_words({**BODIES, **CALLS}[name], private)
+    path = record.attribute
+    if not record.method_of:
+        path += ".create" if record.returns is None else ".call"
+
+    def call(kling: Any) -> Any:
+        return attrgetter(path)(kling)(**parameters, extra_body={"more": [PROMPT]})
+
+    with FaultyKling() as server:
+        server.breaks(then=Fault.code(400, 1201, f"{PROMPT!r} is no good"))
+        with pytest.raises(InvalidRequestError) as caught:
+            over(client, call, server.url, FakeClock(), key=API_KEY)
+    assert leaks(caught.value) == []
 
 
 @pytest.mark.parametrize("cls", [Kling, AsyncKling])
