@@ -21,7 +21,8 @@ _DECLARED: Final[Mapping[str, str]] = {
     "application/json": "JSON",
     "application/problem+json": "JSON",
 }
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # not in text of the web
+#: Not in text of the web; ESC, SO and SI are: ISO-2022 changes its characters with them.
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x10-\x1a\x1c-\x1f\x7f]")
 _BOM: Final = b"\xef\xbb\xbf"
 #: The other encodings of the web write ASCII as it is.
 _UTF_16: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
