@@ -165,6 +165,13 @@ def _topped_up(values: Values) -> None:
 
 
 _USER: Final = _key("user")
+_OLD_USER: Final = number(
+    "--old-user",
+    "the user's number in the old program's rows",
+    "NUMBER",
+    dest="number",
+    required=True,
+)
 _USERS: Final = {
     "add": Command(
         "add_user",
@@ -178,17 +185,14 @@ _USERS: Final = {
     "bind": Command(
         "bind_user",
         "show a user the rows of an old number",
-        (
-            _USER,
-            number("number", "the user's number in the old program's rows", "number"),
-        ),
+        (_USER, _OLD_USER),
         "After an upgrade the rows are hidden until a user is bound to them. A user may have "
         "several numbers, a number only one user.",
     ),
     "disown": Command(
         "disown_number",
         "declare that the rows of an old number are nobody's",
-        (number("number", "the number in the old program's rows", "number"),),
+        (_OLD_USER,),
         "No user sees them then; `user bind` can still bind a user to it.",
     ),
     "topup": Command(

@@ -45,7 +45,7 @@ def unresolved_numbers(session: Session) -> list[str]:
     (rule,) = (query for query in RULE_QUERIES if query.rule.name == "user-number")
     return [
         f"user {number}: rows of the old program name this number, and nobody sees them; kling-mock"
-        f" user bind NAME {number}, or kling-mock user disown {number}"
+        f" user bind NAME --old-user {number}, or kling-mock user disown --old-user {number}"
         for number, _key, _amount in session.query(rule.query.sql, 0, MAX_BALANCE)
     ]
 
