@@ -145,11 +145,11 @@ def test_a_batch_stops_at_the_ceiling(mock: KlingMock) -> None:
 
 def test_confirm_is_asked_before_anything_is_sent(mock: KlingMock) -> None:
     """It gets the estimate; its no sends nothing, and what it raises is raised."""
-    asked: list[Estimate] = []
+    estimates: list[Estimate] = []
     answers: list[bool] = [True, False]
 
     def confirm(estimate: Estimate) -> bool:
-        asked.append(estimate)
+        estimates.append(estimate)
         return answers.pop(0)
 
     with mock.client(confirm=confirm, max_units=2 * COST) as kling:
@@ -159,12 +159,12 @@ def test_confirm_is_asked_before_anything_is_sent(mock: KlingMock) -> None:
         assert refused.value.units == COST
         with pytest.raises(IndexError):
             kling.text2video.create(**FIELDS)
-        assert ([estimate.units for estimate in asked], created(mock)) == ([COST] * 3, 1)
+        assert ([estimate.units for estimate in estimates], created(mock)) == ([COST] * 3, 1)
         answers.append(True)
         assert kling.text2video.create(**FIELDS).task_id  # a no has given its units back
         with pytest.raises(SpendingError, match="max_units"):
             kling.text2video.create(**FIELDS)
-        assert len(asked) == 4  # not asked where it could not be sent
+        assert len(estimates) == 4  # not asked where it could not be sent
 
 
 def test_a_call_without_a_task_is_asked_about_too(mock: KlingMock) -> None:
@@ -179,10 +179,10 @@ def test_a_call_without_a_task_is_asked_about_too(mock: KlingMock) -> None:
 
 def test_a_request_that_waits_for_a_slot_is_confirmed_once() -> None:
     """A batch sends it again after each 1303."""
-    asked: list[Estimate] = []
+    estimates: list[Estimate] = []
 
     def confirm(estimate: Estimate) -> bool:
-        asked.append(estimate)
+        estimates.append(estimate)
         return True
 
     with KlingMock() as mock, mock.client(confirm=confirm) as kling:
@@ -190,17 +190,17 @@ def test_a_request_that_waits_for_a_slot_is_confirmed_once() -> None:
         requests = [TextToVideo(**FIELDS) for _ in range(3)]
         assert all(outcome.task for outcome in kling.run_many(requests))
         assert len(mock.journal.where("POST /v1/*", code=1303)) > 0
-    assert len(asked) == 3
+    assert len(estimates) == 3
 
 
 async def test_an_async_client_awaits_confirm(mock: KlingMock) -> None:
     """Of a create, and of each create of a batch; a plain client refuses such a function."""
-    asked: list[Estimate] = []
+    estimates: list[Estimate] = []
 
     async def confirm(estimate: Estimate) -> bool:
         await asyncio.sleep(0)
-        asked.append(estimate)
-        return len(asked) != 2
+        estimates.append(estimate)
+        return len(estimates) != 2
 
     async with mock.async_client(confirm=confirm) as kling:
         assert (await kling.text2video.create(**FIELDS)).task_id
@@ -208,7 +208,7 @@ async def test_an_async_client_awaits_confirm(mock: KlingMock) -> None:
             await kling.text2video.create(**FIELDS)
         requests = [TextToVideo(**FIELDS) for _ in range(3)]
         outcomes = [outcome async for outcome in kling.run_many(requests)]
-    assert (len(asked), len(outcomes)) == (5, 3)
+    assert (len(estimates), len(outcomes)) == (5, 3)
     with pytest.raises(TypeError, match="confirm is asynchronous"):
         Kling("AK|SK", confirm=confirm)
 

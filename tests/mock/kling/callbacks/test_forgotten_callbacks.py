@@ -92,9 +92,9 @@ def answer(question: Question, history: Sequence[Report]) -> list[str] | None:
     ]
     match question.kind:
         case "delivered":
-            taken = all(row.responses and row.responses[-1] in {200, 204} for _, row in about)
+            answered = all(row.responses and row.responses[-1] in {200, 204} for _, row in about)
             right = question.expected in (None, [row.status for _, row in about])
-            return [number for number, _ in about] if about and taken and right else None
+            return [number for number, _ in about] if about and answered and right else None
         case "refused":
             first = {n: row.responses[: len(row.responses) - row.replayed] for n, row in about}
             every = [status for responses in first.values() for status in responses]
