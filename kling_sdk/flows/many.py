@@ -301,7 +301,7 @@ class _Batch:
             return
         self._fail(job, error)
         if isinstance(error, _FOR_ALL):
-            self.is_spent = isinstance(error, SpendingError)
+            self.is_spent |= isinstance(error, SpendingError)
             self._stop(f"an earlier request was refused: {reason(error)}", error)
 
     # ------------------------------------------------------------ ending early

@@ -229,6 +229,17 @@ def test_the_environment_sets_the_ceiling(mock: KlingMock, monkeypatch: pytest.M
             Kling("AK|SK")
 
 
+def test_a_relay_is_not_bound_by_the_ceiling_of_a_program(
+    mock: KlingMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sends what its users pay for, although it uses the client."""
+    monkeypatch.setenv("KLING_MAX_UNITS", "0")
+    with mock.relay_client(max_units=None) as kling:
+        task = kling.text2video.create(**FIELDS)
+    assert created(mock) == 1
+    assert task.task_id.startswith("kling_")
+
+
 @pytest.mark.parametrize("wrong", [-1, 3.5, "3", True, Decimal(-1)])
 def test_a_ceiling_is_a_number_of_units(wrong: Any) -> None:
     """A float would not be exact."""

@@ -118,7 +118,8 @@ class CreateTaskRequest(NamedTuple):
 
         Relays of before took the hash of the body as it was sent.
         """
-        return request_hash in {self.request_hash, _hash(self.endpoint, self.body)}
+        same = request_hash == self.request_hash
+        return same or request_hash == _hash(self.endpoint, self.body)  # 80 MB take half a second
 
     def __repr__(self) -> str:
         # The body holds the prompt.

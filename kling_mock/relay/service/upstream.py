@@ -179,6 +179,7 @@ class Upstream:
                 retries=0,
                 reuse_connections=True,
                 look_up=False,
+                max_units=None,  # KLING_MAX_UNITS is for programs; a relay's users pay themselves
             )
         return client
 
