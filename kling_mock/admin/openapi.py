@@ -75,14 +75,17 @@ def _operation(row: ApiCall[AdminContext]) -> ApiOperation:
 
 def _answers(row: ApiCall[AdminContext]) -> Iterator[tuple[int, ApiReply]]:
     yield row.status, ApiReply(row.summary + ".", _named(row.reply))
-    error = reference("AdminError")
-    for status, about in _ABOUT.items():
+    for status in _ABOUT:
         sent = row.body is not None
         applies = {400: sent or bool(row.query), 404: bool(row.path_parameters), 413: sent}
         if applies.get(status, True):
-            yield status, ApiReply(about, error)
+            yield status, _refused(status)
     for status, about in row.errors.items():
-        yield status, ApiReply(about, error)
+        yield status, ApiReply(about, reference("AdminError"))
+
+
+def _refused(status: int) -> ApiReply:
+    return ApiReply(_ABOUT[status], reference("AdminError"), name=f"AdminRefused{status}")
 
 
 def _named(schema: Any) -> Any:
@@ -111,7 +114,7 @@ _DASHBOARD = ApiOperation(
     None,
     {
         200: ApiReply("The page.", {"type": "string"}, "text/html"),
-        403: ApiReply(_ABOUT[403], reference("AdminError")),
+        403: _refused(403),
     },
 )
 _EVENTS = ApiOperation(
@@ -123,8 +126,8 @@ _EVENTS = ApiOperation(
     None,
     {
         200: ApiReply("Events, until the server stops.", {"type": "string"}, "text/event-stream"),
-        401: ApiReply(_ABOUT[401], reference("AdminError")),
-        403: ApiReply(_ABOUT[403], reference("AdminError")),
+        401: _refused(401),
+        403: _refused(403),
         429: ApiReply("Too many streams are open.", reference("AdminError")),
     },
     security="admin",
@@ -132,7 +135,6 @@ _EVENTS = ApiOperation(
 
 
 def _file(path: str, name: str, summary: str, media_type: str, *names: str) -> ApiOperation:
-    error = reference("AdminError")
     return ApiOperation(
         "GET",
         f"{PREFIX}{path}",
@@ -142,7 +144,7 @@ def _file(path: str, name: str, summary: str, media_type: str, *names: str) -> A
         None,
         {
             200: ApiReply("The file.", {"type": "string", "format": "binary"}, media_type),
-            **{status: ApiReply(_ABOUT[status], error) for status in (401, 403, 404)},
+            **{status: _refused(status) for status in (401, 403, 404)},
         },
         parameters=tuple(
             Parameter(parameter, "path", {"type": "string", "minLength": 1}, _PATHS[parameter])

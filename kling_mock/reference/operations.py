@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kling_mock.kling.endpoints.library_parts import delete_fields
@@ -54,18 +54,23 @@ _ID = Parameter(
 
 def _answers(known: InterfaceSchemas, data: Schema, codes: tuple[int, ...]) -> dict[int, ApiReply]:
     """Return the replies of a call that returns *data* or is refused with one of *codes*."""
-    replies = {200: ApiReply("SUCCEED", known.envelope(data))}
+    name = data["$ref"].rpartition("/")[2] if "$ref" in data else ""
+    replies = {200: ApiReply("SUCCEED", known.envelope(data), name=name)}
     by_status: dict[int, list[int]] = {}
     for code in codes:
         by_status.setdefault(CODES[code].http, []).append(code)
     for status, group in by_status.items():
         text = "; ".join(f"{code}: {CODES[code].message}" for code in group)
-        replies[status] = ApiReply(text, known.refused(*group))
+        replies[status] = _refusal(known, text, group)
     return replies
 
 
+def _refusal(known: InterfaceSchemas, about: str, codes: Sequence[int]) -> ApiReply:
+    return ApiReply(about, known.refused(*codes), name="-".join(["Refused", *map(str, codes)]))
+
+
 def _too_large(known: InterfaceSchemas) -> dict[int, ApiReply]:
-    return {413: ApiReply("The body is too large (1200).", known.refused(1200))}
+    return {413: _refusal(known, "The body is too large (1200).", [1200])}
 
 
 def operations(endpoints: EndpointRegistry) -> Iterator[ApiOperation]:

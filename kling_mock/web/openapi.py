@@ -179,11 +179,11 @@ def _operation(row: ApiOperation) -> dict[str, Any]:
 
 def _responses(answers: Iterable[ApiReply]) -> dict[str, dict[str, Any]]:
     """Return those that operations refer to, by name."""
-    responses: dict[str, dict[str, Any]] = {}
+    named: dict[str, ApiReply] = {}
     for answer in answers:
-        if answer.name and responses.setdefault(answer.name, _answer(answer)) != _answer(answer):
+        if answer.name and named.setdefault(answer.name, answer) != answer:
             raise ValueError(f"two replies that differ are named {answer.name!r}: rename one")
-    return responses
+    return {name: _answer(answer) for name, answer in named.items()}
 
 
 def _fidelity(fact: Fact | None) -> dict[str, Any]:

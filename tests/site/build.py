@@ -141,6 +141,8 @@ def _start(language: Language, folder: Path, generated: Mapping[str, str]) -> su
             markdown = _with_notice(markdown, settings()["site"][language.code]["notice"])
         source_shown = str(page_of(source, language).relative_to(ROOT))
         meta = f"source: {source_shown}\nshared: {str(source in english).lower()}\n"
+        if source == "CHANGELOG.md":  # it has each name, and no name's explanation
+            meta += "search: {exclude: true}\n"
         _write(docs / path_of(source), f"---\n{meta}---\n{markdown}")
     shutil.copytree(ROOT / "docs" / "pictures", docs / "pictures")
     if language is ENGLISH:
