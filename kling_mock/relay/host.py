@@ -181,8 +181,9 @@ class RelayHost:
 
 def _mistakes(request: web.BaseRequest, path: str, status: int) -> Iterator[str]:
     """Yield the mistakes that a client made in a request whose response has *status*."""
-    from kling_mock.relay.domain.wire import LIST_QUERY
-    from kling_mock.relay.http.routes import OTHER, REFUSAL, VIDEOS, template
+    from kling_mock.relay.domain.wire import LIST_QUERY, PAGE_QUERY
+    from kling_mock.relay.http.kling_paths import VIDEOS, split
+    from kling_mock.relay.http.routes import OTHER, REFUSAL, template
 
     refusal = request.get(REFUSAL, "")
     is_unknown = status == 404 and template(path) == OTHER  # an unknown task is not a mistake
@@ -190,10 +191,11 @@ def _mistakes(request: web.BaseRequest, path: str, status: int) -> Iterator[str]
         yield f"{status} of the relay"
     elif refusal.startswith("body: "):
         yield f"{status} of the relay, {refusal}"
-    if not path.startswith(VIDEOS):
+    call = split(path)
+    if not (call or path.startswith(VIDEOS)):
         return
     if stands_for_no_value(unquote(path.rpartition("/")[2])):
         yield "its id stands for a missing value"
     for name, value in request.query.items():
-        if name not in LIST_QUERY:  # without a value it may be a token
+        if name not in (PAGE_QUERY if call else LIST_QUERY):  # without a value it may be a token
             yield f"the relay has no such query parameter: {name if value else '<hidden>'}"

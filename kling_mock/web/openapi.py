@@ -96,7 +96,7 @@ class ApiOperation:
         examples: Bodies, by name.
         security: What it requires: an account's key or token, a static key, a token of the
             relay's, the admin token, or nothing.
-        extra: Members of the operation whose names begin with `x-`.
+        extra: Further members of the operation: `servers`, and those that begin with `x-`.
     """
 
     method: str

@@ -19,6 +19,7 @@ from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.http import kling_paths
+from kling_mock.relay.http.kling_paths import VIDEOS
 from kling_mock.relay.http.large_bodies import LargeBodies
 from kling_mock.relay.http.pages import Page
 from kling_mock.relay.http.routes import (
@@ -28,7 +29,6 @@ from kling_mock.relay.http.routes import (
     INTERNAL_CALLBACK,
     OPERATOR,
     REFUSAL,
-    VIDEOS,
     known_method,
     template,
 )
@@ -132,10 +132,10 @@ class RelayHandler:
         return json_reply(request, status, wire.to_json(body), self._clock.now())
 
     async def _answer(self, request: web.BaseRequest, path: str) -> tuple[int, Mapping[str, Any]]:
-        if path.startswith(VIDEOS):
-            return 200, await self._user_call(request, self._videos(request, path[len(VIDEOS) :]))
         if call := kling_paths.split(path):
-            return 200, await self._user_call(request, self._kling_call(request, *call))
+            return 200, await self._user_call(request, self._kling_call(request, path, *call))
+        if path.startswith(VIDEOS):
+            return 200, await self._user_call(request, self._videos(request, path))
         if path.startswith(CALLBACK):
             return 200, await self._callback(request, unquote(path[len(CALLBACK) :]))
         if path == INTERNAL_CALLBACK:
@@ -178,35 +178,22 @@ class RelayHandler:
                 if refusal:
                     raise RelayError(errors.INVALID, refusal)
 
-    async def _videos(self, request: web.BaseRequest, rest: str) -> dict[str, Any]:
+    async def _videos(self, request: web.BaseRequest, path: str) -> dict[str, Any]:
+        """List all tasks, or query the one whose id is in the path."""
+        rest = path[len(VIDEOS) :]
         name = unquote(rest[1:])
         if rest and (not rest.startswith("/") or not name):
-            raise errors.no_path(VIDEOS + rest)
-        endpoint, _, task = rest[1:].partition("/")
-        if task and endpoint in wire.ENDPOINTS:
-            return await self._kling_call(request, endpoint, task)
+            raise errors.no_path(path)
         caller = await self._service.authenticate(request.headers.get("Authorization"))
+        if request.method == "POST" and kling_paths.is_not_served(path):
+            raise kling_paths.not_served(path)
+        errors.check_method(request.method, "GET")
         if not name:
-            errors.check_method(request.method, "GET")
             return await self._service.list(caller, wire.read_list(request.query))
-        if name in wire.ENDPOINTS and request.method == "POST":
-            return await self._create(request, caller, name)
-        if name in wire.NOT_SERVED and request.method == "POST":
-            raise kling_paths.endpoint_not_served(name)
-        if name not in wire.ENDPOINTS:
-            errors.check_method(request.method, "GET")
-            return await self._service.query(caller, name)
-        errors.check_method(request.method, "POST", "GET")
-        if request.query.keys().isdisjoint(wire.PAGE_QUERY):
-            try:  # it may be the user's own id of a task
-                return await self._service.query(caller, name)
-            except RelayError as error:
-                if error.kind is not errors.NOT_FOUND:
-                    raise
-        return await self._list(request, caller, name)
+        return await self._service.query(caller, name)
 
     async def _kling_call(
-        self, request: web.BaseRequest, endpoint: str, task: str
+        self, request: web.BaseRequest, path: str, endpoint: str, task: str
     ) -> dict[str, Any]:
         """Create a task, list tasks, or query the one whose id is in the path."""
         errors.check_method(request.method, *(("GET",) if task else ("POST", "GET")))
@@ -215,6 +202,12 @@ class RelayHandler:
             return await self._service.query(caller, unquote(task), endpoint)
         if request.method == "POST":
             return await self._create(request, caller, endpoint)
+        if path == f"{VIDEOS}/{endpoint}" and request.query.keys().isdisjoint(wire.PAGE_QUERY):
+            try:  # it may be the user's own id of a task
+                return await self._service.query(caller, endpoint)
+            except RelayError as error:
+                if error.kind is not errors.NOT_FOUND:
+                    raise
         return await self._list(request, caller, endpoint)
 
     async def _list(

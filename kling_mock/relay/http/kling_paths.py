@@ -1,11 +1,12 @@
 """The paths of Kling's own API, so that its clients need only another base URL.
 
-They take the bodies and get the replies of the relay's own paths.
+They are served as they stand there and below the prefixes of public relays, which the clients of
+those put before them. They take the bodies and get the replies of the relay's own paths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import kling_sdk
@@ -13,9 +14,22 @@ from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.wire import ENDPOINTS, NOT_SERVED
 
-#: The endpoints' names by their path at Kling. `GET path/{id}` queries a task.
-PATHS: Final[Mapping[str, str]] = {kling_sdk.ENDPOINTS[name].path: name for name in ENDPOINTS}
-_NOT_SERVED: Final = {kling_sdk.ENDPOINTS[name].path: name for name in NOT_SERVED}
+#: Of one-api style relays, and of ComfyUI's nodes (`--comfy-api-base`).
+PREFIXES: Final = ("/kling", "/proxy/kling")
+VIDEOS: Final = "/kling/v1/videos"
+
+
+def _paths(name: str) -> Iterator[str]:
+    """Yield the paths of an endpoint: Kling's, the same below each prefix, and the relay's own."""
+    path = kling_sdk.ENDPOINTS[name].path
+    yield path
+    yield from (prefix + path for prefix in PREFIXES)
+    yield f"{VIDEOS}/{name}"
+
+
+#: The endpoints' names by their paths. `GET path/{id}` queries a task.
+PATHS: Final[Mapping[str, str]] = {path: name for name in ENDPOINTS for path in _paths(name)}
+_NOT_SERVED: Final = {path: name for name in NOT_SERVED for path in _paths(name)}
 #: The /v1 path of each product of the interface with the model in the path.
 _PRODUCTS: Final = {
     record.product: record.path for record in kling_sdk.ENDPOINTS.values() if record.product
@@ -32,16 +46,17 @@ def split(path: str) -> tuple[str, str] | None:
     return None
 
 
-def endpoint_not_served(name: str) -> RelayError:
-    """Return the 404 for an endpoint that only Kling itself serves."""
-    return RelayError(errors.NOT_FOUND, f"{name} {NOT_SERVED[name]}: call Kling itself")
+def is_not_served(path: str) -> bool:
+    """Return whether *path* is of an endpoint that only Kling itself serves."""
+    return path in _NOT_SERVED
 
 
 def not_served(path: str) -> RelayError:
     """Return the 404 for a path that is not served; it names the one to use, if there is one."""
     if name := _NOT_SERVED.get(path):
-        return endpoint_not_served(name)
-    product = path[1:].partition("/")[0]
+        return RelayError(errors.NOT_FOUND, f"{name} {NOT_SERVED[name]}: call Kling itself")
+    place = path.removeprefix("/proxy").removeprefix("/kling")
+    product = place[1:].partition("/")[0]
     if known := _PRODUCTS.get(product):
         text = f"there is no path {path[:100]}; a relay serves every model at {known}"
         return RelayError(errors.NOT_FOUND, text)

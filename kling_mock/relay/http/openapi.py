@@ -23,7 +23,7 @@ from kling_mock.relay.domain.wire import (
     MAX_PAGE_SIZE,
     MOST_SECONDS,
 )
-from kling_mock.relay.http.kling_paths import PATHS
+from kling_mock.relay.http.kling_paths import PATHS, PREFIXES, VIDEOS
 from kling_mock.relay.http.routes import (
     CALLBACK,
     HEALTH,
@@ -31,7 +31,6 @@ from kling_mock.relay.http.routes import (
     METRICS,
     OPENAPI,
     OPERATOR,
-    VIDEOS,
 )
 from kling_mock.relay.operator.operations import CALLS
 from kling_mock.relay.operator.service import OperatorService
@@ -260,7 +259,11 @@ def _users() -> Iterator[ApiOperation]:
     )
     task = ApiReply("The task.", _named("Task"), name="Task")
     paths = [(f"{VIDEOS}/{endpoint}", endpoint) for endpoint in ENDPOINTS]
-    names = {path: f"{endpoint}-as-kling" for path, endpoint in PATHS.items()}
+    names = {
+        path: f"{endpoint}-as-kling"
+        for path, endpoint in PATHS.items()
+        if not path.startswith(PREFIXES)
+    }
     for path, name in (*paths, *names.items()):
         create = _operation(
             "POST",
@@ -274,6 +277,7 @@ def _users() -> Iterator[ApiOperation]:
             parameters=(_KEY,),
             body=_named("Create"),
             examples=_EXAMPLE,
+            extra=_places(path),
         )
         yield replace(create, answers={**create.answers, 409: conflict})
     parameters = (
@@ -322,6 +326,7 @@ def _users() -> Iterator[ApiOperation]:
             (400, 401, 403, 429),
             "token",
             parameters=pages,
+            extra=_places(path),
         )
     for path, name in ((f"{VIDEOS}/{{endpoint}}", "endpoint"), *names.items()):
         yield _operation(
@@ -334,7 +339,15 @@ def _users() -> Iterator[ApiOperation]:
             (401, 403, 404, 429),
             "token",
             parameters=(*([_ENDPOINT] if "{" in path else ()), _NAME),
+            extra=_places(path),
         )
+
+
+def _places(path: str) -> Mapping[str, Any]:
+    """Return the `servers` of a path of Kling's, which is served below each prefix too."""
+    if path.startswith(PREFIXES):
+        return {}
+    return {"servers": [{"url": prefix} for prefix in ("/", *PREFIXES)]}
 
 
 def _callbacks() -> Iterator[ApiOperation]:

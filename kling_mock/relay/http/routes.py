@@ -6,11 +6,9 @@ from typing import Final
 
 from aiohttp import web
 
-from kling_mock.relay.domain.wire import ENDPOINTS
-from kling_mock.relay.http import kling_paths
+from kling_mock.relay.http.kling_paths import VIDEOS, split
 from kling_mock.relay.operator.operations import CALLS
 
-VIDEOS: Final = "/kling/v1/videos"
 CALLBACK: Final = "/kling/callback/"
 INTERNAL_CALLBACK: Final = "/kling/internal/callback"
 HEALTH: Final = "/health"
@@ -24,28 +22,17 @@ REFUSAL: Final = web.RequestKey("refusal", str)
 OTHER: Final = "other"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-_FIXED: Final = frozenset(
-    {
-        VIDEOS,
-        *(f"{VIDEOS}/{endpoint}" for endpoint in ENDPOINTS),
-        INTERNAL_CALLBACK,
-        HEALTH,
-        METRICS,
-        OPENAPI,
-    }
-)
+_FIXED: Final = frozenset({VIDEOS, INTERNAL_CALLBACK, HEALTH, METRICS, OPENAPI})
 
 
 def template(path: str) -> str:
     """Return the route of *path*, with braces around variable parts; `OTHER` if it has no route."""
     if path in _FIXED:
         return path
-    if path.startswith(f"{VIDEOS}/"):
-        endpoint, _, task = path[len(VIDEOS) + 1 :].partition("/")
-        by_endpoint = bool(task) and endpoint in ENDPOINTS
-        return f"{VIDEOS}/{endpoint}/{{task_id}}" if by_endpoint else f"{VIDEOS}/{{task_id}}"
-    if call := kling_paths.split(path):
+    if call := split(path):
         return f"{path.rpartition('/')[0]}/{{task_id}}" if call[1] else path
+    if path.startswith(f"{VIDEOS}/"):
+        return f"{VIDEOS}/{{task_id}}"
     if path.startswith(CALLBACK):
         return f"{CALLBACK}{{task_id}}"
     if path.startswith(f"{OPERATOR}/"):

@@ -616,6 +616,10 @@ def test_wrong_relay_token(get, kling_mock):
 def test_wrong_relay_query(get, kling_mock, path):
     get("/kling/v1/videos" + path, kling_mock.relay_token, kling_mock.relay_url)
 
+@pytest.mark.parametrize("path", ["/undefined", "?limit=3"])
+def test_wrong_relay_query_in_kling_s_form(get, kling_mock, path):
+    get("/v1/videos/text2video" + path, kling_mock.relay_token, kling_mock.relay_url)
+
 def test_wrong_relay_body(kling_mock, kling_relay):
     headers = {{"Authorization": "Bearer " + kling_mock.relay_token}}
     url = kling_mock.relay_url + "/kling/v1/videos/text2video"
@@ -634,6 +638,8 @@ def test_right(get, kling_mock, kling, kling_relay):
     assert get(f"{{LIST}}/831114115449500717").status_code == 400  # an id that nobody has
     for path in ("/nobody", "?limit=3&status=succeed&before=9", ""):
         assert get("/kling/v1/videos" + path, kling_mock.relay_token, kling_mock.relay_url)
+    for path in ("/v1/images/generations", "/kling/v1/videos/text2video"):
+        assert get(path + "?pageNum=2", kling_mock.relay_token, kling_mock.relay_url)
     task = kling.text2video.run(prompt="a kitten", external_task_id="order-7")
     get("/v1/videos/image2video/order-7")  # so the SDK finds out that an id is taken
     path = task.videos[0].url.removeprefix(kling_mock.kling_url)
@@ -647,7 +653,7 @@ def test_right(get, kling_mock, kling, kling_relay):
     assert "sk-a-token" not in "".join(
         line for line in result.outlines if "no such query parameter" in line
     )
-    result.assert_outcomes(failed=19, passed=1)
+    result.assert_outcomes(failed=21, passed=1)
 
 
 def test_what_a_wider_fixture_makes_stays(run: Run) -> None:

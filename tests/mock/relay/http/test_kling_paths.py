@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+import kling_sdk
 from kling_mock import KlingMock
 from kling_mock.relay.domain.wire import ENDPOINTS
 from kling_mock.relay.http.kling_paths import PATHS
@@ -19,21 +20,23 @@ from tests.mock.relay.http_calls import VIDEOS, Caller, error_of, guide_members
 IMAGE = "https://a.example/a.png"
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_each_path_of_kling_s_creates_and_queries(caller: Caller, path: str) -> None:
-    """It takes Kling's body, and its task is the relay's own, by either id."""
-    endpoint = PATHS[path]
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_each_path_of_kling_s_creates_and_queries(caller: Caller, endpoint: str) -> None:
+    """It takes Kling's body, and its task is the relay's own, by either id, on all its paths."""
+    paths = [path for path, name in PATHS.items() if name == endpoint]
+    assert kling_sdk.ENDPOINTS[endpoint].path in paths
+    assert len(paths) >= 3
     request = with_sources(caller.mock, body(endpoint)) | {"external_task_id": "order/1"}
-    created = caller.call("POST", path, json=request)
-    assert created.status_code == 200, created.text
-    task = created.json()["data"]
-    assert task["task_info"] == {"external_task_id": "order/1"}
-    assert task["task_id"] == created.json()["task_id"]
+    created = [caller.call("POST", path, json=request) for path in paths]
+    tasks = [reply.json()["data"] for reply in created]
+    assert [reply.status_code for reply in created] == [200] * len(paths)
+    assert {task["task_id"] for task in tasks} == {created[0].json()["task_id"]}
+    assert tasks[0]["task_info"] == {"external_task_id": "order/1"}
     caller.mock.clock.advance(3600)
-    for place in (path, f"{VIDEOS}/{endpoint}"):
-        for name in (task["task_id"], "order%2F1"):
-            done = caller.call("GET", f"{place}/{name}").json()["data"]
-            assert (done["task_status"], done["task_id"]) == ("succeed", task["task_id"])
+    for path in paths:
+        for name in (tasks[0]["task_id"], "order%2F1"):
+            done = caller.call("GET", f"{path}/{name}").json()["data"]
+            assert (done["task_status"], done["task_id"]) == ("succeed", tasks[0]["task_id"])
             assert done["task_result"]
     caller.mock.ledger.assert_balanced()
 
@@ -179,6 +182,10 @@ def test_a_task_of_another_endpoint_is_not_found(caller: Caller) -> None:
         ("POST", "/v1/videos/identify-face", 404, "call Kling itself"),
         ("POST", "/v1/videos/multi-elements/init-selection", 404, "call Kling itself"),
         ("POST", "/solutions/drama_subtitle", 404, "call Kling itself"),
+        ("POST", "/kling/v1/audio/tts", 404, "call Kling itself"),
+        ("POST", "/kling/v1/videos/multi-elements/init-selection", 404, "call Kling itself"),
+        ("POST", "/kling/image-to-video/kling-3.0-turbo", 404, "at /v1/videos/image2video"),
+        ("POST", f"{VIDEOS}/text4video", 405, "use GET"),
         ("POST", "/v1/videos/text4video", 404, "there is no path"),
         ("DELETE", "/v1/videos/text2video", 405, "use POST or GET"),
         ("POST", "/v1/videos/text2video/1", 405, "use GET"),
@@ -220,4 +227,5 @@ def test_requests_are_counted_by_a_fixed_set_of_paths() -> None:
     assert template(f"{VIDEOS}/avatar/7") == f"{VIDEOS}/avatar/{{task_id}}"
     assert template(f"{VIDEOS}/nothing/7") == f"{VIDEOS}/{{task_id}}"
     assert template("/v1/videos/nothing/7") == OTHER
-    assert len(PATHS) == len(ENDPOINTS)
+    assert template("/proxy/kling/v1/audio/text-to-audio/7").endswith("text-to-audio/{task_id}")
+    assert set(PATHS.values()) == set(ENDPOINTS)
