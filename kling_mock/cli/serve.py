@@ -190,7 +190,7 @@ def _serve(options: argparse.Namespace) -> int:
             "access_key": mock.access_key,
             "secret_key": mock.secret_key,
             "api_key": mock.api_key,
-            "relay_token": mock.relay_token,
+            "relay_token": mock.environment.get("KLING_RELAY_TOKEN"),
             "admin_token": mock.admin_token,
         }
         if options.ready_file is not None:
@@ -217,6 +217,9 @@ def _greeting(ready: Mapping[str, str | None], *, is_real_time: bool) -> str:
         ready: Its ready line; without a dashboard the admin API is off.
         is_real_time: Whether its clock is the computer's, and a video takes as long as at Kling.
     """
+    line = f"export KLING_RELAY_TOKEN={ready['relay_token']}"
+    if ready["relay_token"] is None:
+        line = "Its database was in use. To make a token: kling-mock token add USER"
     parts = [
         "An emulated Kling is running. Ctrl-C ends it, and then its tasks and results are gone.",
         f"""\
@@ -225,7 +228,7 @@ def _greeting(ready: Mapping[str, str | None], *, is_real_time: bool) -> str:
                  kling create text2video --prompt "a kitten on the grass" --download kitten.mp4""",
         f"""\
   Its relay      {ready["relay_url"]}
-                 export KLING_RELAY_TOKEN={ready["relay_token"]}""",
+                 {line}""",
     ]
     if is_real_time:
         parts[1] += """

@@ -44,6 +44,12 @@ _MAPPING: Final = (
     '"kling-v1-5": "kling-v1-6"}'
 )
 
+_NOT_ADDED: Final = (
+    "KLING_MOCK_RELAY_TOKEN is not an enabled token of this database. The database is in use,"
+    " so the start has not added it."
+)
+_NONE_MADE: Final = "the database is in use, so the start has made no token."
+
 _log: Final = logging.getLogger("kling_mock.relay")
 
 
@@ -94,6 +100,23 @@ async def bootstrap(
             continue  # another relay has created it meanwhile
         return
     await _bootstrap_once(storage, settings, now, emulated=emulated)
+
+
+async def accepts(storage: Storage, token: str, level: int, *, is_given: bool) -> bool:
+    """Return whether a token is an enabled one of an enabled user; log it if not.
+
+    Args:
+        storage: The store, open.
+        token: The token that the relay was started with.
+        level: The level of the log's record.
+        is_given: Whether the operator has set the token; otherwise it was made.
+    """
+    caller = await storage.authenticate(token_hash(token))
+    if caller is not None and caller.token.status == caller.user.status == ENABLED:
+        return True
+    cause = _NOT_ADDED if is_given else _NONE_MADE
+    _log.log(level, "kling relay: %s To make a token: kling-mock token add USER", cause)
+    return False
 
 
 async def _bootstrap_once(

@@ -15,15 +15,13 @@ import attrs
 
 from kling_mock.clock import MockClock, NodeClock
 from kling_mock.relay.app import Relay
-from kling_mock.relay.bootstrap import start_relay
-from kling_mock.relay.domain.credentials import new_token, parse_keys, token_hash
+from kling_mock.relay.bootstrap import accepts, start_relay
+from kling_mock.relay.domain.credentials import new_token, parse_keys
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.host import RelayHost
 from kling_mock.relay.http.routes import DASHBOARD
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.relay.storage.connect import connect, is_in_memory
-from kling_mock.relay.storage.sql_storage import Storage
-from kling_mock.relay.storage.values import ENABLED
 from kling_mock.web.access import AccessPolicy, names_of
 from kling_mock.web.addresses import leads_to
 from kling_mock.web.loop_thread import LoopThread
@@ -141,13 +139,10 @@ class RelayServer:
                 "as https://api-singapore.klingai.com"
             )
         relay = await self._host.relay()
-        self._token_is_valid = await _accepts(relay.storage, self._settings.token)
-        if not self._token_is_valid:
-            _log.log(
-                logging.WARNING if self._token_was_given else logging.INFO,
-                "kling relay: %s To make a token: kling-mock token add USER",
-                _NOT_ADDED if self._token_was_given else _NONE_MADE,
-            )
+        level = logging.WARNING if self._token_was_given else logging.INFO
+        self._token_is_valid = await accepts(
+            relay.storage, self._settings.token, level, is_given=self._token_was_given
+        )
 
     async def _close(self, drain: float) -> None:
         self._clock.stop()
@@ -161,17 +156,7 @@ class RelayServer:
 
 #: Minimum length of a token in the settings; a generated one has 48 hexadecimal digits.
 _SHORTEST_TOKEN: Final = 16
-_NOT_ADDED: Final = (
-    "KLING_MOCK_RELAY_TOKEN is not an enabled token of this database. The database is in use,"
-    " so the start has not added it."
-)
-_NONE_MADE: Final = "the database is in use, so the start has made no token."
 
 
 def _derived(upstream_key: str) -> bytes:
     return hmac.digest(upstream_key.encode(), b"kling-mock relay: secrets of webhooks", "sha256")
-
-
-async def _accepts(storage: Storage, token: str) -> bool:
-    caller = await storage.authenticate(token_hash(token))
-    return caller is not None and caller.token.status == caller.user.status == ENABLED

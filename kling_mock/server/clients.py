@@ -97,7 +97,7 @@ class ServerClients(ServerControls):
 
         `KLING_BASE_URL`, `KLING_ACCESS_KEY` and `KLING_SECRET_KEY` are those that `Kling()` reads;
         `KLING_RELAY_URL` and `KLING_RELAY_TOKEN` are for `Kling.relay(url, token)`, and are
-        missing if there is no relay.
+        missing if there is no relay; the token also if the relay's database does not have it.
 
         Raises:
             RuntimeError: The server does not run.
@@ -109,7 +109,9 @@ class ServerClients(ServerControls):
             "KLING_API_KEY": self.api_key,
         }
         if self._relay is not None:
-            variables |= {"KLING_RELAY_URL": self.relay_url, "KLING_RELAY_TOKEN": self.relay_token}
+            variables["KLING_RELAY_URL"] = self.relay_url
+            if self._relay.accepts_token:
+                variables["KLING_RELAY_TOKEN"] = self.relay_token
         return variables
 
     def client(self, **options: Any) -> Kling:
@@ -170,6 +172,9 @@ class ServerClients(ServerControls):
     @property
     def relay_token(self) -> str:
         """The token of the relay's user `default`, `sk-...`.
+
+        A database that another relay has made, or whose operator has disabled the user or the
+        token, does not accept it: the log says so at the start, and `environment` leaves it out.
 
         Raises:
             RuntimeError: The server has no relay.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random, SystemRandom
@@ -65,6 +66,10 @@ class EmbeddedRelay:
         clock: The server's clock.
         server: The server's settings.
 
+    Attributes:
+        accepts_token: Whether `token` is valid. In a database that others have made, or whose user
+            `default` is not enabled any more, it is not.
+
     Raises:
         ValueError: The URL of the database is invalid.
     """
@@ -90,6 +95,7 @@ class EmbeddedRelay:
         self._clock = clock
         self._server = server
         self._state: RelayState | None = None
+        self.accepts_token = True
         self.host = RelayHost(
             server.host,
             settings.port,
@@ -115,7 +121,7 @@ class EmbeddedRelay:
 
     @property
     def token(self) -> str:
-        """The token of the user `default`."""
+        """The token of the user `default`; see `accepts_token`."""
         from kling_mock.relay.domain.credentials import new_token
 
         return self._settings.token or new_token(self._random("token").randbytes(24))
@@ -178,7 +184,7 @@ class EmbeddedRelay:
         return (self._emulator.url, self.host.url) if self._emulator.is_listening else ("", "")
 
     async def _build(self, url: str) -> Relay:
-        from kling_mock.relay.bootstrap import start_relay
+        from kling_mock.relay.bootstrap import accepts, start_relay
 
         self._emulator.findings.own_urls.add(f"{url}/")
         state = self._open_state()
@@ -191,6 +197,9 @@ class EmbeddedRelay:
             token_bytes=None if self._server.is_seeded else token_bytes,
             certificate=self._server.certificate,
             emulated=True,
+        )
+        self.accepts_token = await accepts(
+            relay.storage, self.token, logging.WARNING, is_given=bool(self._settings.token)
         )
         if self._settings.test_callback:
             relay.callbacks.test_hook = partial(settle_emulated_task, self._emulator.world)

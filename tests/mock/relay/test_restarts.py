@@ -30,7 +30,7 @@ from kling_mock.relay.storage.values import NewChannel, NewToken, NewUser
 from tests.mock.relay.http_calls import GUIDE, VIDEOS
 from tests.mock.relay.standalone import standalone
 from tests.mock.relay.storage.databases import Mysql, Postgres, SqliteFile, need
-from tests.started import started
+from tests.started import SERVE, started
 
 NOW = 1_700_000_000
 FIRST = RelaySettings(
@@ -352,7 +352,57 @@ async def test_a_database_with_users_and_no_channel_is_not_empty() -> None:
     assert await storage.list_channels(with_deleted=True) == []
 
 
+#: What makes a token invalid: the name of a call of the operator, its key and its body.
+INVALIDATING: dict[str, Action] = {
+    "user disabled": ("set_user_status", USER, {"status": "disabled"}),
+    "user deleted": ("delete_user", USER, {}),
+    "token disabled": ("set_token_status", "1", {"status": "disabled"}),
+    "token deleted": ("delete_token", "1", {}),
+}
+
+
+@pytest.mark.parametrize("action", INVALIDATING.values(), ids=INVALIDATING)
+def test_an_app_gets_no_token_that_the_operator_has_withdrawn(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, action: Action
+) -> None:
+    """A start enables nothing again; it says that the token is invalid, and how to make one."""
+    url = f"sqlite:///{tmp_path / 'relay.db'}"
+    mine = RelaySettings(database=url, token="sk-mine-and-long-enough")
+    with KlingMock(relay=mine) as mock:
+        assert mock.environment["KLING_RELAY_TOKEN"] == mine.token
+    asyncio.run(_operate_on(url, [action]))
+    with KlingMock(relay=mine) as mock:
+        assert "KLING_RELAY_TOKEN" not in mock.environment
+    assert "KLING_MOCK_RELAY_TOKEN is not an enabled token of this database" in caplog.text
+    assert "kling-mock token add USER" in caplog.text
+    assert mine.token not in caplog.text
+
+
+async def _operate_on(url: str, actions: list[Action]) -> None:
+    storage = connect(url)
+    await storage.open()
+    await operate(storage, actions)
+    await storage.close()
+
+
 # ---------------------------------------------------------------- the command
+
+
+@pytest.mark.slow
+def test_serve_prints_a_token_of_its_own_database_only(tmp_path: Path) -> None:
+    """In a database that others have made, it makes none; its ready line says null."""
+    own, others = (f"sqlite:///{tmp_path / name}" for name in ("own.db", "others.db"))
+    with standalone("http://127.0.0.1:9", database=others):
+        pass
+    log = tmp_path / "log"
+    tokens = []
+    for url in (own, own, others):
+        with log.open("w") as lines, started(*SERVE, "--db", url, errors=lines) as (_, ready):
+            headers = {"Authorization": f"Bearer {ready['relay_token']}"}
+            reply = httpx.get(ready["relay_url"] + VIDEOS, headers=headers)
+            tokens.append((ready["relay_token"] is not None, reply.status_code))
+    assert tokens == [(True, 200), (True, 200), (False, 401)]
+    assert "the database is in use, so the start has made no token" in log.read_text()
 
 
 @contextmanager
