@@ -87,7 +87,7 @@ def _add_relay(relay: argparse.ArgumentParser) -> None:
         "gets a channel with it, and a user with the token KLING_MOCK_RELAY_TOKEN or a new one; a "
         "database that is in use is not changed at start. KLING_MOCK_ADMIN_TOKEN and "
         "KLING_MOCK_CALLBACK_SECRET are taken if set; else the first is made at each start, and "
-        "the other one is derived from the key of Kling. Prints one line "
+        "the other one is that of the database, made at its first start. Prints one line "
         "of JSON with the URL and tokens once it accepts connections."
     )
     relay.set_defaults(run=_relay)

@@ -197,12 +197,11 @@ class Relay:
         )
 
     async def start(self) -> None:
-        """Connect to the store, and resume unfinished work.
+        """Resume unfinished work; the store is open.
 
         Raises:
             StorageError: The store cannot be used.
         """
-        await self.storage.open()
         await self._clock_watch.start()
         self._health.start()
         self._sweeps.start(self._sweeper.run)

@@ -62,9 +62,23 @@ async def start_relay(
     *,
     token_bytes: Callable[[int], bytes] | None = None,
     certificate: ServerCertificate | None = None,
+    callback_secret: bytes,
     emulated: bool = False,
 ) -> Relay:
-    """Return a running relay with its first user, token and channel; see `bootstrap`."""
+    """Return a running relay with its first user, token and channel; see `bootstrap`.
+
+    Args:
+        callback_secret: Is stored in the database if that has none, and used if the settings have
+            none.
+    """
+    await storage.open()
+    try:
+        if not settings.callback_secret:
+            secret = await storage.keep_callback_secret(callback_secret)
+            settings = attrs.evolve(settings, callback_secret=secret)
+    except BaseException:
+        await storage.close()
+        raise
     relay = Relay(storage, clock, settings, access, random, token_bytes, certificate)
     try:
         await relay.start()

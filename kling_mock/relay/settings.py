@@ -127,8 +127,8 @@ class RelaySettings:
             emulated Kling. Only `KlingMock` and `kling-mock serve` have this test hook.
         callback_hosts: Hosts to which users' webhooks may go although their addresses are
             private; `"*"` is any. For tests, and for services in one's own network.
-        callback_secret: Secret from which the `whsec_` secret of each user is derived; empty
-            derives it from *upstream_key*, so that it is the same after a restart.
+        callback_secret: Secret from which the `whsec_` secret of each user is derived; empty takes
+            that of the database, where the first start stores one.
         upstream_url: Base URL of Kling. `KlingMock` sets it to its emulated Kling.
         upstream_key: `AK|SK` or an API key; more of the same account stand on further lines. An
             empty database gets a channel with `upstream_url` and these keys. `KlingMock` sets it.

@@ -77,9 +77,6 @@ class RelayServer:
             settings,
             token=settings.token or new_token(token_bytes(24)),
             admin_token=settings.admin_token or f"admin-{token_hex(16)}",
-            # Derived from the key of Kling, which stays the same over a restart; otherwise each
-            # user's webhook secret would change with a restart.
-            callback_secret=settings.callback_secret or _derived(settings.upstream_key),
         )
         names = self._settings.admin_hosts | names_of(host, settings.public_url)
         self._access = AccessPolicy(settings.operator, self._settings.admin_token, names)
@@ -151,7 +148,15 @@ class RelayServer:
     async def _build(self, url: str) -> Relay:
         del url  # Kling cannot reach it there
         storage = connect(self._database)
-        return await start_relay(storage, self._clock, self._settings, self._access, SystemRandom())
+        return await start_relay(
+            storage,
+            self._clock,
+            self._settings,
+            self._access,
+            SystemRandom(),
+            # Earlier programs derived it at each start: their users' secrets stay the same.
+            callback_secret=_derived(self._settings.upstream_key),
+        )
 
 
 #: Minimum length of a token in the settings; a generated one has 48 hexadecimal digits.

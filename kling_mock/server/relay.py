@@ -196,6 +196,7 @@ class EmbeddedRelay:
             state.random,
             token_bytes=None if self._server.is_seeded else token_bytes,
             certificate=self._server.certificate,
+            callback_secret=self._random("callbacks").randbytes(32),
             emulated=True,
         )
         self.accepts_token = await accepts(
@@ -214,7 +215,6 @@ class EmbeddedRelay:
             settings,
             public_url=settings.public_url or url,
             callback_hosts=settings.callback_hosts | _LOCAL | self._server.world.callback_hosts,
-            callback_secret=settings.callback_secret or self._random("callbacks").randbytes(32),
             upstream_url=self._emulator.url,
             # The interface with the model in the path accepts only the API key.
             upstream_key=f"{pair.access_key}|{pair.secret_key}\n{api_key}",

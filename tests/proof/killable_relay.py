@@ -266,7 +266,9 @@ async def _run_relay(options: ProcessOptions, pipe: Pipe, switch: KillSwitch) ->
     async def relay(url: str) -> Any:
         settings = attrs.evolve(options.settings, public_url=url)
         access = AccessPolicy(settings.operator, settings.admin_token)
-        return await start_relay(storage, clock, settings, access, SystemRandom())
+        return await start_relay(
+            storage, clock, settings, access, SystemRandom(), callback_secret=b"callbacks"
+        )
 
     host = RelayHost("127.0.0.1", options.port, None, relay)
     url = host.listen()

@@ -408,6 +408,7 @@ class Storage:
     switch_receiver = _write(receivers.switch_receiver)
     find_webhook_secret = _look(receivers.find_webhook_secret)
     rotate_webhook_secret = _write(receivers.rotate_webhook_secret)
+    keep_callback_secret = _write(receivers.keep_callback_secret)
 
     # ------------------------------------------------------------ operations
 

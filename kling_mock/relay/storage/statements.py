@@ -406,6 +406,9 @@ SWITCH_RECEIVER: Final = write("""
     UPDATE receivers SET failures = 0, failing_since = ?, off_at = ? WHERE id = ?""")
 #: (user)
 WEBHOOK_SECRET: Final = select(SecretRotation, "FROM webhook_secrets WHERE user_id = ?")
+#: (name)
+SECRET: Final = read("SELECT value FROM secrets WHERE name = ?")
+INSERT_SECRET: Final = insert("secrets", ("name", "value"))
 INSERT_WEBHOOK_SECRET: Final = insert("webhook_secrets", names(SecretRotation))
 #: (generation, overlap until, user, generation before)
 ROTATE_WEBHOOK_SECRET: Final = write("""

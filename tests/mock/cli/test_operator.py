@@ -221,7 +221,7 @@ def test_receivers_are_switched_off_and_on(shell: Shell) -> None:
 def test_a_secret_is_rotated_and_shown_only_where_the_relay_s_own_is_known(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The new secret is derived from the relay's own, which is neither an argument nor stored."""
+    """The new secret is derived from the relay's own, which may be in its environment only."""
     shell.does("user", "add", "alice")
     first = shell.does("user", "rotate-secret", "alice", "--overlap", "60")
     assert (first["generation"], "webhook_secret" in first) == (1, False)

@@ -511,12 +511,35 @@ def test_an_operator_s_second_key_survives_a_restart(tmp_path: Path) -> None:
 
 
 def test_webhook_secrets_survive_a_restart(tmp_path: Path) -> None:
-    """They are kept also if derived by default; another key of Kling derives other secrets."""
+    """The database has them, whatever the key of Kling is; a variable is used instead, if set."""
     database = f"sqlite:///{tmp_path / 'relay.db'}"
     secrets: list[str] = []
-    for key in ("access|secret", "access|secret", "another|secret"):
-        with standalone("http://127.0.0.1:9", database=database, upstream_key=key) as caller:
+    for key, callbacks in (
+        ("access|secret", b""),
+        ("another|secret", b""),
+        ("another|secret", b"rotated"),
+        ("third|secret", b"rotated"),
+    ):
+        with standalone(
+            *("http://127.0.0.1:9",),
+            database=database,
+            upstream_key=key,
+            callback_secret=callbacks,
+        ) as caller:
             secrets.append(caller.operate("GET", f"users/{USER}")["webhook_secret"])
-    first, again, other = secrets
-    assert first == again
-    assert other != first
+    first, other_key, rotated, third_key = secrets
+    assert first == other_key != rotated == third_key
+
+
+def test_webhook_secrets_of_an_emulated_kling_survive_a_restart(tmp_path: Path) -> None:
+    """Its own key is new with each start."""
+    secrets: list[str] = []
+    for _ in range(2):
+        url = f"sqlite:///{tmp_path / 'relay.db'}"
+        with KlingMock(relay=RelaySettings(database=url)) as mock:
+            reply = httpx.get(
+                f"{mock.relay_url}/__kling/relay/users/{USER}",
+                headers={"Authorization": f"Bearer {mock.admin_token}"},
+            )
+            secrets.append(reply.json()["webhook_secret"])
+    assert secrets[0] == secrets[1]

@@ -186,6 +186,12 @@ CREATE TABLE IF NOT EXISTS webhook_secrets (
     PRIMARY KEY (user_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
+CREATE TABLE IF NOT EXISTS secrets (
+    name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    value TEXT,
+    PRIMARY KEY (name)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
 CREATE TABLE IF NOT EXISTS processes (
     name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     beats BIGINT NOT NULL DEFAULT 0,

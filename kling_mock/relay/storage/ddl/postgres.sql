@@ -203,6 +203,12 @@ CREATE TABLE IF NOT EXISTS webhook_secrets (
     PRIMARY KEY (user_id)
 );
 
+CREATE TABLE IF NOT EXISTS secrets (
+    name VARCHAR(64) COLLATE "C" NOT NULL,
+    value TEXT,
+    PRIMARY KEY (name)
+);
+
 CREATE TABLE IF NOT EXISTS processes (
     name VARCHAR(64) COLLATE "C" NOT NULL,
     beats BIGINT NOT NULL DEFAULT 0,

@@ -1,4 +1,4 @@
-"""The twelve tables. No foreign keys: they would lock rows in an order of their own."""
+"""The thirteen tables. No foreign keys: they would lock rows in an order of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 from kling_mock.relay.storage.schema.model import Check, Column, Dialect, Index, Table
 
 #: The schema version, increased by one with every change of a table; `schema_version` stores it.
-VERSION: Final = 9
+VERSION: Final = 10
 
 #: `videos.legacy` of a row that another program has written after the upgrade.
 WRITTEN_BY_OTHERS: Final = 2
@@ -382,6 +382,17 @@ def _webhook_secrets(c: _Columns) -> Table:
     )
 
 
+def _secrets(c: _Columns) -> Table:
+    return Table(
+        "secrets",
+        (
+            c.ascii("name", 64),
+            c.text("value"),
+        ),
+        ("name",),
+    )
+
+
 def _processes(c: _Columns) -> Table:
     return Table(
         "processes",
@@ -416,6 +427,7 @@ def _tables(columns: _Columns) -> tuple[Table, ...]:
         _reports(columns),
         _receivers(columns),
         _webhook_secrets(columns),
+        _secrets(columns),
         _processes(columns),
         _schema_version(columns),
     )

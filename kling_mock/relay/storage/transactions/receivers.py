@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from kling_mock.relay.storage import statements as sql
 from kling_mock.relay.storage.errors import ExistsError, UnknownError
@@ -10,6 +11,9 @@ from kling_mock.relay.storage.money_rules import check_limit
 from kling_mock.relay.storage.steps import DuplicateError, RetryTransactionError, Transaction
 from kling_mock.relay.storage.transactions.accounts import living_user
 from kling_mock.relay.storage.values import Receiver, ReceiverCounts, SecretRotation
+
+#: The name of the secret from which those of users are derived.
+_CALLBACKS: Final = "callbacks"
 
 
 def find_receiver(user_id: int, host: str) -> Transaction[Receiver | None]:
@@ -116,3 +120,19 @@ def rotate_webhook_secret(
         if changed != 1:
             raise RetryTransactionError
     return rotation
+
+
+def keep_callback_secret(secret: bytes) -> Transaction[bytes]:
+    """Return the stored secret from which those of users are derived; *secret* if there is none.
+
+    Args:
+        secret: Is stored if there is none.
+    """
+    rows = yield sql.SECRET, (_CALLBACKS,)
+    if rows:
+        return bytes.fromhex(rows[0][0])
+    try:
+        yield sql.INSERT_SECRET, (_CALLBACKS, secret.hex())
+    except DuplicateError:
+        raise RetryTransactionError from None
+    return secret

@@ -12,6 +12,8 @@ from kling_mock.relay.storage.schema import Dialect, quoted, table_named
 
 def take_back(session: Session, version: int) -> None:
     """Drop what later versions than *version* have added."""
+    if version < 10:
+        session.execute("DROP TABLE secrets")
     if version < 9:
         _drop_index(session, "videos", "idx_user_type")
     if version < 8:

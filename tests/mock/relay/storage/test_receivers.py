@@ -86,6 +86,12 @@ async def test_a_secret_is_rotated_one_generation_at_a_time(shop: Shop) -> None:
         await store.rotate_webhook_secret(user + 1, generation=1, overlap_until=NOW)
 
 
+async def test_the_first_callback_secret_is_kept(shop: Shop) -> None:
+    """Of several processes that start with different ones, all use the first."""
+    assert await shop.store.keep_callback_secret(b"\x00first") == b"\x00first"
+    assert await shop.store.keep_callback_secret(b"second") == b"\x00first"
+
+
 # ------------------------------------------------------------ choosing among what is due
 
 
