@@ -94,6 +94,9 @@ class PooledConnection(ABC):
     async def begin(self, mode: TransactionMode) -> None:
         """Begin a transaction, for a mode that needs one."""
 
+    async def allow_long_statements(self) -> None:  # noqa: B027 - not every server needs it
+        """Let statements outside of a transaction take as long as they need."""
+
     @abstractmethod
     async def commit(self) -> None:
         """Make the transaction durable."""
@@ -164,6 +167,8 @@ async def transact(
     If the connection is lost during COMMIT, it is unknown whether the transaction was committed. It
     is then run again as after any loss: it finds the row, or the ledger's key.
     """
+    if mode is TransactionMode.READ:
+        await session.allow_long_statements()
     if mode in {TransactionMode.READ, TransactionMode.LOOK}:
         return await _drive(make(), session)
     await session.begin(mode)

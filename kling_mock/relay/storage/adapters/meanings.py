@@ -43,6 +43,7 @@ MYSQL: Final[Mapping[int, Meaning]] = MappingProxyType(
         1205: Meaning.RUN_AGAIN,  # lock wait timeout; but see `meaning_in_mysql`
         1213: Meaning.RUN_AGAIN,  # deadlock; certification failed (Galera)
         1969: Meaning.RUN_AGAIN,  # max_statement_time is over (MariaDB)
+        3024: Meaning.RUN_AGAIN,  # max_execution_time is over (MySQL)
         1412: Meaning.RUN_AGAIN,  # table definition has changed, retry the transaction
         3101: Meaning.RUN_AGAIN,  # certification failed (Group Replication)
         8002: Meaning.RUN_AGAIN,  # write conflict (TiDB)
@@ -96,6 +97,7 @@ POSTGRES: Final[Mapping[str, Meaning]] = MappingProxyType(
         "40001": Meaning.RUN_AGAIN,  # serialization failure
         "40P01": Meaning.RUN_AGAIN,  # deadlock
         "55P03": Meaning.RUN_AGAIN,  # lock not available
+        "57014": Meaning.RUN_AGAIN,  # query cancelled: statement_timeout is over, or by a person
         # -------- the connection
         "08": Meaning.LOST,  # connection exceptions
         "25P03": Meaning.LOST,  # idle in a transaction for too long
@@ -103,7 +105,6 @@ POSTGRES: Final[Mapping[str, Meaning]] = MappingProxyType(
         "40003": Meaning.LOST,  # statement completion unknown
         "53100": Meaning.NO_ROOM,  # disk full
         "53300": Meaning.FULL,  # too many connections
-        "57014": Meaning.LOST,  # query cancelled
         "57P01": Meaning.LOST,  # shutdown by the administrator
         "57P02": Meaning.LOST,  # shutdown after a crash
         "57P04": Meaning.LOST,  # the database was dropped

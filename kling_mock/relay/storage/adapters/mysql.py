@@ -86,6 +86,8 @@ class MysqlConnection(PooledConnection):
     """
 
     _idle_limit: str | None = None
+    _statement_limit: tuple[str, int] | None = None
+    _limits_statements = False
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
@@ -107,8 +109,8 @@ class MysqlConnection(PooledConnection):
         except DRIVER_ERRORS as error:
             raise translated(error, changes=False) from error
 
-    async def limit_idle_time(self, seconds: int, node: MysqlNode) -> None:
-        """Make the server end a transaction that is idle for this long.
+    async def limit_times(self, limits: ServerLimits, node: MysqlNode) -> None:
+        """Make the server end a transaction that is idle, or a statement that runs, for too long.
 
         MySQL limits only the idle time of a connection, in a transaction or not, so an unused
         connection is dropped earlier. MariaDB's limit for transactions that have written would
@@ -118,11 +120,26 @@ class MysqlConnection(PooledConnection):
             self._idle_limit = "idle_transaction_timeout"
         else:
             self._idle_limit = "wait_timeout"
-            self.max_idle = seconds - 1
-        await self.query(f"SET SESSION {self._idle_limit} = {seconds}")
+            self.max_idle = limits.idle_in_transaction - 1
+        await self.query(f"SET SESSION {self._idle_limit} = {limits.idle_in_transaction}")
+        if node.statement_time is not None:
+            variable, second = node.statement_time
+            self._statement_limit = variable, limits.statement * second
+
+    async def allow_long_statements(self) -> None:
+        """Let statements take as long as they need, until the next short transaction."""
+        await self._limit_statements(is_limited=False)
+
+    async def _limit_statements(self, *, is_limited: bool) -> None:
+        if self._statement_limit is None or self._limits_statements is is_limited:
+            return
+        variable, limit = self._statement_limit
+        await self.query(f"SET SESSION {variable} = {limit if is_limited else 'DEFAULT'}")
+        self._limits_statements = is_limited
 
     async def begin(self, mode: TransactionMode) -> None:
         """Begin a transaction."""
+        await self._limit_statements(is_limited=mode is TransactionMode.WRITE)
         if mode is TransactionMode.SNAPSHOT:
             if self._idle_limit:  # it locks no rows, and may pause between statements
                 self.is_usable = False
@@ -172,6 +189,7 @@ class MysqlConnection(PooledConnection):
 
     async def run_script(self, statements: Sequence[str]) -> None:
         """Run a script. Each statement commits by itself, as MySQL does with all DDL."""
+        await self.allow_long_statements()
         for sql in statements:
             await self.query(sql)
 
@@ -243,7 +261,7 @@ class MysqlEngine(ServerEngine):
             for sql in (*self._session, *node.session):
                 await session.query(sql)
             if self._limits.idle_in_transaction:
-                await session.limit_idle_time(self._limits.idle_in_transaction, node)
+                await session.limit_times(self._limits, node)
         except BaseException:
             session.terminate()
             raise

@@ -21,7 +21,7 @@ READ_ONLY: Final = "it is read-only"
 VARIABLES: Final = (
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('hostname', 'port', 'read_only', 'wsrep_on',"
     " 'group_replication_group_name', 'group_replication_single_primary_mode',"
-    " 'idle_transaction_timeout')"
+    " 'idle_transaction_timeout', 'max_statement_time', 'max_execution_time')"
 )
 #: The variables that are read on Galera, too.
 GALERA_STATUS: Final = (
@@ -34,6 +34,8 @@ GROUP_MEMBERS: Final = (
     " FROM performance_schema.replication_group_members GROUP BY member_state"
 )
 
+#: The limits of a statement's time, with their units in a second: of MariaDB and of MySQL.
+_STATEMENT_TIMES: Final = (("max_statement_time", 1), ("max_execution_time", 1000))
 _READS_WAIT_ON_GALERA: Final = "SET SESSION wsrep_sync_wait = 1"
 _READS_WAIT_IN_GROUP: Final = "SET SESSION group_replication_consistency = 'BEFORE'"
 #: With a single primary, all reads are made on the server that takes all writes. Only a new primary
@@ -62,6 +64,8 @@ class MysqlNode(DatabaseNode):
             An arbitrator of Galera counts: it cannot be told from a server.
         writers: How many of them may take writes.
         has_idle_limit: Whether it can end a transaction that is idle, as MariaDB can.
+        statement_time: Its variable that limits the time of a statement (on MySQL, of a SELECT),
+            and how many units of it are a second; `None` if it has none.
     """
 
     kind: MysqlKind = MysqlKind.SINGLE
@@ -69,6 +73,7 @@ class MysqlNode(DatabaseNode):
     nodes: int = 1
     writers: int = 1
     has_idle_limit: bool = False
+    statement_time: tuple[str, int] | None = None
 
 
 def kind_of(variables: Mapping[str, str]) -> MysqlKind:
@@ -111,7 +116,8 @@ def node_of(
         problem = READ_ONLY
     name = f"{variables.get('hostname', '')}:{variables.get('port', '')}"
     has_idle_limit = "idle_transaction_timeout" in variables
-    return MysqlNode(name, problem, kind, session, nodes, writers, has_idle_limit)
+    time = next((time for time in _STATEMENT_TIMES if time[0] in variables), None)
+    return MysqlNode(name, problem, kind, session, nodes, writers, has_idle_limit, time)
 
 
 def _problem_on_galera(status: Mapping[str, str]) -> str | None:

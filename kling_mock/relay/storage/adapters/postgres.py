@@ -82,13 +82,18 @@ class PostgresConnection(PooledConnection):
     Args:
         driver: The connection of the driver.
         ahead: The statements to prepare before there are locks.
+        statement: Seconds that a statement of a short transaction may take; 0 for no limit.
 
     Attributes:
         driver: The same.
     """
 
-    def __init__(self, driver: Any, ahead: Iterable[Statement]) -> None:
+    def __init__(self, driver: Any, ahead: Iterable[Statement], statement: int = 0) -> None:
         self.driver = driver
+        self._begin = _BEGIN
+        if statement:
+            short = f"{_BEGIN[TransactionMode.WRITE]}; SET LOCAL statement_timeout = '{statement}s'"
+            self._begin = {**_BEGIN, TransactionMode.WRITE: short}
         self._ahead = {*ahead}
         self._prepared: dict[Statement, Any] = {}
 
@@ -116,7 +121,7 @@ class PostgresConnection(PooledConnection):
                 # Preparing also begins a transaction, which locks the statement's table. With two
                 # tables, there could be a deadlock with a process that creates them.
                 await self.query("SELECT 1")
-        await self.query(_BEGIN[mode])
+        await self.query(self._begin[mode])
 
     async def commit(self) -> None:
         """Make the transaction durable."""
@@ -209,7 +214,8 @@ class PostgresEngine(ServerEngine):
             raise StorageUnavailableError(f"cannot use the database: {known}") from error
         # Without the limit, as in a migration, a stopped process keeps its locks anyway.
         idle = self._limits.idle_in_transaction
-        session = PostgresConnection(connection, AFTER_LOCKS if idle else ())
+        ahead = AFTER_LOCKS if idle else ()
+        session = PostgresConnection(connection, ahead, self._limits.statement)
         try:
             if not self._read_only:
                 await session.check()

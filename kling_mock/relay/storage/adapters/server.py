@@ -78,6 +78,15 @@ class ServerLimits:
     stand_in: float = 60.0
     idle_in_transaction: int = 5
 
+    @property
+    def statement(self) -> int:
+        """Seconds that a statement of a short transaction may take; 0 for no limit.
+
+        While a statement runs, its transaction is not idle, however long its process has been gone.
+        The limit is longer than a wait for a lock.
+        """
+        return max(0, self.idle_in_transaction - 1)
+
     def of(self, hosts: int) -> ServerLimits:
         """Return the limits for this number of servers."""
         if hosts > 1:
