@@ -89,6 +89,26 @@ MESSAGES: dict[str, Message] = {
         "model/mode/duration({}/{}/{}) is not supported with image_tail",
         observed("wire", as_of="2026-04-28"),
     ),
+    "only_image_tail": Message(
+        1201,
+        "model/mode/duration({}/{}/{}) is not supported with only image_tail",
+        observed("clients", as_of="2026-08-01", note="seen of kling-v1-6 std"),
+    ),
+    "not_of_model": Message(
+        1201,
+        "{} is not supported by the current model",
+        observed(
+            "clients",
+            as_of="2026-08-21",
+            note="seen on image2video of models since kling-v2 without the feature in any mode: "
+            "image tail, camera control, motion brush",
+        ),
+    ),
+    "no_4k": Message(
+        1201,
+        "4k mode is not supported by the current model: {}",
+        observed("clients", as_of="2026-08-21", note="seen of kling-v2-1-master on image2video"),
+    ),
     "sound": Message(
         1201,
         "model/mode({}/{}) is not supported with sound on",
@@ -150,7 +170,42 @@ MESSAGES: dict[str, Message] = {
             note="since the middle of 2026 the message of a failed task, before that a refusal",
         ),
     ),
-    "above": Message(1201, "{shown}: must be less than or equal to {bound}", _LIP_SYNC),
+    "bad_shape": Message(
+        1201,
+        "The resolution or aspect ratio of the input image is invalid. Please ensure it meets the "
+        "required specifications.",
+        observed(
+            "clients",
+            as_of="2025-12-01",
+            note="the message of a failed task that a client compares; that a ratio which is too "
+            "long causes it is assumed",
+        ),
+    ),
+    "o1_seconds": Message(
+        1201,
+        "Duration only supports 5 or 10 seconds when no refer_image is provided",
+        observed("clients", as_of="2026-07-27", note="seen of frames alone on kling-o1"),
+    ),
+    "risk_control": Message(
+        1301,
+        "Failure to pass the risk control system",
+        observed(
+            "clients",
+            as_of="2026-09-01",
+            confidence="high",
+            note="the message of a task whose content is found later, in ten projects",
+        ),
+    ),
+    "above": Message(
+        1201,
+        "{shown}: must be less than or equal to {bound}",
+        observed(
+            "probe-2026-10",
+            "clients",
+            as_of="2026-10-01",
+            note="seen on lip-sync, and of cfg_scale on image2video",
+        ),
+    ),
     "below": Message(
         1201,
         "{shown}: must be greater than or equal to {bound}",

@@ -164,8 +164,21 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _REQUEST,
-        "On the model-path interface `duration` is not checked at create; one that the model "
-        "cannot make fails the task later.",
+        "Empty segments of a path are left out, as in `/v1/videos/text2video//{id}`.",
+        assumed("a client of a partner sends such a path, and nobody complains"),
+    ),
+    Behaviour(
+        _REQUEST,
+        "kling-v2-1-master accepts `sound`, `multi_shot`, `element_list` and `voice_list` on "
+        "image2video and does not use them.",
+        observed(
+            "clients", as_of="2026-08-21", note="one account; that they do nothing is assumed"
+        ),
+    ),
+    Behaviour(
+        _REQUEST,
+        "On the model-path interface `duration` is not checked at create, but for kling-o1 without "
+        "references; one that the model cannot make fails the task later.",
         observed(
             "probe-2026-10",
             as_of="2026-10-07",

@@ -68,7 +68,7 @@ CHANGES: Final = (
     ),
     Change(
         "there was no model-path interface",
-        "it is served; `duration` is not checked at create, unknown keys are ignored",
+        "it is served; `duration` is mostly not checked at create, unknown keys are ignored",
         "the vendor's pages of 2026-09, and two people's calls until 2026-10",
     ),
 )

@@ -14,6 +14,7 @@ def require(
     feature: str,
     fields: str,
     situation: str = "unsupported",
+    label: str = "",
 ) -> None:
     """Check that the row of *request* has *feature* at its duration.
 
@@ -21,6 +22,8 @@ def require(
         feature: A feature of `Capability`.
         fields: The fields that use it, for the message.
         situation: The key of `MESSAGES` with Kling's text.
+        label: Kling's words for the feature, in the text for a model since kling-v2 that does not
+            have it in any mode; without them that is the same text.
 
     Raises:
         Refusal: The row does not have the feature.
@@ -28,9 +31,18 @@ def require(
     row, seconds = request.capability, request.seconds
     if feature in row.features and seconds in row.narrowed.get(feature, (seconds,)):
         return
+    field = fields.split(maxsplit=1)[0]
     note = f"{fields} can be used with {_served(request, feature)}"
+    if label and not row.model.startswith("kling-v1") and not _has(request, feature):
+        raise refusal("not_of_model", label, field=field, note=note)
     # A template uses as many of the names as it needs.
-    raise refusal(situation, *request.names, fields, field=fields.split(maxsplit=1)[0], note=note)
+    raise refusal(situation, *request.names, fields, field=field, note=note)
+
+
+def _has(request: CreateRequest, feature: str) -> bool:
+    """Return whether the model of *request* has *feature* in any mode."""
+    rows = request.record.rows.values()
+    return any(feature in row.features for row in rows if row.model == request.capability.model)
 
 
 def check_sound(request: CreateRequest) -> None:
@@ -89,11 +101,12 @@ def check_shots(request: CreateRequest) -> None:
     _check_shot_list(fields["multi_prompt"], request.seconds)
 
 
-def check_camera(request: CreateRequest, situation: str = "unsupported") -> None:
+def check_camera(request: CreateRequest, situation: str = "unsupported", label: str = "") -> None:
     """Check `camera_control`: whether the model supports it, and whether it needs a config.
 
     Args:
         situation: The key of `MESSAGES` with Kling's text for a model that does not support it.
+        label: As of `require`.
 
     Raises:
         Refusal: It is not possible here.
@@ -101,7 +114,7 @@ def check_camera(request: CreateRequest, situation: str = "unsupported") -> None
     camera = request.fields.get("camera_control")
     if camera is None:
         return
-    require(request, "camera_control", "camera_control", situation)
+    require(request, "camera_control", "camera_control", situation, label)
     move, config = camera["type"], camera.get("config")
     if move != "simple":
         if config is not None:

@@ -21,7 +21,7 @@ from kling_mock.kling.endpoints.example_parts import (
     trajectory,
     zoom,
 )
-from kling_mock.kling.endpoints.fields import fields_of
+from kling_mock.kling.endpoints.fields import FieldTexts, fields_of
 from kling_mock.kling.endpoints.images import ImageSize, inspect
 from kling_mock.kling.endpoints.models import of_videos
 from kling_mock.kling.endpoints.noticing import Noticed
@@ -36,6 +36,9 @@ from kling_sdk.facts.video_requests import REQUESTS
 _FACTS: Final = REQUESTS["image2video"]
 
 _MAX_ELEMENTS = 3  # of kling-v3
+_TAIL, _CAMERA, _BRUSH = "Image tail", "Camera control", "Motion brush"
+#: Fields that a model accepts and does not use.
+_WITHOUT_EFFECT = {"kling-v2-1-master": ("sound", "multi_shot", "element_list", "voice_list")}
 
 
 # Whether kling-v3 takes cfg_scale is stated nowhere (kling-v2.x: it does not); here it does.
@@ -153,15 +156,16 @@ def _check_exclusive(fields: Mapping[str, Any]) -> None:
 
 
 def _check_tail(request: CreateRequest) -> None:
-    require(request, "image_tail", "image_tail", "image_tail")
     if "image" not in request.fields:
-        require(request, "last_frame_only", "image_tail without image", "image_tail")
+        only = "image_tail without image"
+        require(request, "last_frame_only", only, "only_image_tail", _TAIL)
+    require(request, "image_tail", "image_tail", "image_tail", _TAIL)
     if request.capability.model == "kling-v2-6" and request.fields.get("sound") == "on":
         raise invalid("sound", "must be off with image_tail on kling-v2-6", "on")
 
 
 def _check_masks(request: CreateRequest) -> None:
-    require(request, "motion_brush", "static_mask and dynamic_masks", "motion_brush")
+    require(request, "motion_brush", "static_mask and dynamic_masks", "motion_brush", _BRUSH)
     if "image" not in request.fields:
         raise invalid("image", "required with static_mask and dynamic_masks")
     masks: list[tuple[str, str]] = []
@@ -210,10 +214,10 @@ def _check_voices(request: CreateRequest) -> None:
 def _check_camera(request: CreateRequest) -> None:
     camera = request.fields.get("camera_control")
     if camera is not None and camera["type"] != "simple":
-        require(request, "camera_control", "camera_control")
+        require(request, "camera_control", "camera_control", label=_CAMERA)
         model = request.capability.model
         raise invalid("camera_control.type", f"must be simple with {model}", camera["type"])
-    check_camera(request)
+    check_camera(request, label=_CAMERA)
 
 
 def _use(request: CreateRequest) -> str:
@@ -225,10 +229,11 @@ RECORD = EmulatedEndpoint(
     interface=V1,
     path=_FACTS.path,
     fact=_FACTS.fact,
-    fields=fields_of(_FACTS),
+    fields=fields_of(_FACTS, {"cfg_scale": FieldTexts(validated=True)}),
     examples=_EXAMPLES,
     # The older page makes the prompt optional, the newer one requires it: both clients exist.
     rules=(check_sound, check_cfg_scale, check_shots, _check_inputs, _check_camera),
+    without_effect=_WITHOUT_EFFECT,
     capabilities=_CAPABILITIES,
     default_model="kling-v1",
     default_mode="std",

@@ -245,6 +245,7 @@ class EmulatedEndpoint:
         prepare: Rewrites the valid fields, for a body that is not in the vocabulary of /v1 or
             that inherits from an earlier task.
         rules: The rules between fields, in the order in which they are checked.
+        without_effect: The fields that a model accepts and does not use, by model.
         capabilities: A row per model and mode. An endpoint without models has one row, whose
             model is "" and whose mode is `none`.
         default_model: The model of a request without `model_name`.
@@ -288,6 +289,9 @@ class EmulatedEndpoint:
     # With a task
     prepare: Callable[[Mapping[str, Any], CallContext], Mapping[str, Any]] | None = None
     rules: tuple[Callable[[CreateRequest], None], ...] = ()
+    without_effect: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
     capabilities: tuple[Capability, ...] = ()
     default_model: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])

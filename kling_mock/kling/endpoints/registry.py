@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 import kling_mock.kling.endpoints as folder
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.service_codes import Refusal, UnknownPathError
 from kling_mock.kling.wire.interface import OperationKind
+
+_SLASHES: Final = re.compile("/{2,}")
 
 
 class RoutedCall(NamedTuple):
@@ -120,12 +123,14 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
         return tuple(name for name, record in self._records.items() if record.makes_tasks)
 
     def route(self, method: str, path: str) -> RoutedCall:
-        """Return the call that *method* and *path* stand for.
+        """Return the call that *method* and *path* stand for, but for empty segments of the path.
 
         Raises:
             UnknownPathError: There is no such path.
             Refusal: 404 with 1202 for a method that it does not have.
         """
+        if "//" in path:
+            path = _SLASHES.sub("/", path)
         calls = self._exact.get(path)
         if calls is not None:
             call = calls.get(method)

@@ -13,7 +13,7 @@ from kling_mock.kling.endpoints.common_rules import (
     check_sound,
 )
 from kling_mock.kling.endpoints.example_parts import CALLBACK, shots, zoom
-from kling_mock.kling.endpoints.fields import fields_of
+from kling_mock.kling.endpoints.fields import FieldTexts, fields_of
 from kling_mock.kling.endpoints.models import of_videos
 from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
@@ -92,7 +92,7 @@ RECORD = EmulatedEndpoint(
     interface=V1,
     path=_FACTS.path,
     fact=_FACTS.fact,
-    fields=fields_of(_FACTS),
+    fields=fields_of(_FACTS, {"cfg_scale": FieldTexts(validated=True)}),
     examples=_EXAMPLES,
     rules=(check_sound, check_cfg_scale, check_prompt_or_shots, _check_camera),
     capabilities=_CAPABILITIES,

@@ -150,6 +150,7 @@ def _resolve(
         raise refusal("model_retired", model)
     if was_seen:
         context.reader.noticed.retired("model_name", _gone(model, RETIRED_MODELS[model]))
+    fields = _used(record, model, fields, context)
     row = _row(record, model, modes, fields)
     if record.fixed_seconds is not None:
         seconds = record.fixed_seconds(fields, context)
@@ -162,6 +163,16 @@ def _resolve(
         note = f"must be one of {possible}"
         raise refusal("combination", model, mode, duration, field="duration", note=note)
     return CreateRequest(record, fields, row, int(duration), context)
+
+
+def _used(
+    record: EmulatedEndpoint, model: str, fields: Mapping[str, Any], context: CallContext
+) -> Mapping[str, Any]:
+    """Return the fields that the model uses; the others are noted."""
+    unused = set(record.without_effect.get(model, ())) & fields.keys()
+    for name in sorted(unused):
+        context.reader.noticed.inapplicable(name, f"{model} accepts it and does not use it")
+    return {name: value for name, value in fields.items() if name not in unused}
 
 
 def _row(
@@ -177,6 +188,8 @@ def _row(
         if record.mode_field != "mode":
             values = {"path": record.mode_field, "value": mode}
             raise refusal("value", field=record.mode_field, note=note, **values)
+        if mode == "4k":
+            raise refusal("no_4k", model, field="mode", note=note)
         duration = str(fields.get("duration", _DEFAULT_DURATION))
         raise refusal("combination", model, mode, duration, field="mode", note=note)
     return row

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 from kling_mock.kling.journal.findings import Findings
 from kling_mock.kling.journal.matching import Subject, Where
+from kling_mock.kling.refusal_texts import MESSAGES
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.facts import documented
 from kling_mock.web.values import as_text, is_one_of
@@ -20,7 +21,7 @@ FACT = documented(
     "pages-2026-09",
     "pages-2026-04",
     as_of="2026-09-20",
-    note="the reason of a failure found later is in task_status_msg; its wording is not published",
+    note="the reason of a failure found later is in task_status_msg",
 )
 
 ContentAction = Literal["refuse", "fail"]
@@ -92,7 +93,10 @@ class Content:
         prompt_text = prompt if isinstance(prompt, str) else prompt.pattern
         if isinstance(prompt, str):
             prompt = re.compile(re.escape(prompt), re.IGNORECASE)
-        text = CODES[code].message if message is None else message
+        # Content that is found later has a text of its own.
+        found_later = kind == "fail" and code == MESSAGES["risk_control"].code
+        own = MESSAGES["risk_control"].template if found_later else CODES[code].message
+        text = own if message is None else message
         # A prompt is the user's own text, so reports do not show it.
         number = self._findings.declare(f"content {kind} prompt=... {where}")
         self._rules.append((prompt_text, prompt, where, ContentDecision(kind, code, text), number))

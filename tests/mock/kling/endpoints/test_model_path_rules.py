@@ -171,9 +171,15 @@ def test_when_an_aspect_ratio_must_be_there(model: str) -> None:
 
 @pytest.mark.parametrize("seconds", range(3, 11))
 def test_kling_o1_makes_5_or_10_seconds_of_a_first_frame(seconds: int) -> None:
-    """Any other length fails later; with another picture beside it is possible."""
+    """Any other length is refused, as of a text alone; with another picture it is possible."""
+    for contents in (FIRST, (*FIRST, *LAST), items("prompt")):
+        request = add(body("omni-video", duration=seconds, aspect_ratio="16:9"), *contents)
+        if seconds in SHORT:
+            assert plan("omni-video", O1, request).failure is None
+        else:
+            text = "Duration only supports 5 or 10 seconds when no refer_image is provided"
+            assert refused("omni-video", O1, request) == text
     request = add(body("omni-video", duration=seconds), *FIRST)
-    assert (plan("omni-video", O1, request).failure is None) == (seconds in SHORT)
     assert plan("omni-video", O1, add(request, *pictures(1))).failure is None
     assert plan("omni-video", V3, request).failure is None
 

@@ -162,7 +162,6 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("image2video", I2V, {"image": "not base64!"}, "image"),
     ("image2video", I2V, {"image": base64.b64encode(b"GIF89a").decode()}, "image"),
     ("image2video", I2V, {"image": base64.b64encode(b"\xff\xd8\xff").decode()}, "image"),
-    ("image2video", I2V, {"image": png(300, 751)}, "image"),
     ("image2video", I2V, {"image": png(400, 400, 10 * 1024 * 1024)}, "image"),
     ("image2video", I2V, {"element_list": elements(4)}, "element_list"),
     ("image2video", TAIL, {"sound": "on"}, "sound"),
@@ -274,6 +273,21 @@ NOTICED: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     ("text2video", T2V, {"model": "kling-v3"}, "inapplicable", "model"),
     ("image2video", I2V, {"aspect_ratio": "1:1"}, "inapplicable", "aspect_ratio"),
     ("image2video", I2V, {"aspect_ratio": 5}, "inapplicable", "aspect_ratio"),
+    *(
+        (
+            "image2video",
+            I2V | {"model_name": "kling-v2-1-master"},
+            {name: value},
+            "inapplicable",
+            name,
+        )
+        for name, value in (
+            ("sound", "on"),
+            ("multi_shot", True),
+            ("element_list", [{"element_id": 1}]),
+            ("voice_list", [{"voice_id": "1"}]),
+        )
+    ),
     ("omni-video", OMNI, {"negative_prompt": "rain"}, "inapplicable", "negative_prompt"),
     ("multi-image2video", MULTI, {"cfg_scale": 0.5}, "inapplicable", "cfg_scale"),
     (
@@ -308,9 +322,18 @@ NOTICED: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
 GONE = "http://pictures.invalid/a.png"
 UNREACHABLE = "Something went wrong when we tried to get the contents of the file."
 PIXELS = "Image pixel is invalid"
+SHAPE = (
+    "The resolution or aspect ratio of the input image is invalid. Please ensure it meets the "
+    "required specifications."
+)
+CFG_SCALE = "cfgScale: must be less than or equal to 1"
+CAMERA = {"type": "simple", "config": {"zoom": 1}}
+TAILLESS = ("kling-v2-1-master", "kling-v2-master")
+CAMERALESS = (*TAILLESS, "kling-v2-5-turbo", "kling-v3")
 # What the real service takes, and fails later: with this reason.
 FAILS_LATER: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("image2video", I2V, {"image": png(299, 400)}, PIXELS),
+    ("image2video", I2V, {"image": png(300, 751)}, SHAPE),
     ("image2video", I2V, {"image": GONE}, UNREACHABLE),
     ("image2video", I2V, {"image": "https://a.Pictures.INVALID.:8080/a.png?b"}, UNREACHABLE),
     ("image2video", TAIL, {"image_tail": GONE}, UNREACHABLE),
@@ -393,7 +416,7 @@ def test_a_text_is_taken_for_a_number_or_a_truth() -> None:
     """Their values count, not only their types."""
     task_plan = plan("text2video", T2V | {"watermark_info": {"enabled": "true"}})
     assert task_plan.watermark
-    with pytest.raises(Refusal, match="cfg_scale: must be a number from 0 to 1"):
+    with pytest.raises(Refusal, match=CFG_SCALE):
         plan("text2video", T2V | {"cfg_scale": "1.5"})
 
 
@@ -412,8 +435,35 @@ def test_a_text_is_taken_for_a_number_or_a_truth() -> None:
         ),
         (
             "image2video",
-            {"model_name": "kling-v2-6", "image": URL, "static_mask": URL},
-            "kling-v2-6 is not supported with motion brush",
+            {"model_name": "kling-v1-6", "image": URL, "static_mask": URL},
+            "kling-v1-6 is not supported with motion brush",
+        ),
+        *(
+            (
+                "image2video",
+                {"model_name": model, "image": URL} | fields,
+                f"{label} by the current model",
+            )
+            for label, models, fields in (
+                ("Image tail is not supported", TAILLESS, {"image_tail": URL}),
+                ("Camera control is not supported", CAMERALESS, {"camera_control": CAMERA}),
+                ("Motion brush is not supported", TAILLESS, {"static_mask": URL}),
+            )
+            for model in models
+        ),
+        (
+            "image2video",
+            {"model_name": "kling-v2-1-master", "image": URL, "mode": "4k"},
+            "4k mode is not supported by the current model: kling-v2-1-master",
+        ),
+        (
+            "image2video",
+            {"model_name": "kling-v1-6", "image_tail": URL},
+            "model/mode/duration(kling-v1-6/std/5) is not supported with only image_tail",
+        ),
+        *(
+            ("image2video", {"model_name": model, "image": URL, "cfg_scale": 5}, CFG_SCALE)
+            for model in ("kling-v1-6", "kling-v1")
         ),
         (
             "text2video",

@@ -9,7 +9,8 @@ import pytest
 
 from kling_mock import KlingMock
 
-TEXT = "Trigger the content security policy of the platform"
+REFUSED = "Trigger the content security policy of the platform"
+TEXT = "Failure to pass the risk control system"
 
 
 def test_a_prompt_is_refused_at_once(mock: KlingMock, api: Any) -> None:
@@ -17,7 +18,7 @@ def test_a_prompt_is_refused_at_once(mock: KlingMock, api: Any) -> None:
     mock.content.add("blood")
     reply = api.create(prompt="Blood on the snow")
     assert (reply.status_code, reply.json()["code"]) == (400, 1301)
-    assert reply.json()["message"] == TEXT
+    assert reply.json()["message"] == REFUSED
     assert api.create(prompt="snow").status_code == 200
     assert mock.account.open_tasks == 1
 
