@@ -47,9 +47,12 @@ def test_by_fixture(mysql):
 
 
 def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
+    """Run tests with our plugin and xdist; to find the others is most of a run's time."""
     pytester.makeini(INI.format(root=ROOT))
     pytester.makepyfile(**{FILE.removesuffix(".py"): source})
-    return pytester.runpytest_inprocess("-p", "tests.speed", *options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        return pytester.runpytest_inprocess("-p", "xdist", "-p", "tests.speed", *options)
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])

@@ -228,9 +228,11 @@ def test_any_order_will_do(run: Run, order: str) -> None:
     result.assert_outcomes(passed=6)
 
 
-def test_it_can_be_switched_off(run: Run) -> None:
-    """`-p no:kling_mock` switches the plugin off entirely."""
-    result = run("def test_it(kling_mock): ...", "-p", "no:kling_mock")
+def test_it_can_be_switched_off(pytester: pytest.Pytester) -> None:
+    """`-p no:kling_mock` switches the plugin off entirely, which pytest would load by itself."""
+    pytester.makepyfile("def test_it(kling_mock): ...")
+    loop = ("-o", "asyncio_default_fixture_loop_scope=function")
+    result = pytester.runpytest_inprocess(*loop, "-p", "no:randomly", "-p", "no:kling_mock")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*fixture 'kling_mock' not found"])
 
