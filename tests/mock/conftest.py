@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import jwt
@@ -36,6 +39,7 @@ class Api:
     def __init__(self, mock: KlingMock) -> None:
         self.mock = mock
         self.http = httpx.Client(base_url=mock.kling_url, trust_env=False, verify=NO_TLS)
+        self._connection = http.client.HTTPConnection(urlsplit(mock.kling_url).netloc)
 
     def token(self, *, secret: str | None = None, **claims: Any) -> str:
         """Return a token by the computer's own time; *claims* replace the usual ones."""
@@ -53,6 +57,21 @@ class Api:
         if endpoint == "text2video":
             body = {"model_name": "kling-v2-6", "prompt": "a kitten on the grass"} | body
         return self.http.post(path_of(endpoint), json=body, headers=self.headers())
+
+    def post(self, path: str, body: Any) -> tuple[int, http.client.HTTPMessage, Any]:
+        """Return the status, headers and JSON of the reply to a POST.
+
+        The standard library's client takes a third of the time of httpx's, which counts in tests
+        that send hundreds of requests.
+        """
+        headers = self.headers() | {"Content-Type": "application/json"}
+        self._connection.request("POST", path, json.dumps(body), headers)
+        with self._connection.getresponse() as reply:
+            return reply.status, reply.headers, json.load(reply)
+
+    def close(self) -> None:
+        self._connection.close()
+        self.http.close()
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.http.get(path, headers=self.headers() | options.pop("headers", {}), **options)
@@ -80,7 +99,7 @@ def mock() -> Iterator[KlingMock]:
 def api(mock: KlingMock) -> Iterator[Api]:
     api = Api(mock)
     yield api
-    api.http.close()
+    api.close()
 
 
 class Loop:

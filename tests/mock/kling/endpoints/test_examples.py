@@ -110,12 +110,11 @@ def send(api: Any, endpoint: str, body: dict[str, Any]) -> tuple[int, int, str]:
 
     That a model is retired is left out: some of the vendor's own examples name one.
     """
-    reply = api.http.post(ENDPOINTS[endpoint].path, json=body, headers=api.headers())
-    envelope = reply.json()
-    notes = reply.headers.get(NOTE_HEADER, "").split("; ")
+    status, headers, envelope = api.post(ENDPOINTS[endpoint].path, body)
+    notes = headers.get(NOTE_HEADER, "").split("; ")
     other_notes = "; ".join(note for note in notes if not note.startswith("retired="))
     message = f"{envelope['message']} {other_notes}"
-    return reply.status_code, envelope["code"], message.rstrip()
+    return status, envelope["code"], message.rstrip()
 
 
 @pytest.mark.parametrize(("endpoint", "body"), BODIES, indirect=True)
