@@ -50,10 +50,10 @@ def remember(
 
     The rows are found again by the SQL *key*, the task_id that they will have.
 
-    A value that is already recorded stays as it is: a killed run did not change it twice.
+    If a recorded change made the present value, its old value stays recorded beside the *new* one.
 
     Returns:
-        The number of values that were not recorded before.
+        The number of values, if none of them was recorded before.
     """
     dialect = session.dialect
     select = (
@@ -73,8 +73,11 @@ def remember_every(session: Session, table: str, column: str) -> None:
 def _keep(session: Session, select: str) -> int:
     if session.dialect.is_mysql:
         # Not INSERT IGNORE, which changes a value that it cannot store, without an error.
-        unchanged = f"ON DUPLICATE KEY UPDATE {CHANGES}.column_name = {CHANGES}.column_name"
-        return session.execute(f"INSERT INTO {CHANGES} ({_COLUMNS}) {select} {unchanged}")
+        return session.execute(
+            f"INSERT INTO {CHANGES} ({_COLUMNS}) {select} ON DUPLICATE KEY UPDATE "
+            f"{CHANGES}.old_value = IF({CHANGES}.new_value <=> VALUES(old_value), "
+            f"{CHANGES}.old_value, VALUES(old_value)), {CHANGES}.new_value = VALUES(new_value)"
+        )
     return session.execute(
         f"INSERT INTO {CHANGES} ({_COLUMNS}) SELECT * FROM ({select}) AS c WHERE true "
         "ON CONFLICT DO NOTHING"

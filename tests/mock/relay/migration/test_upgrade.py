@@ -224,6 +224,25 @@ def test_what_was_written_since_is_not_overwritten_by_a_downgrade(session: Sessi
     assert nulls == [(len(legacy.CLEAN),)]
 
 
+def test_a_value_written_between_two_runs_is_restored_instead_of_the_first(
+    session: Session,
+) -> None:
+    """The old program goes on after a direct upgrade that was killed before its ALTER."""
+    tables.make(session, "gorm", (*legacy.CLEAN, legacy.blocking_row("negative-quota")))
+    words = {"negative-quota": "absolute"}
+
+    def after(sql: str, _parameters: tuple[object, ...]) -> None:
+        if sql == "COMMIT":
+            raise Killed
+
+    with pytest.raises(Killed):
+        upgrade(Watched(session, after), resolutions=words)
+    session.execute("UPDATE videos SET quota = -7 WHERE task_id = 'blocking-1'")
+    upgrade(session, resolutions=words)
+    downgrade(session)
+    assert session.query("SELECT quota FROM videos WHERE task_id = 'blocking-1'") == [(-7,)]
+
+
 # ---------------------------------------------------------------- interrupted
 
 

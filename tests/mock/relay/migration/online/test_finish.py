@@ -114,6 +114,21 @@ def test_a_negative_quota_written_during_the_copy_is_named_before_a_relay_opens_
     assert session.query("SELECT MIN(quota) >= 0 FROM videos") == [(1,)]
 
 
+@pytest.mark.parametrize("missing", ["0", "NULL"])
+def test_a_downgrade_restores_an_update_time_that_was_filled_in_milliseconds(
+    session: Session, say: Say, missing: str
+) -> None:
+    """It is changed twice: it becomes the creation time, and then seconds."""
+    tables.make(session, "go-head", (*legacy.CLEAN, legacy.blocking_row("milliseconds-created-at")))
+    session.execute("UPDATE videos SET updated_at = created_at WHERE task_id <> 'blocking-1'")
+    session.execute(f"UPDATE videos SET updated_at = {missing} WHERE task_id = 'blocking-1'")
+    before = tables.rows(session)
+    assert say(*ONLINE, "--resolve", "milliseconds-created-at=to-seconds")[0] == 0
+    assert say("finish")[0] == 0
+    assert say("downgrade")[0] == 0
+    assert tables.rows(session) == before
+
+
 def test_there_is_nothing_to_finish_where_nothing_was_swapped(session: Session, say: Say) -> None:
     """Neither before an upgrade, nor after a direct one."""
     tables.make(session, "gorm")
