@@ -227,6 +227,8 @@ class OnlineSql:
         marks = ", ".join("?" * len(rows))
         keys, task_ids = zip(*rows, strict=True)
         key = f"{self.key} IN ({marks})"
+        if self.numbered:
+            return key, [*keys]
         if None in keys:
             key = f"({key} OR {self.key} IS NULL)"
         return f"{key} AND task_id IN ({marks})", [*keys, *task_ids]

@@ -40,7 +40,7 @@ from kling_mock.relay.migration.online.sql import (
 from kling_mock.relay.migration.online.stopping import StoppedError
 from kling_mock.relay.migration.rows.change_log import restore
 from kling_mock.relay.migration.rows.data_checks import check_rows
-from kling_mock.relay.migration.rows.row_changes import APART, RowChanges
+from kling_mock.relay.migration.rows.row_changes import RowChanges, apart
 from kling_mock.relay.migration.schema.alter import alter
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, goal, recognise
 from kling_mock.relay.migration.schema.plan import plan
@@ -105,14 +105,15 @@ class OnlineUpgrade:
         if read_table(self._session, BEFORE) is not None:
             says = f"{BEFORE} is left from an earlier upgrade; drop it first"
             raise BlockedError([Finding("left-over", "blocker", says)])
-        if apart := [finding for finding in report.blockers if finding.name in APART]:
+        names = apart(table)
+        if refused := [finding for finding in report.blockers if finding.name in names]:
             says = (
-                "the online upgrade follows a row by its task_id, and writes nothing to the old "
+                "the online upgrade cannot tell these rows apart, and writes nothing to the old "
                 "table; stop the application, and upgrade without --online, or give these rows "
                 "ids of their own"
             )
             raise BlockedError(
-                [attrs.evolve(finding, says=f"{finding.says}; {says}") for finding in apart]
+                [attrs.evolve(finding, says=f"{finding.says}; {says}") for finding in refused]
             )
         if table.has("use_id"):
             says = (

@@ -33,8 +33,17 @@ RESOLUTIONS: Final = {
 #: it wrote.
 _IN_THE_COPY: Final = frozenset({"cut", "generate"})
 
-#: Findings about rows that cannot be distinguished by their ids, which are missing or equal.
-APART: Final = frozenset({"null-task-id", "empty-task-id", "duplicate-task-id"})
+#: Findings about rows without a task_id.
+_NAMELESS: Final = frozenset({"null-task-id", "empty-task-id"})
+
+
+def apart(source: Table) -> frozenset[str]:
+    """Return the names of findings about rows that an online upgrade cannot follow.
+
+    It follows a row of *source* by its `id`, else by its `task_id`. Which of several rows keeps
+    their task_id depends on all of them, so that a trigger, which sees one, cannot decide it.
+    """
+    return frozenset({"duplicate-task-id"}) | (frozenset() if source.has("id") else _NAMELESS)
 
 
 @attrs.frozen
@@ -185,10 +194,11 @@ class RowChanges:
         return f"({check.condition.replace(name, row + name)})"
 
     def _resolved(self, check: DataCheck, row: str) -> str:
-        """Return the SQL for the replacement of a value, which depends on that value alone."""
+        """Return the SQL for the replacement of a value, which depends on its row alone."""
         name = row + quoted(check.column, self.session.dialect)
         if check.resolution == "generate":
-            return f"CONCAT('legacy-', LEFT(SHA2({name}, 256), 24))"
+            unique = f"{row}id" if check.name in _NAMELESS else name
+            return f"CONCAT('legacy-', LEFT(SHA2({unique}, 256), 24))"
         target = self.target.column(check.column)
         return f"SUBSTR({name}, 1, {target.length if target else None})"
 

@@ -11,13 +11,13 @@ import pytest
 
 from kling_mock.cli.main import main
 from kling_mock.relay.migration.check import CheckVerdict, check
-from kling_mock.relay.migration.database.introspect import definition
+from kling_mock.relay.migration.database.introspect import definition, read_table
 from kling_mock.relay.migration.database.session import Session, connect
 from kling_mock.relay.migration.downgrade import Downgrade
 from kling_mock.relay.migration.findings import BlockedError, UnfinishedError
 from kling_mock.relay.migration.online.progress import Throttle
 from kling_mock.relay.migration.online.upgrade import OnlineUpgrade
-from kling_mock.relay.migration.rows.row_changes import APART
+from kling_mock.relay.migration.rows.row_changes import apart
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, target_schema
 from kling_mock.relay.migration.state import MigrationState
 from kling_mock.relay.migration.upgrade import Upgrade
@@ -92,7 +92,10 @@ def test_there_and_back_and_there_again(session: Session, shape: str, way: str) 
 
 def make_blocked(session: Session, shape: str, way: str = "direct") -> dict[str, str]:
     """Make a table with all blockers that it can hold; return the words that resolve them."""
-    without = APART if way == "online" else ()
+    tables.make(session, shape)
+    table = read_table(session, "videos")
+    assert table is not None
+    without = apart(table) if way == "online" else ()
     names = [
         name
         for name in legacy.blockers(shape, session.dialect)
@@ -100,7 +103,6 @@ def make_blocked(session: Session, shape: str, way: str = "direct") -> dict[str,
     ]
     rows = [legacy.blocking_row(name) for name in names]
     numbered = legacy.COLUMNS.index("task_id")
-    tables.make(session, shape)
     for number, row in enumerate(rows):
         own = f"own-{number}" if row[numbered] == "blocking-1" else row[numbered]
         tables.insert(session, [(*row[:numbered], own, *row[numbered + 1 :])])
@@ -152,7 +154,9 @@ def test_a_resolution_does_what_it_says(session: Session, way: str, blocker: str
         row = tuple(1_700_009_999 if value == legacy.CLEAN[1][1] else value for value in row)
     tables.make(session, "gorm", (*legacy.CLEAN, row))
     word, lines = legacy.RESOLUTIONS[blocker], list[str]()
-    if way == "online" and blocker in APART:
+    table = read_table(session, "videos")
+    assert table is not None
+    if way == "online" and blocker in apart(table):
         with pytest.raises(BlockedError, match=f"{blocker}: .*upgrade without --online"):
             upgrade(session, way, resolutions={blocker: word})
         return

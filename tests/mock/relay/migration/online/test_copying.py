@@ -17,6 +17,7 @@ from kling_mock.relay.migration.database.session import (
     SessionWrapper,
     connect,
 )
+from kling_mock.relay.migration.downgrade import Downgrade
 from kling_mock.relay.migration.findings import UnfinishedError
 from kling_mock.relay.migration.online.progress import Progress, Throttle
 from kling_mock.relay.migration.online.sql import SHADOW
@@ -477,3 +478,41 @@ def test_an_old_row_is_not_written_by_a_resolution(session: Session) -> None:
     application = Application(session)
     assert [task_id for task_id in application.expected if str(task_id).startswith("legacy-")]
     assert verified(session)
+
+
+@pytest.mark.parametrize("shape", ["guide-step-1", "guide-step-2", "go-head"])
+def test_rows_without_a_task_id_are_told_apart_by_their_id(session: Session, shape: str) -> None:
+    """Those that the application writes during the copy, or holds, get one as well."""
+    nameless = [legacy.blocking_row(f"{kind}-task-id") for kind in ("null", "empty")]
+    tables.make(session, shape, (*legacy.CLEAN, *nameless, *nameless))
+    words = {"null-task-id": "generate", "empty-task-id": "generate"}
+    lines = list[str]()
+    with connect(session.url) as other:
+        other.execute("BEGIN")
+
+        def after(step: str) -> None:
+            if step == "copy begun":
+                tables.insert(session, nameless)
+                session.execute(
+                    "UPDATE videos SET quota = 7 WHERE task_id = '' ORDER BY id LIMIT 1"
+                )
+                other.query("SELECT 1 FROM videos WHERE id IN (7, 8) FOR UPDATE")
+
+        def progress(now: Progress) -> None:
+            if now.ended:
+                other.execute("COMMIT")
+
+        job = online(session, words, lines.append, after, finish=False, progress=progress)
+        job.run()
+    assert verified(session)
+    job.finish()
+    assert {"null-task-id=generate: 3 rows changed", "empty-task-id=generate: 3 rows changed"} < {
+        *lines
+    }
+    assert session.query(
+        "SELECT COUNT(DISTINCT task_id) FROM videos WHERE task_id LIKE 'leg%'"
+    ) == [(6,)]
+    assert verified(session)
+    old = tables.rows(session, "videos_before_migration")
+    Downgrade(session, target_schema(session.dialect), log=lambda _: None).run()
+    assert tables.rows(session) == old
