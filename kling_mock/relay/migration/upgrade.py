@@ -118,12 +118,22 @@ class Upgrade:
         Raises:
             BlockedError: `run` would raise it.
         """
-        self.allow(MigrationState(self.session), method)
+        state = MigrationState(self.session)
+        self.allow(state, method)
         report = check(self.session, self.schema)
         if report.shape is KnownSchema.OURS:
             return False
-        self.accepted(report, method)
+        self.continuing(state).accepted(report, method)
         return True
+
+    def continuing(self, state: MigrationState) -> Upgrade:
+        """Return the upgrade with the decisions of the online run that it continues, and its own.
+
+        Args:
+            state: The recorded state; without an unfinished online run it adds nothing.
+        """
+        recorded = state.get("resolutions") if state.method == "online" else None
+        return attrs.evolve(self, resolutions={**(recorded or {}), **self.resolutions})
 
     def accepted(self, report: CheckReport, method: Method) -> Table:
         """Return the table of a report that allows an upgrade.

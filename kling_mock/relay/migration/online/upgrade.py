@@ -94,6 +94,10 @@ class OnlineUpgrade:
         self._prepare_session()
         state = MigrationState(self._session)
         self.upgrade.allow(state, "online")
+        continued = attrs.evolve(self, upgrade=self.upgrade.continuing(state))
+        return continued._run(state)  # noqa: SLF001 - of this class
+
+    def _run(self, state: MigrationState) -> KnownSchema:
         report = check(self._session, self.upgrade.schema)
         if report.shape is KnownSchema.OURS:
             if state.method == "online":
@@ -250,7 +254,7 @@ class OnlineUpgrade:
             restore(self._session, origin.table, self.upgrade.schema)
             state.drop()
         else:  # the run had started on what a direct upgrade left
-            state.delete("online", "paused", "recorded")
+            state.delete("online", "paused", "recorded", "resolutions")
             state.set("upgrading", {"way": "direct"})
 
     # ------------------------------------------------------------ beginning
@@ -343,7 +347,10 @@ class OnlineUpgrade:
             self._drop_our_index(before)
         state.set("swapped", value=True)
         state.delete("online", "paused", "recorded")
-        self.upgrade.log(f"the old table is kept as {BEFORE}; drop it when nothing is missed")
+        self.upgrade.log(
+            f"the old table is kept as {BEFORE}, of which kling-mock db finish reads old values; "
+            "drop it afterwards, when nothing is missed"
+        )
 
     def finish(self) -> None:
         """Make the table the relay's own, once the old program has stopped.
@@ -385,7 +392,7 @@ class OnlineUpgrade:
 
     def _with_resolutions(self, state: MigrationState) -> Upgrade:
         """Return the upgrade with the operator's decisions from its start and from now."""
-        decided = {**(state.get("resolutions") or {}), **self.upgrade.resolutions}
+        decided = {**self.upgrade.continuing(state).resolutions}
         if "milliseconds-created-at" in decided:  # which replaces a missing updated_at
             decided.setdefault("milliseconds-updated-at", "to-seconds")
         return attrs.evolve(self.upgrade, resolutions=decided)

@@ -126,6 +126,28 @@ def test_a_process_killed_after_any_step_is_finished_by_the_next(
         assert len(tables.rows(session)) == len(ROWS[way]) + len(ids)
 
 
+def test_a_killed_online_run_goes_on_with_what_was_decided_at_its_start(
+    databases: Callable[[str], str], killed: Callable[..., tuple[int, str]]
+) -> None:
+    """Nothing has to be decided again: neither for the copy, nor for the end of the old program."""
+    url = databases("mariadb")
+    run = ("upgrade", "--db", url, "--online", "--max-running=0", "--progress=none")
+    words = ("--resolve=long-model=cut", "--resolve=negative-quota=absolute")
+    long = dict(zip(legacy.COLUMNS, legacy.blocking_row("long-model"), strict=True))
+    with connect(url) as session:
+        tables.make(session, "gorm", (*legacy.CLEAN, tuple(long.values())))
+    assert killed("place noted", *run, *words)[0] == -signal.SIGKILL
+    with connect(url) as session:
+        tables.insert(session, [tuple((long | {"task_id": "new-1", "quota": -7}).values())])
+        before = tables.rows(session)
+    assert killed("copy begun", *run)[0] == 0  # there is no such step
+    assert main(["db", "finish", "--db", url]) == 0
+    with connect(url) as session:
+        assert session.query("SELECT MAX(CHAR_LENGTH(model)), MIN(quota) FROM videos") == [(100, 0)]
+        Downgrade(session, target_schema(session.dialect), log=lambda _: None).run()
+        assert tables.rows(session) == before
+
+
 def old_rows(session: Session) -> list[str]:
     """Return the rows that the application did not write."""
     rows = session.query("SELECT * FROM videos WHERE task_id IS NULL OR task_id NOT LIKE 'app-%'")
