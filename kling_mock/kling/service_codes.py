@@ -104,6 +104,12 @@ class UnknownPathError(Refusal):
         self.path = path
 
 
+def reason_of_failure(code: int) -> str:
+    """Return the text with which a task fails: that of the code, but for content found later."""
+    found_later = MESSAGES["risk_control"]
+    return found_later.template if code == found_later.code else CODES[code].message
+
+
 def invalid(path: str, expected: str, got: object = None) -> Refusal:
     """Return the 1201 refusal of the value at *path*.
 

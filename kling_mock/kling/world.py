@@ -34,7 +34,7 @@ from kling_mock.kling.model.progress import STUCK, TYPICAL, ProgressRule, Progre
 from kling_mock.kling.model.sessions import Sessions
 from kling_mock.kling.model.tasks import EmulatedTask, TaskIds, Tasks, subject_of
 from kling_mock.kling.refusal_texts import MESSAGES
-from kling_mock.kling.service_codes import CODES, Refusal
+from kling_mock.kling.service_codes import CODES, Refusal, reason_of_failure
 from kling_mock.web.polling import BusyPolling
 
 UNREACHABLE_MEDIA = LaterFailure(
@@ -376,7 +376,7 @@ class World:
         """
         if code not in CODES:
             raise ValueError(f"code: must be one of {', '.join(map(str, CODES))}; got {code}")
-        reason = CODES[code].message if message is None else message
+        reason = reason_of_failure(code) if message is None else message
         self.move(task, "fail", code, reason)
 
 

@@ -12,8 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 from kling_mock.kling.journal.findings import Findings
 from kling_mock.kling.journal.matching import Subject, Where
-from kling_mock.kling.refusal_texts import MESSAGES
-from kling_mock.kling.service_codes import CODES
+from kling_mock.kling.service_codes import CODES, reason_of_failure
 from kling_mock.web.facts import documented
 from kling_mock.web.values import as_text, is_one_of
 
@@ -93,13 +92,13 @@ class Content:
         prompt_text = prompt if isinstance(prompt, str) else prompt.pattern
         if isinstance(prompt, str):
             prompt = re.compile(re.escape(prompt), re.IGNORECASE)
-        # Content that is found later has a text of its own.
-        found_later = kind == "fail" and code == MESSAGES["risk_control"].code
-        own = MESSAGES["risk_control"].template if found_later else CODES[code].message
-        text = own if message is None else message
+        if message is None:
+            message = reason_of_failure(code) if kind == "fail" else CODES[code].message
         # A prompt is the user's own text, so reports do not show it.
         number = self._findings.declare(f"content {kind} prompt=... {where}")
-        self._rules.append((prompt_text, prompt, where, ContentDecision(kind, code, text), number))
+        self._rules.append(
+            (prompt_text, prompt, where, ContentDecision(kind, code, message), number)
+        )
         self.any = True
 
     def judge(self, subject: Subject) -> ContentDecision | None:

@@ -97,10 +97,14 @@ def test_failing_by_hand(api: Any, mock: Any, first: float) -> None:
 
 
 def test_failing_with_the_codes_own_words(api: Any, mock: Any) -> None:
-    """Without a message the reason is the text of the code."""
-    task_id = api.new()
-    mock.fail(task_id)
-    assert api.task(task_id)["task_status_msg"].startswith("Trigger the content security policy")
+    """Without a message the reason is the text of the code, or of content that is found later."""
+    for codes, words in (
+        ((), "Failure to pass the risk control system"),
+        ((5000,), "Server internal error"),
+    ):
+        task_id = api.new()
+        mock.fail(task_id, *codes)
+        assert api.task(task_id)["task_status_msg"] == words
 
 
 def test_an_end_is_final(api: Any, mock: Any) -> None:
