@@ -161,7 +161,7 @@ class Relay:
             OpenTasks(storage, settings.open_tasks_per_token, perf_counter, metrics),
             reconciler,
             dispatcher,
-            RepeatedCreates(storage, clock, metrics),
+            RepeatedCreates(storage, clock, metrics, large.run),
             clock,
             settings,
             partial(_new_task_id, random),

@@ -82,6 +82,7 @@ class CreateTaskRequest(NamedTuple):
     Attributes:
         endpoint: One of `ENDPOINTS`.
         body: The request's own object.
+        size: Bytes of the body as sent.
         model: The model that the user named.
         mode: The mode; "" without one.
         seconds: Length of the result, as far as the price depends on it.
@@ -97,6 +98,7 @@ class CreateTaskRequest(NamedTuple):
 
     endpoint: str
     body: Mapping[str, Any]
+    size: int
     model: str
     mode: str
     seconds: Decimal
@@ -113,13 +115,12 @@ class CreateTaskRequest(NamedTuple):
         """The length as it is stored; "" for images."""
         return "" if self.endpoint in PICTURES else f"{self.seconds:f}"
 
-    def has_made(self, request_hash: str) -> bool:
-        """Return whether a task with this hash was made by the same request.
+    def older_hash(self) -> str:
+        """Return the hash that earlier relays took, of the body as it was sent.
 
-        Relays of before took the hash of the body as it was sent.
+        For 80 MB it takes half a second.
         """
-        same = request_hash == self.request_hash
-        return same or request_hash == _hash(self.endpoint, self.body)  # 80 MB take half a second
+        return _hash(self.endpoint, self.body)
 
     def __repr__(self) -> str:
         # The body holds the prompt.
@@ -145,6 +146,7 @@ def read_create(endpoint: str, raw: bytes, idempotency_key: str = "") -> CreateT
     return CreateTaskRequest(
         endpoint=endpoint,
         body=body,
+        size=len(raw),
         model=model,
         mode=mode,
         seconds=_seconds(endpoint, body, model),

@@ -7,6 +7,7 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, TypeVar
 
 from kling_mock.relay.domain import errors, json_body
@@ -42,7 +43,7 @@ class LargeBodies:
         self._total = 0
         self._by_token = Counter[int]()
         self._is_collecting = False
-        self._parsing = asyncio.Lock()
+        self._working = asyncio.Lock()
 
     @contextmanager
     def counting(self, token_id: int) -> Generator[Callable[[int], None]]:
@@ -86,10 +87,18 @@ class LargeBodies:
         Raises:
             Exception: Any exception of *read*.
         """
-        if len(raw) <= json_body.LARGE:
-            return read(raw)
-        async with self._parsing:
-            return await asyncio.to_thread(read, raw)
+        return await self.run(partial(read, raw), len(raw))
+
+    async def run(self, work: Callable[[], T], size: int) -> T:
+        """Return the result of *work* on a body of *size* bytes, in the same way.
+
+        Raises:
+            Exception: Any exception of *work*.
+        """
+        if size <= json_body.LARGE:
+            return work()
+        async with self._working:
+            return await asyncio.to_thread(work)
 
     def _count(self, token_id: int, change: int) -> None:
         self._total += change

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from kling_mock.clock import MockClock
@@ -22,6 +23,7 @@ from kling_mock.relay.domain.repeats import (
     wait_pauses,
     was_refused,
 )
+from kling_mock.relay.domain.wire import CreateTaskRequest
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.storage.sql_storage import Storage
 from kling_mock.relay.storage.values import VideoRow
@@ -33,13 +35,27 @@ class RepeatedCreates:
     Args:
         storage: The store of the rows.
         metrics: Counts the repeats.
+        run: Runs some work on a body of so many bytes, in a thread if these are many.
     """
 
-    def __init__(self, storage: Storage, clock: MockClock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        clock: MockClock,
+        metrics: Metrics,
+        run: Callable[[Callable[[], str], int], Awaitable[str]],
+    ) -> None:
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
+        self._run = run
         self._waiting: Counter[int] = Counter()
+
+    async def has_made(self, request: CreateTaskRequest, row: VideoRow) -> bool:
+        """Return whether a task was made by the same request, to this relay or an earlier one."""
+        if row.request_hash == request.request_hash:
+            return True
+        return row.request_hash == await self._run(request.older_hash, request.size)
 
     async def reply(self, row: VideoRow, token_id: int) -> dict[str, Any]:
         """Return the first create's task, once that create is no longer being sent.

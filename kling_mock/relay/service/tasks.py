@@ -168,7 +168,7 @@ class RelayService:
         first = await self._storage.get_task(caller.user.id, name) if name else None
         if first is None or first.external_task_id != name:
             return None
-        if not request.has_made(first.request_hash):
+        if not await self._repeats.has_made(request, first):
             raise conflict(first, request)
         return await self._repeats.reply(first, caller.token.id)
 
@@ -264,7 +264,7 @@ class RelayService:
             return (await self._storage.create_task(task, now=now, next_poll_at=poll_at)).row
         except ExternalIdConflictError as error:
             first = await self._storage.find_task(error.task_id)
-            if first is not None and request.has_made(first.request_hash):
+            if first is not None and await self._repeats.has_made(request, first):
                 return first  # its hash is of an older relay
             raise conflict(first, request) from None
         except InsufficientQuotaError as error:

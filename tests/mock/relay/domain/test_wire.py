@@ -261,8 +261,8 @@ def test_a_task_of_an_older_relay_is_known_by_the_hash_of_its_time() -> None:
     old = hashlib.sha256(
         json.dumps(["text2video", body], sort_keys=True, separators=(",", ":")).encode()
     ).hexdigest()
-    assert read(body | {"external_task_id": "x"}).has_made(old)
-    assert not read(body | {"prompt": "b"}).has_made(old)
+    assert read(body | {"external_task_id": "x"}).older_hash() == old
+    assert read(body | {"prompt": "b"}).older_hash() != old
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,13 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock, RelaySettings
-from kling_mock.relay.domain import wire
+from kling_mock.relay.domain import long_texts, wire
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.wire import CreateTaskRequest
 from kling_mock.relay.http.large_bodies import LARGE, LargeBodies
 from kling_mock.relay.metrics.counters import Metrics
 from tests.mock.garbage import garbage
-from tests.mock.relay.http_calls import Caller, error_of
+from tests.mock.relay.http_calls import GUIDE, Caller, error_of
 from tests.mock.relay.scripted_kling import ScriptedKling, accepted, refusal
 from tests.mock.relay.storage.databases import SqliteFile
 
@@ -112,6 +112,45 @@ def test_a_body_that_has_no_room_is_refused(caller: Caller) -> None:
         usual = caller.create("image2video", model="kling-v1-6", image="A" * (13 * MIB))
         assert usual.status_code == 200, usual.text
         assert kling.requests[0].body["image"] == "A" * (13 * MIB)
+
+
+@pytest.fixture
+def hashing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the threads that hash a request, in the order in which they begin."""
+    threads = list[str]()
+
+    def hash_in_steps(value: object, encoder: json.JSONEncoder) -> str:
+        threads.append(threading.current_thread().name)
+        return long_texts.hash_in_steps(value, encoder)
+
+    monkeypatch.setattr(wire, "hash_in_steps", hash_in_steps)
+    return threads
+
+
+def test_a_large_create_is_compared_with_an_earlier_relay_s_in_a_thread(
+    tmp_path: Path, hashing: list[str]
+) -> None:
+    """Its hash was of another form, which is computed only where the present one differs."""
+    database = SqliteFile(tmp_path)
+    body = GUIDE | {"image": "A" * MIB, "external_task_id": "a"}
+    with (
+        ScriptedKling(accepted) as kling,
+        KlingMock(seed=7, relay=RelaySettings(database=database.url)) as mock,
+        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+    ):
+        caller = Caller(http, mock)
+        kling.serve(caller)
+        created = [caller.create("image2video", **body).json()["task_id"] for _ in range(2)]
+        assert len(hashing) == 2
+        older = wire.read_create("image2video", json.dumps(body).encode()).older_hash()
+        asyncio.run(database.query(f"UPDATE videos SET request_hash = '{older}'"))
+        hashing.clear()
+        created.append(caller.create("image2video", **body).json()["task_id"])
+        assert len(set(created)) == 1
+        other = caller.create("image2video", **{**body, "prompt": "y"})
+        assert error_of(other)[2] == "external_task_id_conflict"
+    assert len(hashing) == 4
+    assert all(thread.startswith("asyncio_") for thread in hashing), hashing
 
 
 # ---------------------------------------------------------------- what is left of a refused one

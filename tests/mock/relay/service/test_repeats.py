@@ -20,6 +20,7 @@ from kling_mock import KlingMock
 from kling_mock.clock import ScaledClock
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.repeats import WAIT_LIMIT, WAITING_PER_TOKEN, longest_attempt
+from kling_mock.relay.http.large_bodies import LargeBodies
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.repeats import RepeatedCreates
 from kling_mock.relay.storage.connect import connect
@@ -222,7 +223,8 @@ class Desk:
             attempt=Attempt(shop.channel.id, "key-1", NOW + longest_attempt(speed)),
         )
         clock = ScaledClock(speed, NOW)
-        repeats = RepeatedCreates(shop.store, clock, Metrics(lambda: 0.0))
+        metrics = Metrics(lambda: 0.0)
+        repeats = RepeatedCreates(shop.store, clock, metrics, LargeBodies(0, metrics).run)
         return cls(shop, row, clock, repeats)
 
     async def refused(self, token_id: int = 1) -> RelayError:
