@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
@@ -31,6 +31,8 @@ from kling_mock.unawaited import take_unawaited
 from kling_mock.web.origins import ORIGINS, TestRun
 
 if TYPE_CHECKING:
+    import ssl
+
     from kling_mock import KlingMock
     from kling_sdk import AsyncKling
 
@@ -210,9 +212,8 @@ class Plugin:
         _refuse_trio(request)
 
         limits = httpx.Limits(max_keepalive_connections=0)
-        tls = mock.ssl_context
-        verify = True if tls is None else tls
-        client = httpx.AsyncClient(limits=limits, trust_env=False, verify=verify)
+        tls = mock.ssl_context or _tls_of_others()
+        client = httpx.AsyncClient(limits=limits, trust_env=False, verify=tls)
         return mock.async_client(http_client=client)
 
     # ------------------------------------------------------------ hooks
@@ -405,6 +406,14 @@ def plugin_of(config: pytest.Config) -> Plugin:
         plugin = config.stash[_PLUGIN] = Plugin(config)
         config.pluginmanager.register(plugin, PLUGIN)
     return plugin
+
+
+@cache
+def _tls_of_others() -> ssl.SSLContext:
+    """Return what trusts public certificates; to read them takes 10 ms, which each test would."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _refuse_trio(request: pytest.FixtureRequest) -> None:
