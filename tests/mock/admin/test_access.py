@@ -15,6 +15,7 @@ from kling_mock.admin.api import MAX_BODY
 from kling_mock.admin.calls import CALLS
 from kling_mock.web.addresses import is_local
 from tests.mock.admin_client import Admin
+from tests.plain_http import NO_TLS
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_every_call_wants_the_token(mock: KlingMock, row: Any) -> None:
 
 def test_a_refusal_without_the_token_says_how_to_get_it(mock: KlingMock) -> None:
     """The answer names the header and where the token is, and not the token."""
-    reply = httpx.get(f"{mock.kling_url}/__kling/clock", trust_env=False)
+    reply = httpx.get(f"{mock.kling_url}/__kling/clock", trust_env=False, verify=NO_TLS)
     assert reply.headers["www-authenticate"] == "Bearer"
     assert "Bearer <admin_token>" in reply.json()["error"]["message"]
     assert mock.admin_token not in reply.text

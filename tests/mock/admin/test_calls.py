@@ -15,6 +15,7 @@ from kling_mock.admin.calls.snapshots import MOST
 from tests.mock.admin_client import Admin
 from tests.mock.conftest import Api
 from tests.mock.receiver import Receiver, receiver
+from tests.plain_http import NO_TLS
 
 __all__ = ["receiver"]
 
@@ -158,7 +159,7 @@ def test_a_snapshot_that_cannot_be_taken(tmp_path: Path) -> None:
     with KlingMock(relay=RelaySettings(database=f"sqlite:///{tmp_path}/relay.db")) as mock:
         url = f"{mock.kling_url}/__kling/snapshots"
         headers = {"Authorization": f"Bearer {mock.admin_token}"}
-        reply = httpx.post(url, headers=headers, trust_env=False)
+        reply = httpx.post(url, headers=headers, trust_env=False, verify=NO_TLS)
     error = reply.json()["error"]
     assert (reply.status_code, error["code"]) == (409, "no_snapshot")
     assert "Leave out database=" in error["message"]

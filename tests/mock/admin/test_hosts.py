@@ -89,8 +89,10 @@ def test_the_api_of_kling_itself_takes_any_name(mock: KlingMock) -> None:
 def test_metrics_need_the_token_under_a_foreign_name(mock: KlingMock) -> None:
     """This computer reads them without it, but not a page in its browser."""
     url = f"{mock.relay_url}/metrics"
-    assert httpx.get(url, trust_env=False).status_code == 200
-    assert httpx.get(url, headers={"Host": REBOUND}, trust_env=False).status_code == 401
+    assert httpx.get(url, trust_env=False, verify=NO_TLS).status_code == 200
+    assert (
+        httpx.get(url, headers={"Host": REBOUND}, trust_env=False, verify=NO_TLS).status_code == 401
+    )
     assert ask(url, mock.admin_token, REBOUND).status_code == 200
 
 
@@ -125,7 +127,7 @@ def test_the_metrics_of_a_relay_that_others_call_need_the_token(
     """Behind a proxy every caller is at this computer, and may have been given its name."""
     url, token = f"{standalone[0]}/metrics", standalone[1]
     for host in ("localhost:3000", "127.0.0.1", "relay.example"):
-        reply = httpx.get(url, headers={"Host": host}, trust_env=False)
+        reply = httpx.get(url, headers={"Host": host}, trust_env=False, verify=NO_TLS)
         assert reply.status_code == 401, host
     assert ask(url, token).status_code == 200
 
@@ -135,7 +137,7 @@ def test_both_apis_want_a_bearer(mock: KlingMock, scheme: str) -> None:
     """The comparison is the same on both ports: a token with another scheme does not count."""
     for url in (mock.kling_url + ADMIN, mock.relay_url + OPERATOR):
         header = {"Authorization": f"{scheme} {mock.admin_token}".strip()}
-        assert httpx.get(url, headers=header, trust_env=False).status_code == 401
+        assert httpx.get(url, headers=header, trust_env=False, verify=NO_TLS).status_code == 401
 
 
 @pytest.mark.parametrize("url", ["kling", "relay"])
@@ -143,7 +145,7 @@ def test_the_body_of_a_stranger_is_not_read(mock: KlingMock, url: str) -> None:
     """A refusal needs the header only: an endless body costs nothing."""
     path = mock.kling_url + "/__kling/faults" if url == "kling" else mock.relay_url + OPERATOR
     headers = {"Authorization": "Bearer wrong"}
-    reply = httpx.post(path, content=b" " * 2**21, headers=headers, trust_env=False)
+    reply = httpx.post(path, content=b" " * 2**21, headers=headers, trust_env=False, verify=NO_TLS)
     assert reply.status_code == 401
 
 

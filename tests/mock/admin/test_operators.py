@@ -10,6 +10,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.web.addresses import is_loopback
+from tests.plain_http import NO_TLS
 from tests.started import started
 
 ADMIN_PATHS = ("/__kling/clock", "/__kling/tasks", "/__kling/")
@@ -21,7 +22,7 @@ def answers(mock_urls: tuple[str, str], token: str, **headers: str) -> dict[str,
     kling, relay = mock_urls
     urls = [*(kling + path for path in ADMIN_PATHS), *(relay + path for path in OPERATOR_PATHS)]
     sent = {"Authorization": f"Bearer {token}"} | headers
-    with httpx.Client(trust_env=False, headers=sent) as client:
+    with httpx.Client(trust_env=False, headers=sent, verify=NO_TLS) as client:
         return {url: client.get(url).status_code for url in urls}
 
 
@@ -44,7 +45,7 @@ def test_one_switch_is_for_both_apis(host: str, admin: Any, status: int, *, prox
         urls = (mock.kling_url, mock.relay_url)
         statuses = answers(urls, mock.admin_token, **headers)
         assert set(statuses.values()) == {status}
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, verify=NO_TLS) as client:
             paths = client.get(f"{mock.relay_url}/openapi.json").json()["paths"]
         assert any(path.startswith("/__kling") for path in paths) is (admin != "off")
 
@@ -57,7 +58,7 @@ def secrets_of(mock: KlingMock) -> set[str]:
         f"{mock.relay_url}/__kling/relay",
         {"Authorization": f"Bearer {mock.admin_token}"},
     )
-    with httpx.Client(trust_env=False, headers=headers) as client:
+    with httpx.Client(trust_env=False, headers=headers, verify=NO_TLS) as client:
         token = client.post(f"{url}/users/1/tokens", json={"name": "second"}).json()["token"]
     return {
         mock.admin_token,

@@ -27,6 +27,7 @@ from kling_mock.relay.storage.memory import MemoryStorage
 from kling_mock.relay.storage.values import NewUser
 from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS, Caller
 from tests.mock.relay.storage.databases import Mysql, SqliteFile, need
+from tests.plain_http import NO_TLS
 from tests.started import SERVE, started
 
 KEY = "access|a-very-secret-key"
@@ -351,7 +352,7 @@ def test_stats_tell_days_stuck_tasks_and_slow_statements(shell: Shell) -> None:
     """Totals per day, the ids of stuck tasks, and what the database knows of slow statements."""
     with (
         KlingMock(relay=RelaySettings(database=shell.url), start="now") as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
     ):
         caller = Caller(http, mock)
         mock.progress.add("stuck")

@@ -16,6 +16,7 @@ from kling_mock import KlingMock
 from kling_mock.cli.main import main
 from kling_mock.recording.session import read_session
 from tests.mock.recording.recorded_sessions import lines
+from tests.plain_http import NO_TLS
 from tests.started import started
 
 T2V = "/v1/videos/text2video"
@@ -24,7 +25,7 @@ BODY = {"model_name": "kling-v2-6", "prompt": "wilhelmina"}
 
 def post(url: str, key: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {key}"}
-    return httpx.post(f"{url}{T2V}", json=BODY, headers=headers, trust_env=False)
+    return httpx.post(f"{url}{T2V}", json=BODY, headers=headers, trust_env=False, verify=NO_TLS)
 
 
 @pytest.mark.slow
@@ -123,7 +124,7 @@ def test_a_recorder_that_is_killed_leaves_a_readable_file(tmp_path: Path) -> Non
         assert spent == Decimal(3)
         with started("record", *words) as (_, ready):
             assert ready["units_left"] == "6.0"
-            reply = httpx.get(f"{ready['url']}{T2V}", trust_env=False)
+            reply = httpx.get(f"{ready['url']}{T2V}", trust_env=False, verify=NO_TLS)
             assert reply.status_code == 401
     assert len(read_session(path).exchanges) == 2
     assert len(lines(path)) == 5

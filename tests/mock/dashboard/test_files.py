@@ -25,6 +25,7 @@ from kling_mock.kling.model.plan import PackType
 from kling_mock.relay.operator.operations import CALLS as OPERATOR_CALLS
 from kling_mock.relay.storage.values import LedgerKind, NoticeState
 from kling_mock.web.webhook_signing import Verdict
+from tests.plain_http import NO_TLS
 
 STATIC = Path(kling_mock.dashboard.__file__).with_name("static")
 SOURCES = {path: path.read_text("utf-8") for path in sorted(STATIC.rglob("*.js"))}
@@ -48,7 +49,7 @@ def texts() -> dict[str, list[str]]:
 def test_the_address_without_its_slash_leads_to_it(mock: KlingMock, method: str) -> None:
     """The address may be typed without it; a query stays."""
     url = f"{mock.kling_url}/__kling?a=1"
-    with httpx.Client(trust_env=False) as http:
+    with httpx.Client(trust_env=False, verify=NO_TLS) as http:
         reply = http.request(method, url)
         assert (reply.status_code, reply.headers["location"]) == (308, "/__kling/?a=1")
         assert http.request(method, url, follow_redirects=True).status_code == 200
@@ -60,12 +61,12 @@ def test_control_other_addresses_do_not_lead_there(mock: KlingMock) -> None:
         assert other.dashboard_url is None
         urls = ["/__kling", "/__kling/", "/__kling/app.js"]
         for url in [f"{mock.kling_url}/__klingx", *(other.kling_url + path for path in urls)]:
-            assert httpx.get(url, trust_env=False).status_code == 404
+            assert httpx.get(url, trust_env=False, verify=NO_TLS).status_code == 404
 
 
 def test_it_is_served_without_a_token_and_holds_none(mock: KlingMock) -> None:
     """Every caller on this computer gets the files; the data that they show needs the token."""
-    with httpx.Client(trust_env=False) as http:
+    with httpx.Client(trust_env=False, verify=NO_TLS) as http:
         for path in ["", *(str(source.relative_to(STATIC)) for source in SOURCES)]:
             reply = http.get(f"{mock.kling_url}/__kling/{path}")
             assert reply.status_code == 200
@@ -83,7 +84,7 @@ def test_it_is_not_served_through_a_proxy(mock: KlingMock) -> None:
     headers = {"X-Forwarded-For": "127.0.0.1"}
     for path in ("", "app.js"):
         url = f"{mock.kling_url}/__kling/{path}"
-        assert httpx.get(url, headers=headers, trust_env=False).status_code == 403
+        assert httpx.get(url, headers=headers, trust_env=False, verify=NO_TLS).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -100,22 +101,24 @@ def test_it_is_not_served_through_a_proxy(mock: KlingMock) -> None:
 )
 def test_nothing_else_is_a_file(mock: KlingMock, path: str) -> None:
     """Other paths belong to the API, which needs the token."""
-    reply = httpx.get(f"{mock.kling_url}/__kling/{path}", trust_env=False)
+    reply = httpx.get(f"{mock.kling_url}/__kling/{path}", trust_env=False, verify=NO_TLS)
     assert reply.status_code in {401, 404}
 
 
 def test_a_browser_that_has_a_file_gets_it_once(mock: KlingMock) -> None:
     """A reload asks, and is told with 304 that nothing has changed."""
     url = f"{mock.kling_url}/__kling/app.js"
-    first = httpx.get(url, trust_env=False)
+    first = httpx.get(url, trust_env=False, verify=NO_TLS)
     assert first.headers["content-type"] == "text/javascript;charset=UTF-8"
-    again = httpx.get(url, headers={"If-None-Match": first.headers["etag"]}, trust_env=False)
+    again = httpx.get(
+        url, headers={"If-None-Match": first.headers["etag"]}, trust_env=False, verify=NO_TLS
+    )
     assert (again.status_code, again.content) == (304, b"")
 
 
 def test_its_policy_lets_nothing_inline_run(mock: KlingMock) -> None:
     """Scripts and styles are files of this server, and no text becomes one."""
-    reply = httpx.get(f"{mock.kling_url}/__kling/", trust_env=False)
+    reply = httpx.get(f"{mock.kling_url}/__kling/", trust_env=False, verify=NO_TLS)
     policy = reply.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
     assert "unsafe" not in policy

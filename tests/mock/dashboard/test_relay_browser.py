@@ -11,6 +11,7 @@ import pytest
 from kling_mock import KlingMock, RelaySettings
 from tests.endpoints import BODIES
 from tests.mock.dashboard.chromium import AXE, Chromium, Page, chromium
+from tests.plain_http import NO_TLS
 
 __all__ = ["chromium"]
 
@@ -114,7 +115,7 @@ def test_everybody_can_use_it(page: Page, mock: KlingMock, language: str, width:
 
 def test_it_is_served_to_who_may_call_the_operators_api(mock: KlingMock) -> None:
     """It is not served through a proxy; it has the policy of the other page, and nothing else."""
-    with httpx.Client(base_url=mock.relay_url, trust_env=False) as http:
+    with httpx.Client(base_url=mock.relay_url, trust_env=False, verify=NO_TLS) as http:
         reply = http.get("/__kling/")
         assert (reply.status_code, "relay.js" in reply.text) == (200, True)
         assert "script-src 'self'" in reply.headers["content-security-policy"]
@@ -123,4 +124,7 @@ def test_it_is_served_to_who_may_call_the_operators_api(mock: KlingMock) -> None
         assert http.get("/__kling/nothing.js").status_code == 404
         assert http.post("/__kling/").status_code == 405
     with KlingMock(admin="off", relay=RelaySettings()) as other:
-        assert httpx.get(f"{other.relay_url}/__kling/", trust_env=False).status_code == 404
+        assert (
+            httpx.get(f"{other.relay_url}/__kling/", trust_env=False, verify=NO_TLS).status_code
+            == 404
+        )

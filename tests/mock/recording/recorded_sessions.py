@@ -18,6 +18,7 @@ from kling_mock import KlingMock
 from kling_mock.recording.media import placeholder
 from kling_mock.recording.recorder import Recorder
 from tests.mock.receiver import Receiver
+from tests.plain_http import NO_TLS
 
 PICTURE = base64.b64encode(placeholder("image/png", 5000, (400, 300))).decode()
 API_KEY = "api-key-canary-5f1d0c9e8b7a6655"
@@ -87,7 +88,9 @@ def record_everything(path: Path, receiver: Receiver) -> tuple[str, ...]:
     with canary_mock() as mock, Recorder(mock.kling_url, path, Decimal(100)) as recorder:
         bearer = token()
         headers = {"User-Agent": USER_AGENT, "Cookie": COOKIE}
-        with httpx.Client(base_url=recorder.url, trust_env=False, headers=headers) as http:
+        with httpx.Client(
+            base_url=recorder.url, trust_env=False, headers=headers, verify=NO_TLS
+        ) as http:
             _talk(http, mock, bearer, f"{receiver.url}hook?token=hooktoken")
     return (bearer,)
 

@@ -27,6 +27,7 @@ from tests.mock.recording.recorded_sessions import (
     lines,
     record_everything,
 )
+from tests.plain_http import NO_TLS
 
 __all__ = ["receiver"]
 
@@ -219,7 +220,7 @@ def test_every_way_to_authenticate_and_bodies_that_cannot_be_read(tmp_path: Path
     with (
         canary_mock() as mock,
         Recorder(mock.kling_url, path, Decimal(9), allows_unpriced=True) as recorder,
-        httpx.Client(base_url=recorder.url, trust_env=False) as http,
+        httpx.Client(base_url=recorder.url, trust_env=False, verify=NO_TLS) as http,
     ):
         codes = [
             http.get(url, headers={"Authorization": header}).json()["code"] for header in headers

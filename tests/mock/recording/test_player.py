@@ -17,6 +17,7 @@ import pytest
 from kling_mock.recording.player import Player
 from kling_mock.recording.session import SessionFileError
 from tests.mock.receiver import Receiver, closed_url, receiver
+from tests.plain_http import NO_TLS
 
 __all__ = ["receiver"]
 
@@ -37,7 +38,10 @@ def exchange(path: str, reply: Any, **members: Any) -> dict[str, Any]:
 def playing(folder: Path, *lines: Any) -> Iterator[tuple[Player, httpx.Client]]:
     path = folder / "session.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in (HEADER, *lines)))
-    with Player(path) as player, httpx.Client(base_url=player.url, trust_env=False) as http:
+    with (
+        Player(path) as player,
+        httpx.Client(base_url=player.url, trust_env=False, verify=NO_TLS) as http,
+    ):
         yield player, http
 
 

@@ -146,7 +146,9 @@ def known(server: KlingMock) -> dict[str, list[str]]:
     known_ids: dict[str, list[str]] = {
         row.path: [] for row in operations.OPERATIONS if row.path.startswith("/media/")
     }
-    with httpx.Client(base_url=server.kling_url, headers=headers, trust_env=False) as http:
+    with httpx.Client(
+        base_url=server.kling_url, headers=headers, trust_env=False, verify=NO_TLS
+    ) as http:
         for endpoint in ENDPOINTS.with_tasks:
             record = ENDPOINTS[endpoint]
             marked = {"watermark_info": {"enabled": True}, "external_task_id": ""}

@@ -22,6 +22,7 @@ from tests.mock.relay.http_calls import (
     guide_members,
     without_request_id,
 )
+from tests.plain_http import NO_TLS
 
 
 def test_the_guide_s_first_two_tests(caller: Caller) -> None:
@@ -258,7 +259,7 @@ def test_ids_are_not_repeated_when_the_server_is_started_again(database: str | N
     mock = KlingMock(seed=7, relay=RelaySettings(database=database))
     replies: list[httpx.Response] = []
     for _ in range(2):
-        with mock, httpx.Client(base_url=mock.relay_url, timeout=20) as client:
+        with mock, httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as client:
             replies.append(Caller(client, mock).create())
     assert [reply.status_code for reply in replies] == [200, 200]
     assert len({reply.json()["task_id"] for reply in replies}) == 2
@@ -285,7 +286,10 @@ def test_a_deduction_decides_the_charge(caller: Caller) -> None:
 
 def test_a_stop_in_the_middle_of_requests_is_clean(caplog: pytest.LogCaptureFixture) -> None:
     """A server that stops while Kling keeps its relay waiting leaves no error behind."""
-    with KlingMock(clock="real") as mock, httpx.Client(base_url=mock.relay_url) as http:
+    with (
+        KlingMock(clock="real") as mock,
+        httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http,
+    ):
         caller = Caller(http, mock)
         caller.created()
         mock.faults.add("hang", "POST /v1/*", seconds=30)

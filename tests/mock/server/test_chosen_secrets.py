@@ -11,6 +11,7 @@ import pytest
 
 from kling_mock import KlingMock, RelaySettings, Secrets
 from kling_mock.server.chosen_secrets import check_seeded
+from tests.plain_http import NO_TLS
 from tests.started import started
 
 ALL = "0.0.0.0"  # noqa: S104 - what is tested
@@ -80,7 +81,10 @@ def test_given_secrets_are_used_and_ids_are_the_seeds() -> None:
                 assert relayed.text2video.create(prompt="a kitten").task_id.startswith("kling_")
             bearer = {"Authorization": "Bearer ad"}
             for url in (f"{mock.kling_url}/__kling/clock", f"{mock.relay_url}/__kling/relay/users"):
-                assert httpx.get(url, headers=bearer, trust_env=False).status_code == 200
+                assert (
+                    httpx.get(url, headers=bearer, trust_env=False, verify=NO_TLS).status_code
+                    == 200
+                )
             second = mock.accounts.add("second")
             later += [second.secret_key, second.add_api_key(), second.add_webhook_secret()]
             mock.reset(8)

@@ -10,10 +10,11 @@ import pytest
 import kling_mock
 from kling_mock import KlingMock
 from kling_mock.reference.operations import OPERATIONS
+from tests.plain_http import NO_TLS
 
 
 def health(mock: KlingMock) -> dict[str, Any]:
-    reply = httpx.get(f"{mock.kling_url}/health", trust_env=False)
+    reply = httpx.get(f"{mock.kling_url}/health", trust_env=False, verify=NO_TLS)
     assert reply.status_code == 200
     assert reply.headers["content-type"].startswith("application/json")
     body: dict[str, Any] = reply.json()
@@ -25,7 +26,7 @@ def test_it_says_what_the_server_is_and_has_done(mock: KlingMock, api: Any) -> N
     done = api.new(callback_url="http://127.0.0.1:9/")
     mock.complete(done)
     api.new()
-    httpx.post(f"{mock.kling_url}/v1/videos/text2video", trust_env=False)
+    httpx.post(f"{mock.kling_url}/v1/videos/text2video", trust_env=False, verify=NO_TLS)
     assert health(mock) == {
         "status": "ok",
         "version": kling_mock.__version__,
@@ -64,7 +65,7 @@ def test_a_reset_begins_anew(mock: KlingMock, api: Any) -> None:
 
 def test_other_methods_are_as_anywhere(mock: KlingMock) -> None:
     """A POST is a call that Kling does not know."""
-    assert httpx.post(f"{mock.kling_url}/health", trust_env=False).status_code == 404
+    assert httpx.post(f"{mock.kling_url}/health", trust_env=False, verify=NO_TLS).status_code == 404
     assert mock.journal.unexpected_total == 1
 
 

@@ -45,13 +45,13 @@ def test_as_a_context_manager() -> None:
         assert ask(mock).status_code == 200
     with pytest.raises(RuntimeError, match="has been stopped"):
         _ = mock.kling_url
-    with pytest.raises(httpx.ConnectError), httpx.Client(trust_env=False) as client:
+    with pytest.raises(httpx.ConnectError), httpx.Client(trust_env=False, verify=NO_TLS) as client:
         client.get(url)
 
 
 async def test_as_an_async_context_manager() -> None:
     """`async with` works too, and the caller's loop stays free."""
-    async with KlingMock() as mock, httpx.AsyncClient(trust_env=False) as client:
+    async with KlingMock() as mock, httpx.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         headers = {"Authorization": f"Bearer {mock.api_key}"}
         reply = await client.get(f"{mock.kling_url}{LIST}", headers=headers)
         assert reply.status_code == 200

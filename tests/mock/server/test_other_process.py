@@ -15,6 +15,7 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.web.polling import POLL_AFTER_HEADER, poll_after_line
 from kling_sdk import AsyncKling, Kling, TextToVideo
+from tests.plain_http import NO_TLS
 
 FAST = 50_000.0  # a minute takes a millisecond
 
@@ -51,7 +52,9 @@ def test_replies_say_it(mock: KlingMock, api: Any) -> None:
     with KlingMock(clock=60) as scaled:
         for speed, poll_after in ((60, "83"), (10, "500")):
             scaled.clock.speed = speed
-            reply = httpx.get(f"{scaled.kling_url}/v1/videos/text2video", trust_env=False)
+            reply = httpx.get(
+                f"{scaled.kling_url}/v1/videos/text2video", trust_env=False, verify=NO_TLS
+            )
             assert reply.headers[POLL_AFTER_HEADER] == poll_after
 
 

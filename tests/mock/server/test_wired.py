@@ -11,6 +11,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.clock import MockClock
+from tests.plain_http import NO_TLS
 
 LIST = "/v1/videos/text2video"
 BODY = {"model_name": "kling-v2-6", "prompt": "a cat"}
@@ -21,7 +22,10 @@ def run(mock: KlingMock, every: float) -> list[str]:
     headers = {"Authorization": f"Bearer {mock.api_key}"}
     clock: MockClock = mock.clock
     statuses: list[str] = []
-    with clock.call(), httpx.Client(base_url=mock.kling_url, trust_env=False) as client:
+    with (
+        clock.call(),
+        httpx.Client(base_url=mock.kling_url, trust_env=False, verify=NO_TLS) as client,
+    ):
         created = client.post(LIST, json=BODY, headers=headers).json()["data"]
         while not statuses or statuses[-1] in {"submitted", "processing"}:
             clock.sleep(every)
@@ -35,7 +39,9 @@ async def arun(mock: KlingMock, every: float) -> list[str]:
     clock: MockClock = mock.clock
     statuses: list[str] = []
     with clock.call():
-        async with httpx.AsyncClient(base_url=mock.kling_url, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=mock.kling_url, trust_env=False, verify=NO_TLS
+        ) as client:
             created = (await client.post(LIST, json=BODY, headers=headers)).json()["data"]
             while not statuses or statuses[-1] in {"submitted", "processing"}:
                 await clock.asleep(every)

@@ -20,10 +20,11 @@ import pytest
 from kling_mock.web.origins import Callers
 from kling_sdk import Kling
 from kling_sdk.errors import KlingError
+from tests.plain_http import NO_TLS
 
 
 def by_httpx(url: str) -> None:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=NO_TLS) as client:
         client.get(url)
 
 
@@ -41,7 +42,7 @@ def by_the_sdk(url: str) -> None:
 
 def by_httpx_in_a_loop(url: str) -> None:
     async def get() -> None:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as client:
             await client.get(url)
 
     asyncio.run(get())

@@ -12,6 +12,7 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.kling.faults.kinds import KINDS
 from kling_mock.kling.journal.matching import Subject, Where
+from tests.plain_http import NO_TLS
 
 LIST = "/v1/videos/text2video"
 CREATE = f"POST {LIST}"
@@ -35,7 +36,7 @@ def test_probability_is_decided_by_the_seed() -> None:
     """Some are hit and some are not, the same ones for the same seed."""
 
     def run(seed: int) -> list[int]:
-        with KlingMock(seed=seed) as mock, httpx.Client(trust_env=False) as client:
+        with KlingMock(seed=seed) as mock, httpx.Client(trust_env=False, verify=NO_TLS) as client:
             mock.faults.add("status", probability=0.5)
             return [client.get(mock.kling_url).status_code for _ in range(40)]
 

@@ -13,6 +13,7 @@ import pytest
 from kling_mock import Call, KlingMock
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_sdk import Kling
+from tests.plain_http import NO_TLS
 
 CREATE: Final = "POST /v1/videos/text2video"
 Filters = Mapping[str, Any]
@@ -162,7 +163,7 @@ def test_all_that_is_served_can_be_asserted(mock: KlingMock) -> None:
 
 def test_what_was_called_can_be_asserted_though_nothing_serves_it(mock: KlingMock) -> None:
     """A test may assert the very mistake that it is about."""
-    httpx.post(f"{mock.kling_url}/v1/video/text2video", json={}, trust_env=False)
+    httpx.post(f"{mock.kling_url}/v1/video/text2video", json={}, trust_env=False, verify=NO_TLS)
     mock.journal.assert_called("POST /v1/video/text2video", times=1, status=404)
     with pytest.raises(AssertionError, match="there was 1"):
         mock.journal.assert_not_called("POST /v1/video/text2video")

@@ -16,6 +16,7 @@ from kling_mock.kling.journal.redaction import redact_body, redact_query, redact
 from kling_mock.testing.report import sections
 from tests.mock.admin_client import Admin
 from tests.mock.receiver import closed_url
+from tests.plain_http import NO_TLS
 
 LIST = "/v1/videos/text2video"
 HIDDEN = ("passw0rd", "t0ken", "k3y")
@@ -30,7 +31,7 @@ def secret_url() -> str:
 def send(mock: KlingMock, content: bytes, query: str = "") -> httpx.Response:
     headers = {"Authorization": f"Bearer {mock.api_key}"}
     url = f"{mock.kling_url}{LIST}{query}"
-    return httpx.post(url, content=content, headers=headers, trust_env=False)
+    return httpx.post(url, content=content, headers=headers, trust_env=False, verify=NO_TLS)
 
 
 def bodies() -> dict[str, bytes]:
@@ -123,7 +124,7 @@ def test_known_parameters_of_a_query_stay(mock: KlingMock) -> None:
     """Only parameters that the call has are kept: any other value may be a secret."""
     headers = {"Authorization": f"Bearer {mock.api_key}"}
     for path in (f"{LIST}?pageNum=1&pageSize=2&key=k3y", "/nowhere?pageNum=1"):
-        httpx.get(mock.kling_url + path, headers=headers, trust_env=False)
+        httpx.get(mock.kling_url + path, headers=headers, trust_env=False, verify=NO_TLS)
     queries = [entry.query for entry in mock.journal]
     assert queries == ["pageNum=1&pageSize=2&key=<hidden>", "pageNum=<hidden>"]
 

@@ -14,6 +14,7 @@ from kling_mock import KlingMock, RateLimit
 from kling_mock.kling.model.admission import admit_call
 from kling_mock.kling.service_codes import Refusal
 from tests.mock.kling.endpoints.requests import plan
+from tests.plain_http import NO_TLS
 
 LIST = "/v1/videos/text2video"
 DAY = 24 * 3600
@@ -25,7 +26,7 @@ def call(
     """Call with an API key; a create by default."""
     headers = {"Authorization": f"Bearer {key}"}
     fields = {"model_name": "kling-v2-6", "prompt": "a kitten"} | body
-    with httpx.Client(base_url=mock.kling_url, trust_env=False) as client:
+    with httpx.Client(base_url=mock.kling_url, trust_env=False, verify=NO_TLS) as client:
         if method == "GET":
             return client.get(path, headers=headers)
         return client.post(path, headers=headers, json=fields)

@@ -25,6 +25,7 @@ from kling_mock.relay.storage.memory import MemoryStorage
 from kling_mock.relay.storage.values import NewChannel, NewUser
 from tests.mock.relay.http_calls import Caller, error_of
 from tests.mock.relay.storage.databases import SqliteFile
+from tests.plain_http import NO_TLS
 
 NOW = 1_700_000_000
 
@@ -155,7 +156,10 @@ async def test_a_top_up_never_goes_astray(
 
 def test_the_operator_s_api_refuses_it_with_409(tmp_path: Path) -> None:
     """The same rule by HTTP."""
-    with KlingMock() as mock, httpx.Client(base_url=mock.relay_url, timeout=20) as http:
+    with (
+        KlingMock() as mock,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
+    ):
         caller = Caller(http, mock)
         caller.operate("GET", "users")
         storage: Any = mock._existing_relay()._open_state().storage

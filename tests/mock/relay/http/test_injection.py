@@ -22,6 +22,7 @@ from kling_mock import KlingMock, RelaySettings
 from kling_mock.web.request_log import LogLines
 from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of, without_request_id
 from tests.mock.relay.storage.databases import Mysql, need
+from tests.plain_http import NO_TLS
 
 SQL: Final = (
     "' OR '1'='1",
@@ -52,7 +53,7 @@ def stored(request: pytest.FixtureRequest) -> Iterator[Caller]:
         url = "sqlite://" if database is None else database.url
         with (
             KlingMock(relay=RelaySettings(database=url)) as mock,
-            httpx.Client(base_url=mock.relay_url) as http,
+            httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http,
         ):
             http.timeout = httpx.Timeout(20)
             yield Caller(http, mock)

@@ -27,6 +27,7 @@ from tests.mock.garbage import garbage
 from tests.mock.relay.http_calls import GUIDE, Caller, error_of
 from tests.mock.relay.scripted_kling import ScriptedKling, accepted, refusal
 from tests.mock.relay.storage.databases import SqliteFile
+from tests.plain_http import NO_TLS
 
 MIB = 1024 * 1024
 
@@ -94,7 +95,7 @@ async def test_large_bodies_are_parsed_one_at_a_time() -> None:
 def caller() -> Iterator[Caller]:
     with (
         KlingMock(seed=7, relay=RelaySettings(body_memory_mib=96)) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=60) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=60, verify=NO_TLS) as http,
     ):
         yield Caller(http, mock)
 
@@ -162,7 +163,7 @@ def poor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Caller]:
     url = None if request.param == "memory" else SqliteFile(tmp_path).url
     with (
         KlingMock(seed=7, relay=RelaySettings(database=url)) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
     ):
         yield Caller(http, mock).another(quota=0)
 

@@ -17,6 +17,7 @@ from kling_mock.web.access import FREE
 from kling_sdk import Kling, RateLimitError
 from tests.mock.relay.http_calls import VIDEOS, Caller, error_of
 from tests.mock.relay.metrics.test_prometheus import scraped, value
+from tests.plain_http import NO_TLS
 
 #: A picture or sound of 2 MB as base64.
 LARGE: Final = "A" * 1_400_000  # more than a body without files may have
@@ -28,7 +29,7 @@ def limited(**settings: Any) -> Iterator[Caller]:
     options = settings.pop("options", {})
     with (
         KlingMock(relay=RelaySettings(**settings), **options) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
     ):
         yield Caller(http, mock)
 

@@ -26,6 +26,7 @@ from tests.endpoints import BODIES, body, with_sources
 from tests.mock.reference.test_openapi import MODES, checks
 from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller
 from tests.nightly import NIGHTLY
+from tests.plain_http import NO_TLS
 
 COMMITTED = Path(__file__).parents[4] / "docs" / "relay-openapi.json"
 CASES = 32 if NIGHTLY else 4  # of each operation in each mode
@@ -132,7 +133,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serve
 
 def known(mock: KlingMock) -> dict[str, str]:
     """Make one of each thing, and one more to be deleted; return their ids."""
-    with httpx.Client(base_url=mock.relay_url) as http:
+    with httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http:
         caller = Caller(http, mock)
         task_id = caller.created(callback_url="http://127.0.0.1:1/away")
         mock.complete(caller.query(task_id)["kling_task_id"])

@@ -24,6 +24,7 @@ from tests.mock.relay.scripted_kling import (
     task,
 )
 from tests.mock.relay.storage.databases import Mysql, Postgres, need
+from tests.plain_http import NO_TLS
 
 DAY: Final = 24 * 3600
 PATH: Final = f"{VIDEOS}/text2video"
@@ -174,7 +175,7 @@ def stored(url: str | None) -> Iterator[Caller]:
     """A user of a relay on each database."""
     with (
         KlingMock(seed=7, relay=RelaySettings(database=url)) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=60) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=60, verify=NO_TLS) as http,
     ):
         yield Caller(http, mock)
         mock.ledger.assert_balanced()

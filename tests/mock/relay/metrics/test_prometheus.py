@@ -28,6 +28,7 @@ from kling_sdk.errors import (
 )
 from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of, guide_members
 from tests.mock.relay.storage.databases import Mysql, need
+from tests.plain_http import NO_TLS
 
 PROMPT = "一只可爱的小猫在草地上玩耍"
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -307,7 +308,7 @@ def test_the_database_may_be_away() -> None:
     try:
         with (
             KlingMock(seed=7, relay=RelaySettings(database=server.url)) as mock,
-            httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+            httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
         ):
             caller = Caller(http, mock)
             caller.created()

@@ -12,6 +12,7 @@ import pytest
 from kling_mock import KlingMock, RelaySettings
 from tests.mock.relay.http_calls import PRICE, Caller, error_of
 from tests.mock.relay.storage import samples as kit
+from tests.plain_http import NO_TLS
 
 CHANNEL = {"name": "two", "base_url": "http://127.0.0.1:1", "key": "access|verysecret"}
 
@@ -136,7 +137,7 @@ def test_a_restart_keeps_what_the_operator_has_set(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'relay.db'}"
     with (
         KlingMock(relay=RelaySettings(database=url)) as mock,
-        httpx.Client(base_url=mock.relay_url) as http,
+        httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http,
     ):
         declared = {
             "name": "Kling AI",
@@ -150,7 +151,7 @@ def test_a_restart_keeps_what_the_operator_has_set(tmp_path: Path) -> None:
         Caller(http, mock).operate("PUT", "channels/1", json=declared)
     with (
         KlingMock(relay=RelaySettings(database=url)) as mock,
-        httpx.Client(base_url=mock.relay_url) as http,
+        httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http,
     ):
         (channel,) = Caller(http, mock).operate("GET", "channels")["data"]
         settings = (channel["webhook_secrets"], channel["priority"], channel["status"])

@@ -29,6 +29,7 @@ from kling_mock.relay.storage.text import TEXT_BYTES
 from kling_mock.relay.storage.values import NewUser, accounts
 from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller, error_of
 from tests.mock.relay.storage.databases import Mysql, Postgres, SqliteFile, need
+from tests.plain_http import NO_TLS
 
 NOW = 1_700_000_000
 CHANNEL = {"name": "two", "base_url": "https://a.example", "key": "a|b"}
@@ -276,7 +277,7 @@ def test_a_broken_channel_stops_no_other(
     database = SqliteFile(tmp_path)
     with (
         KlingMock(relay=RelaySettings(database=database.url)) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
     ):
         caller = Caller(http, mock)
         key = f"{mock.access_key}|{mock.secret_key}"
@@ -306,7 +307,7 @@ def test_a_relay_whose_only_channel_is_broken_says_so(tmp_path: Path) -> None:
     database = SqliteFile(tmp_path)
     with (
         KlingMock(relay=RelaySettings(database=database.url)) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
     ):
         asyncio.run(database.query("UPDATE channels SET api_keys = '|'"))
         reply = Caller(http, mock).call("POST", f"{VIDEOS}/text2video", json=GUIDE)

@@ -31,6 +31,7 @@ from tests.mock.relay.scripted_kling import (
     task,
 )
 from tests.mock.relay.storage.databases import SqliteFile
+from tests.plain_http import NO_TLS
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SUCCESS: Final = {"message": "success"}
@@ -262,7 +263,7 @@ def test_a_test_s_own_callback_settles_its_task_before_it_is_answered(
     """With `test_callback`, earlier polls and Kling's own reports make no difference."""
     with (
         KlingMock(seed=7, relay=RelaySettings(test_callback=True)) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
     ):
         mock.faults.add("callback-dropped")  # Kling's own ones would settle it as well
         caller = Caller(http, mock)
@@ -288,7 +289,7 @@ def test_a_test_s_own_callback_that_cannot_be_read_is_read_later() -> None:
     """Kling fails for a moment: the task has ended there, and the next poll shows it."""
     with (
         KlingMock(seed=7, relay=RelaySettings(test_callback=True)) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
     ):
         mock.faults.add("callback-dropped")  # else Kling's own one may come first
         caller = Caller(http, mock)
@@ -426,7 +427,7 @@ def test_no_money_moves_for_a_row_of_a_migration_and_nothing_is_read(
     with (
         ScriptedKling(accepted) as kling,
         KlingMock(seed=7, relay=RelaySettings(database=database.url)) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
     ):
         scene = Scene(Caller(http, mock), kling)
         task_id = scene.caller.created()

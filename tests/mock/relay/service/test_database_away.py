@@ -15,6 +15,7 @@ from kling_mock import KlingMock, RelaySettings
 from tests.mock.relay.http_calls import PRICE, Caller, error_of
 from tests.mock.relay.storage.databases import MYSQL, Mysql, need
 from tests.mock.relay.storage.proxy import How, Proxy
+from tests.plain_http import NO_TLS
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,7 @@ def behind(database: Mysql) -> Iterator[Behind]:
         url = database.url.replace(f":{MYSQL[1]}/", f":{proxy.port}/")
         with (
             KlingMock(relay=RelaySettings(database=url)) as mock,
-            httpx.Client(base_url=mock.relay_url) as http,
+            httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http,
         ):
             http.timeout = httpx.Timeout(20)
             yield Behind(Caller(http, mock), proxy)

@@ -22,13 +22,17 @@ from tests.mock.relay.scripted_kling import (
     refusal,
     task,
 )
+from tests.plain_http import NO_TLS
 
 REFUSALS = [(1303, 429), (1302, 429), (1102, 429), (1201, 400), (1301, 400), (1002, 401)]
 
 
 @pytest.fixture
 def caller() -> Iterator[Caller]:
-    with KlingMock(seed=7) as mock, httpx.Client(base_url=mock.relay_url, timeout=60) as http:
+    with (
+        KlingMock(seed=7) as mock,
+        httpx.Client(base_url=mock.relay_url, timeout=60, verify=NO_TLS) as http,
+    ):
         yield Caller(http, mock)
 
 

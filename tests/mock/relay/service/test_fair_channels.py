@@ -27,6 +27,7 @@ from tests.mock.relay.scripted_kling import (
     task,
 )
 from tests.mock.relay.standalone import standalone
+from tests.plain_http import NO_TLS
 
 STUCK = 150  # tasks of a channel that hangs
 AT_ONCE = 2.0  # seconds; a busy machine takes some, and a channel that hangs takes 30
@@ -128,7 +129,7 @@ def scene() -> Iterator[Scene]:
     with (
         scripted(kling) as server,
         KlingMock(seed=7, relay=settings) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=60) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=60, verify=NO_TLS) as http,
     ):
         caller = Caller(http, mock)
         server.serve(caller)

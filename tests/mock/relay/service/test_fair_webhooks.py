@@ -25,6 +25,7 @@ from tests.mock.relay.scripted_kling import (
     task,
 )
 from tests.mock.relay.standalone import standalone
+from tests.plain_http import NO_TLS
 
 __all__ = ["receiver"]  # the fixture
 
@@ -165,7 +166,7 @@ def test_a_receiver_that_fails_for_days_is_switched_off(receiver: Receiver) -> N
     """It gets nothing more until the operator switches it on: then all that was kept back."""
     with (
         KlingMock(seed=7, relay=RelaySettings(receiver_off_days=1)) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
     ):
         caller = Caller(http, mock)
         receiver.answers += [500] * 1000
@@ -204,7 +205,7 @@ def test_one_that_works_now_and_then_is_never_switched_off(receiver: Receiver) -
     """The days count from the last success."""
     with (
         KlingMock(seed=7, relay=RelaySettings(receiver_off_days=1)) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
     ):
         caller = Caller(http, mock)
         for _ in range(8):

@@ -21,6 +21,7 @@ from tests.mock.relay.scripted_kling import (
     envelope,
     task,
 )
+from tests.plain_http import NO_TLS
 
 DAY = 24 * 3600
 
@@ -322,7 +323,11 @@ def creates(mock: KlingMock) -> int:
 @pytest.mark.parametrize("code", [1100, 1102, 1103, 1302, 1303, 1304])
 def test_another_channel_takes_what_one_refuses(code: int) -> None:
     """A refusal that is about the account sends the task to the next channel, and only there."""
-    with KlingMock() as mock, KlingMock() as other, httpx.Client(base_url=mock.relay_url) as http:
+    with (
+        KlingMock() as mock,
+        KlingMock() as other,
+        httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http,
+    ):
         caller = Caller(http, mock)
         add_channel(caller, other)
         mock.faults.add("status", "POST /v1/*", code=code)
@@ -338,7 +343,11 @@ def test_another_channel_takes_what_one_refuses(code: int) -> None:
 @pytest.mark.parametrize("kind", ["response-lost", "reset", "malformed-body"])
 def test_what_may_have_been_accepted_goes_to_no_other_channel(kind: str) -> None:
     """After a lost answer the task stays with its channel: it is never created twice."""
-    with KlingMock() as mock, KlingMock() as other, httpx.Client(base_url=mock.relay_url) as http:
+    with (
+        KlingMock() as mock,
+        KlingMock() as other,
+        httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http,
+    ):
         caller = Caller(http, mock)
         add_channel(caller, other)
         mock.faults.add(kind, "POST /v1/*", times=1)  # type: ignore[arg-type]  # from the table above
@@ -352,7 +361,11 @@ def test_that_catches_a_relay_that_tries_the_next_channel(monkeypatch: pytest.Mo
     monkeypatch.setattr(
         "kling_mock.relay.service.dispatch.failover_decision", lambda _: FailoverDecision.NEXT
     )
-    with KlingMock() as mock, KlingMock() as other, httpx.Client(base_url=mock.relay_url) as http:
+    with (
+        KlingMock() as mock,
+        KlingMock() as other,
+        httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http,
+    ):
         caller = Caller(http, mock)
         add_channel(caller, other)
         mock.faults.add("response-lost", "POST /v1/*", times=1)
@@ -365,7 +378,7 @@ def test_a_channel_that_is_away_is_passed_over() -> None:
     with KlingMock() as other:
         with KlingMock() as gone:
             url = gone.kling_url
-        with KlingMock() as mock, httpx.Client(base_url=mock.relay_url) as http:
+        with KlingMock() as mock, httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http:
             caller = Caller(http, mock)
             add_channel(caller, other, priority=5, base_url=url)
             assert caller.create().json()["kling_task_id"]
@@ -402,7 +415,11 @@ def test_a_hint_that_comes_during_a_reading_is_followed_up(caller: Caller) -> No
 def test_the_hold_covers_the_dearest_channel_that_may_get_the_task(first: str) -> None:
     """A channel may sell another model under the same name; the hold is enough for each."""
     other = {"kling-v1-6": "kling-v2-master", "kling-v2-master": "kling-v1-6"}[first]
-    with KlingMock() as mock, KlingMock() as second, httpx.Client(base_url=mock.relay_url) as http:
+    with (
+        KlingMock() as mock,
+        KlingMock() as second,
+        httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http,
+    ):
         caller = Caller(http, mock)
         caller.operate("PATCH", "channels/1", json={"status": "disabled"})
         add_channel(caller, mock, name="first", priority=9, model_mapping={"ours": first})

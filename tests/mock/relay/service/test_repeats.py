@@ -36,6 +36,7 @@ from tests.mock.relay.scripted_kling import (
     refusal,
 )
 from tests.mock.relay.storage.samples import NOW, Shop
+from tests.plain_http import NO_TLS
 from tests.sdk.scripted import until
 
 REPEATS: Final = 49
@@ -159,7 +160,7 @@ def test_a_repeat_that_waits_for_too_long_is_told_to_repeat() -> None:
     """After 20 seconds on the relay's clock: 409 with the pause, and the first create continues."""
     with (
         KlingMock(clock=100) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=60) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=60, verify=NO_TLS) as http,
     ):
         caller = Caller(http, mock)
         with held(caller, accepted) as (kling, threads):

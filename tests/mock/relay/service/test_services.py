@@ -21,6 +21,7 @@ from tests.mock.relay.scripted_kling import (
     envelope,
     task,
 )
+from tests.plain_http import NO_TLS
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DAYS = 3 * 86_400  # seconds: longer than any task stays open
@@ -28,7 +29,10 @@ DAYS = 3 * 86_400  # seconds: longer than any task stays open
 
 @pytest.fixture
 def caller() -> Iterator[Caller]:
-    with KlingMock(seed=7) as mock, httpx.Client(base_url=mock.relay_url, timeout=60) as http:
+    with (
+        KlingMock(seed=7) as mock,
+        httpx.Client(base_url=mock.relay_url, timeout=60, verify=NO_TLS) as http,
+    ):
         yield Caller(http, mock)
 
 
@@ -183,7 +187,7 @@ def test_the_command_asks_for_yes(tmp_path: Path, capsys: pytest.CaptureFixture[
     url = f"sqlite:///{tmp_path / 'relay.db'}"
     with (
         KlingMock(relay=RelaySettings(database=url)) as mock,
-        httpx.Client(base_url=mock.relay_url) as http,
+        httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http,
     ):
         Caller(http, mock).created()
         words = ["channel", "set", "id:1", "--service", "another", "--db", url]

@@ -24,6 +24,7 @@ from tests.mock.relay.scripted_kling import (
     envelope,
     task,
 )
+from tests.plain_http import NO_TLS
 
 __all__ = ["receiver"]  # the fixture
 
@@ -257,7 +258,7 @@ def test_a_hint_during_a_reading_is_followed_up_five_seconds_after_it() -> None:
 
     with (
         KlingMock(clock=60) as mock,
-        httpx.Client(base_url=mock.relay_url) as http,
+        httpx.Client(base_url=mock.relay_url, verify=NO_TLS) as http,
         ScriptedKling(answer) as kling,
     ):
         caller = Caller(http, mock)

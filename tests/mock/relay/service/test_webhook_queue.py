@@ -15,6 +15,7 @@ from kling_mock.relay.storage.errors import StorageUnavailableError
 from tests.mock.receiver import Receiver, receiver
 from tests.mock.relay.http_calls import Caller
 from tests.mock.relay.logged import lines_about
+from tests.plain_http import NO_TLS
 
 __all__ = ["receiver"]
 
@@ -177,7 +178,7 @@ def test_a_receiver_that_is_switched_off_is_logged_once(
     """The line has the command that switches it on again; with 0 days, none is switched off."""
     with (
         KlingMock(seed=7, relay=RelaySettings(receiver_off_days=days)) as mock,
-        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+        httpx.Client(base_url=mock.relay_url, timeout=20, verify=NO_TLS) as http,
     ):
         caller = Caller(http, mock)
         receiver.answers += [500] * 1000
