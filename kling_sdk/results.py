@@ -273,6 +273,13 @@ class Task:
 
         return from_json(cls, data, "task")
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Let pydantic, and so FastAPI, read and write a task as `from_dict` and `to_dict` do."""
+        from kling_sdk.task_json import pydantic_schema
+
+        return pydantic_schema(cls)
+
     @property
     def request_id(self) -> str:
         """The id of the response that the task was read from, to quote to the vendor's support."""

@@ -54,6 +54,26 @@ def from_json(cls: type[T], data: object, place: str) -> T:
     return cls(**fields)
 
 
+def pydantic_schema(cls: type[T]) -> Any:
+    """Return the schema by which pydantic reads and writes a result, as these functions do."""
+    from pydantic_core import core_schema as core
+
+    kinds = {"str": core.str_schema(), "bool": core.bool_schema()}
+    fields = {
+        field.name: core.typed_dict_field(
+            kinds.get(str(field.type), core.any_schema()),
+            required=field.default is attrs.NOTHING,
+        )
+        for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls))
+    }
+    written = core.typed_dict_schema(fields)
+    return core.no_info_wrap_validator_function(
+        lambda data, read: data if isinstance(data, cls) else from_json(cls, read(data), "task"),
+        written,
+        serialization=core.plain_serializer_function_ser_schema(to_json, return_schema=written),
+    )
+
+
 def _read(annotation: str, value: Any, place: str) -> Any:
     """Return the value of a field from what `to_json` made of it."""
     kind = annotation.removesuffix(" | None")

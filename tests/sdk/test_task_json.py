@@ -197,3 +197,43 @@ def test_a_url_without_its_signature_is_marked(value: Any) -> None:
 def test_a_url_that_is_whole_is_not_marked() -> None:
     """Nothing was left out."""
     assert "'https://files.test/a.mp4'" in repr(Video("v", "https://files.test/a.mp4"))
+
+
+@pytest.mark.slow
+def test_a_handler_of_fastapi_takes_and_returns_a_task() -> None:
+    """Alone and in a list; what cannot be read is the caller's 422, and the schema has a shape."""
+    from fastapi import Body, FastAPI
+    from fastapi.testclient import TestClient
+
+    app = FastAPI()
+    body = Body()
+
+    def double(task: Task = body) -> list[Task]:
+        assert type(task) is Task
+        return [task, task]
+
+    app.post("/tasks")(double)
+    http = TestClient(app)
+    reply = http.post("/tasks", json=TASK.to_dict())
+    assert reply.json() == [TASK.to_dict()] * 2
+    for name, wrong in (("task_id", None), ("created_at", "soon")):
+        reply = http.post("/tasks", json=TASK.to_dict() | {name: wrong})
+        assert reply.status_code == 422
+        assert name in reply.text
+    content = http.get("/openapi.json").json()["paths"]["/tasks"]["post"]["requestBody"]["content"]
+    schema = content["application/json"]["schema"]
+    assert schema["required"] == ["task_id", "status"]
+    assert schema["properties"]["status"] == {"type": "string", "title": "Status"}
+
+
+@pytest.mark.slow
+def test_a_model_of_pydantic_has_a_task() -> None:
+    """It keeps the very object, and reads what it has written."""
+    from pydantic import BaseModel
+
+    class Order(BaseModel):
+        task: Task
+
+    order = Order(task=TASK)
+    assert order.task is TASK
+    assert Order.model_validate_json(order.model_dump_json()).task == TASK
