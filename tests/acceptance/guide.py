@@ -1,8 +1,9 @@
 """The deployment guide of the relay, phases 1 to 5, rollback and questions, one line at a time.
 
 Each command, statement and stated result has the number of its section, in the guide's order and
-words. What cannot be run as it stands is in `EXCEPTIONS`, with the reason and what is run in its
-place. The guide itself is not part of this project.
+words. Where the guide has several ways to do a thing, one is taken. What cannot be run as it stands
+is in `EXCEPTIONS`, with the reason and what is run in its place; `SQLITE` has the words of SQLite
+for those that only MySQL knows. The guide itself is not part of this project.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 
 from tests.mock.relay.migration import legacy
 
-Kind = Literal["shell", "sql", "result"]
+Kind = Literal["shell", "sql", "result", "other way"]
 
 
 class Step(NamedTuple):
@@ -20,8 +21,8 @@ class Step(NamedTuple):
 
     Attributes:
         section: Its number; `rollback` and questions have names.
-        kind: A command of a shell, a statement in the database's client, or a stated result of
-            what stands before it.
+        kind: A command of a shell, a statement in the database's client, a stated result of what
+            stands before it, or a command of a way that is not taken.
         text: As the guide writes it.
     """
 
@@ -88,7 +89,6 @@ QUERIED: Final = """{
 DELIVERED: Final = """{
   "message": "success"
 }"""
-#: Its sums are those of all rows; see `EXCEPTIONS`.
 BILLED: Final = """SELECT
     user_id,
     COUNT(*) as success_count,
@@ -105,7 +105,7 @@ FROM videos
 WHERE created_at > UNIX_TIMESTAMP(DATE_SUB(NOW(), INTERVAL 7 DAY))
 GROUP BY DATE(FROM_UNIXTIME(created_at))
 ORDER BY date DESC;"""
-_BALANCES: Final = """SELECT
+BALANCES: Final = """SELECT
     id,
     username,
     quota,
@@ -129,11 +129,14 @@ def _steps() -> Iterator[Step]:
             yield Step(section, "shell", text[2:])
         elif text.startswith("= "):
             yield Step(section, "result", text[2:])
+        elif text.startswith("| "):
+            yield Step(section, "other way", text[2:])
         else:
             yield Step(section, "sql", text)
 
 
-#: `## ` begins a section, `$ ` a command, `= ` a stated result; the others are statements.
+#: `## ` begins a section, `$ ` a command, `= ` a stated result, `| ` a command of a way that is not
+#: taken; the others are statements.
 _TEXT: Final = (
     "## 1.1",
     "$ mysql --version",
@@ -161,7 +164,7 @@ _TEXT: Final = (
     "USE one-api;",
     *(f"{statement};" for statement in legacy.GUIDE),
     "$ mysql -u root -p one-api < bin/migration_kling_dual_key.sql",
-    "$ tail -f /var/log/mysql/error.log",
+    "| tail -f /var/log/mysql/error.log",
     "## 2.4",
     "SHOW CREATE TABLE videos;",
     "SHOW INDEX FROM videos;",
@@ -175,10 +178,10 @@ _TEXT: Final = (
     "= 其他索引正常创建",
     "= 数据行数与变更前一致",
     "## 3.1",
-    "$ sudo systemctl stop one-api",
+    "| sudo systemctl stop one-api",
     "$ kill $(cat one-api.pid)",
     "$ ps aux | grep one-api",
-    "$ kill -15 <PID>",
+    "| kill -15 <PID>",
     "$ ps aux | grep one-api",
     "## 3.2",
     "$ mv one-api one-api.backup_$(date +%Y%m%d_%H%M%S)",
@@ -190,8 +193,8 @@ _TEXT: Final = (
     "$ CALLBACK_DOMAIN=https://your-domain.com",
     "$ KLING_BASE_URL=https://api.klingai.com",
     "## 3.4",
-    "$ sudo systemctl start one-api",
-    "$ sudo systemctl status one-api",
+    "| sudo systemctl start one-api",
+    "| sudo systemctl status one-api",
     "$ nohup ./one-api > logs/oneapi.out 2>&1 &",
     "$ echo $! > one-api.pid",
     "$ tail -f logs/oneapi.out",
@@ -252,10 +255,10 @@ _TEXT: Final = (
     "= 通过 GET /kling/v1/videos/{task_id} 主动查询状态",
     "## Q4",
     BILLED,
-    _BALANCES,
+    BALANCES,
     "= 与用户表的额度变化对比",
     "## rollback 1",
-    "$ sudo systemctl stop one-api",
+    "| sudo systemctl stop one-api",
     "$ kill $(cat one-api.pid)",
     "## rollback 2",
     "$ mv one-api one-api.failed",
@@ -264,7 +267,7 @@ _TEXT: Final = (
     "## rollback 3",
     *(f"{statement};" for statement in legacy.GUIDE_ROLLBACK),
     "## rollback 4",
-    "$ sudo systemctl start one-api",
+    "| sudo systemctl start one-api",
     "$ nohup ./one-api > logs/oneapi.out 2>&1 &",
     "## rollback 5",
     "$ curl http://localhost:3000/health",
@@ -272,29 +275,32 @@ _TEXT: Final = (
 )
 STEPS: Final = tuple(_steps())
 
-_GO: Final = "it is about the Go program; this one is Python and installed by pip"
-_SYSTEMD: Final = "no systemd in a test; the guide's other way is run"
-_ENDLESS: Final = "it does not end by itself"
-_TOOL: Final = "a tool of the computer, which says nothing of the program"
-_OLD: Final = "the old Go program is not here"
-_DONE: Final = "`kling-mock db downgrade` has done it"
-_UPGRADED: Final = "MySQL has no such words; `kling-mock db upgrade` reads the catalogue"
-_PROGRAM: Final = (
-    'printf \'#!/bin/sh\\nexec "%s" -m kling_mock "$@"\\n\' "$PYTHON" > {0} && chmod +x {0}'
-)
+#: What stands in the guide for a value of the operator's own, apart from tokens and ids.
+FOLDER: Final = "/path/to/one-api"
+DOMAIN: Final = "https://your-domain.com"
+TIME: Final = "YYYYMMDD_HHMMSS"
+#: Programs whose commands are left out where they are not installed: the relay needs none of them.
+OPTIONAL: Final = frozenset({"go", "iostat", "netstat", "top", "vim"})
+#: Programs that run until a person ends them, and what they show by then.
+ENDLESS: Final = {"iostat": "Device", "tail": "relay_token", "top": "one-api", "vim": "config.yaml"}
 
-#: What is not run as the guide writes it, by the text; by section and text, or by the kind of the
-#: server in front of it, where it is not so everywhere.
+_UPGRADED: Final = "MySQL has no such words; `kling-mock db upgrade` reads the catalogue"
+_PROGRAM: Final = """cat > one-api-new <<END
+#!$PYTHON
+import sys
+from kling_mock.cli.main import main
+sys.exit(main(sys.argv[1:] or ["serve"]))
+END
+chmod +x one-api-new"""
+
+#: What is not run as the guide writes it, by the text; or by the kind of the server and the text,
+#: where it is not so everywhere. A statement that is run instead begins with `$ ` if it is for the
+#: shell.
 EXCEPTIONS: Final[dict[str | tuple[str, str], Difference]] = {
-    "go version": Difference(_GO),
-    "cd /path/to/one-api": Difference("the test's folder is the program's"),
-    "git pull origin main": Difference(_GO),
-    "git diff HEAD~1 HEAD --name-only": Difference(_GO),
     "go build -o one-api-new main.go": Difference(
-        f"{_GO}: what is called one-api is `kling-mock`", _PROGRAM.format("one-api-new")
-    ),
-    "mysql -u root -p one-api": Difference(
-        "it waits for statements: each of the following is given to it"
+        "the program is in Python, and pip has installed it: what is called one-api runs it, and "
+        "serves if it gets no arguments",
+        _PROGRAM,
     ),
     ("mysql", f"{legacy.GUIDE[1]};"): Difference(
         _UPGRADED, "ALTER TABLE `videos` DROP INDEX `idx_tid`;", error="1064"
@@ -303,60 +309,54 @@ EXCEPTIONS: Final[dict[str | tuple[str, str], Difference]] = {
     "mysql -u root -p one-api < bin/migration_kling_dual_key.sql": Difference(
         "the script is for the Go program, whose table a relay cannot use: the way here finishes "
         "what the guide's statements have started, whichever of them ran",
-        "./kling-mock db upgrade",
+        "./one-api-new db upgrade",
     ),
-    "tail -f /var/log/mysql/error.log": Difference(_ENDLESS),
-    "sudo systemctl stop one-api": Difference(_SYSTEMD),
-    ("3.1", "kill $(cat one-api.pid)"): Difference(_OLD),
-    "kill -15 <PID>": Difference(_OLD),
-    "mv one-api one-api.backup_$(date +%Y%m%d_%H%M%S)": Difference(
-        _OLD, "touch one-api.backup_YYYYMMDD_HHMMSS"
-    ),
-    "vim config.yaml": Difference("it waits for a person; the settings are variables here"),
-    "CALLBACK_DOMAIN=https://your-domain.com": Difference(
-        "read by `serve` and `relay`; the emulated Kling could not reach that address"
-    ),
-    "KLING_BASE_URL=https://api.klingai.com": Difference(
-        "read by `relay`, where `--upstream` is absent; the trial has an emulated Kling, which "
-        "costs nothing"
-    ),
-    "sudo systemctl start one-api": Difference(_SYSTEMD),
-    "sudo systemctl status one-api": Difference(_SYSTEMD),
-    ("3.4", "nohup ./one-api > logs/oneapi.out 2>&1 &"): Difference(
-        "`kling-mock` has a word for each of its servers, and a test's ports are free ones",
-        "mkdir -p logs; nohup ./one-api serve --port 3000 --kling-port 0 > logs/oneapi.out 2>&1 &\n"
-        "echo $! > one-api.pid\n"
-        "until grep -q relay_token logs/oneapi.out; do sleep 0.1; done",
-    ),
-    "echo $! > one-api.pid": Difference("run with the line before: one shell knows its number"),
-    "tail -f logs/oneapi.out": Difference(_ENDLESS, "tail -n 20 logs/oneapi.out"),
-    "netstat -tuln | grep 3000": Difference(f"{_TOOL}; the next command shows who listens"),
     "= Base URL: `https://api.klingai.com`": Difference(
-        "`serve` leads to its emulated Kling; `relay` is given the address",
+        "`serve` leads to its emulated Kling, which costs nothing; `relay` reads the address in "
+        "`KLING_BASE_URL`",
     ),
-    ("4.2", '"kl_xyz789..."'): Difference("an id of Kling's is a number"),
-    ("4.2", '"processing"'): Difference("`submitted` until Kling has started, some seconds later"),
-    "top -p $(pgrep one-api)": Difference(_TOOL),
-    "iostat -x 1": Difference(_TOOL),
-    "netstat -antp | grep one-api": Difference(_TOOL),
+    "netstat -antp | grep one-api": Difference(
+        "netstat names the interpreter of a script, and not the script",
+        "netstat -antp | grep $(cat one-api.pid)/",
+    ),
     _ONLINE: Difference(
         "it wants a primary or unique key, which the old table lacks: `kling-mock db upgrade "
         "--online` is the way here, and has tests of its own"
     ),
-    BILLED: Difference(
-        "rows that the upgrade found were paid to the old program, and `used_quota` is what this "
-        "one has charged",
-        BILLED.replace("'succeed'\n", "'succeed' AND legacy = 0\n"),
-    ),
-    "mv one-api.backup_YYYYMMDD_HHMMSS one-api": Difference(_OLD, "touch one-api"),
     f"{legacy.GUIDE_ROLLBACK[0]};": Difference(
-        "a numbered column must be a key",
-        "$ ./kling-mock db downgrade --set-aside all",
-        error="1075",
+        "a numbered column must be a key: the next statement drops both", error="1075"
     ),
-    f"{legacy.GUIDE_ROLLBACK[1]};": Difference(_DONE),
-    f"{legacy.GUIDE_ROLLBACK[2]};": Difference(_DONE),
-    f"{legacy.GUIDE_ROLLBACK[3]};": Difference(_DONE),
-    ("rollback 4", "nohup ./one-api > logs/oneapi.out 2>&1 &"): Difference(_OLD),
-    ("rollback 5", "curl http://localhost:3000/health"): Difference(_OLD),
 }
+
+_DOWNGRADED: Final = "$ ./one-api.failed db downgrade --set-aside all"
+#: The words of SQLite, where the guide's are MySQL's; "" where SQLite has nothing of the kind: it
+#: has no sessions, and cannot add a key to a table, which is what `kling-mock db upgrade` is for.
+SQLITE: Final[dict[str, str]] = {
+    "mysql --version": "sqlite3 --version",
+    "mysql -u root -p -e ": "",
+    "mysql -u root -p one-api -e ": 'sqlite3 "$DATABASE" ',
+    "mysqldump -u root -p one-api videos": 'sqlite3 "$DATABASE" ".dump videos"',
+    "mysqldump -u root -p one-api": 'sqlite3 "$DATABASE" .dump',
+    "mysql -u root -p one-api": 'sqlite3 "$DATABASE"',
+    "SHOW CREATE TABLE videos;": "SELECT sql FROM sqlite_master WHERE name = 'videos';",
+    "SHOW INDEX FROM videos;": "SELECT * FROM pragma_index_list('videos');",
+    "SHOW PROCESSLIST;": "",
+    "SELECT * FROM information_schema.": "",
+    "USE one-api;": "",
+    "EXPLAIN SELECT": "EXPLAIN QUERY PLAN SELECT",
+    "FROM_UNIXTIME(created_at)": "created_at, 'unixepoch'",
+    "UNIX_TIMESTAMP(DATE_SUB(NOW(), INTERVAL 7 DAY))": "unixepoch('now', '-7 days')",
+    **dict.fromkeys((f"{statement};" for statement in legacy.GUIDE), ""),
+    **dict.fromkeys((f"{statement};" for statement in legacy.GUIDE_ROLLBACK), ""),
+    f"{legacy.GUIDE_ROLLBACK[0]};": _DOWNGRADED,
+}
+
+
+def in_sqlite(text: str) -> str:
+    """Return a command or a statement in the words of SQLite; "" if it has nothing of the kind."""
+    for words, own in SQLITE.items():
+        if words in text:
+            if not own:
+                return ""
+            text = text.replace(words, own)
+    return text
