@@ -92,7 +92,9 @@ def test_an_unknown_model_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("app", ["batch_from_csv", "picture_bot", "video_backend"])
+@pytest.mark.parametrize(
+    "app", ["batch_from_csv", "local_callbacks", "picture_bot", "video_backend"]
+)
 def test_an_app_passes_its_own_tests(app: str) -> None:
     """They run as a reader of the example runs them."""
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"examples/{app}"]
