@@ -158,21 +158,25 @@ class OnlineSql:
     def triggers(self) -> list[str]:
         """Return the triggers that carry every write over to the copy.
 
-        INSERT and DELETE are mirrored. UPDATE only updates: a row that is not copied yet will
-        be copied as it is by then.
+        INSERT and DELETE are mirrored. On a table without an id, UPDATE only updates: a row that is
+        not copied yet will be copied as it is by then. But an UPDATE that finds no row locks the
+        gap in which it looked until its transaction ends. By id, that is always the gap in which
+        the copy continues, and a few writers that take turns would keep it out. So on a table with
+        an id, UPDATE inserts such a row.
         """
         columns, values = self._copied("NEW.")
         changes = ", ".join(
             f"{self._name(column)} = {value}" for column, value in self._pairs("NEW.")
         )
-        bodies = (
-            f"DELETE FROM {SHADOW} WHERE {self.same_row('OLD.')}",
-            f"UPDATE {SHADOW} SET {changes} WHERE {self.same_row('OLD.')}",
-            f"INSERT INTO {SHADOW} ({columns}) VALUES ({values})",
-        )
+        insert = f"INSERT INTO {SHADOW} ({columns}) VALUES ({values})"
+        delete = f"DELETE FROM {SHADOW} WHERE {self.same_row('OLD.')}"
+        update = f"UPDATE {SHADOW} SET {changes} WHERE {self.same_row('OLD.')}"
+        if self.numbered:
+            moved = f"IF OLD.id <> NEW.id THEN {delete}; END IF"
+            update = f"BEGIN {moved}; {insert} ON DUPLICATE KEY UPDATE {changes}; END"
         return [
             f"CREATE TRIGGER {name} AFTER {event} ON videos FOR EACH ROW {body}"
-            for name, event, body in zip(TRIGGERS, _EVENTS, bodies, strict=True)
+            for name, event, body in zip(TRIGGERS, _EVENTS, (delete, update, insert), strict=True)
         ]
 
     def same_row(self, row: str) -> str:

@@ -258,6 +258,36 @@ def test_rows_that_were_held_are_copied_without_a_lock_on_their_range(session: S
     assert verified(session)
 
 
+@pytest.mark.parametrize("shape", ["guide", "go-seed"])
+def test_an_update_of_a_row_that_is_not_copied_yet_keeps_no_other_row_out_of_the_copy(
+    session: Session, shape: str
+) -> None:
+    """An UPDATE that finds nothing in the copy would lock the gap in which the copy continues."""
+    tables.make(session, shape, rows_of_users(40))
+    session.execute("UPDATE videos SET created_at = id")
+    with connect(session.url) as other:
+        other.execute("BEGIN")
+
+        def after(step: str) -> None:
+            if step == "copy begun":
+                other.execute("UPDATE videos SET status = 'held' WHERE id = 20")
+                session.execute("UPDATE videos SET id = 100 WHERE id = 10")
+
+        def progress(now: Progress) -> None:
+            if now.ended:
+                assert session.query(f"SELECT COUNT(*) FROM {SHADOW}") == [(39,)]
+                other.execute("COMMIT")
+
+        throttle = Throttle(running=0, first_chunk=5)
+        job = online(session, after=after, progress=progress, throttle=throttle, wait_at_most=2)
+        job.run()
+    assert session.query("SELECT id, status FROM videos WHERE id IN (10, 20, 100)") == [
+        (20, "held"),
+        (100, "succeed"),
+    ]
+    assert verified(session)
+
+
 @attrs.frozen
 class Deadlocked(SessionWrapper):
     """A session whose INSERTs into the copy fail while there is a number of failures left."""

@@ -87,6 +87,14 @@ def test_each_write_has_its_trigger() -> None:
     assert delete.endswith(f" WHERE {same}")
 
 
+def test_an_update_inserts_a_row_that_has_an_id_and_is_not_copied_yet() -> None:
+    """So it locks no gap; a row whose id changes is taken away first."""
+    _, update, _ = statements(WITH_ID).triggers()
+    gone = "DELETE FROM videos_migrating WHERE videos_migrating.id = OLD.id"
+    assert f"BEGIN IF OLD.id <> NEW.id THEN {gone}; END IF; INSERT INTO" in update
+    assert " ON DUPLICATE KEY UPDATE `id` = NEW.`id`, " in update
+
+
 def test_the_copy_of_a_row_is_found_by_id_where_there_is_one() -> None:
     """Without one by `task_id`, converted on the old side, so that the copy's index is used."""
     assert statements(WITH_ID).same_row("OLD.") == "videos_migrating.id = OLD.id"
