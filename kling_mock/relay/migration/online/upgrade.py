@@ -148,14 +148,18 @@ class OnlineUpgrade:
         return report.shape
 
     def must_carry_all_writes(self) -> None:
-        """Refuse to run if triggers on this server do not see every write.
+        """Refuse to run if triggers cannot be made here, or do not see every write.
 
         If there is nothing to copy, the run is not refused.
 
         Raises:
-            BlockedError: The server does not take writes, or other servers also take some.
+            BlockedError: The server does not take writes, other servers also take some, or the
+                binary log keeps the upgrade from working.
         """
-        if (refused := self._escaping()) and self._copies():
+        refused = self._escaping()
+        if self._session.dialect.is_mysql:
+            refused += binary_log(self._session, "blocker")
+        if refused and self._copies():
             raise BlockedError(refused)
 
     def _escaping(self) -> list[Finding]:
@@ -263,8 +267,6 @@ class OnlineUpgrade:
         if not self._session.dialect.is_mysql:
             says = "the online upgrade needs MariaDB or MySQL; upgrade without --online"
             raise BlockedError([Finding("online", "blocker", says)])
-        if refused := binary_log(self._session, "blocker"):
-            raise BlockedError(refused)
         self._session.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         # An UPDATE by a trigger may lock a gap of the copy until its writer commits. While the
         # copy waits for that, others wait for the copy: so it gives up soon and tries again.
