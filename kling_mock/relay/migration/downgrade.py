@@ -18,7 +18,7 @@ from kling_mock.relay.migration.auxiliary_tables import drop_unused
 from kling_mock.relay.migration.check import left_over
 from kling_mock.relay.migration.database.features import unsupported
 from kling_mock.relay.migration.database.introspect import read_table
-from kling_mock.relay.migration.database.lock_retry import LockRetry
+from kling_mock.relay.migration.database.lock_retry import WAIT_AT_MOST, LockRetry
 from kling_mock.relay.migration.database.preflight import judge, look
 from kling_mock.relay.migration.database.session import Session, transaction
 from kling_mock.relay.migration.findings import BlockedError, Finding
@@ -102,12 +102,14 @@ class Downgrade:
         set_aside: Names of findings whose values are kept in `migration_changes`; `all` for
             every finding whose values can be kept.
         log: Receives a line about each action.
+        wait_at_most: Seconds after which a wait for others that use the table is given up.
     """
 
     session: Session
     schema: Table
     set_aside: Collection[str] = ()
     log: Callable[[str], None] = print
+    wait_at_most: float = WAIT_AT_MOST
 
     def run(self) -> KnownSchema:
         """Restore the old table; return its shape.
@@ -115,6 +117,7 @@ class Downgrade:
         Raises:
             BlockedError: No upgrade was recorded, one is not finished, or there is data the
                 old shape cannot hold.
+            UnfinishedError: Others used the table for longer than `wait_at_most`.
             DatabaseError: The database refused a statement.
         """
         state = MigrationState(self.session)
@@ -127,10 +130,12 @@ class Downgrade:
         if self.session.dialect.is_mysql:
             self._whole(state, origin, migrated)
         else:
-            LockRetry(self.session, self.log, time.sleep).again(
-                partial(self._in_one_transaction, state, origin, migrated)
-            )
+            self._retry.again(partial(self._in_one_transaction, state, origin, migrated))
         return origin.shape
+
+    @property
+    def _retry(self) -> LockRetry:
+        return LockRetry(self.session, self.log, time.sleep, self.wait_at_most)
 
     def _in_one_transaction(self, state: MigrationState, origin: Origin, migrated: Table) -> None:
         with transaction(self.session):
@@ -149,6 +154,8 @@ class Downgrade:
             refused += in_the_way(self.session, migrated, origin.table, self.schema)
         if refused:
             raise BlockedError(refused)
+        if there and self.session.dialect.is_mysql:
+            self._retry.prepare_alter()
         state.create()  # a run killed at its very end may have dropped one of its tables
         if there:
             self._keep_losses(migrated, origin.table, lost)

@@ -180,9 +180,7 @@ class Upgrade:
 
     def _alter(self, state: MigrationState, table: Table, report: CheckReport) -> None:
         rows = self._rows(table)
-        self._retry.wait_for_transactions()
-        # An ALTER waits again at its end, and would have to be repeated as a whole.
-        self.session.execute(f"SET SESSION lock_wait_timeout = {max(1, round(self.wait_at_most))}")
+        self._retry.prepare_alter()
         with transaction(self.session):
             rows.resolve(self.resolutions)
             rows.remember_nulls(_origin(state))

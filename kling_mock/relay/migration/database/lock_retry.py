@@ -138,6 +138,17 @@ class LockRetry:
             self.sleep(0.5)
             waited += 0.5
 
+    def prepare_alter(self) -> None:
+        """Wait for transactions on the table, and bound how long an ALTER waits by itself.
+
+        An ALTER of the whole table waits again at its end, and would have to be repeated.
+
+        Raises:
+            UnfinishedError: A transaction has lasted for longer than `wait_at_most`.
+        """
+        self.wait_for_transactions()
+        self.session.execute(f"SET SESSION lock_wait_timeout = {max(1, round(self.wait_at_most))}")
+
     def _held(self) -> tuple[int, str] | None:
         """Return the age of the oldest transaction to wait for, and whether it uses the table."""
         ages = long_transactions(self.session, seconds=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -393,9 +394,14 @@ def test_a_direct_upgrade_whose_alter_fails_leaves_every_row_as_it_was(
 
 
 @pytest.mark.parametrize("session", ["mariadb", "postgresql"], indirect=True)
-def test_a_transaction_that_does_not_end_is_not_waited_for_without_limit(session: Session) -> None:
+@pytest.mark.parametrize("command", [partial(upgrade, way="direct"), downgrade])
+def test_a_transaction_that_does_not_end_is_not_waited_for_without_limit(
+    session: Session, command: Callable[..., KnownSchema]
+) -> None:
     """The command ends, and the table is as it was."""
     tables.make(session, "gorm")
+    if command is downgrade:
+        upgrade(session)
     before = definition(session, "videos"), tables.checksum(session)
     other = session.another()
     try:
@@ -403,9 +409,9 @@ def test_a_transaction_that_does_not_end_is_not_waited_for_without_limit(session
         other.execute("UPDATE videos SET created_at = created_at + 1")
         time.sleep(2)
         with pytest.raises(UnfinishedError, match="--wait-at-most"):
-            upgrade(session, "direct", wait_at_most=1.0)
+            command(session, wait_at_most=1.0)
         other.execute("ROLLBACK")
     finally:
         other.close()
     assert (definition(session, "videos"), tables.checksum(session)) == before
-    assert upgrade(session, "direct") is KnownSchema.GORM
+    assert command(session) is KnownSchema.GORM
