@@ -56,8 +56,8 @@ def test_every_variable_of_the_example_is_read_by_something() -> None:
 
 
 def test_the_image_copies_what_its_build_reads() -> None:
-    """What the build needs, and nothing else, passes .containerignore."""
-    ignored = (ROOT / ".containerignore").read_text().splitlines()
+    """What the build needs, and nothing else, passes .dockerignore."""
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
     allowed = {line[1:] for line in ignored if line.startswith("!")}
     assert all((ROOT / name).exists() for name in allowed)
     project = (ROOT / "pyproject.toml").read_text()
