@@ -177,8 +177,8 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _REQUEST,
-        "On the model-path interface `duration` is not checked at create, but for kling-o1 without "
-        "references; one that the model cannot make fails the task later.",
+        "On the model-path interface `duration` is not checked at create, but for kling-o1 with a "
+        "first frame alone; one that the model cannot make fails the task later.",
         observed(
             "probe-2026-10",
             as_of="2026-10-07",

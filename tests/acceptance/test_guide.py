@@ -181,8 +181,8 @@ class Operator:
     def watch(self, command: str, mark: str) -> None:
         """Run a command that does not end by itself on a terminal, until it shows something."""
         with running(self.own_words(command), self.folder, self.environment) as terminal:
-            shown = terminal.read(mark, patience=PATIENCE)
-        assert mark in shown, (command, shown)
+            output = terminal.read(mark, patience=PATIENCE)
+        assert mark in output, (command, output)
 
     def client(self, statement: str) -> subprocess.CompletedProcess[str]:
         """Run a statement in the database's client."""

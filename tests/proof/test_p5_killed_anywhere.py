@@ -55,6 +55,7 @@ BY_OTHERS: Final = {
     "LABEL_TASKS",
     "RECORD_SERVICE",
     "BEAT",
+    "INSERT_SECRET",  # at the first start, before any task
     "INSERT_PROCESS",
     "DELETE_PROCESS",
     "DELETE_PROCESSES",

@@ -178,10 +178,10 @@ def _check_shape(request: CreateRequest, contents: Contents) -> None:
 
 
 def _check_o1_seconds(request: CreateRequest, contents: Contents) -> None:
-    """Check that kling-o1 makes 5 or 10 seconds of a text or frames alone."""
+    """Check that kling-o1 makes 5 or 10 seconds of a first frame alone."""
     seconds, is_o1 = request.fields["seconds"], request.capability.model == "kling-o1"
-    references = contents.count("refer_image", "element", *_VIDEOS)
-    if is_o1 and not references and seconds not in _O1_PLAIN_SECONDS:
+    others = contents.count("last_frame", "refer_image", "element", *_VIDEOS)
+    if is_o1 and "first_frame" in contents and not others and seconds not in _O1_PLAIN_SECONDS:
         raise refusal("o1_seconds", field="settings.duration")
 
 

@@ -112,12 +112,6 @@ def test_all_paths_are_in_the_table() -> None:
     assert len(TABLE) == 12
 
 
-def with_picture(product: str, model: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Return what has the documented lengths: kling-o1 makes 5 or 10 s of a text alone."""
-    is_o1 = (product, model) == ("omni-video", "kling-o1")
-    return add(request, *items("refer_image")) if is_o1 else request
-
-
 @pytest.mark.parametrize(("product", "model"), KEYS)
 def test_every_documented_combination_is_accepted(product: str, model: str) -> None:
     """Resolution by audio mode by length: no note, no later failure, and it is priced."""
@@ -129,8 +123,7 @@ def test_every_documented_combination_is_accepted(product: str, model: str) -> N
                 settings |= {} if audio is None else {"audio": audio}
                 settings |= {} if seconds is None else {"duration": seconds}
                 noticed = Noticed()
-                request = with_picture(product, model, body(product, **settings))
-                task_plan = plan(product, model, request, noticed=noticed)
+                task_plan = plan(product, model, body(product, **settings), noticed=noticed)
                 assert (task_plan.resolution, task_plan.seconds) == (resolution, seconds or 5)
                 assert (task_plan.failure, noticed.notes) == (None, [])
                 assert task_plan.units > 0
@@ -184,7 +177,7 @@ def test_any_duration_is_taken_and_fails_later_if_it_cannot_be(
     product: str, model: str, duration: int | str
 ) -> None:
     """0, 1, 20 and "5" pass at create; what the job then does is assumed: it fails."""
-    task_plan = plan(product, model, with_picture(product, model, body(product, duration=duration)))
+    task_plan = plan(product, model, body(product, duration=duration))
     possible = int(duration) in TABLE[product, model].seconds
     assert (task_plan.failure is None) == possible
     if task_plan.failure is not None:
