@@ -109,14 +109,7 @@ def _upgrade(parser: argparse.ArgumentParser) -> None:
         help="share of the time in which the copy runs (default 0.8)",
     )
     option("--max-running", type=int, default=25, help="running threads above which the copy waits")
-    option(
-        "--wait-at-most",
-        type=float,
-        default=600.0,
-        metavar="SECONDS",
-        help="how long it waits for a transaction on the table, before it ends and leaves "
-        "the old table in use (default 600)",
-    )
+    _add_wait(parser)
     option("--pause", action="store_true", help="make a running online upgrade wait")
     option("--resume", action="store_true", help="continue a paused online upgrade")
     option("--abandon", action="store_true", help="remove what an unfinished online upgrade left")
@@ -129,6 +122,17 @@ def _add_resolve(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=RESOLUTION",
         help="how to resolve a blocker, as db check names it; may be repeated",
+    )
+
+
+def _add_wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait-at-most",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help="how long it waits for others that use a table, before it ends and leaves "
+        "the table as it was (default 600)",
     )
 
 
@@ -147,6 +151,7 @@ def _verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _downgrade(parser: argparse.ArgumentParser) -> None:
+    _add_wait(parser)
     parser.add_argument(
         "--set-aside",
         action="append",

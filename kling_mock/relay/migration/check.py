@@ -28,7 +28,9 @@ from kling_mock.relay.migration.schema.rebuild import BEFORE
 from kling_mock.relay.migration.state import ImportStage, MigrationState
 from kling_mock.relay.migration.versions import table_version
 from kling_mock.relay.storage.adapters.mysql_nodes import MysqlNode
+from kling_mock.relay.storage.rule_queries import RULE_QUERIES
 from kling_mock.relay.storage.schema import VERSION, Table, quoted
+from kling_mock.relay.storage.values import MAX_BALANCE
 
 
 class CheckVerdict(enum.IntEnum):
@@ -228,4 +230,20 @@ def _required(table: Table, schema: Table) -> list[Finding]:
         if column.required
         and schema.column(column.name) is None
         and column.name not in table.primary
+    ]
+
+
+def unresolved_numbers(session: Session) -> list[str]:
+    """Return a line about each user whose number old rows name, if it is unknown whose it was."""
+    tables = (read_table(session, name) for name in ("videos", "users", "old_users"))
+    if not all(
+        table is not None and table.has(column)
+        for table, column in zip(tables, ("legacy", "username", "number"), strict=True)
+    ):
+        return []
+    (rule,) = (query for query in RULE_QUERIES if query.rule.name == "user-number")
+    return [
+        f"user {number}: rows of the old program name this number, and nobody sees them; kling-mock"
+        f" user bind NAME --old-user {number}, or kling-mock user disown --old-user {number}"
+        for number, _key, _amount in session.query(rule.query.sql, 0, MAX_BALANCE)
     ]

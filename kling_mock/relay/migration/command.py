@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from kling_mock.relay.migration.backup import BackupError, backup
-from kling_mock.relay.migration.check import CheckReport, CheckVerdict, check
+from kling_mock.relay.migration.check import (
+    CheckReport,
+    CheckVerdict,
+    check,
+    unresolved_numbers,
+)
 from kling_mock.relay.migration.database.cluster import cluster_text, read_only, seen_server
 from kling_mock.relay.migration.database.run_lock import only_run
 from kling_mock.relay.migration.database.session import DatabaseError, Session, connect
 from kling_mock.relay.migration.downgrade import Downgrade
 from kling_mock.relay.migration.findings import BlockedError, Finding, UnfinishedError
-from kling_mock.relay.migration.numbers import unresolved_numbers
 from kling_mock.relay.migration.online.progress import Progress, Throttle, display, silent
 from kling_mock.relay.migration.online.stopping import StoppedError, stopping
 from kling_mock.relay.migration.rows.row_changes import RESOLUTIONS
@@ -193,13 +197,13 @@ def _upgraded(session: Session, options: argparse.Namespace) -> int:
     if online is not None:
         online.must_carry_all_writes()
     is_back = was_downgraded(session)
-    others = upgrade_tables(session, int(time.time()), _print)
+    others = upgrade_tables(session, int(time.time()), _print, options.wait_at_most)
     if options.backup and job.needed("direct" if online is None else "online"):
         rows = backup(session.url, Path(options.backup))
         _print(f"backup of {rows:,} rows in {options.backup}")
     shape = job.run() if online is None else online.run()
     if is_back:  # entries and services that the relays of before left out
-        upgrade_tables(session, int(time.time()), _print)
+        upgrade_tables(session, int(time.time()), _print, options.wait_at_most)
     if shape is KnownSchema.OURS and not state.is_swapped:
         done = "the table videos needs no change" if others else "nothing to do"
         _print(f"{done}: the table is in the target schema")
@@ -360,7 +364,13 @@ def _verify(session: Session, options: argparse.Namespace) -> int:
 
 
 def _downgrade(session: Session, options: argparse.Namespace) -> int:
-    shape = Downgrade(session, target_schema(session.dialect), options.set_aside, log=_print).run()
+    shape = Downgrade(
+        session,
+        target_schema(session.dialect),
+        options.set_aside,
+        log=_print,
+        wait_at_most=options.wait_at_most,
+    ).run()
     _print(f"the table is {shape.value} again")
     return 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from functools import partial
 from typing import Final
 
@@ -154,16 +155,15 @@ class Downgrade:
             refused += in_the_way(self.session, migrated, origin.table, self.schema)
         if refused:
             raise BlockedError(refused)
-        if there and self.session.dialect.is_mysql:
-            self._retry.prepare_alter()
-        state.create()  # a run killed at its very end may have dropped one of its tables
-        if there:
-            self._keep_losses(migrated, origin.table, lost)
-            single_out(self.session, migrated)
-            state.set("downgrading", value=True)
-            for statement in downgrade_statements(migrated, origin, self.session.dialect):
-                self.session.execute(statement)
-        restore(self.session, origin.table, self.schema)
+        with self._retry.bounded() if self.session.dialect.is_mysql else nullcontext():
+            state.create()  # a run killed at its very end may have dropped one of its tables
+            if there:
+                self._keep_losses(migrated, origin.table, lost)
+                single_out(self.session, migrated)
+                state.set("downgrading", value=True)
+                for statement in downgrade_statements(migrated, origin, self.session.dialect):
+                    self.session.execute(statement)
+            restore(self.session, origin.table, self.schema)
         if full := drop_unused(self.session, state.get("made") or []):
             self.log(f"{', '.join(full)}: not empty, so they stay")
         aside = f"column_name LIKE '{_ASIDE}%'"

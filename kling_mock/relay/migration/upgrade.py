@@ -23,7 +23,6 @@ from kling_mock.relay.migration.database.introspect import definition, read_tabl
 from kling_mock.relay.migration.database.lock_retry import WAIT_AT_MOST, LockRetry
 from kling_mock.relay.migration.database.session import DatabaseError, Session, transaction
 from kling_mock.relay.migration.findings import BlockedError, Finding, UnfinishedError
-from kling_mock.relay.migration.numbers import reserve_numbers
 from kling_mock.relay.migration.row_order import number_rows, unordered
 from kling_mock.relay.migration.rows.change_log import restore
 from kling_mock.relay.migration.rows.row_changes import RowChanges
@@ -180,8 +179,7 @@ class Upgrade:
 
     def _alter(self, state: MigrationState, table: Table, report: CheckReport) -> None:
         rows = self._rows(table)
-        self._retry.prepare_alter()
-        with transaction(self.session):
+        with self._retry.bounded(), transaction(self.session):
             rows.resolve(self.resolutions)
             rows.remember_nulls(_origin(state))
             rows.fill()
@@ -197,9 +195,10 @@ class Upgrade:
         dialect = self.session.dialect
         numbered, statements = number_rows(self.session, table, target, dialect)
         try:
-            for statement in (*statements, alter(table.name, plan(numbered, target), dialect)):
-                self.session.execute(statement)
-        except DatabaseError as error:
+            with self._retry.bounded():
+                for statement in (*statements, alter(table.name, plan(numbered, target), dialect)):
+                    self.session.execute(statement)
+        except (DatabaseError, UnfinishedError) as error:
             error.add_note(self._undone(state, table))
             raise
 
@@ -273,7 +272,6 @@ class Upgrade:
         else:
             make_tables(self.session, state)
             write_version(self.session)
-            reserve_numbers(self.session)
         state.delete("upgrading", "swapped", "resolutions")
 
     def _finish(self, state: MigrationState) -> None:

@@ -8,14 +8,15 @@ they have ended, or by `kling-mock reconcile --repair`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from kling_mock.relay.migration.database.introspect import read_table
+from kling_mock.relay.migration.database.lock_retry import WAIT_AT_MOST, LockRetry, is_busy
 from kling_mock.relay.migration.database.session import DatabaseError, Session, transaction
 from kling_mock.relay.migration.findings import BlockedError, Finding
-from kling_mock.relay.migration.numbers import reserve_numbers
 from kling_mock.relay.migration.schema.known_schemas import goal
 from kling_mock.relay.migration.schema.rebuild import rebuild
 from kling_mock.relay.storage import statements as sql
@@ -61,8 +62,6 @@ _CHANNEL_INDEX: Final = "idx_ledger_channel"
 _TYPE_INDEX: Final = "idx_user_type"
 #: The version since which users have the sum of their credits.
 _CREDITED: Final = 6
-#: The version since which an upgrade of `videos` reserves the tokens' numbers of its legacy rows.
-_RESERVED: Final = 4
 #: The version since which the default of `legacy` marks what this relay did not write.
 _MARKED: Final = 7
 #: The version since which a user may have several old numbers, and a number only one user.
@@ -73,9 +72,6 @@ _AT_A_TIME: Final = 1_000
 _DUPLICATE: Final = frozenset(
     {1062, "23505", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"}
 )
-#: The error codes for a transaction that was stopped because of another one: snapshot, lock wait,
-#: deadlock.
-_CONFLICTS: Final = frozenset({1020, 1205, 1213, 3101, "40001", "40P01", "55P03"})
 
 
 _ADD_UP_CREDITS: Final = """
@@ -115,7 +111,9 @@ def was_downgraded(session: Session) -> bool:
     return bool(session.query("SELECT 1 FROM schema_version WHERE version = 0"))
 
 
-def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bool:
+def upgrade_tables(
+    session: Session, now: int, log: Callable[[str], None], wait_at_most: float = WAIT_AT_MOST
+) -> bool:
     """Upgrade the tables, and add the entries and services that older processes have left out.
 
     Each step can be run again, so a killed upgrade is finished by the next one.
@@ -123,6 +121,7 @@ def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bo
     Args:
         now: Unix seconds.
         log: Receives a line about what was done.
+        wait_at_most: Seconds after which a wait for others that use a table is given up.
 
     Returns:
         Whether anything was changed.
@@ -130,14 +129,16 @@ def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bo
     Raises:
         BlockedError: The tables are of a newer program.
         DatabaseError: The database refused a statement.
+        UnfinishedError: Others used a table for longer than `wait_at_most`.
     """
+    retry = LockRetry(session, log, time.sleep, wait_at_most)
     version = table_version(session)
     if read_table(session, "ledger") is None:
         return False
     if version is None:
         if was_downgraded(session):
             # Which version they had is unknown: each step is left out where it is not needed.
-            _upgrade_from(1, session)
+            _upgrade_from(1, retry)
         return False
     if version > VERSION:
         says = f"the relay's tables have version {version}, this program knows {VERSION}; use the"
@@ -145,34 +146,32 @@ def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bo
     if session.dialect.is_mysql:
         # Otherwise an UPDATE would also lock the gaps, and so block every new row of the relays.
         session.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-    _upgrade_from(version, session)
+    _upgrade_from(version, retry)
     entries = _add_entries(session, now)
     if entries:
         log(f"{entries} ledger entries were added, or completed with their token and channel")
-    _add_index(session, "videos", _SERVICE_INDEX)
-    _add_index(session, "videos", _TYPE_INDEX)
-    _add_index(session, "ledger", _CHANNEL_INDEX)
+    _add_index(retry, "videos", _SERVICE_INDEX)
+    _add_index(retry, "videos", _TYPE_INDEX)
+    _add_index(retry, "ledger", _CHANNEL_INDEX)
     labelled = _record_services(session, log)
     if version < VERSION:
-        session.execute("UPDATE schema_version SET version = ?", VERSION)
+        retry.execute("UPDATE schema_version SET version = ?", VERSION)
         log(f"the relay's tables are of version {VERSION} now, before {version}")
     return bool(entries or labelled) or version < VERSION
 
 
-def _upgrade_from(version: int, session: Session) -> None:
+def _upgrade_from(version: int, retry: LockRetry) -> None:
     """Add what later versions than *version* have, apart from indexes, entries and services."""
     for number in range(version + 1, VERSION + 1):
         for table, column in ADDED.get(number, ()):
-            _add_column(session, table, column)
+            _add_column(retry, table, column)
     if version < _CREDITED:
-        session.execute(_ADD_UP_CREDITS)
-    _make_missing(session)
-    if version < _RESERVED:
-        reserve_numbers(session)
+        retry.execute(_ADD_UP_CREDITS)
+    _make_missing(retry.session)
     if version < _MARKED:
-        _mark_others(session)
+        _mark_others(retry)
     if version < _OLD_USERS:
-        session.execute(_BIND_USERS)
+        retry.execute(_BIND_USERS)
 
 
 def _make_missing(session: Session) -> None:
@@ -183,29 +182,31 @@ def _make_missing(session: Session) -> None:
                 session.execute(statement)
 
 
-def _add_column(session: Session, table: str, column: str) -> None:
+def _add_column(retry: LockRetry, table: str, column: str) -> None:
+    session = retry.session
     there, new = read_table(session, table), table_named(table, session.dialect).column(column)
     if table == "videos" and there is not None and not there.has("legacy"):
         return  # the table of an old program
     if there is not None and new is not None and not there.has(column):
         name = quoted(table, session.dialect)
         added = column_sql(new, session.dialect)
-        session.execute(f"ALTER TABLE {name} ADD COLUMN {added}")
+        retry.execute(f"ALTER TABLE {name} ADD COLUMN {added}")
 
 
-def _mark_others(session: Session) -> None:
+def _mark_others(retry: LockRetry) -> None:
     """Mark the rows that another program has written since its table was migrated."""
+    session = retry.session
     videos, schema = read_table(session, "videos"), table_named("videos", session.dialect)
     if videos is None or not videos.has("legacy", "request_hash"):
         return
     if session.dialect is not Dialect.SQLITE:
-        session.execute(f"ALTER TABLE videos ALTER COLUMN legacy SET DEFAULT {WRITTEN_BY_OTHERS}")
+        retry.execute(f"ALTER TABLE videos ALTER COLUMN legacy SET DEFAULT {WRITTEN_BY_OTHERS}")
     elif videos.column("legacy") != schema.column("legacy"):
         with transaction(session):
             for statement in rebuild(videos, goal(videos, schema), session.dialect, _as_it_is):
                 session.execute(statement)
     for first, last in _ranges(session, sql.LAST_TASK):
-        session.execute(_MARK_OTHERS, first, last)
+        retry.execute(_MARK_OTHERS, first, last)
 
 
 def _as_it_is(column: Column) -> str:
@@ -228,8 +229,9 @@ def _entries(repairs: Iterable[Repair]) -> int:
     return sum(repair.amount or 1 for repair in repairs)
 
 
-def _add_index(session: Session, table: str, index: str) -> None:
+def _add_index(retry: LockRetry, table: str, index: str) -> None:
     """Add an index while relays keep writing to the table."""
+    session = retry.session
     there = read_table(session, table)
     new = table_named(table, session.dialect).index(index)
     if there is None or new is None or not there.has(*new.columns):
@@ -238,13 +240,15 @@ def _add_index(session: Session, table: str, index: str) -> None:
     if there.index(index) is not None:
         if not _is_half_made(session, index):
             return
-        session.execute(f"DROP INDEX CONCURRENTLY {name}")
+        with retry.bounded():
+            session.execute(f"DROP INDEX CONCURRENTLY {name}")
     unique = "UNIQUE " if new.unique else ""
     how = "INDEX CONCURRENTLY" if session.dialect is Dialect.POSTGRES else "INDEX"
     columns = index_columns(new, session.dialect)
     beside = " ALGORITHM=INPLACE LOCK=NONE" if session.dialect.is_mysql else ""
     on = quoted(table, session.dialect)
-    session.execute(f"CREATE {unique}{how} {name} ON {on} {columns}{beside}")
+    with retry.bounded():
+        session.execute(f"CREATE {unique}{how} {name} ON {on} {columns}{beside}")
 
 
 def _is_half_made(session: Session, index: str) -> bool:
@@ -312,7 +316,7 @@ def _run(session: Session, make: Callable[[], Transaction[_Result]]) -> _Result:
         except DatabaseError as error:
             if error.code in _DUPLICATE:
                 raise DuplicateError from error
-            if error.code in _CONFLICTS:
+            if is_busy(error):
                 raise RetryTransactionError from error
             raise
 

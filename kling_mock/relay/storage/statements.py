@@ -100,9 +100,15 @@ CALLER: Final = read(f"""
     SELECT {", ".join(f"u.{name}" for name in names(User))},
         {", ".join(f"t.{name}" for name in names(Token))}
     FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.token_hash = ?""")  # noqa: S608 - our column names
+#: As `HIGHEST_USER`, but no index has the tokens of `videos`: it reads the whole table.
+HIGHEST_TOKEN: Final = read(f"""
+    SELECT MAX(number) FROM (
+        SELECT MAX(id) AS number FROM tokens
+        UNION ALL SELECT MAX(token_id) FROM videos WHERE token_id < {_IMPOSSIBLE}) AS numbers""")  # noqa: S608 - a constant
 INSERT_TOKEN: Final = insert(
     "tokens",
     (
+        "id",
         "user_id",
         "token_hash",
         "name",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
 import attrs
@@ -38,7 +38,7 @@ _Returned = TypeVar("_Returned")
 
 @attrs.frozen
 class LockRetry:
-    """Runs what needs locks while an application uses the table; statements on MariaDB or MySQL.
+    """Runs what needs locks while an application uses the tables.
 
     Attributes:
         session: The connection.
@@ -52,13 +52,13 @@ class LockRetry:
     sleep: Callable[[float], None]
     wait_at_most: float = WAIT_AT_MOST
 
-    def execute(self, statement: str) -> None:
-        """Run a statement that locks the table for a moment; give up after a second.
+    def execute(self, statement: str, *parameters: object) -> None:
+        """Run a statement that locks a table for a moment; give up after a second.
 
         Writers queue behind a statement that waits for an open transaction. So the statement is not
         tried while a long transaction is open, and gives up its place in the queue after a second.
         """
-        self._after_transactions(lambda: self.session.execute(statement))
+        self._after_transactions(lambda: self.session.execute(statement, *parameters))
 
     def execute_locked(self, tables: Sequence[str], *statements: str) -> None:
         """Run statements that make or remove a trigger, under a lock of *tables*; see `execute`.
@@ -80,10 +80,11 @@ class LockRetry:
         self._after_transactions(under_lock)
 
     def _after_transactions(self, call: Callable[[], object]) -> None:
-        self.session.execute(f"SET SESSION lock_wait_timeout = {_STALL:.0f}")
+        self._limit(_STALL)
 
         def once() -> None:
-            self.wait_for_transactions()
+            if self.session.dialect.is_mysql:
+                self.wait_for_transactions()
             call()
 
         self.again(once, _rarer)
@@ -108,7 +109,7 @@ class LockRetry:
             try:
                 return call()
             except DatabaseError as error:
-                if not _is_busy(error):
+                if not is_busy(error):
                     raise
                 if waited > self.wait_at_most:
                     raise UnfinishedError(
@@ -138,16 +139,37 @@ class LockRetry:
             self.sleep(0.5)
             waited += 0.5
 
-    def prepare_alter(self) -> None:
-        """Wait for transactions on the table, and bound how long an ALTER waits by itself.
+    @contextmanager
+    def bounded(self) -> Generator[None]:
+        """Bound how long the statements of the `with` block wait for locks.
 
-        An ALTER of the whole table waits again at its end, and would have to be repeated.
+        On MariaDB and MySQL, first wait for the transactions on the table: an ALTER of the whole
+        table waits again at its end, and would have to be repeated.
 
         Raises:
             UnfinishedError: A transaction has lasted for longer than `wait_at_most`.
         """
-        self.wait_for_transactions()
-        self.session.execute(f"SET SESSION lock_wait_timeout = {max(1, round(self.wait_at_most))}")
+        if self.session.dialect.is_mysql:
+            self.wait_for_transactions()
+        seconds = max(_STALL, self.wait_at_most)
+        self._limit(seconds)
+        try:
+            yield
+        except DatabaseError as error:
+            if not is_busy(error):
+                raise
+            raise UnfinishedError(
+                f"a transaction has held what it needs for {seconds:.0f} s (--wait-at-most); end "
+                f"it, and run the same command again: {error}"
+            ) from error
+
+    def _limit(self, seconds: float) -> None:
+        """Let a statement wait for a lock no longer than *seconds*."""
+        if self.session.dialect.is_mysql:
+            for name in ("lock_wait_timeout", "innodb_lock_wait_timeout"):
+                self.session.execute(f"SET SESSION {name} = {seconds:.0f}")
+        elif self.session.dialect is Dialect.POSTGRES:
+            self.session.execute(f"SET lock_timeout = '{seconds:.0f}s'")
 
     def _held(self) -> tuple[int, str] | None:
         """Return the age of the oldest transaction to wait for, and whether it uses the table."""
@@ -167,7 +189,7 @@ class LockRetry:
             try:
                 self.session.execute("LOCK TABLES videos WRITE NOWAIT")
             except DatabaseError as error:
-                if not _is_busy(error):
+                if not is_busy(error):
                     raise
                 self.sleep(0.01)
             else:
@@ -181,7 +203,7 @@ def _rarer(attempt: int) -> float:
     return min(0.2 * 2.0**attempt, 20 * _STALL)
 
 
-def _is_busy(error: DatabaseError) -> bool:
+def is_busy(error: DatabaseError) -> bool:
     """Return whether a concurrent transaction is the reason, as in a refusal by certification."""
     if isinstance(error.code, str):
         return meaning_in_postgres(error.code) is Meaning.RUN_AGAIN

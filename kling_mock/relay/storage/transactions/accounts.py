@@ -225,10 +225,12 @@ def create_token(token: NewToken, *, now: int) -> Transaction[Token]:
     if before:
         return _same_token(Token(*before[0]), token, now)
     unlimited = token.remain_quota is None
+    ((highest,),) = yield sql.HIGHEST_TOKEN, ()
     try:
         yield (
             sql.INSERT_TOKEN,
             (
+                (highest or 0) + 1,
                 token.user_id,
                 token.token_hash,
                 token.name,

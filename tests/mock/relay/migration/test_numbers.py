@@ -150,7 +150,29 @@ def test_a_row_that_the_old_program_writes_after_the_upgrade_belongs_to_nobody_n
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
-def test_users_and_channels_that_are_created_at_once_get_different_numbers(
+def test_a_new_token_has_a_number_above_those_in_rows_that_the_old_program_wrote_later(
+    dialect: str, databases: Callable[[str], str], say: Say
+) -> None:
+    """No counter of the database knows these rows."""
+    url = databases(dialect)
+    with connect(url) as session:
+        tables.make(session, "gorm", old_rows(1, 3))
+    assert say("upgrade", "--db", url)[0] == 0
+    with connect(url) as session:
+        session.execute("UPDATE videos SET token_id = 70 WHERE task_id = 'old-2'")
+
+    async def look(store: Storage) -> None:
+        user = await store.create_user(NewUser("new"), now=NOW)
+        tokens = [
+            await store.create_token(NewToken(user.id, digest(name)), now=NOW) for name in "ab"
+        ]
+        assert [token.id for token in tokens] == [71, 72]
+
+    on_store(url, look)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
+def test_accounts_that_are_created_at_once_get_different_numbers(
     dialect: str, databases: Callable[[str], str], say: Say
 ) -> None:
     """Also a number whose user somebody has deleted by hand is never given again."""
@@ -163,6 +185,8 @@ def test_users_and_channels_that_are_created_at_once_get_different_numbers(
         await asyncio.gather(*(add(store, f"new-{index}") for index in range(30)))
         assert [user.id for user in await store.list_users()] == [*range(4, 34)]
         assert [channel.id for channel in await store.list_channels()] == [*range(4, 34)]
+        tokens = [await store.list_tokens(user.id) for user in await store.list_users()]
+        assert sorted(token.id for (token,) in tokens) == [*range(1, 31)]
 
     on_store(url, look)
     with connect(url) as session:

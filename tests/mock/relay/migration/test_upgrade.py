@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -407,7 +406,6 @@ def test_a_transaction_that_does_not_end_is_not_waited_for_without_limit(
     try:
         other.execute("BEGIN")
         other.execute("UPDATE videos SET created_at = created_at + 1")
-        time.sleep(2)
         with pytest.raises(UnfinishedError, match="--wait-at-most"):
             command(session, wait_at_most=1.0)
         other.execute("ROLLBACK")

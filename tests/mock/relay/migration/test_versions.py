@@ -12,7 +12,7 @@ from kling_mock.cli.main import main
 from kling_mock.relay.migration.check import check
 from kling_mock.relay.migration.database.introspect import read_table
 from kling_mock.relay.migration.database.session import DatabaseError, Session, connect
-from kling_mock.relay.migration.findings import BlockedError
+from kling_mock.relay.migration.findings import BlockedError, UnfinishedError
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, target_schema
 from kling_mock.relay.migration.versions import upgrade_tables
 from kling_mock.relay.storage.connect import connect as connect_storage
@@ -169,6 +169,19 @@ def test_a_transaction_that_a_relay_has_stopped_is_run_again(url: str, code: int
     with connect(url) as session:
         assert upgraded(Watched(session, stopped))
     assert left == [0]
+    assert all(reconciliation.is_explained for reconciliation in books(url))
+
+
+@pytest.mark.parametrize("url", ["mariadb", "postgresql"], indirect=True)
+def test_a_transaction_that_does_not_end_is_not_waited_for_without_limit(url: str) -> None:
+    """It has read the table; whoever waits to alter that keeps all writers waiting."""
+    with connect(url) as session, connect(url) as other:
+        other.execute("BEGIN")
+        other.query("SELECT * FROM ledger")
+        with pytest.raises(UnfinishedError, match="--wait-at-most"):
+            upgrade_tables(session, NOW, log=lambda line: None, wait_at_most=1.0)
+        other.execute("ROLLBACK")
+        assert upgraded(session)
     assert all(reconciliation.is_explained for reconciliation in books(url))
 
 
