@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from tests.clusters.in_memory import choose_port
 from tests.nightly import NIGHTLY
+from tests.programs import require
 from tests.run_folder import begin
 
 # A shell starts background jobs with SIGINT ignored, and `nohup` its command with SIGHUP. What is
@@ -67,6 +68,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.kling_mock(strict=True))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Look for the programs that the test runs."""
+    for mark in item.iter_markers("programs"):
+        require(*mark.args)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

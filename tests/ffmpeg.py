@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-from typing import Any, Final
-
-import pytest
-
-NEEDS_FFMPEG: Final = pytest.mark.skipif(
-    not (shutil.which("ffmpeg") and shutil.which("ffprobe")),
-    reason="ffmpeg and ffprobe are not on PATH",
-)
+from typing import Any
 
 
 def run(program: str, *arguments: str, feed: bytes, level: str = "error") -> bytes:

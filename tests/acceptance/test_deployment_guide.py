@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,12 +21,7 @@ from tests.mock.relay.http_calls import guide_members
 from tests.mock.relay.storage.databases import Database, SqliteFile
 from tests.started import SERVE, started
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        shutil.which("curl") is None, reason="the guide's commands are curl's: apt install curl"
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.programs("curl")]
 
 LAST = "SELECT * FROM videos ORDER BY id DESC LIMIT 5;"
 TWICE = "SELECT task_id, COUNT(*) FROM videos GROUP BY task_id HAVING COUNT(*) > 1;"

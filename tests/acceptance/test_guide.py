@@ -47,10 +47,7 @@ TOOLS: Final = ("bash", "curl", "git", "grep", "mysql", "mysqldump", "ps", "sqli
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("one-api"),  # `pgrep one-api` finds all processes of this name
-    pytest.mark.skipif(
-        not all(map(shutil.which, TOOLS)),
-        reason="apt-get install mariadb-client curl git procps sqlite3",
-    ),
+    pytest.mark.programs(*TOOLS),
 ]
 
 ROOT: Final = Path(__file__).parents[2]

@@ -9,7 +9,6 @@ import asyncio
 import itertools
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from tests.started import SERVE, started
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("curl") is None, reason="apt-get install curl"),
+    pytest.mark.programs("curl"),
 ]
 
 ROUNDS: Final = 50 if os.environ.get("KLING_PROOF_SIZE") == "full" else 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,10 +19,7 @@ import pytest
 from kling_mock import KlingMock
 from tests.mock.relay.http_calls import GUIDE, VIDEOS
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("bash") is None or shutil.which("grep") is None,
-    reason="the guide's are grep's",
-)
+pytestmark = pytest.mark.programs("bash", "grep")
 
 # As the guide writes them.
 KLING = 'grep -i "kling" logs/oneapi.out'

@@ -84,7 +84,7 @@ def test_the_commands_of_the_container_serve_a_healthy_relay(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="apt-get install systemd")
+@pytest.mark.programs("systemd-analyze")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     """Each setting is known, and what it lets the relay do is little."""
     unit = tmp_path / "kling-relay.service"
@@ -145,7 +145,7 @@ def nginx(folder: Path, relay: str, operator: str) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="apt-get install nginx-light")
+@pytest.mark.programs("nginx")
 def test_nginx_passes_on_what_users_send_and_keeps_the_rest_to_the_operator(
     tmp_path: Path,
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +67,7 @@ def fault_rows(page: str, head: str) -> list[str]:
     return table.partition("\n\n")[0].splitlines()
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the page's commands are curl's")
+@pytest.mark.programs("curl")
 @pytest.mark.parametrize("source", marked("command", "sh"))
 @pytest.mark.slow
 def test_the_commands_run(source: str, receiver: Receiver) -> None:

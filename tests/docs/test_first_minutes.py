@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def test_pages_and_drawings_are_made_of_the_record() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # a dozen processes, 10 s on a machine that is not busy
-@pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are those of a shell")
+@pytest.mark.programs("bash")
 def test_the_steps_print_what_the_page_shows(programs: Path, tmp_path: Path) -> None:
     """The output is the same, apart from ids, keys, ports and times."""
     recorded = Record.load()
@@ -129,7 +128,7 @@ def test_a_terminal_shows_what_was_not_written_over(written: str, lines: list[st
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("bash") is None, reason="it is a shell's")
+@pytest.mark.programs("bash")
 def test_a_command_runs_on_a_terminal_of_100_columns(tmp_path: Path) -> None:
     """A command that does not end is stopped as by Ctrl-C."""
     variables = environment(tmp_path)

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.programs import require
 from tests.site import checks, command_pages, http_pages, pages
 from tests.site.build import BuildError, address_of_files, build, home, share_files
 from tests.site.interface_pages import PACKAGES, anchors_of, public_names
@@ -333,8 +333,7 @@ def test_the_site(built_site: Path, subtests: pytest.Subtests) -> None:
         colours = set(re.findall(r"--md-code-hl-name-color:([^;}]*)", styles))
         assert colours == {"var(--md-code-fg-color)"}
     with subtests.test("the search finds names, and words inside of Chinese sentences"):
-        if shutil.which("node") is None:
-            pytest.skip("node is not on PATH")
+        require("node")
         (name,) = search(site, "AccountError")
         assert any(address.endswith("#kling_sdk.AccountError") for address in name)
         (disk, balancer, nothing) = search(site / "zh", "磁盘", "负载均衡", "量子纠缠")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from _kling_mock_pytest import pytest_addoption
+from tests.programs import require
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
@@ -107,9 +108,7 @@ def test_every_example_in_another_language_is_run() -> None:
 def test_the_examples_in_other_languages_run(language: str, source: str, tmp_path: Path) -> None:
     """Copied from the page, they start a server, steer it, and see what they should."""
     programs = PROGRAMS[language]
-    missing = [name for name in programs if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"{missing[0]} is not installed")
+    require(*programs)
     (tmp_path / "kling-mock").write_text(
         f'#!/bin/sh\nexec {sys.executable} -m kling_mock "$@"\n', encoding="utf-8"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -57,7 +56,7 @@ def test_the_chinese_page_has_the_same_blocks() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are those of a shell")
+@pytest.mark.programs("bash")
 def test_the_page_works_from_top_to_bottom(folder: Path) -> None:
     """A reader who follows it sees the output that it shows, apart from numbers."""
     script = ["trap 'kill $(jobs -p) 2> /dev/null || true' EXIT"]

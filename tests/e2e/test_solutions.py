@@ -26,7 +26,7 @@ from kling_sdk import (
 from kling_sdk.cli import main
 from kling_sdk.endpoints import request_class
 from tests.endpoints import BODIES
-from tests.ffmpeg import NEEDS_FFMPEG, probe
+from tests.ffmpeg import probe
 from tests.mock.receiver import Receiver, receiver
 
 __all__ = ["receiver"]
@@ -165,7 +165,7 @@ def test_the_command_line_has_them(
     assert main([*agent, "--avatar-id", "avatar_mia_female", "--max-units", "5"]) != 0
 
 
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_decoders_that_are_not_ours_take_each_file(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 from typing import Any, Final
@@ -22,7 +21,7 @@ __all__ = ["chromium", "page"]
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("curl") is None, reason="apt-get install curl"),
+    pytest.mark.programs("curl"),
 ]
 
 RUN: Final = "__import__('os').mkdir('broken')"

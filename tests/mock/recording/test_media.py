@@ -10,7 +10,7 @@ import pytest
 
 from kling_mock.recording.mapping import Pseudonyms
 from kling_mock.recording.media import describe, expand, placeholder
-from tests.ffmpeg import NEEDS_FFMPEG, decode, probe
+from tests.ffmpeg import decode, probe
 
 NAMES = Pseudonyms(bytes(range(16)))
 
@@ -86,7 +86,7 @@ def test_what_describes_nothing(text: str) -> None:
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 @pytest.mark.parametrize(("kind", "codec"), [("image/png", "png"), ("image/jpeg", "mjpeg")])
 def test_the_pictures_can_be_shown(kind: str, codec: str) -> None:
     """A decoder that is not ours takes them, at the size that they promise."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import select
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -89,7 +88,7 @@ def test_bash_completes(
         assert completions == words
 
 
-@pytest.mark.skipif(not shutil.which("fish"), reason="needs fish")
+@pytest.mark.programs("fish")
 @pytest.mark.parametrize(("line", "words"), CASES, ids=[line for line, _ in CASES])
 @pytest.mark.slow
 def test_fish_completes(
@@ -102,7 +101,7 @@ def test_fish_completes(
     assert {word for word in words if word[0] != "-" or last.startswith("-")} <= completions
 
 
-@pytest.mark.skipif(not shutil.which("zsh"), reason="needs zsh")
+@pytest.mark.programs("zsh")
 @pytest.mark.parametrize(
     ("line", "words"),
     [("kling create text2video --mode ", {"std", "pro", "4k"}), ("kling costs --d", {"--days"})],

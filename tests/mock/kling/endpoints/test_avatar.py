@@ -11,7 +11,7 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.kling.service_codes import Refusal
 from tests.endpoints import URL
-from tests.ffmpeg import NEEDS_FFMPEG, probe
+from tests.ffmpeg import probe
 from tests.mock.kling.endpoints.requests import plan
 from tests.mock.sounds import mp3, wav
 
@@ -72,7 +72,7 @@ def test_it_takes_as_long_as_was_seen() -> None:
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 @pytest.mark.parametrize("seconds", [2, 47])
 def test_its_file_is_as_long_as_the_sound(mock: KlingMock, seconds: int) -> None:
     """A decoder that is not ours finds so: a longer file repeats, and picture and sound agree."""

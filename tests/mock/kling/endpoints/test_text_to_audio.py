@@ -11,7 +11,7 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.kling.service_codes import Refusal
 from kling_sdk import DownloadError, InvalidRequestError
-from tests.ffmpeg import NEEDS_FFMPEG, probe
+from tests.ffmpeg import probe
 from tests.mock.kling.endpoints.requests import plan
 from tests.mock.sounds import wav
 
@@ -89,7 +89,7 @@ def test_a_video_id_is_no_sound_and_a_sound_is_no_video(mock: KlingMock) -> None
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 @pytest.mark.parametrize("suffix", ["mp3", "wav"])
 def test_its_files_are_as_long_as_asked(mock: KlingMock, tmp_path: Path, suffix: str) -> None:
     """A decoder that is not ours measures them."""

@@ -21,7 +21,7 @@ from kling_sdk import (
     Task,
 )
 from tests.endpoints import URL
-from tests.ffmpeg import NEEDS_FFMPEG, probe
+from tests.ffmpeg import probe
 
 SPOKEN: dict[str, Any] = {
     "text": "Good morning, and welcome to the show. ",
@@ -218,7 +218,7 @@ def test_a_fault_can_meet_its_file(mock: KlingMock, kling: Kling) -> None:
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 def test_its_file_is_an_mp3(kling: Kling) -> None:
     """A decoder that is not ours reads it."""
     media = probe(kling.download(speak(kling).audio))

@@ -15,7 +15,7 @@ from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.service_codes import Refusal
 from kling_sdk import Kling, Task
 from tests.endpoints import SOURCE_VIDEO, source_video
-from tests.ffmpeg import NEEDS_FFMPEG, probe
+from tests.ffmpeg import probe
 from tests.mock.kling.endpoints.requests import context, plan
 
 URL: dict[str, Any] = {"video_url": "https://a.test/a.mp4"}
@@ -102,7 +102,7 @@ def test_what_is_heard_is_a_prompt(mock: KlingMock) -> None:
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 def test_its_video_has_a_sound_track(mock: KlingMock) -> None:
     """A decoder that is not ours finds it."""
     with mock.client() as kling:

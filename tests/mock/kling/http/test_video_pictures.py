@@ -22,7 +22,6 @@ from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.media import clip
 from kling_mock.kling.media.sizes import frame_size
 from tests.endpoints import BODIES, vendor_body, with_sources
-from tests.ffmpeg import NEEDS_FFMPEG
 from tests.mock.admin_client import Admin
 from tests.mock.conftest import Api
 from tests.mock.kling.endpoints.model_path import body
@@ -67,7 +66,7 @@ def first_frame(api: Api, path: str, task: dict[str, Any]) -> Frame:
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 @pytest.mark.parametrize("endpoint", BODIES)
 def test_every_endpoint_says_what_it_has_made(
     mock: KlingMock, admin: Admin, api: Api, endpoint: str
@@ -79,7 +78,7 @@ def test_every_endpoint_says_what_it_has_made(
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 @pytest.mark.parametrize("endpoint", MODEL_PATH)
 def test_so_does_the_interface_with_the_model_in_the_path(
     mock: KlingMock, admin: Admin, api: Api, client: PathClient, endpoint: str
@@ -92,7 +91,7 @@ def test_so_does_the_interface_with_the_model_in_the_path(
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 def test_the_file_with_a_watermark_shows_it(mock: KlingMock, admin: Admin, api: Api) -> None:
     """The other one does not."""
     task_id = api.new(watermark_info={"enabled": True})
@@ -105,7 +104,7 @@ def test_the_file_with_a_watermark_shows_it(mock: KlingMock, admin: Admin, api: 
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 def test_the_picture_of_the_request_is_in_its_video(
     mock: KlingMock, admin: Admin, api: Api
 ) -> None:
@@ -126,7 +125,7 @@ def test_the_picture_of_the_request_is_in_its_video(
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 def test_a_video_of_a_call_without_a_task_says_whose_it_is(mock: KlingMock, api: Api) -> None:
     """It names the endpoint."""
     with mock.client() as kling:

@@ -16,10 +16,10 @@ from kling_mock.kling.media._h264 import BLOCK, FrameShape
 from kling_mock.kling.media.card import Card, Drawing
 from kling_mock.kling.media.clip import render
 from kling_mock.kling.media.sizes import frame_size
-from tests.ffmpeg import NEEDS_FFMPEG, decode, probe, run
+from tests.ffmpeg import decode, probe, run
 from tests.mock.kling.media.frames import BOLD, decoded
 
-pytestmark = [pytest.mark.slow, NEEDS_FFMPEG]
+pytestmark = [pytest.mark.slow, pytest.mark.programs("ffmpeg", "ffprobe")]
 SIZES = [
     frame_size(*wish) for wish in itertools.product(("std", "pro", "4k"), ("16:9", "9:16", "1:1"))
 ]

@@ -12,7 +12,6 @@ from PIL import Image
 from kling_mock.kling.media.card import Card
 from kling_mock.kling.media.clip import render
 from kling_mock.kling.media.input_picture import see
-from tests.ffmpeg import NEEDS_FFMPEG
 from tests.mock.kling.media.frames import decoded
 
 SIZES = [(1280, 720), (720, 1280), (720, 720)]
@@ -32,7 +31,7 @@ def card(picture: str) -> Card:
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 def test_it_is_shown_in_its_colours(size: tuple[int, int], form: str) -> None:
@@ -49,7 +48,7 @@ def test_it_is_shown_in_its_colours(size: tuple[int, int], form: str) -> None:
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 @pytest.mark.parametrize("size", SIZES[:2], ids=str)
 def test_without_pillow_a_frame_has_its_size_and_format(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch

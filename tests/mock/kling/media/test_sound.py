@@ -10,7 +10,7 @@ import pytest
 
 from kling_mock.kling.media.sound import FRAME_SECONDS, SoundType, render
 from kling_mock.kling.media.sound_length import seconds_of
-from tests.ffmpeg import NEEDS_FFMPEG, decode, probe
+from tests.ffmpeg import decode, probe
 
 LENGTHS = (0.5, 3, 3.3, 9.99, 10, 61.234)
 _FRAME = 1152 * 2  # bytes of a frame, decoded to 16 bits
@@ -84,7 +84,7 @@ def test_what_a_sound_cannot_be(type_: SoundType, seconds: float, tag: str, text
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 @pytest.mark.parametrize("seconds", LENGTHS)
 @pytest.mark.parametrize(
     ("type_", "codec", "rate", "exact"),

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kling_mock.kling.media.sound_length import GUESSED_RATE, seconds_of
-from tests.ffmpeg import NEEDS_FFMPEG
 from tests.mock.sounds import mp3, wav
 
 
@@ -55,7 +54,7 @@ def test_any_bytes_have_a_length(content: bytes, head: bytes) -> None:
 
 
 @pytest.mark.slow
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 @pytest.mark.parametrize("kind", ["mp3", "wav"])
 def test_a_file_of_another_encoder_is_as_long_as_that_says(kind: str) -> None:
     """Its frames, tags and delays are those of real files."""

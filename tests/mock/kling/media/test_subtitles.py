@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kling_mock.kling.media.subtitles import render
-from tests.ffmpeg import NEEDS_FFMPEG, probe
+from tests.ffmpeg import probe
 
 
 def test_there_is_a_line_for_each_second() -> None:
@@ -30,7 +30,7 @@ def test_each_task_has_its_own_file() -> None:
         render("vtt", 5)
 
 
-@NEEDS_FFMPEG
+@pytest.mark.programs("ffmpeg", "ffprobe")
 @pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "codec"), [("srt", "subrip"), ("ass", "ass")])
 def test_ffmpeg_reads_them(suffix: str, codec: str) -> None:
