@@ -151,7 +151,7 @@ def test_the_recipe_is_enough(tmp_path: Path) -> None:
     folder.mkdir()
     left = shutil.ignore_patterns("__pycache__")
     for path in ROOT.iterdir():
-        if path.is_dir() and path.name in {*PACKAGES, "examples", ".ci"}:
+        if path.is_dir() and (path.name == ".ci" or not path.name.startswith(".")):
             shutil.copytree(path, folder / path.name, ignore=left)
         elif path.is_file():
             shutil.copy(path, folder)
