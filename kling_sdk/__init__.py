@@ -81,8 +81,13 @@ if TYPE_CHECKING:
     )
     from kling_sdk.flows import Event
     from kling_sdk.flows.external_ids import external_id_for
-    from kling_sdk.libraries import AsyncLibraryResource, LibraryResource
-    from kling_sdk.library_items import Element, Voice
+    from kling_sdk.libraries import (
+        AsyncElementLibraryResource,
+        AsyncLibraryResource,
+        ElementLibraryResource,
+        LibraryResource,
+    )
+    from kling_sdk.library_items import Element, ElementPage, Voice
     from kling_sdk.options import Options
     from kling_sdk.prices import PRICES, Estimate, Price
     from kling_sdk.resources import (
@@ -122,6 +127,7 @@ if TYPE_CHECKING:  # generated: the classes of requests
     from kling_sdk.endpoints.image_expand import ImageExpand
     from kling_sdk.endpoints.image_generation import ImageGeneration
     from kling_sdk.endpoints.image_to_video import ImageToVideo
+    from kling_sdk.endpoints.legacy_element import LegacyElement
     from kling_sdk.endpoints.lip_sync import LipSync, LipSyncInput
     from kling_sdk.endpoints.motion_control import MotionControl
     from kling_sdk.endpoints.multi_elements import MultiElements, SelectionPoint
@@ -151,6 +157,7 @@ __all__ = [
     "AsyncAccountResource",
     "AsyncAnyTaskResource",
     "AsyncCallResource",
+    "AsyncElementLibraryResource",
     "AsyncKling",
     "AsyncLibraryResource",
     "AsyncSolutions",
@@ -173,6 +180,8 @@ __all__ = [
     "DownloadError",
     "DynamicMask",
     "Element",
+    "ElementLibraryResource",
+    "ElementPage",
     "EmptyResultError",
     "EndpointRecord",
     "Estimate",
@@ -252,6 +261,7 @@ __all__ += [  # generated: the classes of requests
     "ImageExpand",
     "ImageGeneration",
     "ImageToVideo",
+    "LegacyElement",
     "LipSync",
     "LipSyncInput",
     "MotionControl",
@@ -302,8 +312,10 @@ _HOMES = {
         "TransportError UnreachableError WaitCancelledError WaitTimeoutError"
     ),
     "flows": "Event",
-    "library_items": "Element Voice",
-    "libraries": "AsyncLibraryResource LibraryResource",
+    "library_items": "Element ElementPage Voice",
+    "libraries": (
+        "AsyncElementLibraryResource AsyncLibraryResource ElementLibraryResource LibraryResource"
+    ),
     "flows.external_ids": "external_id_for",
     "options": "Options",
     "prices": "PRICES Estimate Price",

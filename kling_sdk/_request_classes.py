@@ -18,6 +18,7 @@ HOMES: Final = {
     "endpoints.image_expand": "ImageExpand",
     "endpoints.image_generation": "ImageGeneration",
     "endpoints.image_to_video": "ImageToVideo",
+    "endpoints.legacy_element": "LegacyElement",
     "endpoints.lip_sync": "LipSync LipSyncInput",
     "endpoints.motion_control": "MotionControl",
     "endpoints.multi_elements": "MultiElements SelectionPoint",

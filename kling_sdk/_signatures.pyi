@@ -50,7 +50,12 @@ from kling_sdk.facts.effects import DualScene, SingleScene
 from kling_sdk.facts.voices import AgentAvatar, AgentVoice, DupeVoice
 from kling_sdk.files import ImageSource, SoundSource
 from kling_sdk.flows.context import Event
-from kling_sdk.libraries import AsyncLibraryResource, LibraryResource
+from kling_sdk.libraries import (
+    AsyncElementLibraryResource,
+    AsyncLibraryResource,
+    ElementLibraryResource,
+    LibraryResource,
+)
 from kling_sdk.library_items import Element, Voice
 from kling_sdk.prices import Estimate
 from kling_sdk.resources import (
@@ -2227,6 +2232,72 @@ class AsyncImageToVideoResource(AsyncTaskResource):
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
                 limit of a known model.
+        """
+
+class LegacyElementResource(ElementLibraryResource):
+    """`/v1/general/custom-elements` of Kling."""
+    def create(
+        self,
+        *,
+        element_name: str,
+        element_description: str,
+        element_frontal_image: ImageSource,
+        element_refer_list: Iterable[ImageSource | AnyMapping],
+        tag_list: Iterable[str | AnyMapping] | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Element:
+        """Send the request once, and return its result.
+
+        Args:
+            element_name: Its name, 1 to 20 characters.
+            element_description: What it is, 1 to 100 characters.
+            element_frontal_image: It from the front; sources and limits as ImageToVideo.image.
+            element_refer_list: 1 to 3 pictures of it from other sides or nearer, with the same
+                limits; the vendor's objects with a picture each are taken too.
+            tag_list: What kind of thing it is, as ids; known are o_101 to o_108.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncLegacyElementResource(AsyncElementLibraryResource):
+    """`/v1/general/custom-elements` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        element_name: str,
+        element_description: str,
+        element_frontal_image: ImageSource,
+        element_refer_list: Iterable[ImageSource | AnyMapping],
+        tag_list: Iterable[str | AnyMapping] | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Element:
+        """Send the request once, and return its result.
+
+        Args:
+            element_name: Its name, 1 to 20 characters.
+            element_description: What it is, 1 to 100 characters.
+            element_frontal_image: It from the front; sources and limits as ImageToVideo.image.
+            element_refer_list: 1 to 3 pictures of it from other sides or nearer, with the same
+                limits; the vendor's objects with a picture each are taken too.
+            tag_list: What kind of thing it is, as ids; known are o_101 to o_108.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
         """
 
 class LipSyncResource(TaskResource):
@@ -5363,6 +5434,7 @@ class Resources:
     image_expand: ImageExpandResource
     image_generation: ImageGenerationResource
     image2video: ImageToVideoResource
+    legacy_elements: LegacyElementResource
     lip_sync: LipSyncResource
     motion_control: MotionControlResource
     multi_elements: MultiElementsResource
@@ -5391,6 +5463,7 @@ class AsyncResources:
     image_expand: AsyncImageExpandResource
     image_generation: AsyncImageGenerationResource
     image2video: AsyncImageToVideoResource
+    legacy_elements: AsyncLegacyElementResource
     lip_sync: AsyncLipSyncResource
     motion_control: AsyncMotionControlResource
     multi_elements: AsyncMultiElementsResource

@@ -45,7 +45,7 @@ def _shaped(base: Any, cls: type[Request]) -> type[Any]:
         )
         own = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
         shaped: Any = copy
-        returns = cls.record.result_type if name == "call" else Task
+        returns = Task if cls.record.returns is None else cls.record.result_type
         shaped.__signature__ = Signature([own, *names], return_annotation=returns)
         shaped.__doc__ = f"{cleandoc(function.__doc__ or '')}\n\n{cleandoc(cls.__doc__ or '')}"
         shaped.__qualname__ = function.__qualname__
@@ -85,12 +85,10 @@ def make_resource(client: Any, cls: type[Request]) -> Any:
     makes_task = cls.record.returns is None
     base: Any
     if cls.record.library is not None:
-        from kling_sdk.libraries import (  # few programs use one
-            AsyncLibraryResource,
-            LibraryResource,
-        )
+        from kling_sdk import libraries  # few programs use one
 
-        base = LibraryResource if is_sync else AsyncLibraryResource
+        kind = "LibraryResource" if makes_task else "ElementLibraryResource"
+        base = getattr(libraries, kind if is_sync else f"Async{kind}")
     elif is_sync:
         base = TaskResource if makes_task else CallResource
     else:

@@ -81,6 +81,7 @@ class Kling(Resources, ClientBase, Downloads):
         tts: A text that is spoken, at once.
         voices: Voices of your own, and the vendor's, for videos that speak.
         elements: People and things that videos and pictures can show again.
+        legacy_elements: The same in the vendor's older library, made at once.
         ai_multi_shot: Views of an element from other sides.
         multi_elements: Videos in which something is added, exchanged or removed.
         recognize_image: Where a picture has an object, a head, a face and clothes, at once.

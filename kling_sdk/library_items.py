@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 
+from kling_sdk.errors import TransportError
 from kling_sdk.results import shown_url
 from kling_sdk.scalars import object_of, objects_of, text
 
@@ -55,7 +56,8 @@ class Element:
             large for programs that read numbers of JSON as floats.
         name: Its name.
         description: What it is.
-        reference_type: `image_refer` or `video_refer`: what it was made from.
+        reference_type: `image_refer` or `video_refer`: what it was made from; "" in the older
+            library, where it is always pictures.
         voice: How it speaks, or None.
         owned_by: `kling` for the vendor's own, else the owner as the response has it.
         status: `succeed`, or `deleted`; "" when the response does not say.
@@ -70,6 +72,40 @@ class Element:
     owned_by: str = ""
     status: str = ""
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+    @classmethod
+    def from_data(cls, data: Any) -> Element:
+        """Return the element in a response's `data`, whatever else that holds.
+
+        Raises:
+            TransportError: it has no element_id.
+        """
+        for element in elements_from([data]):
+            return element
+        raise TransportError("the response about an element has no element_id")
+
+
+@attrs.frozen
+class ElementPage:
+    """One page of elements of the older library.
+
+    Attributes:
+        elements: The elements of the page, in the server's order.
+        page: Number of the page, counted from 1.
+        page_size: How many elements were requested.
+        has_next: True when another page may follow.
+    """
+
+    elements: tuple[Element, ...]
+    page: int
+    page_size: int
+    has_next: bool = False
+
+    def __iter__(self) -> Iterator[Element]:
+        return iter(self.elements)
+
+    def __len__(self) -> int:
+        return len(self.elements)
 
 
 def voices_from(items: object) -> tuple[Voice, ...]:

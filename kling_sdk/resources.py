@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.interfaces import Interface
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.endpoints.record import EndpointRecord
+    from kling_sdk.library_items import ElementPage
     from kling_sdk.tracing import Traced
 
+P = TypeVar("P", Page, "ElementPage")
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -163,9 +165,9 @@ class SyncRunner(_Runner):
         with traced.call() as span:
             return span.noted(self._play(run, operation, span.ctx))
 
-    def pages(self, page_behind: Callable[[Page | None], Operation[Page]]) -> Iterator[Task]:
-        """Yield the tasks of all pages; *page_behind* reads the first one, and each next one."""
-        page: Page | None = None
+    def pages(self, page_behind: Callable[[P | None], Operation[P]]) -> Iterator[Any]:
+        """Yield what all pages list; *page_behind* reads the first one, and each next one."""
+        page: P | None = None
         while page is None or page.has_next:
             page = self.run(page_behind(page))
             yield from page
@@ -199,15 +201,13 @@ class AsyncRunner(_Runner):
         with traced.call() as span:
             return span.noted(await self._play(arun, operation, span.ctx))
 
-    async def pages(
-        self, page_behind: Callable[[Page | None], Operation[Page]]
-    ) -> AsyncIterator[Task]:
-        """Yield the tasks of all pages; see `SyncRunner.pages`."""
-        page: Page | None = None
+    async def pages(self, page_behind: Callable[[P | None], Operation[P]]) -> AsyncIterator[Any]:
+        """Yield what all pages list; see `SyncRunner.pages`."""
+        page: P | None = None
         while page is None or page.has_next:
             page = await self.run(page_behind(page))
-            for task in page:
-                yield task
+            for row in page:
+                yield row
 
     def _play(self, loop: _Loop[T, R], operation: Operation[T], ctx: Context) -> R:
         transport, clock = self.open_transport(), self.settings.clock
@@ -501,19 +501,10 @@ class AsyncTaskResource(_Resource):
         return await self._runner.run(operation, **wait_options(timeout, on_update))
 
 
-class CallResource(_Resource):
-    """One endpoint of a `Kling` client that returns its result at once."""
+class OnceResource(_Resource):
+    """One endpoint of a `Kling` client whose requests are sent once."""
 
     _runner: SyncRunner
-
-    if not TYPE_CHECKING:
-
-        def call(self, *args: Any, **parameters: Any) -> Any:
-            """Send the request once, and return its result."""
-            from kling_sdk.flows.send_once import call_once
-
-            request, options = self._prepared("call", args := args and hide(args), parameters)
-            return self._runner.run(request_operation("call", call_once, request), **options)
 
     def submit(
         self,
@@ -539,10 +530,40 @@ class CallResource(_Resource):
         return self._runner.run(request_operation("call", call_once, request), **options)
 
 
-class AsyncCallResource(_Resource):
-    """One endpoint of an `AsyncKling` client that returns its result at once."""
+class CallResource(OnceResource):
+    """One endpoint of a `Kling` client that returns its result at once."""
+
+    if not TYPE_CHECKING:
+
+        def call(self, *args: Any, **parameters: Any) -> Any:
+            """Send the request once, and return its result."""
+            from kling_sdk.flows.send_once import call_once
+
+            request, options = self._prepared("call", args := args and hide(args), parameters)
+            return self._runner.run(request_operation("call", call_once, request), **options)
+
+
+class AsyncOnceResource(_Resource):
+    """One endpoint of an `AsyncKling` client whose requests are sent once."""
 
     _runner: AsyncRunner
+
+    async def submit(
+        self,
+        request: Request,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Send a prepared request once, and return its result; see `OnceResource.submit`."""
+        from kling_sdk.flows.send_once import call_once
+
+        options = call_options(timeout=timeout, extra_headers=extra_headers)
+        return await self._runner.run(request_operation("call", call_once, request), **options)
+
+
+class AsyncCallResource(AsyncOnceResource):
+    """One endpoint of an `AsyncKling` client that returns its result at once."""
 
     if not TYPE_CHECKING:
 
@@ -552,16 +573,3 @@ class AsyncCallResource(_Resource):
 
             request, options = await aside(self, "call", args := args and hide(args), parameters)
             return await self._runner.run(request_operation("call", call_once, request), **options)
-
-    async def submit(
-        self,
-        request: Request,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
-        extra_headers: Mapping[str, str] | None = None,
-    ) -> Any:
-        """Send a prepared request once, and return its result; see `CallResource.submit`."""
-        from kling_sdk.flows.send_once import call_once
-
-        options = call_options(timeout=timeout, extra_headers=extra_headers)
-        return await self._runner.run(request_operation("call", call_once, request), **options)

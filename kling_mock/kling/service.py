@@ -226,6 +226,7 @@ def reply(
             context=context,
             origin=origin,
             sessions=world.sessions,
+            library=world.library,
             charge=partial(world.charge, account, purchase, subject),
         )
     )

@@ -124,7 +124,9 @@ class World:
         self.endpoints = endpoints
         self.accounts = Accounts()
         self.tasks = Tasks()
-        self.library = LibraryItems(self.tasks, preset_tasks(endpoints.values()))
+        self.library = LibraryItems(
+            self.tasks, preset_tasks(endpoints.values()), TaskIds(_source(seed, "library")).new
+        )
         self.inputs = InputPictures()
         self.retired: frozenset[str] = frozenset()
         self.note_policy = settings.note_policy

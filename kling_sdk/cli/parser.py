@@ -15,8 +15,12 @@ from kling_sdk.cli.suggestions import SuggestingParser
 from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.version import USER_AGENT, __version__
 
-#: The endpoints whose results stay in a library, each with a command of its name.
-LIBRARIES: Final = tuple(name for name, record in ENDPOINTS.items() if record.library is not None)
+#: The endpoints whose tasks make items of a library, each with a command of its name.
+LIBRARIES: Final = tuple(
+    name
+    for name, record in ENDPOINTS.items()
+    if record.library is not None and record.returns is None
+)
 _PAGE_SIZE: Final = 30
 _STATUSES: Final = {
     0: "success",

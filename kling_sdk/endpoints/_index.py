@@ -22,6 +22,7 @@ CLASSES: Final = {
     "image-generation": "image_generation.ImageGeneration",
     "image2video": "image_to_video.ImageToVideo",
     "init-selection": "multi_elements.InitSelection",
+    "legacy-elements": "legacy_element.LegacyElement",
     "lip-sync": "lip_sync.LipSync",
     "motion-control": "motion_control.MotionControl",
     "multi-elements": "multi_elements.MultiElements",

@@ -138,7 +138,8 @@ class EndpointRecord:
         input_length: The input that sets the length of the result, where there is no `duration`;
             else None.
         library: None for an endpoint whose results are files. Otherwise they stay in a library of
-            the account, which requests name them from.
+            the account, which requests name them from. With `returns`, its lists have the items
+            themselves, not tasks.
         solution: What the body of an endpoint under `/solutions` may have; else None.
         contents: What is sent in `contents`, in this order, of an endpoint under `/solutions` or
             on the interface with the model in the path. A parameter that is not a content is a
@@ -195,6 +196,11 @@ class EndpointRecord:
         if self.solution is not None:
             own = own.replace("-", ".", 1)
         return own.replace("-", "_")
+
+    @property
+    def sending_method(self) -> str:
+        """The method of its resource that sends a request, made of parameters, once."""
+        return "create" if self.returns is None or self.library is not None else "call"
 
     @property
     def takes_prepared(self) -> str:

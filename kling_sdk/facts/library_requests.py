@@ -7,12 +7,38 @@ from typing import Final
 from kling_sdk.facts.fields import FieldFacts, RequestFacts
 from kling_sdk.facts.sources import TWO_COPIES, Fact
 
+#: The older library of elements: two copies of its page, and clients that call it. No page of
+#: 2026-09 has it, and nobody was seen to call it since.
+OLDER: Final = Fact(
+    "documented",
+    ("pages-2026-04", "clients"),
+    "2026-04-01",
+    "medium",
+    "no page of 2026-09 has it",
+)
+#: The tags of elements: id and name.
+ELEMENT_TAGS: Final = {
+    "o_101": "热梗",
+    "o_102": "人物",
+    "o_103": "动物",
+    "o_104": "道具",
+    "o_105": "服饰",
+    "o_106": "场景",
+    "o_107": "特效",
+    "o_108": "其他",
+}
+
 _WITH_VOICE: Final = Fact(
     "documented",
     ("pages-2026-09",),
     "2026-09-20",
     "high",
     "of elements from pictures since 2026-03-23",
+)
+_TAGS: Final = FieldFacts(
+    "tag_list",
+    "array",
+    members=(FieldFacts("tag_id", "string", required=True, enum=(*ELEMENT_TAGS,)),),
 )
 
 
@@ -57,29 +83,27 @@ REQUESTS: Final[dict[str, RequestFacts]] = {
                 ),
             ),
             FieldFacts("element_voice_id", "string", fact=_WITH_VOICE),
-            FieldFacts(
-                "tag_list",
-                "array",
-                members=(
-                    FieldFacts(
-                        "tag_id",
-                        "string",
-                        required=True,
-                        enum=(
-                            "o_101",
-                            "o_102",
-                            "o_103",
-                            "o_104",
-                            "o_105",
-                            "o_106",
-                            "o_107",
-                            "o_108",
-                        ),
-                    ),
-                ),
-            ),
+            _TAGS,
             FieldFacts("callback_url", "url"),
             FieldFacts("external_task_id", "string"),
+        ),
+    ),
+    "legacy-elements": RequestFacts(
+        "/v1/general/custom-elements",
+        OLDER,
+        (
+            FieldFacts("element_name", "string", required=True, high=20),
+            FieldFacts("element_description", "string", required=True, high=100, private=True),
+            FieldFacts("element_frontal_image", "image", required=True),
+            FieldFacts(
+                "element_refer_list",
+                "array",
+                required=True,
+                low=1,
+                high=3,
+                members=(FieldFacts("image_url", "image", required=True),),
+            ),
+            _TAGS,
         ),
     ),
     "voices": RequestFacts(

@@ -1,7 +1,8 @@
-"""Deletion of an item of a library: sent as often as necessary, carried out once.
+"""The calls of a library: deletion of an item, and lists whose entries are items, not tasks.
 
-A delete is safe to repeat: the item is gone after the first one that arrives. If the reply to that
-one was lost, the repeat is refused as deleted already, which counts as success.
+A delete is sent as often as necessary, and carried out once: the item is gone after the first one
+that arrives. If the reply to that one was lost, the repeat is refused as deleted already, which
+counts as success.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import AlreadyDeletedError, KlingAPIError, TransportError
 from kling_sdk.flows.context import Context
-from kling_sdk.flows.core import RepeatedPages, exchange, note_retry
+from kling_sdk.flows.core import RepeatedPages, exchange, note_retry, repeat
 from kling_sdk.flows.effects import Flow, Sleep
 from kling_sdk.flows.retry import maybe_done
+from kling_sdk.library_items import ElementPage, elements_from
+from kling_sdk.wire import Reply
 
 
 def delete(ctx: Context, record: EndpointRecord, item_id: str) -> Flow[None]:
@@ -54,3 +57,23 @@ def delete(ctx: Context, record: EndpointRecord, item_id: str) -> Flow[None]:
         else:
             return
         attempt += 1
+
+
+def element_page(
+    ctx: Context, record: EndpointRecord, page: int, page_size: int
+) -> Flow[ElementPage]:
+    """Return a page of elements from a list that has no tasks.
+
+    Raises:
+        RequestValidationError: there is no such page; nothing is sent, or opened.
+    """
+    wire = ctx.wire_for(record)
+
+    def read(reply: Reply) -> ElementPage:
+        data = wire.data(reply)
+        if not isinstance(data, list):
+            raise TransportError(f"HTTP {reply.status}: a page without a list of elements")
+        more = len(data) >= page_size and page < wire.max_page
+        return ElementPage(elements_from(data), page, page_size, has_next=more)
+
+    return repeat(ctx, wire.list(record, page, page_size, None), read)

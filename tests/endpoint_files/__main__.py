@@ -154,7 +154,12 @@ from kling_sdk.resources import (
     CallResource,
     TaskResource,
 )
-from kling_sdk.libraries import AsyncLibraryResource, LibraryResource
+from kling_sdk.libraries import (
+    AsyncElementLibraryResource,
+    AsyncLibraryResource,
+    ElementLibraryResource,
+    LibraryResource,
+)
 from kling_sdk.library_items import Element, Voice
 from kling_sdk.prices import Estimate
 from kling_sdk.results import Task
@@ -192,7 +197,7 @@ def _resource(cls: type[Request], prefix: str, more: list[type[Request]]) -> Ite
     makes_task = cls.record.returns is None
     base = "TaskResource" if makes_task else "CallResource"
     if cls.record.library is not None:
-        base = "LibraryResource"
+        base = "LibraryResource" if makes_task else "ElementLibraryResource"
     yield f"class {prefix}{cls.__name__}Resource({prefix}{base}):"
     yield _docstring(f"`{cls.record.path}` of {prefix}Kling.", 1)
     methods = (
@@ -201,7 +206,7 @@ def _resource(cls: type[Request], prefix: str, more: list[type[Request]]) -> Ite
             "run": "Create a task and return it once it has ended well.",
         }
         if makes_task
-        else {"call": "Send the request once, and return its result."}
+        else {cls.record.sending_method: "Send the request once, and return its result."}
     )
     for name, summary in methods.items():
         yield from _signature(cls, name, summary, prefix)

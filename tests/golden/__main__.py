@@ -112,7 +112,8 @@ def _send(
     record = kling_sdk.ENDPOINTS[request.endpoint]
     if record.returns is not None:
         call = operator.attrgetter(record.attribute)(kling)
-        (call if record.method_of else call.call)(**request.fields, **settings)
+        method = call if record.method_of else getattr(call, record.sending_method)
+        method(**request.fields, **settings)
         return
     task = kling.submit(_prepared(request, **settings))
     mock.complete(task)

@@ -173,7 +173,7 @@ def test_no_frame_of_an_endpoint_shows_the_words_of_its_user(name: str, client: 
     parameters = with_words({**BODIES, **CALLS}[name], private)
     path = record.attribute
     if not record.method_of:
-        path += ".create" if record.returns is None else ".call"
+        path += f".{record.sending_method}"
 
     def call(kling: Any) -> Any:
         return attrgetter(path)(kling)(**parameters, extra_body={"more": [PROMPT]})

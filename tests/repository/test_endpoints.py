@@ -12,7 +12,14 @@ from kling_mock.relay.domain import wire as relay
 from tests.endpoints import BODIES, CALLS
 
 #: Calls of the emulator that are methods of the client, not endpoints with a request class.
-OF_THE_CLIENT = {"costs", "balance", "packages", "search-solutions"}
+OF_THE_CLIENT = {
+    "costs",
+    "balance",
+    "packages",
+    "search-solutions",
+    "legacy-elements-list",
+    "legacy-elements-presets",
+}
 
 
 def missing() -> Iterator[str]:

@@ -58,6 +58,7 @@ EXAMPLES: list[Any] = [
     TASK,
     *TASK.videos,
     kling_sdk.Page((TASK,), 1, 30),
+    kling_sdk.ElementPage((kling_sdk.Element(1),), 1, 30),
     kling_sdk.Outcome(0, TASK),
     kling_sdk.Response(200, {"Date": "today"}, "req-1"),
     kling_sdk.Outcome(1, None, kling_sdk.TaskFailedError("no", TASK)),
@@ -200,6 +201,8 @@ def test_no_public_class_is_missing_from_the_pickle_examples() -> None:
         AsyncCallResource,
         LibraryResource,
         AsyncLibraryResource,
+        kling_sdk.ElementLibraryResource,
+        kling_sdk.AsyncElementLibraryResource,
         AnyTaskResource,
         AsyncAnyTaskResource,
         kling_sdk.AccountResource,
@@ -236,6 +239,7 @@ def shape(function: Any) -> list[tuple[str, Any, Any]]:
         (TaskResource, AsyncTaskResource),
         (CallResource, AsyncCallResource),
         (LibraryResource, AsyncLibraryResource),
+        (kling_sdk.ElementLibraryResource, kling_sdk.AsyncElementLibraryResource),
         (AnyTaskResource, AsyncAnyTaskResource),
         (kling_sdk.Solutions, kling_sdk.AsyncSolutions),
     ],
@@ -269,7 +273,7 @@ def test_the_twins_have_the_same_resources_with_the_requests_parameters() -> Non
         resource, other = attrgetter(name)(sync), attrgetter(name)(twin)
         fields = {field.name for field in attrs.fields(resource.request_class)}
         record = resource.record
-        for method in ("create", "run") if record.returns is None else ("call",):
+        for method in ("create", "run") if record.returns is None else (record.sending_method,):
             signature = inspect.signature(getattr(resource, method))
             assert signature == inspect.signature(getattr(other, method))
             assert set(signature.parameters) == fields - record.not_taken | CALL_OPTIONS.keys()

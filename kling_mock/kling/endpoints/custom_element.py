@@ -10,10 +10,12 @@ from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import check_reachable, inspect
 from kling_mock.kling.endpoints.library_parts import (
     BEHAVIOURS,
+    ELEMENT_BEHAVIOURS,
     PAGE,
     no_model,
     nothing_long,
     result_of,
+    url_or_blank,
 )
 from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import (
@@ -69,12 +71,7 @@ def _entry(request: CreateRequest) -> LibraryEntry:
         return entry._replace(video=fields["element_video_list"]["refer_videos"][0]["video_url"])
     pictures = fields["element_image_list"]
     values = pictures["frontal_image"], *(row["image_url"] for row in pictures["refer_images"])
-    return entry._replace(images=tuple(map(_url_or_blank, values)))
-
-
-def _url_or_blank(image: str) -> str:
-    """Return the URL of an image; "" for base64, which replies do not repeat."""
-    return image if image.startswith(("http://", "https://")) else ""
+    return entry._replace(images=tuple(map(url_or_blank, values)))
 
 
 def _voice(request: CreateRequest) -> NamedVoice | None:
@@ -132,24 +129,24 @@ RECORD = EmulatedEndpoint(
             "/v1/general/delete-advanced-elements",
             "/v1/general/delete-elements",
         ),
-        presets=(
-            LibraryEntry(
-                "element",
-                "Emulated person",
-                VENDOR,
-                description="A person that the emulator has made up.",
-                images=("", ""),
-            ),
-            LibraryEntry(
-                "element",
-                "Emulated thing",
-                VENDOR,
-                description="A thing that the emulator has made up.",
-                images=("", ""),
-            ),
-        ),
         entry=_entry,
         fact=PAGE,
+    ),
+    presets=(
+        LibraryEntry(
+            "element",
+            "Emulated person",
+            VENDOR,
+            description="A person that the emulator has made up.",
+            images=("", ""),
+        ),
+        LibraryEntry(
+            "element",
+            "Emulated thing",
+            VENDOR,
+            description="A thing that the emulator has made up.",
+            images=("", ""),
+        ),
     ),
     behaviours=(
         *BEHAVIOURS,
@@ -167,14 +164,6 @@ RECORD = EmulatedEndpoint(
             "An element of a video has no voice unless one is named.",
             assumed("speech starts voice cloning; the sound is not analysed", "pages-2026-09"),
         ),
-        ("Tags are shown without names.", assumed("the names of the tags are not known")),
-        (
-            "The URL of a picture that was sent as base64, or of a preset, leads nowhere.",
-            assumed("the pictures are not kept"),
-        ),
-        (
-            "The older library (`custom-elements`, `presets-elements`) is not served.",
-            assumed("it answers at once, takes no external id, and is a library of its own"),
-        ),
+        *ELEMENT_BEHAVIOURS,
     ),
 )

@@ -74,14 +74,14 @@ RECORD = EmulatedEndpoint(
         kind="voice",
         presets_path="/v1/general/presets-voices",
         delete_paths=("/v1/general/delete-voices",),
-        presets=(
-            LibraryEntry("voice", "Emulated voice 1", VENDOR),
-            LibraryEntry("voice", "Emulated voice 2", VENDOR),
-            LibraryEntry("voice", "Emulated voice 3", VENDOR),
-        ),
         entry=_entry,
         fact=PAGE,
         largest_page=1000,
+    ),
+    presets=(
+        LibraryEntry("voice", "Emulated voice 1", VENDOR),
+        LibraryEntry("voice", "Emulated voice 2", VENDOR),
+        LibraryEntry("voice", "Emulated voice 3", VENDOR),
     ),
     behaviours=(
         *BEHAVIOURS,

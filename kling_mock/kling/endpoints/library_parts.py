@@ -23,9 +23,10 @@ from kling_mock.web.facts import Fact, assumed, documented
 PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
 NO_SLOT_FACT = assumed("whether a task of a library holds a slot, and of which pack")
 #: Ids of tasks with what every account has: below those of all others, which begin with 8.
-_FIRST_IDS: Mapping[ItemKind, int] = {
-    "voice": 700_000_000_000_000_000,
-    "element": 710_000_000_000_000_000,
+_FIRST_IDS: Mapping[str, int] = {
+    "voices": 700_000_000_000_000_000,
+    "elements": 710_000_000_000_000_000,
+    "legacy-elements": 720_000_000_000_000_000,
 }
 _SINCE = 1_767_225_600_000  # 2026-01-01, in milliseconds: the same for every seed and clock
 
@@ -52,6 +53,18 @@ BEHAVIOURS: tuple[tuple[str, Fact], ...] = (
         assumed("no page says so"),
     ),
 )
+ELEMENT_BEHAVIOURS: tuple[tuple[str, Fact], ...] = (
+    ("A tag has its name, in Chinese, and no description.", assumed("what a reply shows of a tag")),
+    (
+        "The URL of a picture that was sent as base64, or of a preset, leads nowhere.",
+        assumed("the pictures are not kept"),
+    ),
+)
+
+
+def url_or_blank(image: str) -> str:
+    """Return the URL of an image; "" for base64, which replies do not repeat."""
+    return image if image.startswith(("http://", "https://")) else ""
 
 
 def delete_fields(library: EmulatedLibrary) -> FieldShape:
@@ -84,17 +97,21 @@ def preset_tasks(records: Iterable[EmulatedEndpoint]) -> Iterator[EmulatedTask]:
     """Yield finished tasks with what every account has, as lists show them."""
     vendor = Account(VENDOR, [], [])
     for record in records:
-        if record.library is None:
-            continue
-        first = _FIRST_IDS[record.library.kind]
-        for number, entry in enumerate(record.library.presets):
-            plan = _plan(record, entry)
-            task_id = str(first + 2 * number)  # the next number is that of its result
-            yield EmulatedTask(task_id, vendor, plan, _SINCE, _SINCE, status="succeed")
+        for number, entry in enumerate(record.presets):
+            # The next number is that of its result.
+            task_id = str(_FIRST_IDS[record.name] + 2 * number)
+            yield finished_task(record, entry, vendor, task_id, _SINCE)
 
 
-def _plan(record: EmulatedEndpoint, entry: LibraryEntry) -> Plan:
-    return Plan(
+def finished_task(
+    record: EmulatedEndpoint, entry: LibraryEntry, account: Account, task_id: str, stamp: int
+) -> EmulatedTask:
+    """Return the finished task of an item that no request for a task has made.
+
+    Args:
+        stamp: Unix milliseconds of its creation.
+    """
+    plan = Plan(
         endpoint=record.name,
         path=record.path,
         model="",
@@ -113,3 +130,4 @@ def _plan(record: EmulatedEndpoint, entry: LibraryEntry) -> Plan:
         result=_result(entry.kind),
         entry=entry,
     )
+    return EmulatedTask(task_id, account, plan, stamp, stamp, status="succeed")

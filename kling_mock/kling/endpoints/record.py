@@ -12,7 +12,7 @@ from kling_mock.kling.endpoints.field_checks import FieldReader
 from kling_mock.kling.endpoints.fields import NO_FIELDS, FieldShape
 from kling_mock.kling.endpoints.typical_times import TYPICAL_SECONDS
 from kling_mock.kling.model.accounts import Account
-from kling_mock.kling.model.library import ItemKind, LibraryEntry
+from kling_mock.kling.model.library import ItemKind, LibraryEntry, LibraryItems
 from kling_mock.kling.model.plan import ONE_VIDEO, PackType, ParentVideo, Plan, Resulting
 from kling_mock.kling.model.sessions import CallSession, Sessions
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
@@ -162,6 +162,7 @@ class DirectCall(NamedTuple):
         context: The context that the fields are judged by.
         origin: Returns scheme, host and port that result URLs begin with.
         sessions: The sessions that such calls leave behind.
+        library: The voices and elements.
         charge: Charges the price of the record, once the fields have proved valid; it raises a
             `Refusal` if the account may not have the result.
     """
@@ -175,6 +176,7 @@ class DirectCall(NamedTuple):
     context: CallContext
     origin: Callable[[], str]
     sessions: Sessions
+    library: LibraryItems
     charge: Callable[[], None]
 
 
@@ -185,7 +187,6 @@ class EmulatedLibrary(NamedTuple):
         kind: The kind of its items.
         presets_path: The path of the list of items that every account has.
         delete_paths: The paths of the calls that delete an item.
-        presets: The items that every account has.
         entry: Works out the item that a task makes.
         fact: Where the two calls come from.
         largest_page: The maximum number of tasks on a page of its lists.
@@ -194,7 +195,6 @@ class EmulatedLibrary(NamedTuple):
     kind: ItemKind
     presets_path: str
     delete_paths: tuple[str, ...]
-    presets: tuple[LibraryEntry, ...]
     entry: Callable[[CreateRequest], LibraryEntry]
     fact: Fact
     largest_page: int = 500
@@ -272,6 +272,7 @@ class EmulatedEndpoint:
         typical_seconds: Seconds from submitted to done, by model, for a clip of 5 seconds in
             mode std or without modes.
         library: The library of its results; `None` for an endpoint whose results are files.
+        presets: The items of the same kind that every account has.
         behaviours: Other behaviours of the emulator, each with its source.
         method: The HTTP method of a direct call.
         reply: Makes the `data` of the reply, as JSON, where there is no task.
@@ -314,6 +315,7 @@ class EmulatedEndpoint:
     use: Callable[[CreateRequest], str] = silent_or_sound
     typical_seconds: Mapping[str, float] = field(default_factory=lambda: TYPICAL_SECONDS)
     library: EmulatedLibrary | None = None
+    presets: tuple[LibraryEntry, ...] = ()
     behaviours: tuple[tuple[str, Fact], ...] = ()
     # Without a task
     method: Literal["GET", "POST"] = "POST"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kling_mock.kling.service_codes import refusal, shortened
@@ -71,16 +72,28 @@ def owner_of(task: EmulatedTask) -> str:
     return owned_by or str(zlib.crc32(task.account.name.encode()))
 
 
+#: The maximum number of items without a task that are kept; the oldest are dropped first.
+KEPT = 10_000
+
+
 class LibraryItems:
     """The voices and elements of one world, by the ids that they have as results.
 
     Args:
         tasks: The tasks, whose results are the accounts' own voices and elements.
         presets: Finished tasks with the items that every account has, the newest last.
+        new_id: Returns an id that was not used before.
+
+    Attributes:
+        new_id: As above.
     """
 
-    def __init__(self, tasks: Tasks, presets: Iterable[EmulatedTask]) -> None:
+    def __init__(
+        self, tasks: Tasks, presets: Iterable[EmulatedTask], new_id: Callable[[], str]
+    ) -> None:
         self._tasks = tasks
+        self.new_id = new_id
+        self._without_task: dict[str, EmulatedTask] = {}
         self._presets: Mapping[str, EmulatedTask] = {task.video_id: task for task in presets}
 
     def preset(self, item_id: str) -> EmulatedTask | None:
@@ -92,9 +105,24 @@ class LibraryItems:
         all_ = [task for task in self._presets.values() if task.plan.endpoint == endpoint]
         return all_[(number - 1) * size : number * size]
 
+    def keep(self, task: EmulatedTask) -> None:
+        """Keep an item that a call has made at once; its finished task is known only here."""
+        self._without_task[task.video_id] = task
+        if len(self._without_task) > KEPT:
+            del self._without_task[next(iter(self._without_task))]
+
+    def own_page(self, account: Account, number: int, size: int) -> Sequence[EmulatedTask]:
+        """Return page *number* (from 1) of the account's own items without a task, newest first."""
+        own = (
+            task
+            for task in reversed(self._without_task.values())
+            if task.account is account and not task.deleted
+        )
+        return list(islice(own, (number - 1) * size, number * size))
+
     def item(self, kind: ItemKind, item_id: str) -> EmulatedTask | None:
         """Return the task that has made an item, whoever owns it and even if it is deleted."""
-        task = self._presets.get(item_id)
+        task = self._presets.get(item_id) or self._without_task.get(item_id)
         if task is None:
             task = self._tasks.by_result(kind, item_id)
         if task is None or task.status != "succeed" or task.plan.entry is None:

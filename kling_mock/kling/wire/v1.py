@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 from kling_mock.kling.media.urls import FILES, NamedFile, OutputType, file_url, video_url
 from kling_mock.kling.model.accounts import Account
-from kling_mock.kling.model.library import owner_of
+from kling_mock.kling.model.library import LibraryEntry, owner_of
 from kling_mock.kling.model.lifecycle import TERMINAL, Status
 from kling_mock.kling.model.plan import OUTPUT_TYPES, ResultList
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
@@ -24,6 +24,7 @@ from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.v1_schemas import PAGING, SCHEMAS
 from kling_mock.web.facts import documented, observed
+from kling_sdk.facts.library_requests import ELEMENT_TAGS
 
 # The calls of an endpoint that makes tasks.
 TASK_CALLS = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
@@ -279,10 +280,7 @@ def element_item(task: EmulatedTask, origin: str) -> str:
         f'"reference_type":"{"video_refer" if entry.video else "image_refer"}"',
     ]
     if entry.images:
-        frontal, *others = (
-            url or file_url(origin, NamedFile("image", task.video_id, number))
-            for number, url in enumerate(entry.images)
-        )
+        frontal, *others = element_images(task, origin)
         refer = ",".join(f'{{"image_url":{_quote(url)}}}' for url in others)
         members.append(
             f'"element_image_list":{{"frontal_image":{_quote(frontal)},"refer_images":[{refer}]}}'
@@ -292,13 +290,26 @@ def element_item(task: EmulatedTask, origin: str) -> str:
         members.append(f'"element_video_list":{video}')
     if entry.voice is not None:
         members.append(f'"element_voice_info":{_named_voice(origin, *entry.voice)}')
-    tags = ",".join(f'{{"id":{_quote(tag)},"name":"","description":""}}' for tag in entry.tags)
     members += [
-        f'"tag_list":[{tags}]',
+        f'"tag_list":{json.dumps(element_tags(entry), separators=(",", ":"))}',
         f'"owned_by":{_quote(owner_of(task))}',
         f'"status":"{"deleted" if task.deleted else "succeed"}"',
     ]
     return f"{{{','.join(members)}}}"
+
+
+def element_images(task: EmulatedTask, origin: str) -> list[str]:
+    """Return the URLs of an element's images, the frontal one first."""
+    images = () if task.plan.entry is None else task.plan.entry.images
+    return [
+        url or file_url(origin, NamedFile("image", task.video_id, number))
+        for number, url in enumerate(images)
+    ]
+
+
+def element_tags(entry: LibraryEntry) -> list[dict[str, str]]:
+    """Return the tags of an element as replies show them."""
+    return [{"id": tag, "name": ELEMENT_TAGS.get(tag, ""), "description": ""} for tag in entry.tags]
 
 
 def listed_presets(tasks: Iterable[EmulatedTask], origin: str) -> str:

@@ -158,7 +158,7 @@ def test_an_element_is_shown_as_it_was_made(api: Api) -> None:
         **BODIES["elements"],
         "element_id": element["element_id"],
         "element_voice_info": voice,
-        "tag_list": [{"id": "o_102", "name": "", "description": ""}],
+        "tag_list": [{"id": "o_102", "name": "人物", "description": ""}],
         "owned_by": voice["owned_by"],
         "status": "succeed",
     }
@@ -371,4 +371,5 @@ def test_a_reset_empties_them(api: Api, name: str) -> None:
     api.mock.reset()
     library = LIBRARIES[name]
     assert api.get(ENDPOINTS[name].path).json()["data"] == []
-    assert len(api.get(library.presets_path).json()["data"]) == len(library.presets)
+    presets = api.get(library.presets_path).json()["data"]
+    assert len(presets) == len(ENDPOINTS[name].presets)
