@@ -55,8 +55,8 @@ def not_served(path: str) -> RelayError:
     """Return the 404 for a path that is not served; it names the one to use, if there is one."""
     if name := _NOT_SERVED.get(path):
         return RelayError(errors.NOT_FOUND, f"{name} {NOT_SERVED[name]}: call Kling itself")
-    place = path.removeprefix("/proxy").removeprefix("/kling")
-    product = place[1:].partition("/")[0]
+    below = (path.removeprefix(prefix) for prefix in PREFIXES if path.startswith(f"{prefix}/"))
+    product = next(below, path)[1:].partition("/")[0]
     if known := _PRODUCTS.get(product):
         text = f"there is no path {path[:100]}; a relay serves every model at {known}"
         return RelayError(errors.NOT_FOUND, text)

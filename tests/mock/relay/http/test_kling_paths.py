@@ -185,6 +185,8 @@ def test_a_task_of_another_endpoint_is_not_found(caller: Caller) -> None:
         ("POST", "/kling/v1/audio/tts", 404, "call Kling itself"),
         ("POST", "/kling/v1/videos/multi-elements/init-selection", 404, "call Kling itself"),
         ("POST", "/kling/image-to-video/kling-3.0-turbo", 404, "at /v1/videos/image2video"),
+        ("GET", "/proxy/kling/tasks", 404, "/v1/videos/text2video/{id}"),
+        ("GET", "/proxy/tasks", 404, "there is no path /proxy/tasks"),
         ("POST", f"{VIDEOS}/text4video", 405, "use GET"),
         ("POST", "/v1/videos/text4video", 404, "there is no path"),
         ("DELETE", "/v1/videos/text2video", 405, "use POST or GET"),
