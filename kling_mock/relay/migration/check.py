@@ -21,10 +21,9 @@ from kling_mock.relay.migration.database.preflight import (
 )
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.findings import Finding, Severity
-from kling_mock.relay.migration.row_order import unordered
 from kling_mock.relay.migration.rows.data_checks import check_rows
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, goal, recognise
-from kling_mock.relay.migration.schema.rebuild import BEFORE
+from kling_mock.relay.migration.schema.rebuild import BEFORE, COPY, OLD
 from kling_mock.relay.migration.state import ImportStage, MigrationState
 from kling_mock.relay.migration.versions import table_version
 from kling_mock.relay.storage.adapters.mysql_nodes import MysqlNode
@@ -149,7 +148,6 @@ def check(session: Session, schema: Table) -> CheckReport:
     else:
         rows, of_rows = check_rows(session, table, goal(table, schema))
         findings += of_rows
-    findings += unordered(session, table, "warning")
     if session.dialect.is_mysql:
         findings += binary_log(session, "warning")
     findings += [*judge(facts), *_required(table, schema), *_unfinished(session)]
@@ -209,13 +207,19 @@ def _unfinished(session: Session) -> list[Finding]:
 
 
 def left_over(session: Session) -> list[Finding]:
-    """Return a blocker if the name that a rebuild gives to the old table is taken."""
-    if session.dialect.is_mysql or read_table(session, BEFORE) is None:
-        return []
-    says = (
-        f"there is a table {BEFORE}, whose name a migration needs for a moment; rename that table"
-    )
-    return [Finding("left-over", "blocker", says)]
+    """Return a blocker for each table that has a name that a migration needs for its own."""
+    if session.dialect.is_mysql and MigrationState(session).method == "direct":
+        return []  # an interrupted run has made them, and the next one removes them
+    return [
+        Finding(
+            "left-over",
+            "blocker",
+            f"there is a table {name}, whose name a migration needs for a moment; rename that "
+            "table, or drop it if nobody needs it",
+        )
+        for name in ((COPY, OLD) if session.dialect.is_mysql else (BEFORE,))
+        if read_table(session, name) is not None
+    ]
 
 
 def _required(table: Table, schema: Table) -> list[Finding]:

@@ -26,18 +26,15 @@ from kling_mock.relay.migration.findings import BlockedError, Finding
 from kling_mock.relay.migration.rows.change_log import restore, single_out, stored
 from kling_mock.relay.migration.rows.data_checks import row_checks
 from kling_mock.relay.migration.schema.alter import alter
-from kling_mock.relay.migration.schema.known_schemas import NUMBERING, KnownSchema, goal
+from kling_mock.relay.migration.schema.known_schemas import KnownSchema, goal
 from kling_mock.relay.migration.schema.plan import plan
 from kling_mock.relay.migration.schema.rebuild import rebuild
-from kling_mock.relay.migration.state import CHANGES, MigrationState, Origin
-from kling_mock.relay.migration.upgrade import lock
+from kling_mock.relay.migration.state import ASIDE, CHANGES, SET_ASIDE, MigrationState, Origin
+from kling_mock.relay.migration.upgrade import drop_copies, lock
 from kling_mock.relay.storage.schema import Column, Dialect, Index, Table, quoted, same_content
 
 #: Added columns whose values the old table does not need.
 _DERIVED: Final = frozenset({"id", "legacy", "updated_at"})
-
-#: Marks values in `migration_changes` that a downgrade kept.
-_ASIDE: Final = "new:"
 
 
 def recorded(session: Session, table: str) -> tuple[Origin, Table]:
@@ -55,7 +52,7 @@ def recorded(session: Session, table: str) -> tuple[Origin, Table]:
 
 def in_the_way(session: Session, migrated: Table, old: Table, schema: Table) -> list[Finding]:
     """Return the blockers of a downgrade, such as later additions that it would lose."""
-    known = {NUMBERING, *(index.name for index in (*goal(old, schema).indexes, *old.indexes))}
+    known = {index.name for index in (*goal(old, schema).indexes, *old.indexes)}
     later = [index.name for index in migrated.indexes if index.name not in known]
     return [
         *left_over(session),
@@ -157,6 +154,8 @@ class Downgrade:
             raise BlockedError(refused)
         with self._retry.bounded() if self.session.dialect.is_mysql else nullcontext():
             state.create()  # a run killed at its very end may have dropped one of its tables
+            if state.method == "direct":
+                drop_copies(self.session)
             if there:
                 self._keep_losses(migrated, origin.table, lost)
                 single_out(self.session, migrated)
@@ -166,9 +165,8 @@ class Downgrade:
             restore(self.session, origin.table, self.schema)
         if full := drop_unused(self.session, state.get("made") or []):
             self.log(f"{', '.join(full)}: not empty, so they stay")
-        aside = f"column_name LIKE '{_ASIDE}%'"
-        if self.session.query(f"SELECT 1 FROM {CHANGES} WHERE {aside} LIMIT 1"):
-            self.session.execute(f"DELETE FROM {CHANGES} WHERE NOT {aside}")
+        if self.session.query(f"SELECT 1 FROM {CHANGES} WHERE {SET_ASIDE} LIMIT 1"):
+            self.session.execute(f"DELETE FROM {CHANGES} WHERE NOT {SET_ASIDE}")
             state.clear()
             self.log(f"what was set aside is in the table {CHANGES}")
         else:
@@ -253,7 +251,7 @@ class Downgrade:
         for column in _new(migrated, old):
             if f"new-{_dashed(column.name)}" in names:
                 text = stored(column, self.session.dialect)
-                key = _ASIDE + column.name
+                key = ASIDE + column.name
                 self.session.execute(f"DELETE FROM {CHANGES} WHERE column_name = ?", key)
                 count = self.session.execute(
                     f"INSERT INTO {CHANGES} (column_name, task_id, old_value) "

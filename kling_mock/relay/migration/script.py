@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kling_mock.relay.migration.check import check
+from kling_mock.relay.migration.database.introspect import next_number
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.downgrade import downgrade_statements, in_the_way, recorded
 from kling_mock.relay.migration.findings import BlockedError, Finding
-from kling_mock.relay.migration.row_order import number_rows, unordered
 from kling_mock.relay.migration.rows.row_changes import RowChanges
-from kling_mock.relay.migration.schema.alter import alter
 from kling_mock.relay.migration.schema.known_schemas import goal, target_schema
-from kling_mock.relay.migration.schema.plan import plan
-from kling_mock.relay.migration.schema.rebuild import rebuild
-from kling_mock.relay.migration.upgrade import with_default
-from kling_mock.relay.storage.schema import Dialect, Table
+from kling_mock.relay.migration.schema.rebuild import (
+    copy_beside,
+    rebuild,
+    settled,
+    without_late_checks,
+)
+from kling_mock.relay.storage.schema import Dialect
 
 
 def upgrade_script(session: Session, dialect: Dialect) -> Iterator[str]:
@@ -34,32 +36,26 @@ def upgrade_script(session: Session, dialect: Dialect) -> Iterator[str]:
     if report.table is None or not report.shape.upgradable:
         raise BlockedError([Finding(report.shape.value, "blocker", report.shape.means)])
     blockers = [finding for finding in report.blockers if finding.name != "foreign-tables"]
-    if refused := blockers or unordered(session, report.table, "blocker"):
-        raise BlockedError(refused)
+    if blockers:
+        raise BlockedError(blockers)
     source, target = report.table, goal(report.table, target_schema(session.dialect))
     yield f"-- from {report.shape.value} to the target schema, for {dialect}"
     if dialect is Dialect.MYSQL:
-        yield "-- tested on MySQL 9.7, not on 5.7 or 8"
+        yield "-- tested on MySQL 9.7, not on 8; 5.7 does not have ROW_NUMBER"
     rows = RowChanges(session, source, target, new_id=str, log=_silent)
-    if dialect.is_mysql:
-        yield from _altered(source, target, rows, dialect)
-    else:
+    if not dialect.is_mysql:
         yield "BEGIN;"
         yield from (f"{statement};" for statement in rebuild(source, target, dialect, rows.copied))
         yield "COMMIT;"
-
-
-def _altered(source: Table, target: Table, rows: RowChanges, dialect: Dialect) -> Iterator[str]:
-    yield from (f"{statement};" for statement in rows.filling())
-    marked = target if source.has("legacy") else with_default(target, "legacy", "1")
-    numbered, statements = number_rows(rows.session, source, marked, dialect)
-    yield from (f"{statement};" for statement in statements)
-    if steps := plan(numbered, marked):
-        yield f"{alter(source.name, steps, dialect)};"
-    if not source.has("updated_at", "user_id"):
-        yield from (f"{statement};" for statement in rows.completing())
-    if last := plan(marked, target):
-        yield f"{alter(source.name, last, dialect)};"
+        return
+    yield "-- first stop the application: what it writes meanwhile would be lost"
+    yield "-- if a statement fails, do not run those after it: the table is as it was before"
+    next_id = next_number(session, source.name)
+    for statement in copy_beside(source, target, dialect, rows.copied, next_id):
+        yield f"{statement};"
+    yield "-- once nothing is missing, run these, which remove the old table:"
+    for statement in settled(without_late_checks(source, target, dialect), target, dialect):
+        yield f"-- {' '.join(statement.split())};"
 
 
 def downgrade_script(session: Session, dialect: Dialect) -> Iterator[str]:

@@ -35,6 +35,11 @@ Method = Literal["direct", "online"]
 EVERY: Final = "*"
 
 
+#: Marks values in `migration_changes` that a downgrade has kept, before the column's name.
+ASIDE: Final = "new:"
+SET_ASIDE: Final = f"column_name LIKE '{ASIDE}%'"
+
+
 class ImportStage(StrEnum):
     """The stage of an import of another program's database."""
 
@@ -78,6 +83,10 @@ class MigrationState:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def exists(self) -> bool:
+        """Return whether the two tables exist, or at least the first of them."""
+        return _exists(self._session)
+
     def create(self) -> None:
         """Create the two tables if they are missing."""
         for statement in _TABLES:
@@ -86,7 +95,7 @@ class MigrationState:
 
     def get(self, name: str) -> Any:
         """Return the JSON value called *name*, or None."""
-        if not _exists(self._session):
+        if not self.exists():
             return None
         rows = self._session.query(f"SELECT value FROM {STATE} WHERE name = ?", name)
         return json.loads(rows[0][0]) if rows else None
@@ -108,6 +117,11 @@ class MigrationState:
         """Forget all values."""
         self._session.execute(f"DELETE FROM {STATE}")
 
+    def forget_origin(self) -> None:
+        """Forget the origin and each value that was to be changed, but none that was set aside."""
+        self.delete("origin", "rows", "checksum")
+        self._session.execute(f"DELETE FROM {CHANGES} WHERE NOT {SET_ASIDE}")
+
     @property
     def origin(self) -> Origin | None:
         """The origin of the table; None before an upgrade."""
@@ -123,7 +137,7 @@ class MigrationState:
     def drop(self) -> None:
         """Drop both tables: the migration is undone."""
         for table in (CHANGES, STATE):  # the state last: it was created first
-            self._session.execute(f"DROP TABLE {table}")
+            self._session.execute(f"DROP TABLE IF EXISTS {table}")
 
     @property
     def is_swapped(self) -> bool:

@@ -1,14 +1,16 @@
 """`kling-mock db upgrade` without `--online`: change the table while the application is stopped.
 
-On MariaDB and MySQL, one transaction changes the rows so that they fit, an ALTER numbers the rows
-without an id, and another ALTER does everything else. On SQLite and PostgreSQL, everything happens
-in one transaction. If a run is killed at any point, the next one continues from what it finds.
+On MariaDB and MySQL, a copy is filled beside the table, which others can read meanwhile but not
+write to, and one RENAME swaps the two. On SQLite and PostgreSQL, everything happens in one
+transaction. Until then the table is as it was. If a run is killed, the next one removes what is
+left of its copy, or finishes what follows the swap.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 import attrs
 
@@ -19,20 +21,23 @@ from kling_mock.relay.migration.auxiliary_tables import (
     write_version,
 )
 from kling_mock.relay.migration.check import CheckReport, check, import_unfinished
-from kling_mock.relay.migration.database.introspect import definition, read_table
+from kling_mock.relay.migration.database.introspect import definition, next_number, read_table
 from kling_mock.relay.migration.database.lock_retry import WAIT_AT_MOST, LockRetry
 from kling_mock.relay.migration.database.session import DatabaseError, Session, transaction
+from kling_mock.relay.migration.database.table_lock import writers_out
 from kling_mock.relay.migration.findings import BlockedError, Finding, UnfinishedError
-from kling_mock.relay.migration.row_order import number_rows, unordered
-from kling_mock.relay.migration.rows.change_log import restore
 from kling_mock.relay.migration.rows.row_changes import RowChanges
-from kling_mock.relay.migration.schema.alter import alter
-from kling_mock.relay.migration.schema.known_schemas import NUMBERING, KnownSchema, goal
-from kling_mock.relay.migration.schema.plan import plan
-from kling_mock.relay.migration.schema.rebuild import rebuild
+from kling_mock.relay.migration.schema.known_schemas import KnownSchema, goal
+from kling_mock.relay.migration.schema.rebuild import (
+    COPY,
+    OLD,
+    copy_beside,
+    rebuild,
+    settled,
+)
 from kling_mock.relay.migration.state import ImportStage, Method, MigrationState, Origin
 from kling_mock.relay.migration.verify import checksum
-from kling_mock.relay.storage.schema import Dialect, Table, quoted, same_content
+from kling_mock.relay.storage.schema import Dialect, Table, quoted
 
 
 @attrs.frozen
@@ -63,7 +68,7 @@ class Upgrade:
             DatabaseError: The database refused a statement.
         """
         if self.session.dialect.is_mysql:
-            return self._run(self._alter)
+            return self._run(self._beside)
         return self._retry.again(self._in_one_transaction)
 
     @property
@@ -74,7 +79,7 @@ class Upgrade:
         with transaction(self.session):
             # Locked before the check: later writes would not be checked, and a CAST cuts texts.
             lock(self.session, self.schema.name)
-            return self._run(self._rebuild)
+            return self._run(self._in_place)
 
     def _run(self, change: Callable[[MigrationState, Table, CheckReport], None]) -> KnownSchema:
         state = MigrationState(self.session)
@@ -84,9 +89,7 @@ class Upgrade:
             if state.method is not None:
                 self._finish(state)
             return report.shape
-        table = self.accepted(report, "direct")
-        self.record(state, report, table, "direct")
-        change(state, table, report)
+        change(state, self.accepted(report), report)
         self._finish(state)
         return report.shape
 
@@ -122,7 +125,7 @@ class Upgrade:
         report = check(self.session, self.schema)
         if report.shape is KnownSchema.OURS:
             return False
-        self.continuing(state).accepted(report, method)
+        self.continuing(state).accepted(report)
         return True
 
     def continuing(self, state: MigrationState) -> Upgrade:
@@ -134,7 +137,7 @@ class Upgrade:
         recorded = state.get("resolutions") if state.method == "online" else None
         return attrs.evolve(self, resolutions={**(recorded or {}), **self.resolutions})
 
-    def accepted(self, report: CheckReport, method: Method) -> Table:
+    def accepted(self, report: CheckReport) -> Table:
         """Return the table of a report that allows an upgrade.
 
         Raises:
@@ -144,14 +147,6 @@ class Upgrade:
             raise BlockedError([Finding(report.shape.value, "blocker", report.shape.means)])
         if open_ones := self.unresolved(report.blockers):
             raise BlockedError(open_ones)
-        if method == "direct" and (refused := unordered(self.session, report.table, "blocker")):
-            raise BlockedError(refused)
-        if method == "online" and report.table.index(NUMBERING) is not None:
-            says = (
-                "a direct upgrade was interrupted; stop the application and run kling-mock db "
-                "upgrade again, or go back with kling-mock db downgrade"
-            )
-            raise BlockedError([Finding("direct-unfinished", "blocker", says)])
         return report.table
 
     def unresolved(self, blockers: Iterable[Finding]) -> list[Finding]:
@@ -167,7 +162,14 @@ class Upgrade:
     def record(
         self, state: MigrationState, report: CheckReport, table: Table, method: Method
     ) -> None:
-        """Record the original table, once, before anything is changed."""
+        """Record the original table, once, before anything is changed.
+
+        What a killed direct upgrade has left is removed: it had not changed the table.
+        """
+        if state.method == "direct":
+            drop_copies(self.session)
+            if not table.has("legacy"):
+                state.forget_origin()
         state.create()
         if state.origin is None:
             origin = Origin(report.shape, table, report.definition)
@@ -177,63 +179,59 @@ class Upgrade:
     def _rows(self, table: Table) -> RowChanges:
         return RowChanges(self.session, table, goal(table, self.schema), self.new_id, self.log)
 
-    def _alter(self, state: MigrationState, table: Table, report: CheckReport) -> None:
-        rows = self._rows(table)
-        with self._retry.bounded(), transaction(self.session):
-            rows.resolve(self.resolutions)
-            rows.remember_nulls(_origin(state))
-            rows.fill()
-            self._note_content(state, table, rows)
-        target = goal(table, self.schema)
-        if not table.has("legacy"):
-            target = with_default(target, "legacy", "1")
-        if definition(self.session, table.name) != report.definition:
-            raise UnfinishedError(
-                "the definition of the table was changed meanwhile, so it was not altered; "
-                "run kling-mock db check and the upgrade again"
-            )
-        dialect = self.session.dialect
-        numbered, statements = number_rows(self.session, table, target, dialect)
+    def _beside(self, state: MigrationState, table: Table, report: CheckReport) -> None:
+        is_first = not state.exists()
         try:
-            with self._retry.bounded():
-                for statement in (*statements, alter(table.name, plan(numbered, target), dialect)):
+            with self._retry.bounded(), writers_out(self._retry) as swap:
+                self._must_follow(report)
+                self.record(state, report, table, "direct")
+                rows = self._fitted(state, self._staged(table))
+                next_id = next_number(self.session, table.name)
+                *statements, last = copy_beside(
+                    rows.source, rows.target, self.session.dialect, rows.copied, next_id
+                )
+                for statement in statements:
                     self.session.execute(statement)
+                swap(last)
         except (DatabaseError, UnfinishedError) as error:
-            error.add_note(self._undone(state, table))
+            with suppress(DatabaseError):  # then the next run removes what is left
+                drop_copies(self.session)
+                if is_first:
+                    state.drop()
+            error.add_note("the table is as it was before")
             raise
 
-    def _undone(self, state: MigrationState, table: Table) -> str:
-        """Undo the row changes that preceded a failed ALTER; return a note on the table's state.
+    def _must_follow(self, report: CheckReport) -> None:
+        if definition(self.session, self.schema.name) != report.definition:
+            raise UnfinishedError(
+                "the definition of the table was changed meanwhile; run kling-mock db check and "
+                "the upgrade again"
+            )
 
-        Args:
-            state: The recorded state, with the origin of the table.
-            table: The table as it was when this run started.
-        """
-        origin = state.origin
-        says = (
-            "rows may have been changed already: kling-mock db downgrade restores them; or remove "
-            "the cause of the failure and run the upgrade again, which continues"
-        )
-        if origin is None or not same_content(table, origin.table):
-            return says
-        try:
-            now = read_table(self.session, table.name)
-            if now is not None and (steps := plan(now, origin.table, in_order=True)):
-                self.session.execute(alter(table.name, steps, self.session.dialect))
-            restore(self.session, origin.table, self.schema)
-            state.drop()
-        except DatabaseError as failure:
-            return f"it could not be undone ({failure}); {says}"
-        return "the upgrade is undone: every row is as it was before"
+    def _staged(self, table: Table) -> Table:
+        """Return the table in which rows are resolved: a copy, so that `videos` stays as it is."""
+        if not self.resolutions.keys() - {"foreign-tables"}:
+            return table
+        name = quoted(table.name, self.session.dialect)
+        self.session.execute(f"CREATE TABLE {OLD} LIKE {name}")
+        self.session.execute(f"INSERT INTO {OLD} SELECT * FROM {name}")
+        return attrs.evolve(table, name=OLD)
 
-    def _rebuild(self, state: MigrationState, table: Table, _report: CheckReport) -> None:
+    def _in_place(self, state: MigrationState, table: Table, report: CheckReport) -> None:
+        self.record(state, report, table, "direct")
+        rows = self._fitted(state, table)
+        for statement in rebuild(table, rows.target, self.session.dialect, rows.copied):
+            self.session.execute(statement)
+
+    def _fitted(self, state: MigrationState, table: Table) -> RowChanges:
+        """Make the rows of *table* fit, and record what they held and will hold."""
         rows = self._rows(table)
         rows.resolve(self.resolutions)
-        rows.remember_nulls(_origin(state))
+        origin = state.origin
+        assert origin is not None  # noqa: S101 - `record` has stored it
+        rows.remember_nulls(origin.table)
         self._note_content(state, table, rows)
-        target = goal(table, self.schema)
-        for statement in rebuild(table, target, self.session.dialect, rows.copied):
-            self.session.execute(statement)
+        return rows
 
     def _note_content(self, state: MigrationState, table: Table, rows: RowChanges) -> None:
         """Record the number and checksum that the rows will have, for `verify`."""
@@ -275,25 +273,11 @@ class Upgrade:
         state.delete("upgrading", "swapped", "resolutions")
 
     def _finish(self, state: MigrationState) -> None:
-        """Fill in the values that the ALTER could not compute, and finish the upgrade."""
         table = read_table(self.session, self.schema.name)
-        for statement in () if table is None else self._rows(table).completing():
-            self.session.execute(statement)
-        if self.session.dialect.is_mysql:
-            self._settle()
+        if self.session.dialect.is_mysql and table is not None:
+            for statement in settled(table, goal(table, self.schema), self.session.dialect):
+                self.session.execute(statement)
         self.finish(state)
-
-    def _settle(self) -> None:
-        """Change the default of `legacy`, so that later rows are not taken for migrated ones."""
-        table = read_table(self.session, self.schema.name)
-        if table is not None and (steps := plan(table, goal(table, self.schema))):
-            self.session.execute(alter(table.name, steps, self.session.dialect))
-
-
-def _origin(state: MigrationState) -> Table:
-    origin = state.origin
-    assert origin is not None  # noqa: S101 - `record` has stored it
-    return origin.table
 
 
 def lock(session: Session, table: str) -> None:
@@ -305,9 +289,7 @@ def lock(session: Session, table: str) -> None:
         session.execute(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE")
 
 
-def with_default(table: Table, column: str, default: str) -> Table:
-    """Return *table* with another default for one column."""
-    columns = (
-        attrs.evolve(old, default=default) if old.name == column else old for old in table.columns
-    )
-    return attrs.evolve(table, columns=tuple(columns))
+def drop_copies(session: Session) -> None:
+    """Remove the tables of an interrupted direct upgrade on MariaDB or MySQL."""
+    if session.dialect.is_mysql:
+        session.execute(f"DROP TABLE IF EXISTS {COPY}, {OLD}")

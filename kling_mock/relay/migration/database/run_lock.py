@@ -27,7 +27,7 @@ _NUMBER: Final = int.from_bytes(b"kling", "big")
 #: Seconds to wait for the lock: the server needs a moment to notice that a process was killed.
 _PATIENCE: Final = 1
 #: Seconds (24 days) of idle time: the connection is idle for as long as the command takes.
-_IDLE: Final = 2_147_483
+IDLE: Final = 2_147_483
 #: The table that all servers of a cluster see.
 _TABLE: Final = "kling_migration_running"
 
@@ -62,7 +62,7 @@ def _refused(who: str, instead: str = "wait until it has ended, or end it") -> B
 
 
 def _lock_on_mysql(holder: Session) -> None:
-    holder.execute(f"SET SESSION wait_timeout = {_IDLE}")
+    holder.execute(f"SET SESSION wait_timeout = {IDLE}")
     if holder.query(f"SELECT GET_LOCK({_NAME}, {_PATIENCE})")[0][0] == 1:
         return
     rows = holder.query(

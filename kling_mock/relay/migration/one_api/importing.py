@@ -17,7 +17,7 @@ import attrs
 from kling_mock.relay.migration.auxiliary_tables import make_tables
 from kling_mock.relay.migration.check import CheckReport, check
 from kling_mock.relay.migration.database.introspect import definition, read_table
-from kling_mock.relay.migration.database.session import DatabaseError, Session, insert, transaction
+from kling_mock.relay.migration.database.session import Session, insert, transaction
 from kling_mock.relay.migration.findings import BlockedError, Finding, UnfinishedError
 from kling_mock.relay.migration.one_api.accounts import ACCOUNTS, account_findings, copy_accounts
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema
@@ -93,11 +93,6 @@ class OneApiImport:
         ]
         if report.table is None or not report.shape.upgradable:
             findings.insert(0, Finding(report.shape.value, "blocker", report.shape.means))
-        # The copy gets the direct upgrade, for which a warning about the row order is a blocker.
-        findings = [
-            attrs.evolve(finding, severity="blocker") if finding.name == "row-order" else finding
-            for finding in findings
-        ]
         record = self._record()
         done = record is not None and record["stage"] == ImportStage.DONE
         if record is not None and record["source"] != self._content():
@@ -136,7 +131,7 @@ class OneApiImport:
             self._must_be_the_same(record["source"])
             record["stage"] = ImportStage.UPGRADING
             state.set(IMPORT, record)
-        self._upgrade(state, record)
+        self._upgrade(state)
         record["stage"] = ImportStage.DONE
         state.set(IMPORT, record)
 
@@ -235,16 +230,10 @@ class OneApiImport:
             "program, and import into an empty database"
         )
 
-    def _upgrade(self, state: MigrationState, record: dict[str, Any]) -> None:
+    def _upgrade(self, state: MigrationState) -> None:
         # Even if the old table has the relay's schema: then only the other tables are missing.
         state.set("upgrading", {"way": "direct"})
-        try:
-            shape = self.upgrade.run()
-        except DatabaseError:
-            # An upgrade that was undone has also removed this record.
-            state.create()
-            state.set(IMPORT, record)
-            raise
+        shape = self.upgrade.run()
         if shape is KnownSchema.OURS:  # no relay can have opened it beside one-api's tables
             self._target.execute("UPDATE videos SET legacy = 1 WHERE legacy <> 1")
 

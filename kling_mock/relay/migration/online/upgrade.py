@@ -105,7 +105,7 @@ class OnlineUpgrade:
                 return report.shape
             return self.upgrade.run()
         self.must_carry_all_writes()
-        table = self.upgrade.accepted(report, "online")
+        table = self.upgrade.accepted(report)
         if read_table(self._session, BEFORE) is not None:
             says = f"{BEFORE} is left from an earlier upgrade; drop it first"
             raise BlockedError([Finding("left-over", "blocker", says)])
@@ -127,9 +127,9 @@ class OnlineUpgrade:
             raise BlockedError([Finding("use-id", "blocker", says)])
         if self._session.dialect is Dialect.MYSQL and table.checks & self.upgrade.schema.checks:
             says = (
-                "the table has the CHECK of the target schema, from a direct upgrade that was "
-                "interrupted or an older relay, and MySQL takes the name of a CHECK once in a "
-                "database; stop the application, and upgrade without --online"
+                "the table has the CHECK of the target schema, from an older relay, and MySQL "
+                "takes the name of a CHECK once in a database; stop the application, and upgrade "
+                "without --online"
             )
             raise BlockedError([Finding("check-name", "blocker", says)])
         if state.method != "online" and read_table(self._session, SHADOW) is not None:

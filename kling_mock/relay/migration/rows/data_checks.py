@@ -12,7 +12,7 @@ import attrs
 
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.findings import Finding, Severity
-from kling_mock.relay.migration.schema.column_types import integers, octets
+from kling_mock.relay.migration.schema.column_types import binary, integers, octets
 from kling_mock.relay.storage.schema import Column, Dialect, Table, quoted
 
 _SHOWN: Final = 5
@@ -75,14 +75,6 @@ def filler(column: Column) -> str:
     if column.default is not None:
         return column.default
     return "''" if "char" in column.type or "text" in column.type else "0"
-
-
-def binary(column: str, dialect: Dialect) -> str:
-    """Return SQL for *column* that compares byte for byte, whatever its collation is."""
-    name = quoted(column, dialect)
-    if dialect.is_mysql:
-        return f"CONVERT({name} USING utf8mb4) COLLATE utf8mb4_bin"
-    return f"{name} COLLATE BINARY" if dialect is Dialect.SQLITE else f'{name} COLLATE "C"'
 
 
 def _task_id_checks(source: Table, target: Table, dialect: Dialect) -> Iterable[DataCheck]:

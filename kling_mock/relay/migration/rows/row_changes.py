@@ -13,7 +13,8 @@ import attrs
 
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.rows.change_log import filled, remember, remember_every
-from kling_mock.relay.migration.rows.data_checks import DataCheck, binary, filler, row_checks
+from kling_mock.relay.migration.rows.data_checks import DataCheck, filler, row_checks
+from kling_mock.relay.migration.schema.column_types import binary
 from kling_mock.relay.migration.state import CHANGES
 from kling_mock.relay.storage.schema import Column, Dialect, Table, quoted
 
@@ -127,24 +128,6 @@ class RowChanges:
                 name = f"IF({self._met(check, row)}, {self._resolved(check, row)}, {name})"
         return name
 
-    def fill(self) -> None:
-        """Replace NULL where the target schema does not allow it, and an update time of 0."""
-        for statement in self.filling():
-            self.session.execute(statement)
-
-    def filling(self) -> list[str]:
-        """Return the statements of `fill`: at most one, which reads the table once."""
-        fills = self._to_fill()
-        if not fills:
-            return []
-        names = {column.name: column for column, _ in fills}
-        changes = ", ".join(
-            f"{quoted(name, self.session.dialect)} = {self.copied(column)}"
-            for name, column in names.items()
-        )
-        met = " OR ".join(condition for _, condition in fills)
-        return [f"UPDATE {self._table} SET {changes} WHERE {met}"]
-
     def copied(self, column: Column, row: str = "") -> str | None:
         """Return the SQL for the value of a target *column* in a copy; None means its default.
 
@@ -170,17 +153,9 @@ class RowChanges:
         return f"CAST({value} AS {column.type})" if cast else value
 
     def completing(self) -> list[str]:
-        """Return the statements that fill new columns of migrated rows where no default can."""
+        """Return the statements that fill new columns of rows that the old program has written."""
         table = self._table
-        statements = [
-            f"UPDATE {table} SET updated_at = created_at WHERE updated_at = 0 AND legacy = 1"
-        ]
-        if self.source.has("use_id"):
-            statements.append(
-                f"UPDATE {table} SET user_id = use_id "
-                "WHERE user_id = 0 AND use_id <> 0 AND legacy = 1"
-            )
-        return statements
+        return [f"UPDATE {table} SET updated_at = created_at WHERE updated_at = 0 AND legacy = 1"]
 
     # ------------------------------------------------------------ inside
 

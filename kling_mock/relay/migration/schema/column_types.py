@@ -1,11 +1,11 @@
-"""The column types that a migration carries over, and their capacities."""
+"""The column types that a migration carries over, their capacities, and their comparison."""
 
 from __future__ import annotations
 
 import re
 from typing import Final, Literal
 
-from kling_mock.relay.storage.schema import Dialect
+from kling_mock.relay.storage.schema import Dialect, quoted
 
 #: The kind of values that a type holds, as far as conversions are concerned.
 Kind = Literal["integer", "text", "padded", "number", "time", "choice"]
@@ -93,3 +93,11 @@ def octets(declared: str) -> int | None:
     """Return the maximum bytes of a text type of MariaDB or MySQL; None for other types."""
     bits = _OCTETS.get(declared)
     return None if bits is None else 2**bits - 1
+
+
+def binary(column: str, dialect: Dialect) -> str:
+    """Return SQL for *column* that compares byte for byte, whatever its collation is."""
+    name = quoted(column, dialect)
+    if dialect.is_mysql:
+        return f"CONVERT({name} USING utf8mb4) COLLATE utf8mb4_bin"
+    return f"{name} COLLATE BINARY" if dialect is Dialect.SQLITE else f'{name} COLLATE "C"'

@@ -67,9 +67,6 @@ _MEANINGS = {
     KnownSchema.UNKNOWN: "an unknown videos table; it is not changed",
 }
 
-#: The index on a new `id` until that is the key; it identifies an interrupted direct upgrade.
-NUMBERING = "kling_migration_id"
-
 #: The columns of the old program's first model, which called the user `use_id` and had neither a
 #: status nor a quota. A table of that name without these columns is something else.
 _ESSENTIAL = ("task_id", "created_at", "provider", "username", "channel_id")
@@ -96,8 +93,7 @@ def recognise(table: Table | None, schema: Table) -> KnownSchema:
     if table.primary == ("id",):
         return _with_id(table, schema)
     if table.has("id"):
-        is_numbered = table.index(NUMBERING) is not None
-        return KnownSchema.PARTLY_OURS if is_numbered else KnownSchema.UNKNOWN
+        return KnownSchema.UNKNOWN
     if table.primary == ("task_id",):
         return KnownSchema.TASK_ID_KEY
     return KnownSchema.UNKNOWN if table.primary else KnownSchema.GORM
@@ -169,7 +165,6 @@ def _adapted(column: Column, table: Table) -> Column:
 def _superseded(index: Index, schema: Table) -> bool:
     return (
         schema.index(index.name) is not None
-        or index.name == NUMBERING
         or (index.unique and index.columns == ("task_id",))
         or any(new.covers(index) for new in schema.indexes)
     )

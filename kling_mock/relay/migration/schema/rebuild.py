@@ -1,7 +1,9 @@
-"""Replace a table in one transaction, on SQLite and PostgreSQL.
+"""Replace a table by a copy in which rows without an id are numbered by their time.
 
-SQLite cannot add a primary key to a table, and neither database can number old rows by their
-time. Both have transactional DDL, so the replacement is all or nothing.
+SQLite and PostgreSQL have transactional DDL, so one transaction replaces the table: all of it or
+nothing. On MariaDB and MySQL a copy is filled beside the table, and one RENAME swaps the two. Each
+number is computed from the rows' own values: a column that the server numbers would get other
+numbers on each replica and on each node of a cluster.
 """
 
 from __future__ import annotations
@@ -9,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import attrs
+
+from kling_mock.relay.migration.schema.alter import alter
+from kling_mock.relay.migration.schema.column_types import binary
+from kling_mock.relay.migration.schema.plan import applied, plan
 from kling_mock.relay.storage.schema import (
+    Check,
     Column,
     Dialect,
     Index,
@@ -20,6 +28,11 @@ from kling_mock.relay.storage.schema import (
 )
 
 BEFORE: Final = "videos_before_migration"
+
+#: The copy on MariaDB and MySQL, and the old table between the swap and its removal.
+COPY: Final = "kling_migration_new"
+OLD: Final = "kling_migration_old"
+SWAP: Final = f"RENAME TABLE videos TO {OLD}, {COPY} TO videos"
 
 #: A PostgreSQL setting that holds the next number of the old table for a moment.
 _COUNTER: Final = "kling_migration.counter"
@@ -43,21 +56,106 @@ def rebuild(
             text; otherwise they are made from the description.
     """
     old, name = quoted(BEFORE, dialect), quoted(source.name, dialect)
-    values = [(column.name, copied(column)) for column in target.columns]
-    columns = ", ".join(quoted(column, dialect) for column, value in values if value is not None)
-    selected = ", ".join(value for _, value in values if value is not None)
     table, *rest = statements or (create(target, dialect), *create_indexes(target, dialect))
     return [
         f"ALTER TABLE {name} RENAME TO {old}",
         *_names_freed(source, dialect),
         *(f"DROP INDEX {quoted(index.name, dialect)}" for index in source.indexes if _own(index)),
         table,
-        f"INSERT INTO {name} ({columns}) SELECT {selected} FROM {old} ORDER BY {_by_time(source)}",
+        _filled(attrs.evolve(source, name=BEFORE), target, dialect, copied),
         *_counter_kept(source, target, dialect),
         f"DROP TABLE {old}",
         *rest,
         *_counted(source, target, dialect),
     ]
+
+
+def copy_beside(
+    source: Table,
+    target: Table,
+    dialect: Dialect,
+    copied: Callable[[Column], str | None],
+    next_id: int,
+) -> list[str]:
+    """Return the statements that put a copy of *source* in the place of `videos`.
+
+    They are for MariaDB and MySQL. Until the last one, `SWAP`, `videos` is as it was. `settled`
+    returns those that follow. Others must not write to the table meanwhile.
+
+    Args:
+        source: The table `videos`, or the stage: a copy of it, called `OLD`, whose rows fit.
+        target: The table as it should be.
+        dialect: `mariadb` or `mysql`.
+        copied: Returns the SQL for a column's value; None leaves it to its default.
+        next_id: The number that `videos` gives to its next row, if it numbers rows.
+    """
+    empty = attrs.evolve(source, name=COPY, checks=_checks_of_copy(source, dialect))
+    complete = attrs.evolve(without_late_checks(source, target, dialect), name=COPY)
+    complete = applied(plan(empty, complete), empty)
+    # Indexes are made once the rows are there, which is faster. They are tried before: a table
+    # that the server refuses is refused before anything is copied.
+    bare = attrs.evolve(complete, indexes=())
+    return [
+        f"CREATE TABLE {COPY} LIKE {source.name}",
+        *_altered(empty, complete, dialect),
+        *_altered(complete, bare, dialect),
+        _filled(source, attrs.evolve(target, name=COPY), dialect, copied),
+        *_altered(bare, complete, dialect),
+        *([f"ALTER TABLE {COPY} AUTO_INCREMENT = {next_id}"] if _numbered(source) else []),
+        *([f"DROP TABLE {OLD}"] if source.name == OLD else []),
+        SWAP,
+    ]
+
+
+def settled(table: Table, target: Table, dialect: Dialect) -> list[str]:
+    """Return the statements that follow the swap, on MariaDB and MySQL.
+
+    Args:
+        table: The new table, which may lack a CHECK of the target.
+        target: The table as it should be.
+        dialect: `mariadb` or `mysql`.
+    """
+    return [f"DROP TABLE IF EXISTS {OLD}", *_altered(table, target, dialect)]
+
+
+def without_late_checks(source: Table, target: Table, dialect: Dialect) -> Table:
+    """Return *target* as it is between the swap and `settled`.
+
+    It lacks the CHECKs of the old table on MySQL, which takes each name once in a database.
+    """
+    late = source.checks if dialect is Dialect.MYSQL else frozenset[Check]()
+    return attrs.evolve(target, checks=target.checks - late)
+
+
+def _checks_of_copy(source: Table, dialect: Dialect) -> frozenset[Check]:
+    """Return the CHECKs that CREATE TABLE ... LIKE gives to the copy: MySQL renames them."""
+    if dialect is not Dialect.MYSQL:
+        return source.checks
+    return frozenset(Check(f"{COPY}_chk_{number + 1}") for number in range(len(source.checks)))
+
+
+def _altered(table: Table, target: Table, dialect: Dialect) -> list[str]:
+    steps = plan(table, target)
+    return [alter(table.name, steps, dialect)] if steps else []
+
+
+def _filled(
+    source: Table, target: Table, dialect: Dialect, copied: Callable[[Column], str | None]
+) -> str:
+    """Return the INSERT that copies all rows; those without an id are numbered by their time."""
+    pairs = [(column.name, copied(column)) for column in target.columns]
+    order, number = "ORDER BY id", _numbered(target)
+    if not source.has("id"):
+        time = next((value for name, value in pairs if name == "created_at" and value), "0")
+        order = f"ORDER BY {time}, {binary('task_id', dialect)}"
+    if number and not source.has(number):
+        pairs = [(number, f"ROW_NUMBER() OVER ({order})"), *pairs]
+    columns = ", ".join(quoted(name, dialect) for name, value in pairs if value is not None)
+    values = ", ".join(value for _, value in pairs if value is not None)
+    return (
+        f"INSERT INTO {quoted(target.name, dialect)} ({columns}) SELECT {values} "
+        f"FROM {quoted(source.name, dialect)} {order}"
+    )
 
 
 def _own(index: Index) -> bool:
@@ -72,10 +170,6 @@ def _names_freed(source: Table, dialect: Dialect) -> list[str]:
     return [
         f'ALTER SEQUENCE IF EXISTS "{counter}" RENAME TO "old_{counter}"' for counter in counters
     ]
-
-
-def _by_time(source: Table) -> str:
-    return "id" if source.has("id") else "created_at, task_id"
 
 
 def _numbered(table: Table) -> str:

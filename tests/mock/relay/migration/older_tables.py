@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import attrs
+
 from kling_mock.relay.migration.database.introspect import read_table
 from kling_mock.relay.migration.database.session import Session, transaction
 from kling_mock.relay.migration.schema.known_schemas import goal
 from kling_mock.relay.migration.schema.rebuild import rebuild
-from kling_mock.relay.migration.upgrade import with_default
 from kling_mock.relay.storage.schema import Dialect, quoted, table_named
 
 
@@ -55,7 +56,12 @@ def _own_by_default(session: Session) -> None:
         return
     table = read_table(session, "videos")
     assert table is not None
-    older = with_default(goal(table, table_named("videos", session.dialect)), "legacy", "0")
+    current = goal(table, table_named("videos", session.dialect))
+    columns = (
+        attrs.evolve(column, default="0") if column.name == "legacy" else column
+        for column in current.columns
+    )
+    older = attrs.evolve(current, columns=tuple(columns))
     with transaction(session):
         for statement in rebuild(
             table, older, session.dialect, lambda column: quoted(column.name, Dialect.SQLITE)

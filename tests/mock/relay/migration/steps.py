@@ -25,16 +25,25 @@ _NAMES: Final = (
     ("copy begun", r"INSERT INTO migration_state .*:online$"),
     ("place noted", r"UPDATE migration_state .*:online$"),
     ("tables to make", r"(INSERT INTO|UPDATE) migration_state .*:made$"),
+    ("origin forgotten", r"DELETE FROM migration_state .*:origin:rows:checksum"),
+    ("changes forgotten", r"DELETE FROM migration_changes WHERE NOT"),
     ("marks forgotten", r"DELETE FROM migration_state .*:online:"),
     ("upgraded", r"DELETE FROM migration_state .*:upgrading:swapped"),
-    ("id changed", r"UPDATE .videos. SET task_id = \?"),
+    ("id changed", r"UPDATE .(videos|kling_migration_old). SET task_id = \?"),
     ("id remembered", r"INSERT INTO migration_changes .* VALUES \('task_id'"),
     ("value remembered", r"INSERT (IGNORE )?INTO migration_changes .*SELECT"),
-    ("quota changed", r"UPDATE .videos. SET .quota. = ABS"),
-    ("nulls filled", r"UPDATE .videos. SET .created_at. = COALESCE"),
-    ("settled", r"ALTER TABLE `videos` MODIFY COLUMN `legacy`"),
-    ("numbered", r"ALTER TABLE `videos` .*ORDER BY created_at, task_id$"),
-    ("altered", r"ALTER TABLE `videos`"),
+    ("quota changed", r"UPDATE .(videos|kling_migration_old). SET .quota. = ABS"),
+    ("stage made", r"CREATE TABLE kling_migration_old LIKE `videos`"),
+    ("stage filled", r"INSERT INTO kling_migration_old SELECT"),
+    ("stage gone", r"DROP TABLE kling_migration_old"),
+    ("copy made", r"CREATE TABLE kling_migration_new LIKE"),
+    ("copy altered", r"ALTER TABLE `kling_migration_new` ADD COLUMN"),
+    ("indexes gone", r"ALTER TABLE `kling_migration_new` DROP INDEX"),
+    ("copy filled", r"INSERT INTO `kling_migration_new`"),
+    ("indexes made", r"ALTER TABLE `kling_migration_new` ADD UNIQUE INDEX"),
+    ("renamed", r"RENAME TABLE videos TO kling_migration_old"),
+    ("copies gone", r"DROP TABLE IF EXISTS kling_migration_new, kling_migration_old"),
+    ("old gone", r"DROP TABLE IF EXISTS kling_migration_old"),
     ("times filled", r"UPDATE .videos. SET updated_at = created_at"),
     ("renamed", r'ALTER TABLE "videos" RENAME TO "videos_before_migration"'),
     ("old index gone", r'DROP INDEX "idx_tid"'),
@@ -73,7 +82,7 @@ _NAMES: Final = (
     ("a table beside", r"CREATE TABLE IF NOT EXISTS (?!migration_)\w+ \("),
     ("an index beside", r"CREATE (UNIQUE )?INDEX IF NOT EXISTS"),
     ("value put back", r"UPDATE .videos. SET .\w+. = \(SELECT old_value"),
-    ("state dropped", r"DROP TABLE migration_(state|changes)"),
+    ("state dropped", r"DROP TABLE IF EXISTS migration_(state|changes)"),
     ("version emptied", r"DELETE FROM schema_version"),
     ("version written", r"INSERT INTO schema_version"),
 )
@@ -102,10 +111,9 @@ _BESIDE: Final = (
 #: The steps of each way, in the order in which each is met first.
 STEPS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("mariadb", "direct"): (
-        *_BEGIN,
-        *_FIT,
-        *("nulls filled", "rows counted", "rows summed", "committed: rows summed"),
-        *("numbered", "altered", "times filled", "settled", *_END),
+        *(*_BEGIN, "stage made", "stage filled", *_FIT, "rows counted", "rows summed"),
+        *("copy made", "copy altered", "indexes gone", "copy filled", "indexes made"),
+        *("stage gone", "renamed", "old gone", *_END),
     ),
     ("mariadb", "online"): (
         *(*_BEGIN, *_GONE, "shadow gone", "marks forgotten"),
@@ -128,11 +136,11 @@ STEPS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ),
     ("sqlite", "direct"): (
         *(*_BEGIN, *_FIT, "rows counted", "rows summed", *_REBUILT, "index made"),
-        *("times filled", *_BESIDE),
+        *_BESIDE,
     ),
     ("postgresql", "direct"): (
         *(*_BEGIN, *_FIT, "rows counted", "rows summed", *_REBUILT, "key made", "index made"),
-        *("counter set", "times filled", *_BESIDE),
+        *("counter set", *_BESIDE),
     ),
 }
 

@@ -10,10 +10,10 @@ import pytest
 
 from kling_mock.cli.main import make_parser
 from kling_mock.relay.migration import command
-from kling_mock.relay.migration.check import check
 from kling_mock.relay.migration.database.introspect import definition
 from kling_mock.relay.migration.database.session import Session, connect
-from kling_mock.relay.migration.schema.known_schemas import KnownSchema, target_schema
+from kling_mock.relay.migration.findings import UnfinishedError
+from kling_mock.relay.migration.schema.known_schemas import target_schema
 from kling_mock.relay.migration.script import upgrade_script
 from kling_mock.relay.migration.upgrade import Upgrade
 from tests.clusters.cluster import ClusterDatabase
@@ -21,7 +21,7 @@ from tests.clusters.fixtures import REPLICATED
 from tests.clusters.galera import Galera
 from tests.clusters.replicas import PRIMARY, REPLICA, Replicated
 from tests.mock.relay.migration import legacy, tables
-from tests.mock.relay.migration.watched_session import KilledError, Watched
+from tests.mock.relay.migration.watched_session import Watched
 
 pytestmark = pytest.mark.slow
 
@@ -142,24 +142,6 @@ def test_of_rows_alike_a_replica_renames_the_one_that_its_primary_does(
     cluster.write_as(cluster.formats[0])
 
 
-def test_one_statement_cannot_number_the_rows_and_make_their_key(
-    replicated: ClusterDatabase,
-) -> None:
-    """With a primary key the server ignores the order, so the direct upgrade takes two ALTERs."""
-    url = replicated.cluster.url(replicated.name, [PRIMARY])
-    times = "SELECT created_at FROM videos ORDER BY id"
-    for key, is_ordered in (("PRIMARY KEY", False), ("KEY", True)):
-        with connect(url) as session:
-            tables.make(session, "gorm")
-            session.execute(
-                f"ALTER TABLE videos ADD id BIGINT NOT NULL AUTO_INCREMENT, ADD {key} (id), "
-                "ORDER BY created_at, task_id"
-            )
-            timestamps = [row[0] for row in session.query(times)]
-            assert (timestamps == sorted(timestamps)) is is_ordered
-            session.execute("DROP TABLE videos")
-
-
 def test_a_replica_that_takes_writes_is_refused(
     replicated: ClusterDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -240,46 +222,38 @@ def test_all_nodes_of_galera_have_the_same_ids(galera: Galera) -> None:
                     session.execute(f"DROP TABLE {name}")
 
 
-@pytest.mark.parametrize("session", ["mariadb"], indirect=True)
-def test_a_table_that_cannot_be_numbered_in_one_order_is_refused(
-    session: Session, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A unique index over columns that are not NULL decides how the server keeps the rows."""
-    tables.make(session, "gorm", [])
-    session.execute("ALTER TABLE videos ADD serial INT NOT NULL DEFAULT 0, ADD UNIQUE (serial)")
-    url = session.url
-    assert run("check", "--db", url) == 10
-    assert "warning   row-order: the unique index serial" in capsys.readouterr().out
-    for words in (("upgrade",), ("sql",)):
-        assert run(*words, "--db", url) == 11
-        assert "blocker   row-order: the unique index serial" in capsys.readouterr().err
-    assert run("upgrade", "--online", "--max-running", "0", "--db", url) == 0
+def test_a_write_on_another_node_of_galera_stops_the_direct_upgrade(galera: Galera) -> None:
+    """The lock holds on one node only, so the upgrade ends there, and the write is in the table."""
+    galera.restore()
+    with ClusterDatabase(galera) as database:
+        urls = [galera.url(database.name, [node]) for node in galera.nodes]
+        with connect(urls[0]) as here, connect(urls[1]) as there:
+            tables.make(here, "gorm")
+
+            def write(sql: str, _parameters: object) -> None:
+                if sql.startswith("INSERT INTO `kling_migration_new`"):
+                    there.execute("INSERT INTO videos (task_id) VALUES ('late')")
+
+            job = Upgrade(
+                Watched(here, write), target_schema(here.dialect), str, log=lambda _: None
+            )
+            with pytest.raises(UnfinishedError, match="another server of the cluster writes"):
+                job.run()
+            for session in (here, there):
+                session.execute("SET SESSION wsrep_sync_wait = 1")
+                assert len(tables.rows(session)) == len(legacy.CLEAN) + 1
+                assert session.query("SHOW TABLES") == [("videos",)]
 
 
 @pytest.mark.parametrize("session", ["mariadb"], indirect=True)
-@pytest.mark.parametrize("shape", ["gorm", "task-id-key"])
-def test_a_direct_upgrade_killed_once_the_rows_have_numbers_goes_on_or_back(
-    session: Session, capsys: pytest.CaptureFixture[str], shape: str
-) -> None:
-    """The online upgrade, which needs a key, is refused; the downgrade leaves the old table."""
-
-    def killed(sql: str, _parameters: object) -> None:
-        if "ORDER BY created_at, task_id" in sql:
-            raise KilledError
-
-    tables.make(session, shape)
-    before, url = (definition(session, "videos"), tables.rows(session)), session.url
-    target = target_schema(session.dialect)
-    for words in (("downgrade",), ("upgrade",)):
-        with pytest.raises(KilledError):
-            Upgrade(Watched(session, killed), target, lambda: "x", log=lambda _: None).run()
-        assert check(session, target).shape is KnownSchema.PARTLY_OURS
-        assert run("upgrade", "--online", "--db", url) == 11
-        assert "direct-unfinished" in capsys.readouterr().err
-        assert run(*words, "--db", url) == 0
-        if words == ("downgrade",):
-            assert (definition(session, "videos"), tables.rows(session)) == before
-    assert check(session, target).shape is KnownSchema.OURS
-    assert [row[0] for row in session.query("SELECT id FROM videos ORDER BY created_at")] == [
-        1, 2, 3, 4
-    ]  # fmt: skip
+def test_a_unique_index_does_not_decide_the_order_of_the_ids(session: Session) -> None:
+    """The server would keep the rows of an ALTER in the order of a unique index without NULL."""
+    prompt, _, _, *rest = legacy.CLEAN[0]
+    rows = [(prompt, 1_700_000_000 - number, f"t-{number}", *rest) for number in range(9)]
+    tables.make(session, "gorm", rows)
+    session.execute("ALTER TABLE videos ADD serial INT NOT NULL DEFAULT 0")
+    session.execute("UPDATE videos SET serial = -created_at")
+    session.execute("ALTER TABLE videos ADD UNIQUE (serial)")
+    direct(session.url)
+    ids = session.query("SELECT id, task_id FROM videos ORDER BY id")
+    assert ids == [(number + 1, f"t-{8 - number}") for number in range(9)]

@@ -36,7 +36,7 @@ DIRECT, BACK, FINISH, ABANDON = ("upgrade",), ("downgrade",), ("finish",), ("upg
 IMPORT = ("import", "one-api", "--progress=none", "--from")
 #: The commands that run, and the statement of each after which others are tried.
 RUNS = (
-    (DIRECT, "ORDER BY created_at, task_id"),
+    (DIRECT, "INSERT INTO `kling_migration_new`"),
     (BACK, "DROP COLUMN `id`"),
     (ONLINE, "INSERT INTO videos_migrating"),
     (FINISH, "UPDATE videos SET legacy"),

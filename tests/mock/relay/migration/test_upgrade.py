@@ -12,7 +12,7 @@ import pytest
 from kling_mock.cli.main import main
 from kling_mock.relay.migration.check import CheckVerdict, check
 from kling_mock.relay.migration.database.introspect import definition, read_table
-from kling_mock.relay.migration.database.session import Session, connect
+from kling_mock.relay.migration.database.session import DatabaseError, Session, connect
 from kling_mock.relay.migration.downgrade import Downgrade
 from kling_mock.relay.migration.findings import BlockedError, UnfinishedError
 from kling_mock.relay.migration.online.progress import Throttle
@@ -22,6 +22,7 @@ from kling_mock.relay.migration.schema.known_schemas import KnownSchema, target_
 from kling_mock.relay.migration.state import MigrationState
 from kling_mock.relay.migration.upgrade import Upgrade
 from tests.mock.relay.migration import legacy, tables
+from tests.mock.relay.migration.steps import STEPS, Steps
 from tests.mock.relay.migration.watched_session import Watched
 
 CASES = [(dialect, shape) for dialect, shapes in tables.SHAPES.items() for shape in shapes]
@@ -231,12 +232,12 @@ def test_what_was_written_since_is_not_overwritten_by_a_downgrade(session: Sessi
 def test_a_value_written_between_two_runs_is_restored_instead_of_the_first(
     session: Session,
 ) -> None:
-    """The old program goes on after a direct upgrade that was killed before its ALTER."""
+    """The old program goes on after a direct upgrade that was killed before its swap."""
     tables.make(session, "gorm", (*legacy.CLEAN, legacy.blocking_row("negative-quota")))
     words = {"negative-quota": "absolute"}
 
     def after(sql: str, _parameters: tuple[object, ...]) -> None:
-        if sql == "COMMIT":
+        if sql.startswith("INSERT INTO `kling_migration_new`"):
             raise Killed
 
     with pytest.raises(Killed):
@@ -369,10 +370,10 @@ def test_there_is_no_way_back_where_none_was_recorded(session: Session) -> None:
 
 
 @pytest.mark.parametrize("shape", ["gorm", "task-id-key", "go-seed"])
-def test_a_direct_upgrade_whose_alter_fails_leaves_every_row_as_it_was(
+def test_a_direct_upgrade_that_the_server_refuses_leaves_the_table_as_it_was(
     session: Session, shape: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Signs, NULLs and the definition are there again; a check finds what it found before."""
+    """Signs, NULLs and the definition are those of before, and so is what a check finds."""
     tables.make(session, shape, [*legacy.CLEAN, legacy.blocking_row("negative-quota")])
     free = 63 - len(session.query("SHOW INDEX FROM videos WHERE Seq_in_index = 1"))
     names = [f"own_{number}" for number in range(free)]
@@ -385,11 +386,101 @@ def test_a_direct_upgrade_whose_alter_fails_leaves_every_row_as_it_was(
         assert main(["db", *words]) == 1
         errors = capsys.readouterr().err
         assert "code 1069" in errors
-        assert "every row is as it was before" in errors
+        assert "the table is as it was before" in errors
         assert (definition(session, "videos"), tables.rows(session)) == before
-        assert session.query("SHOW TABLES LIKE 'migration%'") == []
+        assert session.query("SHOW TABLES") == [("videos",)]
     session.execute("ALTER TABLE videos " + ", ".join(f"DROP {name}" for name in names))
     assert main(["db", *words]) == 0
+
+
+_COPIED = STEPS["mariadb", "direct"]
+
+
+@pytest.mark.parametrize("step", _COPIED[: _COPIED.index("renamed")])
+def test_a_direct_upgrade_that_fails_anywhere_leaves_the_table_as_it_was(
+    session: Session, step: str
+) -> None:
+    """To the byte, whichever statement fails before the swap; nothing is left beside it."""
+    resolutions = {"null-task-id": "generate", "negative-quota": "absolute"}
+    tables.make(session, "gorm", [*legacy.CLEAN, *map(legacy.blocking_row, resolutions)])
+    before = definition(session, "videos"), tables.rows(session)
+
+    def fail(done: str) -> None:
+        if done == step:
+            raise DatabaseError(1, "it fails")
+
+    with pytest.raises(DatabaseError, match="it fails") as raised:
+        upgrade(Watched(session, Steps(fail)), resolutions=resolutions)
+    assert raised.value.__notes__ == ["the table is as it was before"]
+    assert (definition(session, "videos"), tables.rows(session)) == before
+    assert session.query("SHOW TABLES") == [("videos",)]
+
+
+def test_a_direct_upgrade_lets_others_read_the_table_and_not_write_to_it(session: Session) -> None:
+    """From before the first row is copied to the swap: no write can be missing in the copy."""
+    tables.make(session, "gorm")
+    refused: list[str] = []
+    with connect(session.url) as other:
+        other.execute("SET SESSION lock_wait_timeout = 1")
+
+        def write(done: str) -> None:
+            if done in _COPIED[_COPIED.index("origin") : _COPIED.index("renamed")]:
+                assert len(tables.rows(other)) == len(legacy.CLEAN)
+                with pytest.raises(DatabaseError, match="Lock wait timeout"):
+                    other.execute("INSERT INTO videos (task_id) VALUES ('late')")
+                refused.append(done)
+
+        upgrade(Watched(session, Steps(write)))
+        assert {"origin", "rows summed", "copy filled", "indexes made"} <= set(refused)
+        other.execute("INSERT INTO videos (task_id) VALUES ('late')")
+    assert len(tables.rows(session)) == len(legacy.CLEAN) + 1
+
+
+def test_a_direct_upgrade_that_loses_its_lock_does_not_swap(session: Session) -> None:
+    """Others could have written to the table meanwhile, so the copy is removed."""
+    tables.make(session, "gorm")
+    before = definition(session, "videos"), tables.rows(session)
+
+    def kill(done: str) -> None:
+        if done == "indexes made":
+            others = session.query(
+                "SELECT ID FROM information_schema.PROCESSLIST "
+                "WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
+            )
+            for (number,) in others:
+                session.execute(f"KILL {number}")
+
+    with pytest.raises(UnfinishedError, match="lock of the table was lost"):
+        upgrade(Watched(session, Steps(kill)))
+    assert (definition(session, "videos"), tables.rows(session)) == before
+    assert session.query("SHOW TABLES") == [("videos",)]
+
+
+def test_a_table_with_the_name_of_the_copy_stops_a_direct_upgrade(session: Session) -> None:
+    """It is somebody else's, so it is named and not dropped; what a killed run left is dropped."""
+    tables.make(session, "gorm")
+
+    def after(sql: str, _parameters: tuple[object, ...]) -> None:
+        if sql.startswith("CREATE TABLE kling_migration_new"):
+            raise Killed
+
+    for name in ("kling_migration_new", "kling_migration_old"):
+        session.execute(f"CREATE TABLE {name} (mine int)")
+        for command in (upgrade, partial(upgrade, way="online")):
+            with pytest.raises(BlockedError, match=f"left-over: there is a table {name}"):
+                command(session)
+        session.execute(f"DROP TABLE {name}")
+    for way in ("direct", "online"):
+        with pytest.raises(Killed):
+            upgrade(Watched(session, after))
+        assert upgrade(session, way) is KnownSchema.GORM
+        assert session.query("SHOW TABLES LIKE 'kling%'") == []
+        downgrade(session)
+    with pytest.raises(Killed):
+        upgrade(Watched(session, after))
+    downgrade(session)
+    session.execute("DROP TABLE videos_before_migration")
+    assert session.query("SHOW TABLES") == [("videos",)]
 
 
 @pytest.mark.parametrize("session", ["mariadb", "postgresql"], indirect=True)
