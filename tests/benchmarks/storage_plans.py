@@ -34,6 +34,7 @@ COLD: Final[Mapping[str, str]] = {
         "`kling-mock reconcile --repair` looks at every entry",
     ),
     "CHANNEL_TOTALS": "the operator's list of channels adds up all charges, from an index",
+    "HIGHEST_TOKEN": "the operator makes a token; the guide's table has no index of token numbers",
     "OPEN_OF_CHANNEL": "the operator changes the address or key of a channel",
     "STUCK": "`kling-mock stats` lists open tasks in the order of their ids",
     "STATS": "`kling-mock stats` sums up all days that are asked for",
