@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from contextlib import nullcontext
-from functools import partial
 from typing import Final
 
 import attrs
@@ -21,7 +19,7 @@ from kling_mock.relay.migration.database.features import unsupported
 from kling_mock.relay.migration.database.introspect import read_table
 from kling_mock.relay.migration.database.lock_retry import WAIT_AT_MOST, LockRetry
 from kling_mock.relay.migration.database.preflight import judge, look
-from kling_mock.relay.migration.database.session import Session, transaction
+from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.findings import BlockedError, Finding
 from kling_mock.relay.migration.rows.change_log import restore, single_out, stored
 from kling_mock.relay.migration.rows.data_checks import row_checks
@@ -29,8 +27,8 @@ from kling_mock.relay.migration.schema.alter import alter
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, goal
 from kling_mock.relay.migration.schema.plan import plan
 from kling_mock.relay.migration.schema.rebuild import rebuild
-from kling_mock.relay.migration.state import ASIDE, CHANGES, SET_ASIDE, MigrationState, Origin
-from kling_mock.relay.migration.upgrade import drop_copies, lock
+from kling_mock.relay.migration.state import ASIDE, CHANGES, MigrationState, Origin
+from kling_mock.relay.migration.upgrade import drop_copies
 from kling_mock.relay.storage.schema import Column, Dialect, Index, Table, quoted, same_content
 
 #: Added columns whose values the old table does not need.
@@ -125,52 +123,51 @@ class Downgrade:
             if state.is_swapped:
                 text = "the tables are swapped; stop the old program, and run kling-mock db finish"
             raise BlockedError([Finding("online-unfinished", "blocker", text)])
+        retry = LockRetry(self.session, self.log, time.sleep, self.wait_at_most)
         if self.session.dialect.is_mysql:
-            self._whole(state, origin, migrated)
+            lost = self._accepted(origin, migrated)
+            with retry.bounded():
+                self._restore(state, origin, migrated, lost)
         else:
-            self._retry.again(partial(self._in_one_transaction, state, origin, migrated))
+
+            def whole() -> None:
+                self._restore(state, origin, migrated, self._accepted(origin, migrated))
+
+            retry.in_transaction(migrated.name, whole)
         return origin.shape
-
-    @property
-    def _retry(self) -> LockRetry:
-        return LockRetry(self.session, self.log, time.sleep, self.wait_at_most)
-
-    def _in_one_transaction(self, state: MigrationState, origin: Origin, migrated: Table) -> None:
-        with transaction(self.session):
-            lock(self.session, migrated.name)
-            self._whole(state, origin, migrated)
 
     def _may_go(self, lost: Finding) -> bool:
         chosen = lost.name in self.set_aside or "all" in self.set_aside
         return bool(lost.resolution) and chosen
 
-    def _whole(self, state: MigrationState, origin: Origin, migrated: Table) -> None:
-        there = not same_content(migrated, origin.table)
-        lost = self.losses(migrated, origin.table) if there else []
+    def _accepted(self, origin: Origin, migrated: Table) -> list[Finding] | None:
+        """Return what the old table cannot hold, and the operator gives up; None if it is old."""
+        if same_content(migrated, origin.table):
+            return None
+        lost = self.losses(migrated, origin.table)
         refused = [finding for finding in lost if not self._may_go(finding)]
-        if there:
-            refused += in_the_way(self.session, migrated, origin.table, self.schema)
+        refused += in_the_way(self.session, migrated, origin.table, self.schema)
         if refused:
             raise BlockedError(refused)
-        with self._retry.bounded() if self.session.dialect.is_mysql else nullcontext():
-            state.create()  # a run killed at its very end may have dropped one of its tables
-            if state.method == "direct":
-                drop_copies(self.session)
-            if there:
-                self._keep_losses(migrated, origin.table, lost)
-                single_out(self.session, migrated)
-                state.set("downgrading", value=True)
-                for statement in downgrade_statements(migrated, origin, self.session.dialect):
-                    self.session.execute(statement)
-            restore(self.session, origin.table, self.schema)
+        return lost
+
+    def _restore(
+        self, state: MigrationState, origin: Origin, migrated: Table, lost: list[Finding] | None
+    ) -> None:
+        state.create()  # a run killed at its very end may have dropped one of its tables
+        if state.method == "direct":
+            drop_copies(self.session)
+        if lost is not None:
+            self._keep_losses(migrated, origin.table, lost)
+            single_out(self.session, migrated)
+            state.set("downgrading", value=True)
+            for statement in downgrade_statements(migrated, origin, self.session.dialect):
+                self.session.execute(statement)
+        restore(self.session, origin.table, self.schema)
         if full := drop_unused(self.session, state.get("made") or []):
             self.log(f"{', '.join(full)}: not empty, so they stay")
-        if self.session.query(f"SELECT 1 FROM {CHANGES} WHERE {SET_ASIDE} LIMIT 1"):
-            self.session.execute(f"DELETE FROM {CHANGES} WHERE NOT {SET_ASIDE}")
-            state.clear()
+        if state.end():
             self.log(f"what was set aside is in the table {CHANGES}")
-        else:
-            state.drop()
 
     # ------------------------------------------------------------ what would be lost
 

@@ -113,10 +113,6 @@ class MigrationState:
         marks = ", ".join("?" for _ in names)
         self._session.execute(f"DELETE FROM {STATE} WHERE name IN ({marks})", *names)
 
-    def clear(self) -> None:
-        """Forget all values."""
-        self._session.execute(f"DELETE FROM {STATE}")
-
     def forget_origin(self) -> None:
         """Forget the origin and each value that was to be changed, but none that was set aside."""
         self.delete("origin", "rows", "checksum")
@@ -138,6 +134,16 @@ class MigrationState:
         """Drop both tables: the migration is undone."""
         for table in (CHANGES, STATE):  # the state last: it was created first
             self._session.execute(f"DROP TABLE IF EXISTS {table}")
+
+    def end(self) -> bool:
+        """Forget a migration that is undone; return whether values that were set aside stay."""
+        stay = bool(self._session.query(f"SELECT 1 FROM {CHANGES} WHERE {SET_ASIDE} LIMIT 1"))
+        if stay:
+            self._session.execute(f"DELETE FROM {CHANGES} WHERE NOT {SET_ASIDE}")
+            self._session.execute(f"DELETE FROM {STATE}")
+        else:
+            self.drop()
+        return stay
 
     @property
     def is_swapped(self) -> bool:

@@ -23,7 +23,7 @@ from kling_mock.relay.migration.auxiliary_tables import (
 from kling_mock.relay.migration.check import CheckReport, check, import_unfinished
 from kling_mock.relay.migration.database.introspect import definition, next_number, read_table
 from kling_mock.relay.migration.database.lock_retry import WAIT_AT_MOST, LockRetry
-from kling_mock.relay.migration.database.session import DatabaseError, Session, transaction
+from kling_mock.relay.migration.database.session import DatabaseError, Session
 from kling_mock.relay.migration.database.table_lock import writers_out
 from kling_mock.relay.migration.findings import BlockedError, Finding, UnfinishedError
 from kling_mock.relay.migration.rows.row_changes import RowChanges
@@ -37,7 +37,7 @@ from kling_mock.relay.migration.schema.rebuild import (
 )
 from kling_mock.relay.migration.state import ImportStage, Method, MigrationState, Origin
 from kling_mock.relay.migration.verify import checksum
-from kling_mock.relay.storage.schema import Dialect, Table, quoted
+from kling_mock.relay.storage.schema import Table, quoted
 
 
 @attrs.frozen
@@ -69,17 +69,12 @@ class Upgrade:
         """
         if self.session.dialect.is_mysql:
             return self._run(self._beside)
-        return self._retry.again(self._in_one_transaction)
+        # Locked before the check: later writes would not be checked, and a CAST cuts texts.
+        return self._retry.in_transaction(self.schema.name, lambda: self._run(self._in_place))
 
     @property
     def _retry(self) -> LockRetry:
         return LockRetry(self.session, self.log, time.sleep, self.wait_at_most)
-
-    def _in_one_transaction(self) -> KnownSchema:
-        with transaction(self.session):
-            # Locked before the check: later writes would not be checked, and a CAST cuts texts.
-            lock(self.session, self.schema.name)
-            return self._run(self._in_place)
 
     def _run(self, change: Callable[[MigrationState, Table, CheckReport], None]) -> KnownSchema:
         state = MigrationState(self.session)
@@ -194,11 +189,12 @@ class Upgrade:
                     self.session.execute(statement)
                 swap(last)
         except (DatabaseError, UnfinishedError) as error:
-            with suppress(DatabaseError):  # then the next run removes what is left
+            # Without a connection, even the RENAME may have run; the next run sees what is left.
+            with suppress(DatabaseError):
                 drop_copies(self.session)
+                error.add_note("the table is as it was before")
                 if is_first:
                     state.drop()
-            error.add_note("the table is as it was before")
             raise
 
     def _must_follow(self, report: CheckReport) -> None:
@@ -278,15 +274,6 @@ class Upgrade:
             for statement in settled(table, goal(table, self.schema), self.session.dialect):
                 self.session.execute(statement)
         self.finish(state)
-
-
-def lock(session: Session, table: str) -> None:
-    """Keep others from writing to *table* until the transaction ends; PostgreSQL only."""
-    if session.dialect is Dialect.POSTGRES and read_table(session, table) is not None:
-        name = quoted(table, session.dialect)
-        # Writers queue behind whoever waits, so each attempt is short; `LockRetry` repeats it.
-        session.execute("SET LOCAL lock_timeout = '1s'")
-        session.execute(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def drop_copies(session: Session) -> None:

@@ -8,15 +8,16 @@ from typing import Final, TypeVar
 
 import attrs
 
+from kling_mock.relay.migration.database.introspect import read_table
 from kling_mock.relay.migration.database.preflight import long_transactions, transactions_on
-from kling_mock.relay.migration.database.session import DatabaseError, Session
+from kling_mock.relay.migration.database.session import DatabaseError, Session, transaction
 from kling_mock.relay.migration.findings import UnfinishedError
 from kling_mock.relay.storage.adapters.meanings import (
     Meaning,
     meaning_in_mysql,
     meaning_in_postgres,
 )
-from kling_mock.relay.storage.schema import Dialect
+from kling_mock.relay.storage.schema import Dialect, quoted
 
 #: Total seconds for which a statement is tried, by default.
 WAIT_AT_MOST: Final = 600.0
@@ -139,18 +140,38 @@ class LockRetry:
             self.sleep(0.5)
             waited += 0.5
 
+    def in_transaction(self, table: str, call: Callable[[], _Returned]) -> _Returned:
+        """Return the result of *call*, in a transaction in which nobody else writes to *table*.
+
+        It is for SQLite and PostgreSQL, and repeated after a conflict. Writers queue behind
+        whoever waits for a lock of PostgreSQL, so no attempt waits for more than a second.
+
+        Raises:
+            UnfinishedError: The conflicts lasted for longer than `wait_at_most`.
+        """
+
+        def once() -> _Returned:
+            with transaction(self.session):
+                self._limit(_STALL)
+                is_postgres = self.session.dialect is Dialect.POSTGRES
+                if is_postgres and read_table(self.session, table) is not None:
+                    name = quoted(table, self.session.dialect)
+                    self.session.execute(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE")
+                return call()
+
+        return self.again(once)
+
     @contextmanager
     def bounded(self) -> Generator[None]:
-        """Bound how long the statements of the `with` block wait for locks.
+        """Bound how long the statements of the `with` block wait for locks, on MariaDB and MySQL.
 
-        On MariaDB and MySQL, first wait for the transactions on the table: an ALTER of the whole
-        table waits again at its end, and would have to be repeated.
+        First wait for the transactions on the table: an ALTER of the whole table waits again at
+        its end, and would have to be repeated.
 
         Raises:
             UnfinishedError: A transaction has lasted for longer than `wait_at_most`.
         """
-        if self.session.dialect.is_mysql:
-            self.wait_for_transactions()
+        self.wait_for_transactions()
         seconds = max(_STALL, self.wait_at_most)
         self._limit(seconds)
         try:

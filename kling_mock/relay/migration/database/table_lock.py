@@ -1,4 +1,4 @@
-"""The lock under which a direct upgrade copies the table, on MariaDB and MySQL."""
+"""Locks of the table on MariaDB and MySQL, and the RENAME that ends them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kling_mock.relay.migration.findings import UnfinishedError
 from kling_mock.relay.storage.adapters.mysql_nodes import MysqlKind, MysqlNode
 
 #: Whether the connection `?` waits for a lock.
-_QUEUED: Final = (
+QUEUED: Final = (
     "SELECT 1 FROM information_schema.PROCESSLIST "
     "WHERE ID = ? AND STATE LIKE 'Waiting for%metadata lock'"
 )
@@ -28,10 +28,43 @@ _APPLIERS: Final = (
 
 
 @contextmanager
+def overtaken(guard: Session, number: int, waiting: str = QUEUED) -> Generator[None]:
+    """Unlock the tables of *guard* once the RENAME of the `with` block waits for them.
+
+    RENAME is not allowed under LOCK TABLES. But one that waits runs before every other waiting
+    statement.
+
+    Args:
+        guard: The connection that has locked the table; nobody else uses it meanwhile.
+        number: The number of the connection that runs the RENAME.
+        waiting: The query for what waits for the lock, with that number as its parameter.
+    """
+    ended = threading.Event()
+
+    def unlock() -> None:
+        with suppress(DatabaseError):  # if the connection is lost, so is the lock
+            try:
+                while not ended.is_set() and not guard.query(waiting, number):
+                    ended.wait(0.001)
+            finally:
+                guard.execute("UNLOCK TABLES")
+
+    thread = threading.Thread(target=unlock)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
 def writers_out(retry: LockRetry) -> Generator[Callable[[str], None]]:
     """Keep others from writing to `videos` during the `with` block; they can read it.
 
     A connection of its own holds the lock, so that the connection of *retry* can use other tables.
+    On Galera, it gives the lock up for a write of another server that is repeated here: every
+    definition statement would wait for that write, and so the lock would not end.
 
     Yields:
         A function that runs the RENAME at the end, with no write between the lock and the RENAME.
@@ -39,69 +72,49 @@ def writers_out(retry: LockRetry) -> Generator[Callable[[str], None]]:
     session = retry.session
     with closing(session.another()) as guard:
         guard.execute(f"SET SESSION wait_timeout = {IDLE}")
-        server = guard.server()
-        if isinstance(server, MysqlNode) and server.kind is MysqlKind.GALERA:
-            # The RENAME waits for the guard, and a causal read would wait for the RENAME.
-            guard.execute("SET SESSION wsrep_sync_wait = 0")
+        no_causal_reads(guard)
         attrs.evolve(retry, session=guard).execute("LOCK TABLES videos READ")
-        number = session.query("SELECT CONNECTION_ID()")[0][0]
-        lock = _Lock(guard, number)
-        holding = threading.Thread(target=lock.hold)
+        is_ending, is_held = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with suppress(DatabaseError):  # if the connection is lost, so is the lock
+                while not is_held.is_set():
+                    is_last = is_ending.wait(0.1)
+                    if guard.query(_APPLIERS):
+                        guard.execute("UNLOCK TABLES")
+                        return
+                    if is_last:
+                        is_held.set()
+
+        holding = threading.Thread(target=hold)
         holding.start()
 
         def rename(statement: str) -> None:
-            lock.is_ending.set()
-            while not lock.is_held.wait(0.001):
-                if not holding.is_alive():
-                    raise UnfinishedError(
-                        "the lock of the table was lost, or another server of the cluster writes "
-                        "to the table; stop the application on all servers, and run the same "
-                        "command again"
-                    )
-            session.execute(statement)
+            is_ending.set()
+            holding.join()
+            if not is_held.is_set():
+                raise UnfinishedError(
+                    "the lock of the table was lost, or another server of the cluster writes "
+                    "to the table; stop the application on all servers, and run the same "
+                    "command again"
+                )
+            number = session.query("SELECT CONNECTION_ID()")[0][0]
+            with overtaken(guard, number, f"{QUEUED} UNION ALL {_APPLIERS}"):
+                session.execute(statement)
 
         try:
             yield rename
         finally:
-            lock.is_over.set()
+            is_ending.set()
             holding.join()
 
 
-@attrs.frozen
-class _Lock:
-    """The lock of a connection, and when it is released.
+def no_causal_reads(guard: Session) -> None:
+    """Let *guard*, which locks the table, read without waiting for other writes, on Galera.
 
-    RENAME is not allowed under LOCK TABLES. But one that waits runs before every other waiting
-    statement, so the lock is released once it waits.
-
-    Attributes:
-        guard: The connection.
-        number: The connection of the RENAME.
-        is_ending: Set before the RENAME.
-        is_held: Set if the lock is held after that.
-        is_over: Set when nobody needs the lock any more.
+    A RENAME waits for its lock, and a causal read would wait for the RENAME: for 30 s, during which
+    no node of the cluster can write.
     """
-
-    guard: Session
-    number: int
-    is_ending: threading.Event = attrs.field(factory=threading.Event)
-    is_held: threading.Event = attrs.field(factory=threading.Event)
-    is_over: threading.Event = attrs.field(factory=threading.Event)
-
-    def hold(self) -> None:
-        """Hold the lock until the RENAME waits for it, or another server of a cluster does.
-
-        Galera runs a definition statement only when every earlier write is repeated here. Such a
-        write waits for the lock, so the lock would not end.
-        """
-        with suppress(DatabaseError):  # if the connection is lost, so is the lock
-            while not self.is_over.is_set():
-                is_ending = self.is_ending.is_set()
-                if self.guard.query(_APPLIERS):
-                    break
-                if is_ending:
-                    self.is_held.set()
-                    if self.guard.query(_QUEUED, self.number):
-                        break
-                self.is_over.wait(0.001 if is_ending else 0.1)
-            self.guard.execute("UNLOCK TABLES")
+    server = guard.server()
+    if isinstance(server, MysqlNode) and server.kind is MysqlKind.GALERA:
+        guard.execute("SET SESSION wsrep_sync_wait = 0")

@@ -8,8 +8,7 @@ other waiting statement.
 
 from __future__ import annotations
 
-import threading
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import Any, Final
 
 import attrs
@@ -17,21 +16,16 @@ import attrs
 from kling_mock.relay.migration.database.introspect import definition
 from kling_mock.relay.migration.database.lock_retry import LockRetry
 from kling_mock.relay.migration.database.preflight import look
-from kling_mock.relay.migration.database.session import DatabaseError, Session
+from kling_mock.relay.migration.database.session import Session
+from kling_mock.relay.migration.database.table_lock import no_causal_reads, overtaken
 from kling_mock.relay.migration.findings import UnfinishedError
 from kling_mock.relay.migration.online.sql import INDEX, TRIGGERS
 from kling_mock.relay.migration.state import STATE, MigrationState
-from kling_mock.relay.storage.adapters.mysql_nodes import MysqlKind, MysqlNode
 
 _TRIGGERS: Final = (
     "SELECT TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION, ACTION_STATEMENT "
     "FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() "
     "AND EVENT_OBJECT_TABLE = 'videos' ORDER BY TRIGGER_NAME"
-)
-
-_QUEUED: Final = (
-    "SELECT 1 FROM information_schema.PROCESSLIST "
-    "WHERE ID = ? AND STATE LIKE 'Waiting for%metadata lock'"
 )
 
 
@@ -158,11 +152,7 @@ class CutOver:
         self.session.execute("SET SESSION lock_wait_timeout = 1")
         with closing(self.session.another()) as guard:
             guard.execute("SET SESSION lock_wait_timeout = 1")
-            server = guard.server()
-            if isinstance(server, MysqlNode) and server.kind is MysqlKind.GALERA:
-                # The RENAME waits for the guard's lock, and a causal read would wait for the
-                # RENAME: for 30 s, during which no node of the cluster can write.
-                guard.execute("SET SESSION wsrep_sync_wait = 0")
+            no_causal_reads(guard)
 
             def once() -> None:
                 self.retry.wait_for_transactions()
@@ -174,22 +164,7 @@ class CutOver:
                 except BaseException:
                     guard.execute("UNLOCK TABLES")
                     raise
-                ended = threading.Event()
-                release = threading.Thread(target=_release, args=(guard, number, ended))
-                release.start()
-                try:
+                with overtaken(guard, number):
                     self.session.execute(swap)
-                finally:
-                    ended.set()
-                    release.join()
 
             self.retry.again(once, lambda _: 0.2)
-
-
-def _release(guard: Session, number: object, ended: threading.Event) -> None:
-    """Unlock the table once the RENAME of the connection *number* waits for it, or has ended."""
-    with suppress(DatabaseError):  # if the connection is lost, so is the lock
-        while not ended.is_set() and not guard.query(_QUEUED, number):
-            ended.wait(0.001)
-    with suppress(DatabaseError):
-        guard.execute("UNLOCK TABLES")

@@ -38,7 +38,6 @@ from kling_mock.relay.migration.online.sql import (
     OnlineSql,
 )
 from kling_mock.relay.migration.online.stopping import StoppedError
-from kling_mock.relay.migration.rows.change_log import restore
 from kling_mock.relay.migration.rows.data_checks import check_rows
 from kling_mock.relay.migration.rows.row_changes import RowChanges, apart
 from kling_mock.relay.migration.schema.alter import alter
@@ -46,7 +45,7 @@ from kling_mock.relay.migration.schema.known_schemas import KnownSchema, goal, r
 from kling_mock.relay.migration.schema.plan import plan
 from kling_mock.relay.migration.state import CHANGES, DELETED, MigrationState
 from kling_mock.relay.migration.upgrade import Upgrade
-from kling_mock.relay.storage.schema import Dialect, Table, same_content
+from kling_mock.relay.storage.schema import Dialect, Table
 
 #: The `innodb_autoinc_lock_mode` in which statements do not hold a table's counter.
 INTERLEAVED: Final = 2
@@ -253,13 +252,12 @@ class OnlineUpgrade:
             )
             raise BlockedError([Finding("swapped", "blocker", says)])
         self._remove()
-        origin, table = state.origin, read_table(self._session, "videos")
-        if origin is not None and table is not None and same_content(table, origin.table):
-            restore(self._session, origin.table, self.upgrade.schema)
-            state.drop()
-        else:  # the run had started on what a direct upgrade left
-            state.delete("online", "paused", "recorded", "resolutions")
-            state.set("upgrading", {"way": "direct"})
+        table = read_table(self._session, "videos")
+        if table is not None and table.has("legacy"):  # the record of an earlier upgrade stays
+            state.delete("upgrading", "online", "paused", "recorded", "resolutions")
+        else:
+            state.create()  # a run killed at its very end may have dropped one of its tables
+            state.end()
 
     # ------------------------------------------------------------ beginning
 

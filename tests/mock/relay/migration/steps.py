@@ -29,6 +29,7 @@ _NAMES: Final = (
     ("changes forgotten", r"DELETE FROM migration_changes WHERE NOT"),
     ("marks forgotten", r"DELETE FROM migration_state .*:online:"),
     ("upgraded", r"DELETE FROM migration_state .*:upgrading:swapped"),
+    ("state emptied", r"DELETE FROM migration_state:$"),
     ("id changed", r"UPDATE .(videos|kling_migration_old). SET task_id = \?"),
     ("id remembered", r"INSERT INTO migration_changes .* VALUES \('task_id'"),
     ("value remembered", r"INSERT (IGNORE )?INTO migration_changes .*SELECT"),

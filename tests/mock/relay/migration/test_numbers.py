@@ -60,6 +60,21 @@ async def add(store: Storage, name: str) -> int:
     return min(user.id, channel.id)
 
 
+_EVERYWHERE: Final = pytest.mark.parametrize(
+    "upgraded", ["sqlite", "mariadb", "postgresql"], indirect=True
+)
+
+
+@pytest.fixture
+def upgraded(request: pytest.FixtureRequest, databases: Callable[[str], str], say: Say) -> str:
+    """The URL of an upgraded database, with a row of each of three old users."""
+    url = databases(request.param)
+    with connect(url) as session:
+        tables.make(session, "gorm", old_rows(1, 3))
+    assert say("upgrade", "--db", url)[0] == 0
+    return url
+
+
 @pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
 def test_no_new_user_sees_an_old_row_and_who_is_bound_sees_their_own(
     dialect: str, databases: Callable[[str], str], say: Say
@@ -94,20 +109,16 @@ def test_no_new_user_sees_an_old_row_and_who_is_bound_sees_their_own(
     on_store(url, look)
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
+@_EVERYWHERE
 def test_the_numbers_go_on_above_rows_that_came_between_two_upgrades(
-    dialect: str, databases: Callable[[str], str], say: Say
+    upgraded: str, say: Say
 ) -> None:
     """A user who already has such a number sees none of the rows, and reconcile names the user."""
-    url = databases(dialect)
-    with connect(url) as session:
-        tables.make(session, "gorm", old_rows(1, 3))
-    assert say("upgrade", "--db", url)[0] == 0
-    assert on_store(url, lambda store: add(store, "first")) == 4
-    assert say("downgrade", "--set-aside", "all", "--db", url)[0] == 0
-    with connect(url) as session:
+    assert on_store(upgraded, lambda store: add(store, "first")) == 4
+    assert say("downgrade", "--set-aside", "all", "--db", upgraded)[0] == 0
+    with connect(upgraded) as session:
         tables.insert(session, old_rows(4, 9))
-    assert say("upgrade", "--db", url)[0] == 0
+    assert say("upgrade", "--db", upgraded)[0] == 0
 
     async def look(store: Storage) -> None:
         assert await add(store, "second") == 10
@@ -117,22 +128,18 @@ def test_the_numbers_go_on_above_rows_that_came_between_two_upgrades(
         await store.bind_user(4, 4)
         assert all(row.is_explained for row in await store.reconcile())
 
-    on_store(url, look)
+    on_store(upgraded, look)
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
+@_EVERYWHERE
 def test_a_row_that_the_old_program_writes_after_the_upgrade_belongs_to_nobody_new(
-    dialect: str, databases: Callable[[str], str], say: Say
+    upgraded: str, say: Say
 ) -> None:
     """Neither to a user who has its number already, nor to one who is created later."""
-    url = databases(dialect)
-    with connect(url) as session:
-        tables.make(session, "gorm", old_rows(1, 3))
-    assert say("upgrade", "--db", url)[0] == 0
-    assert on_store(url, lambda store: add(store, "first")) == 4
-    with connect(url) as session:
+    assert on_store(upgraded, lambda store: add(store, "first")) == 4
+    with connect(upgraded) as session:
         tables.insert(session, old_rows(4, 9))
-    assert "pass  row count: 3 rows are marked legacy" in say("verify", "--db", url)[1]
+    assert "pass  row count: 3 rows are marked legacy" in say("verify", "--db", upgraded)[1]
 
     async def look(store: Storage) -> None:
         assert await store.list_tasks(4) == []
@@ -144,21 +151,17 @@ def test_a_row_that_the_old_program_writes_after_the_upgrade_belongs_to_nobody_n
         (row,) = await store.list_tasks(user.id)
         assert (row.task_id, row.legacy) == ("old-9", True)
 
-    on_store(url, look)
-    assert say("upgrade", "--db", url)[0] == 0
-    assert say("downgrade", "--set-aside", "all", "--db", url)[0] == 0
+    on_store(upgraded, look)
+    assert say("upgrade", "--db", upgraded)[0] == 0
+    assert say("downgrade", "--set-aside", "all", "--db", upgraded)[0] == 0
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
+@_EVERYWHERE
 def test_a_new_token_has_a_number_above_those_in_rows_that_the_old_program_wrote_later(
-    dialect: str, databases: Callable[[str], str], say: Say
+    upgraded: str,
 ) -> None:
     """No counter of the database knows these rows."""
-    url = databases(dialect)
-    with connect(url) as session:
-        tables.make(session, "gorm", old_rows(1, 3))
-    assert say("upgrade", "--db", url)[0] == 0
-    with connect(url) as session:
+    with connect(upgraded) as session:
         session.execute("UPDATE videos SET token_id = 70 WHERE task_id = 'old-2'")
 
     async def look(store: Storage) -> None:
@@ -168,18 +171,12 @@ def test_a_new_token_has_a_number_above_those_in_rows_that_the_old_program_wrote
         ]
         assert [token.id for token in tokens] == [71, 72]
 
-    on_store(url, look)
+    on_store(upgraded, look)
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
-def test_accounts_that_are_created_at_once_get_different_numbers(
-    dialect: str, databases: Callable[[str], str], say: Say
-) -> None:
+@_EVERYWHERE
+def test_accounts_that_are_created_at_once_get_different_numbers(upgraded: str) -> None:
     """Also a number whose user somebody has deleted by hand is never given again."""
-    url = databases(dialect)
-    with connect(url) as session:
-        tables.make(session, "gorm", old_rows(1, 3))
-    assert say("upgrade", "--db", url)[0] == 0
 
     async def look(store: Storage) -> None:
         await asyncio.gather(*(add(store, f"new-{index}") for index in range(30)))
@@ -188,21 +185,17 @@ def test_accounts_that_are_created_at_once_get_different_numbers(
         tokens = [await store.list_tokens(user.id) for user in await store.list_users()]
         assert sorted(token.id for (token,) in tokens) == [*range(1, 31)]
 
-    on_store(url, look)
-    with connect(url) as session:
+    on_store(upgraded, look)
+    with connect(upgraded) as session:
         session.execute("DELETE FROM users WHERE id = 33")
-    assert on_store(url, lambda store: store.create_user(NewUser("last"), now=NOW)).id == 34
+    assert on_store(upgraded, lambda store: store.create_user(NewUser("last"), now=NOW)).id == 34
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "mariadb", "postgresql"])
+@_EVERYWHERE
 def test_several_old_numbers_may_be_one_users_but_a_number_only_one_users(
-    dialect: str, databases: Callable[[str], str], say: Say
+    upgraded: str,
 ) -> None:
     """The second to claim a number is refused, until the operator declares it nobody's."""
-    url = databases(dialect)
-    with connect(url) as session:
-        tables.make(session, "gorm", old_rows(1, 3))
-    assert say("upgrade", "--db", url)[0] == 0
 
     async def look(store: Storage) -> None:
         alice = await store.create_user(NewUser("alice"), now=NOW)
@@ -221,22 +214,17 @@ def test_several_old_numbers_may_be_one_users_but_a_number_only_one_users(
         await store.bind_user(bob.id, 3)
         assert await store.get_task(bob.id, "old-3")
 
-    on_store(url, look)
+    on_store(upgraded, look)
 
 
-def test_the_upgrade_names_users_whose_number_old_rows_have(
-    databases: Callable[[str], str], say: Say
-) -> None:
+@pytest.mark.parametrize("upgraded", ["sqlite"], indirect=True)
+def test_the_upgrade_names_users_whose_number_old_rows_have(upgraded: str, say: Say) -> None:
     """Until the number is bound to somebody, or declared nobody's."""
-    url = databases("sqlite")
-    with connect(url) as session:
-        tables.make(session, "gorm", old_rows(1, 3))
-    assert say("upgrade", "--db", url)[0] == 0
-    assert on_store(url, lambda store: add(store, "first")) == 4
-    with connect(url) as session:
+    assert on_store(upgraded, lambda store: add(store, "first")) == 4
+    with connect(upgraded) as session:
         tables.insert(session, old_rows(4, 4))
-    assert "user 4: rows of the old program" in say("upgrade", "--db", url)[1]
-    on_store(url, lambda store: store.disown_number(4))
-    assert "user 4" not in say("upgrade", "--db", url)[1]
-    books = on_store(url, lambda store: store.reconcile())
+    assert "user 4: rows of the old program" in say("upgrade", "--db", upgraded)[1]
+    on_store(upgraded, lambda store: store.disown_number(4))
+    assert "user 4" not in say("upgrade", "--db", upgraded)[1]
+    books = on_store(upgraded, lambda store: store.reconcile())
     assert all(row.is_explained for row in books)

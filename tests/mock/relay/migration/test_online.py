@@ -312,6 +312,31 @@ def test_an_unfinished_run_can_be_abandoned(session: Session) -> None:
     online(session, words).run()  # and it does not wait for a pause that is over
 
 
+def test_a_run_whose_table_was_changed_meanwhile_can_be_abandoned(session: Session) -> None:
+    """No upgrade is under way then, and the next one records the table as it is."""
+    tables.make(session, "gorm")
+    with pytest.raises(Killed):
+        online(session, after=die_at("copy begun")).run()
+    session.execute("ALTER TABLE videos ADD COLUMN mine int")
+    online(session).abandon()
+    assert session.query("SHOW TABLES") == [("videos",)]
+
+
+def test_an_abandoned_run_leaves_what_a_downgrade_has_set_aside(session: Session) -> None:
+    """The values stay in `migration_changes`, as after the downgrade."""
+    tables.make(session, "gorm")
+    online(session).upgrade.run()
+    session.execute("INSERT INTO videos (task_id, kling_task_id) VALUES ('new-1', '81')")
+    Downgrade(session, target_schema(Dialect.MARIADB), {"all"}, log=lambda _: None).run()
+    aside = session.query("SELECT * FROM migration_changes")
+    with pytest.raises(Killed):
+        online(session, after=die_at("copy begun")).run()
+    online(session).abandon()
+    assert aside
+    assert session.query("SELECT * FROM migration_changes") == aside
+    assert session.query("SELECT * FROM migration_state") == []
+
+
 def test_after_the_swap_there_is_only_the_way_on(session: Session) -> None:
     """Once the tables are swapped a run can be finished, not abandoned."""
     tables.make(session, "gorm")

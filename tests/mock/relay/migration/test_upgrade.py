@@ -416,6 +416,26 @@ def test_a_direct_upgrade_that_fails_anywhere_leaves_the_table_as_it_was(
     assert session.query("SHOW TABLES") == [("videos",)]
 
 
+def test_a_direct_upgrade_whose_connection_is_lost_in_the_swap_says_nothing_of_the_table(
+    session: Session,
+) -> None:
+    """It has been renamed, and the reply is lost: the next run finishes what follows."""
+    tables.make(session, "gorm")
+    number = session.query("SELECT CONNECTION_ID()")[0][0]
+    with connect(session.url) as other:
+
+        def lose(done: str) -> None:
+            if done == "renamed":
+                other.execute(f"KILL {number}")
+                raise DatabaseError(2013, "Lost connection to server during query")
+
+        with pytest.raises(DatabaseError, match="Lost connection") as raised:
+            upgrade(Watched(session, Steps(lose)))
+        assert not hasattr(raised.value, "__notes__")
+        assert upgrade(other) is KnownSchema.OURS
+        assert other.query("SHOW TABLES LIKE 'kling%'") == []
+
+
 def test_a_direct_upgrade_lets_others_read_the_table_and_not_write_to_it(session: Session) -> None:
     """From before the first row is copied to the swap: no write can be missing in the copy."""
     tables.make(session, "gorm")
