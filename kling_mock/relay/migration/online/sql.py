@@ -261,6 +261,10 @@ class OnlineSql:
             f"(SELECT {other} FROM {SHADOW} {self._copy_index} WHERE {where})"
         )
 
+    def counted(self) -> str:
+        """Return the query for the number of rows in the old table and in the copy."""
+        return f"SELECT (SELECT COUNT(*) FROM videos), (SELECT COUNT(*) FROM {SHADOW})"
+
     @property
     def _copy_index(self) -> str:
         if self.numbered:

@@ -37,6 +37,8 @@ from tests.mock.relay.migration.watched_session import Watched
 
 pytestmark = pytest.mark.slow
 
+#: A time after that of all rows.
+NEW = 1_800_000_000
 #: The error of a writer that has waited for a table's counter in vain.
 COUNTER = 1467
 
@@ -440,6 +442,34 @@ def test_long_rows_that_are_written_out_do_not_share_a_statement(session: Sessio
     OnlineUpgrade(job, Throttle(running=0), sleep=lambda _: None).run()
     assert len(sizes) == 4
     assert max(sizes) < 710_000
+
+
+def test_two_rows_with_one_task_id_are_not_swapped_for_one(session: Session) -> None:
+    """Each is equal to the copy when it is compared, as it was written last then."""
+    tables.make(session, "gorm", rows_of_users(20))
+    write = "UPDATE videos SET status = status WHERE task_id = 'old-000000' AND created_at {} ?"
+    written = list[str]()
+
+    def after(step: str) -> None:
+        if step == "copy begun":
+            session.execute(
+                "INSERT INTO videos (task_id, created_at) VALUES ('old-000000', ?)", NEW
+            )
+
+    def log(line: str) -> None:
+        if line.startswith("comparing"):
+            written.append("the old row")
+            session.execute(write.format("<"), NEW)
+
+    def sleep(_seconds: float) -> None:
+        if written == ["the old row"]:
+            written.append("the new row")
+            session.execute(write.format("="), NEW)
+
+    with pytest.raises(UnfinishedError, match="has 21 rows, and the copy 20"):
+        online(session, log=log, after=after, sleep=sleep).run()
+    assert written == ["the old row", "the new row"]
+    assert session.query("SELECT COUNT(*) FROM videos") == [(21,)]
 
 
 def test_a_user_who_may_not_lock_tables_is_refused_before_anything_is_made(
