@@ -179,6 +179,8 @@ proof/test_p10_health_tells_of_writes.py
 proof/test_p10_operators_traps.py
     P10 proof    test_a_token_that_can_be_guessed
     P10 proof    test_a_speed_in_front_of_something_that_is_no_emulator
+    P10 proof    test_an_upstream_that_is_the_relay_itself
+    P10 proof    test_a_database_that_cannot_be_used
     P10 proof    test_serve_on_the_database_of_a_relay
     P10 proof    test_no_secret_for_callbacks_and_guesses_behind_the_same_proxy
     P10 proof    test_open_tasks_that_were_deleted

@@ -24,7 +24,9 @@ import pytest
 
 from kling_mock.cli.main import main
 from kling_mock.web.access import FREE
+from tests.clusters.servers import free_ports
 from tests.mock.receiver import Receiver
+from tests.mock.relay.storage.databases import MYSQL, POSTGRES, need
 from tests.started import SERVE, started
 
 pytestmark = pytest.mark.slow
@@ -149,6 +151,44 @@ def test_a_speed_in_front_of_something_that_is_no_emulator(shell: Shell) -> None
     shell.answer(words, line)
     assert line.startswith("kling-mock: --speed: the server at --upstream is not an emulated Kling")
     assert not shell.file.exists()
+
+
+def test_an_upstream_that_is_the_relay_itself(shell: Shell) -> None:
+    port = str(free_ports(1)[0])
+    words = ("relay", "--port", port, "--upstream", f"http://127.0.0.1:{port}", "--db", shell.url)
+    line = shell.refused(*words)
+    shell.answer(words, line)
+    assert "is this relay's own address; it must be Kling's" in line
+    assert not shell.file.exists()
+
+
+@pytest.fixture
+def servers() -> None:
+    """Use both servers; it has to come before `shell`, which takes the variables of tests away."""
+    need("mysql")
+    need("postgres")
+
+
+@pytest.mark.usefixtures("servers")
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        (f"mysql://nobody:hunter2@127.0.0.1:{MYSQL[1]}/relay", "wrong user or password"),
+        (f"mysql://root@127.0.0.1:{MYSQL[1]}/kling_x", "there is no such database"),
+        ("mysql://root@127.0.0.1:9/relay", "nothing listens there"),
+        (f"postgresql://postgres@127.0.0.1:{POSTGRES[1]}/kling_x", "there is no such database"),
+        ("sqlite:////nowhere/relay.db", "unable to open database file"),
+    ],
+)
+def test_a_database_that_cannot_be_used(shell: Shell, address: str, why: str) -> None:
+    """The answer is in words, and without the password."""
+    words = (*RELAY, NOWHERE, "--db", address)
+    status, output, (*_, line) = shell.run(*words)
+    assert (status, output) == (1, [])
+    assert line.startswith("kling-mock: ")
+    assert why in line
+    assert "hunter2" not in line
+    shell.answer(words, line)
 
 
 def serve_changes_nothing(shell: Shell) -> None:
