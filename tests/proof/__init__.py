@@ -165,6 +165,7 @@ proof/test_p10_a_stopped_neighbour.py
     P10 negative test_without_the_limits_of_sessions_a_user_waits
 proof/test_p10_health_tells_of_writes.py
     P10 proof    test_a_full_disk
+    P10 proof    test_a_full_disk_of_a_server
     P10 proof    test_a_process_that_has_stopped_in_a_transaction_of_sqlite
     P10 proof    test_locked_tables
     P10 proof    test_a_global_read_lock

@@ -10,6 +10,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -35,6 +36,9 @@ PRICE: Final = 140_000  # kling-v1-6 std, 5 s x 0.4 units
 VIDEO: Final = {"model": "kling-v1-6", "mode": "std", "duration": 5, "prompt": "a kitten"}
 VIDEOS: Final = "/kling/v1/videos"
 CHANNELS: Final = ("one", "two")
+#: Seconds within which `/health` must tell, and a moment for the reply and the next look.
+SOON: Final = 3.0 + 0.2
+LOOK: Final = 0.05
 SERVERS: Final[dict[str, type[Mysql | Postgres]]] = {
     "mariadb": Mysql,
     "mariadb-like-mysql": Mysql,
@@ -222,6 +226,17 @@ class Fleet:
         status, task = await self.create(user, process, **more)
         assert status == 200, task
         return Video(task["task_id"], task["kling_task_id"], user)
+
+    async def health_becomes(self, status: int, process: int | None = None) -> tuple[float, str]:
+        """Ask until `/health` has a status; return after how many seconds, and the cause."""
+        start = time.monotonic()
+        while True:
+            answered, health = await self.call("GET", "/health", process=process)
+            seconds = time.monotonic() - start
+            if answered == status:
+                return seconds, health.get("cause", "")
+            assert seconds < SOON, f"still {answered} after {SOON:g} s: {health}"
+            await asyncio.sleep(LOOK)
 
     async def look(self, video: Video) -> Any:
         """Query a task; return the reply."""

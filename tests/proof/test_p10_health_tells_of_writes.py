@@ -7,7 +7,8 @@ import os
 import re
 import sqlite3
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import (
     AbstractContextManager,
     AsyncExitStack,
@@ -31,13 +32,10 @@ from tests.clusters.cluster import Cluster, ClusterDatabase
 from tests.clusters.fixtures import FULL, cluster_of
 from tests.mock.relay.standalone import standalone
 from tests.mock.relay.storage.proxy import Proxy
-from tests.proof.relay_processes import Fleet, User, fleet, fleet_over
+from tests.proof.relay_processes import LOOK, SOON, Fleet, User, fleet, fleet_over
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
-#: Seconds within which `/health` must say so, and a moment for the reply and the next poll.
-SOON: Final = 3.0 + 0.2
-LOOK: Final = 0.05
 KLING: Final = "http://127.0.0.1:9"  # nothing listens there
 
 
@@ -72,34 +70,38 @@ def assert_told(url: str, way: Callable[[], AbstractContextManager[None]], cause
 # ---------------------------------------------------------------- SQLite
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB."""
+@contextmanager
+def small_disk(folder: Path, mebibytes: int) -> Iterator[None]:
+    """Mount a small file system on a folder."""
     if os.geteuid():
         pytest.skip("a small file system: only root can mount one")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def test_a_full_disk(small_disk: Path) -> None:
-    """SQLite's log still has some bytes left at first, and then none."""
-
-    @contextmanager
-    def filled() -> Iterator[None]:
-        rest = small_disk / "rest"
-        with rest.open("wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(512))
-            except OSError:
-                pass
+    size = f"size={mebibytes}m"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=True)
+    try:
         yield
-        rest.unlink()
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
-    assert_told(f"sqlite:///{small_disk}/relay.db", filled, "disk is full|disk I/O error")
+
+@contextmanager
+def filled(folder: Path) -> Iterator[None]:
+    """Take all bytes of a file system."""
+    rest = folder / "rest"
+    with rest.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(512))
+        except OSError:
+            pass
+    yield
+    rest.unlink()
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """SQLite's log still has some bytes left at first, and then none."""
+    with small_disk(tmp_path, 2):
+        full = partial(filled, tmp_path)
+        assert_told(f"sqlite:///{tmp_path}/relay.db", full, "disk is full|disk I/O error")
 
 
 def test_a_process_that_has_stopped_in_a_transaction_of_sqlite(tmp_path: Path) -> None:
@@ -184,6 +186,84 @@ def holding(database: ClusterDatabase, *statements: str) -> Iterator[None]:
         runner.run(session.__aenter__())
         yield
         runner.run(session.__aexit__(None, None, None))
+
+
+@contextmanager
+def tables_on_a_small_disk(database: ClusterDatabase) -> Iterator[Path]:
+    """Put the tables of a database on a small file system, but not the server's logs."""
+    cluster, name = database.cluster, database.name
+    node = cluster.primary()
+    data = cluster.folder.path / f"data{node}"
+    if cluster.kind == "postgres":
+
+        def run(sql: str) -> Sequence[Sequence[Any]]:
+            return asyncio.run(cluster.query(sql, node))
+
+        run(f"SET allow_in_place_tablespaces = on; CREATE TABLESPACE {name} LOCATION ''")
+        ((number,),) = run(f"SELECT oid FROM pg_tablespace WHERE spcname = '{name}'")
+        folder = data / f"pg_tblspc/{number}"
+        (version,) = folder.iterdir()
+        with small_disk(folder, 24):
+            version.mkdir(mode=0o700)
+            for path in (folder, version):
+                cluster.folder.own(path)
+            run(f"ALTER DATABASE {name} SET TABLESPACE {name}")
+            yield folder
+            cluster.ask(f"ALTER DATABASE {name} SET TABLESPACE pg_default", node)
+    else:
+        folder = data / name
+        with small_disk(folder, 24):
+            cluster.folder.own(folder)
+            yield folder
+            cluster.ask(f"DROP DATABASE {name}", node)  # all but its folder
+
+
+def test_a_full_disk_of_a_server(database: ClusterDatabase, tmp_path: Path) -> None:
+    """Creates are 503, and never 500; `/health` is 503 for as long, the second time as well."""
+    statuses, refused = Counter[int](), asyncio.Event()
+
+    async def load(relays: Fleet, user: User) -> None:
+        while True:
+            status, _ = await relays.create(user, prompt="x" * 2_000)
+            statuses[status] += 1
+            if status != 200:
+                refused.set()
+
+    async def fill(relays: Fleet, disk: Path) -> None:
+        statuses.clear()
+        refused.clear()
+        with filled(disk):
+            await refused.wait()  # there is some room in the files
+            unwell, _ = await relays.health_becomes(503)
+            until, looks = monotonic() + 4, Counter[int]()
+            while monotonic() < until:
+                status, _ = await relays.call("GET", "/health")
+                looks[status] += 1
+                await asyncio.sleep(LOOK)
+        well, _ = await relays.health_becomes(200)
+        print(  # noqa: T201 - the figure
+            f"\nP10 {database.cluster.kind}, a full disk: 503 {unwell:.1f} s after a create that it"
+            f" refused, 200 after {well:.1f} s; creates {dict(statuses)}, looks {dict(looks)}"
+        )
+        assert {*statuses} <= {200, 503}
+        assert {*looks} == {503}
+
+    async def run(relays: Fleet, disk: Path) -> None:
+        async with relays:
+            await relays.set_up_channels()
+            user = await relays.add_user(1_000_000)
+            loads = asyncio.gather(*(load(relays, user) for _ in range(4)))
+            for _ in range(2):
+                await fill(relays, disk)
+            loads.cancel()
+            await asyncio.wait({loads})
+            await relays.created(user)
+
+    with (
+        tables_on_a_small_disk(database) as disk,
+        fleet(database, tmp_path, options=((),), urls=[address(database)]) as relays,
+    ):
+        asyncio.run(run(relays, disk))
 
 
 def test_locked_tables(database: ClusterDatabase) -> None:

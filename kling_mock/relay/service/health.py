@@ -28,6 +28,9 @@ INTERVAL: Final = 1.0
 _REPLY: Final = 0.3
 #: Seconds that `/health` waits for a probe, or for the channels.
 _WAIT: Final = 0.75
+#: Seconds for which a change that found no room counts although others succeed: a server puts the
+#: row of a process into pages that it has freed, and a create needs more.
+_NO_ROOM: Final = 1.5
 #: Bytes by which the row of this process grows with one probe, and shrinks with the next: on a full
 #: disk, a row that keeps its size can still be written.
 _GROWTH: Final = 16_000
@@ -133,9 +136,11 @@ class Health:
         """Return why nothing can be written, as last known; `None` if writing works."""
         if self._refusal is not None and self._last_write <= self._refused_at:
             return self._refusal
-        if self._storage.no_room and self._storage.failed_write > self._last_write:
-            return self._storage.no_room
         now = self._steady()
+        if self._storage.no_room and self._storage.failed_write > min(
+            self._last_write, now - _NO_ROOM
+        ):
+            return self._storage.no_room
         since = now - self._last_write
         if since < self._write_limit - _REPLY:
             return None

@@ -119,6 +119,18 @@ async def test_a_full_disk_that_a_create_meets_is_told_at_once() -> None:
     assert scene.database.padding > 16_000
 
 
+async def test_a_disk_that_is_full_for_creates_alone_is_told_for_as_long() -> None:
+    """A server writes the row of a process into pages that it has freed; a create needs more."""
+    scene = Scene()
+    assert await scene.look() is None
+    scene.database.no_room = "the database has no room"
+    for _ in range(8):
+        scene.database.failed_write = scene.database.now
+        assert await scene.look(0.5) == "the database has no room"
+    assert scene.database.probes > 4
+    assert await scene.look(2.0) is None
+
+
 @pytest.mark.parametrize("error", [FULL, StorageUnavailableError("the database is away")])
 async def test_what_the_database_refuses_is_told_at_once(error: Exception) -> None:
     """The cause is shown until a write of any caller succeeds."""
