@@ -1,9 +1,10 @@
 """Runs `kling-mock` so that a test can have it stop at a point of its work, as a paused machine.
 
 The folder `KLING_STOP_FOLDER` gets a line with the process's number. When it has a file of that
-number, the process stops (SIGSTOP) at the next point that the file names: before a statement, or
-before the COMMIT of a transaction whose last change it is, `COMMIT END`. With `KLING_NO_LIMITS`
-its sessions have no limit for idle transactions, as the negative control.
+number, the process stops (SIGSTOP) at the next point that the file names: before a statement,
+before the COMMIT of a transaction whose last change it is, `COMMIT END`, or after that,
+`COMMITTED END`. With `KLING_NO_LIMITS` its sessions have no limit for idle transactions, as the
+negative control.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def watch(session: PooledConnection) -> PooledConnection:
     async def committing() -> None:
         pass_point(f"COMMIT {last}")
         await commit()
+        pass_point(f"COMMITTED {last}")
 
     watched: Any = session
     watched.execute, watched.commit = executing, committing
