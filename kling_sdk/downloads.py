@@ -145,11 +145,13 @@ def _download(
             "download takes a Video, Image, Audio or Subtitles, such as task.videos[0], or a URL, "
             f"not a {type(argument).__name__}"
         )
-    url, target, most = url_for(video, to), *_target(video, to)
+    url, target, max_bytes = url_for(video, to), *_target(video, to)
 
     def start(ctx: Context) -> Flow[Any]:
         limit = ctx.options.max_download
-        return download(ctx, url, partial(target, most if limit is None else limit, on_progress))
+        return download(
+            ctx, url, partial(target, max_bytes if limit is None else limit, on_progress)
+        )
 
     return Operation("download", start)
 

@@ -56,18 +56,18 @@ def tasks_html(tasks: Iterable[Task]) -> str:
     return f"<table><tr>{head}</tr>{rows}</table>"
 
 
-def download_html(download: Download, most: int = _INSIDE) -> str:
+def download_html(download: Download, max_bytes: int = _INSIDE) -> str:
     """Return a video, sound or picture as embedded HTML, any other file as its name.
 
     Args:
         download: What was fetched.
-        most: Maximum size in bytes of a file that is embedded.
+        max_bytes: Maximum size in bytes of a file that is embedded.
     """
     path = Path(download.path)
     caption = f"{html.escape(str(path))}, {download.size:,} bytes"
     kind = mimetypes.guess_type(path.name)[0] or ""
     element = _ELEMENTS.get(kind.partition("/")[0])
-    source = _source(path, kind, most) if element else None
+    source = _source(path, kind, max_bytes) if element else None
     if element is None or source is None:
         return f"<p>{caption}</p>"
     return f"<p>{element.format(source, name=html.escape(path.name))}<br>{caption}</p>"
@@ -104,10 +104,10 @@ def _row(cells: Iterable[str]) -> str:
     return "".join(f"<td>{html.escape(printable(text))}</td>" for text in cells)
 
 
-def _source(path: Path, kind: str, most: int) -> str | None:
+def _source(path: Path, kind: str, max_bytes: int) -> str | None:
     """Return what a page takes the file from; `None` if it is gone or too large."""
     try:
-        if path.stat().st_size > most:
+        if path.stat().st_size > max_bytes:
             return None
         data = path.read_bytes()
     except OSError:

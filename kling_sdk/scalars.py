@@ -13,7 +13,7 @@ from typing import Any, Final
 _MAX_MS: Final = 253_402_300_799_000
 
 _MAX_DIGITS: Final = 30  # of a number, before its point and after it
-_LONGEST_NUMBER: Final = 2 * _MAX_DIGITS + 10  # characters, with sign, point and exponent
+_MAX_NUMBER: Final = 2 * _MAX_DIGITS + 10  # characters, with sign, point and exponent
 #: A number without an exponent, bounded by its digits alone; most numbers have this form.
 # The patterns are texts, which `re` compiles on first use and keeps: compiling them would be 2 % of
 # importing the package.
@@ -55,7 +55,7 @@ def decimal(value: object) -> Decimal | None:
         return Decimal(value) if abs(value) < 10**_MAX_DIGITS else None
     if isinstance(value, float):
         value = repr(value)
-    if not isinstance(value, str) or len(value) > _LONGEST_NUMBER:
+    if not isinstance(value, str) or len(value) > _MAX_NUMBER:
         return None
     digits = value.strip()
     if re.fullmatch(_NUMBER, digits) is None:

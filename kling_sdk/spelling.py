@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-_SHORTEST = 4  # characters of a name that is looked for in another
+_MIN_LENGTH = 4  # characters of a name that is looked for in another
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -25,7 +25,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _is_part(part: str, name: str) -> bool:
-    return len(part) >= _SHORTEST and (name.startswith(part) or part in name.split("_"))
+    return len(part) >= _MIN_LENGTH and (name.startswith(part) or part in name.split("_"))
 
 
 class Suggesting:
@@ -39,7 +39,7 @@ class Suggesting:
                 raise AttributeError(text)
             names = [known for known in dir(self) if not known.startswith("_")]
             short = name.replace("_to_", "2").removesuffix("s")  # text_to_video, videos
-            alike = [known for known in names if len(short) >= _SHORTEST and short in known]
+            alike = [known for known in names if len(short) >= _MIN_LENGTH and short in known]
             if short in alike or not alike:
                 likely = short if short in alike else nearest(name, names)
                 alike = [] if likely is None else [likely]

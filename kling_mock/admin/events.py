@@ -31,10 +31,10 @@ from kling_mock.admin.views import numbered, show_fault
 from kling_mock.kling.journal.changes import RESET
 from kling_mock.web.errors import ApiError
 
-MOST_STREAMS = 16
+MAX_STREAMS = 16
 _LOOK_SECONDS = 0.1  # of real time between two looks at the changes
 _SILENT_SECONDS = 10.0  # after which a comment shows that the stream is alive
-_MOST_NAMED = 500  # changes; more at once would keep the server busy for too long
+_MAX_NAMED = 500  # changes; more at once would keep the server busy for too long
 _ID = re.compile(r"([0-9a-f]{12})\.([0-9]{1,15})\.([0-9]{1,15})")
 
 
@@ -88,7 +88,7 @@ class _Watch:
         context, log = self._context, self._log
         changes = log.since(self._at.changes)
         self._at = self._at._replace(changes=log.total)
-        if changes is None or len(changes) > _MOST_NAMED or RESET in changes:
+        if changes is None or len(changes) > _MAX_NAMED or RESET in changes:
             self._last_sent.clear()
             yield "reset", {}
         else:
@@ -165,8 +165,8 @@ async def send_events(
         ApiError: 429, the maximum number of streams is open.
     """
     log = context.world.changes
-    if len(log.watchers) >= MOST_STREAMS:
-        text = f"At most {MOST_STREAMS} streams of events are open at a time; close one."
+    if len(log.watchers) >= MAX_STREAMS:
+        text = f"At most {MAX_STREAMS} streams of events are open at a time; close one."
         raise ApiError(429, "too_many_streams", text, {"Retry-After": "5"})
     headers = {"Content-Type": "text/event-stream;charset=UTF-8", "Cache-Control": "no-store"}
     stream = web.StreamResponse(headers={**headers, **cors})

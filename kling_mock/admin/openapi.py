@@ -48,7 +48,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "FaultWanted": schema_of(KINDS),
     "AdminError": closed(
         error=closed(
-            message=text("What was wrong, what it must be, what to do.", least=1),
+            message=text("What was wrong, what it must be, what to do.", min_length=1),
             type=text(enum=list(TYPES.values())),
             code=text("What it is, for programs."),
         )

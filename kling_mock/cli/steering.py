@@ -372,8 +372,8 @@ def _show_fault(options: argparse.Namespace, row: Mapping[str, Any]) -> None:
     parts = [row["fault_id"], row["kind"], row["match"].strip()]
     settings = {name: value for name, value in row["settings"].items() if value is not None}
     parts += [f"{name}={json.dumps(value)}" for name, value in settings.items()]
-    most = "" if row["times"] is None else f" of {row['times']}"
-    parts.append(f"has happened {row['acted']}{most} times")
+    limit = "" if row["times"] is None else f" of {row['times']}"
+    parts.append(f"has happened {row['acted']}{limit} times")
     _show(options, row, "  ".join(parts))
 
 

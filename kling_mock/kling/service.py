@@ -144,8 +144,8 @@ def list_tasks(
     Raises:
         Refusal: 400/1201, the query is wrong.
     """
-    select, largest = record.interface.select, record.largest_page
-    tasks = select(world.tasks, account, record.name, query, largest)
+    select, max_page_size = record.interface.select, record.max_page_size
+    tasks = select(world.tasks, account, record.name, query, max_page_size)
     if world.counts_queries:
         for task in tasks:
             world.count_query(task)
@@ -166,7 +166,7 @@ def list_presets(world: World, record: EmulatedEndpoint, query: str, origin: str
     Raises:
         Refusal: 400/1201, the query is wrong.
     """
-    number, size = page_of(query, record.largest_page)
+    number, size = page_of(query, record.max_page_size)
     return listed_presets(world.library.page(record.name, number, size), origin)
 
 

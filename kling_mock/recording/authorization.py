@@ -13,7 +13,7 @@ from kling_mock.recording.session import AuthKind
 from kling_mock.recording.vocabulary import is_setting
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
-_LEAST: Final = 6  # characters; a shorter text is not a secret, and would match anywhere
+_MIN_LENGTH: Final = 6  # characters; a shorter text is not a secret, and would match anywhere
 
 
 def auth_kind(header: str | None, now: float) -> AuthKind:
@@ -43,7 +43,9 @@ def secrets_of(headers: Mapping[str, str]) -> tuple[str, ...]:
         headers: All of them.
     """
     secrets = {
-        secret for secret in _secrets(headers) if len(secret) >= _LEAST and not is_setting(secret)
+        secret
+        for secret in _secrets(headers)
+        if len(secret) >= _MIN_LENGTH and not is_setting(secret)
     }
     return tuple(sorted(secrets))
 

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-MOST_PIXELS: Final = 100_000_000  # of a picture with content; a larger one has only its header
+MAX_PIXELS: Final = 100_000_000  # of a picture with content; a larger one has only its header
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _SEGMENT: Final = 65_533  # bytes of a JPEG's comment
 _HEADS: Final = {
@@ -46,7 +46,7 @@ def placeholder(kind: str, size: int, pixels: tuple[int, int] | None = None) -> 
 def _png(width: int, height: int, size: int) -> bytes:
     """Return a black picture of one bit per pixel."""
     head = _PNG + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
-    drawn = width * height <= MOST_PIXELS
+    drawn = width * height <= MAX_PIXELS
     row = bytes(1 + (width + 7) // 8)
     data = _chunk(b"IDAT", zlib.compress(row * height, 9) if drawn else b"")
     end = _chunk(b"IEND", b"")
@@ -69,7 +69,7 @@ def _jpeg(width: int, height: int, size: int) -> bytes:
         + b"".join(_segment(0xC4, bytes([table, 1]) + bytes(15) + b"\0") for table in (0x00, 0x10))
         + _segment(0xDA, b"\1\1\0\0\x3f\0")
     )
-    blocks = -(-width // 8) * -(-height // 8) if width * height <= MOST_PIXELS else 0
+    blocks = -(-width // 8) * -(-height // 8) if width * height <= MAX_PIXELS else 0
     bits = 2 * blocks
     scan = bytes(bits // 8) + (bytes([0xFF >> bits % 8]) if bits % 8 else b"")
     missing = size - len(tables) - len(scan) - 4
@@ -96,10 +96,10 @@ def _wav(size: int) -> bytes:
 # ---------------------------------------------------------------- placeholders
 
 
-LONGEST_TEXT: Final = 8_000  # characters; only the length of a longer text is kept
-_LEAST: Final = 24  # characters, enough to show the type of a file
+MAX_TEXT: Final = 8_000  # characters; only the length of a longer text is kept
+_MIN_LENGTH: Final = 24  # characters, enough to show the type of a file
 _UNKNOWN: Final = 1_024  # characters; shorter base64 of an unknown type is taken for text
-_LARGEST: Final = 256 * 1024 * 1024  # bytes of a placeholder
+_MAX_PLACEHOLDER: Final = 256 * 1024 * 1024  # bytes of a placeholder
 _HEAD: Final = 2 * 1024 * 1024  # characters that are decoded to find the pixels of a picture
 
 _DATA_URI: Final = re.compile(r"data:([A-Za-z0-9.+/-]{0,60})(?:;[A-Za-z0-9=._-]{1,40})*,")
@@ -142,7 +142,7 @@ def describe(text: str, digest: Callable[[str], str]) -> str | None:
         form, encoded = "data", text[uri.end() :]
     file = _inspect(encoded)
     if file is None:
-        long = len(text) > LONGEST_TEXT
+        long = len(text) > MAX_TEXT
         return f"<text {len(text)} characters #{digest(text)}>" if long else None
     pixels = "" if file.pixels is None else f" {file.pixels[0]}x{file.pixels[1]}"
     return f"<{form} {file.kind}{pixels} {file.size} bytes #{digest(text)}>"
@@ -152,19 +152,19 @@ def expand(text: str) -> str | None:
     """Return a placeholder for what *text* describes; `None` if it is not a description."""
     match = _LONG_TEXT.fullmatch(text)
     if match is not None:
-        return "x" * min(int(match["size"]), _LARGEST)
+        return "x" * min(int(match["size"]), _MAX_PLACEHOLDER)
     match = _DESCRIPTION.fullmatch(text)
     if match is None:
         return None
     pixels = (int(match["width"]), int(match["height"])) if match["width"] else None
-    content = placeholder(match["kind"], min(int(match["size"]), _LARGEST), pixels)
+    content = placeholder(match["kind"], min(int(match["size"]), _MAX_PLACEHOLDER), pixels)
     encoded = base64.b64encode(content).decode()
     return f"data:{match['kind']};base64,{encoded}" if match["form"] == "data" else encoded
 
 
 def _inspect(encoded: str) -> _File | None:
     """Return the kind of a file in base64; `None` if *encoded* is not a file."""
-    if len(encoded) < _LEAST or len(encoded) % 4 or _BASE64.fullmatch(encoded) is None:
+    if len(encoded) < _MIN_LENGTH or len(encoded) % 4 or _BASE64.fullmatch(encoded) is None:
         return None
     try:
         head = base64.b64decode(encoded[:_HEAD])

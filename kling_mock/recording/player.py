@@ -16,7 +16,7 @@ from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.recording.mapping import MEDIA_HOST
 from kling_mock.recording.media import placeholder
 from kling_mock.recording.playback import MEDIA_PATH, Callback, Playback, Unrecorded
-from kling_mock.recording.serving import MOST_BYTES, LocalServer, envelope
+from kling_mock.recording.serving import MAX_BYTES, LocalServer, envelope
 from kling_mock.recording.session import RecordedReply, read_session
 from kling_mock.web.addresses import shown_url
 from kling_mock.web.bodies import BodyEncodingError, BodyTooLargeError, read_body
@@ -25,7 +25,7 @@ from kling_mock.web.replies import drop_connection
 
 _log: Final = logging.getLogger("kling_mock.recording")
 
-_MOST_UNRECORDED: Final = 100
+_MAX_UNRECORDED: Final = 100
 _CALLBACK_LIMIT: Final = 5.0  # seconds of real time, as in the emulator
 _LENGTHS: Final = range(3, 16)  # seconds of the videos that can be rendered
 _PIXELS: Final = (1280, 720)
@@ -145,14 +145,14 @@ class Player:
         if name in self._files and request.method in {"GET", "HEAD"}:
             return await self._media(self._files[name])
         try:
-            body = await read_body(request, MOST_BYTES)
+            body = await read_body(request, MAX_BYTES)
         except (BodyTooLargeError, BodyEncodingError, BodyTimeoutError):
             return envelope(400, 1200, "kling-mock replay: the body cannot be read")
         if self._playback is None:
             self._playback = Playback(self._session, self.url)
         outcome = self._playback.answer(request.method, request.raw_path, body)
         if isinstance(outcome, Unrecorded):
-            if len(self._unrecorded) < _MOST_UNRECORDED:
+            if len(self._unrecorded) < _MAX_UNRECORDED:
                 self._unrecorded.append(outcome.message)
             return envelope(404, 1203, f"kling-mock replay: {outcome.message}")
         response = drop_connection(request) if outcome.reply is None else _answer(outcome.reply)

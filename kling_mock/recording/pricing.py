@@ -18,7 +18,7 @@ from kling_mock.kling.wire.solutions import SOLUTIONS
 _READS: Final = re.compile(r"/tasks|/solutions|/account/.+")
 _DELETIONS: Final = re.compile(r"/v1/general/delete-[a-z-]+")
 _ASKS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_LONGEST_SERIES: Final = 9  # pictures (vendor's page)
+_MAX_SERIES: Final = 9  # pictures (vendor's page)
 _NO_PRICE: Final = "the emulator has no price for this endpoint"
 
 
@@ -83,7 +83,7 @@ def _units(call: RoutedCall, body: bytes) -> Decimal | None:
     context = CallContext(FieldReader(Noticed(), ()), call.name)
     fields = read_object(body)
     if fields.get("series_amount") == "auto":
-        fields["series_amount"] = _LONGEST_SERIES  # Kling decides how many; this is the maximum
+        fields["series_amount"] = _MAX_SERIES  # Kling decides how many; this is the maximum
     return make_plan(record, fields, context).units
 
 
@@ -105,14 +105,14 @@ class SpendingRefusal(NamedTuple):
 
 
 def refusal_of(
-    price: RequestPrice, spent: Decimal, most: Decimal, *, allows_unpriced: bool
+    price: RequestPrice, spent: Decimal, max_units: Decimal, *, allows_unpriced: bool
 ) -> SpendingRefusal | None:
     """Return why a request must not be sent; `None` if it may be sent.
 
     Args:
         price: Its price.
         spent: Units spent on earlier requests.
-        most: Maximum number of units to spend.
+        max_units: Maximum number of units to spend.
         allows_unpriced: Whether a request with an unknown price is sent.
     """
     if price.is_free:
@@ -126,11 +126,11 @@ def refusal_of(
             f"kling-mock record: not forwarded, its price is unknown: {price.reason}. To send such "
             "requests, which then do not count: --allow-unpriced",
         )
-    if spent + price.units <= most:
+    if spent + price.units <= max_units:
         return None
     return SpendingRefusal(
         429,
         1102,
         f"kling-mock record: not forwarded, it costs {price.units.normalize():f} units, and "
-        f"{spent.normalize():f} of --max-units {most.normalize():f} are spent",
+        f"{spent.normalize():f} of --max-units {max_units.normalize():f} are spent",
     )

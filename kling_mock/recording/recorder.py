@@ -27,7 +27,7 @@ from yarl import URL
 from kling_mock.recording.authorization import auth_kind, secrets_of
 from kling_mock.recording.pricing import price_of, refusal_of
 from kling_mock.recording.redaction import NOT_JSON, Redactor, read_json
-from kling_mock.recording.serving import MOST_BYTES, LocalServer, envelope
+from kling_mock.recording.serving import MAX_BYTES, LocalServer, envelope
 from kling_mock.recording.session import RecordedExchange, RecordedReply
 from kling_mock.recording.writer import SessionWriter
 from kling_mock.web.addresses import is_loopback, read_base_url
@@ -88,7 +88,7 @@ class Recorder:
         self._upstream = read_base_url("upstream", upstream)
         if not (max_units.is_finite() and max_units >= 0):
             raise ValueError(f"max_units: must be a number of units of 0 or more, got {max_units}")
-        self._most = max_units
+        self._max_units = max_units
         self._allows_unpriced = allows_unpriced
         self._tls = ssl.create_default_context(cafile=certificates)
         host = urlsplit(self._upstream).hostname or ""
@@ -164,16 +164,16 @@ class Recorder:
         if not request.raw_path.startswith("/"):  # it would be parsed as part of the host
             return envelope(400, 1200, "kling-mock record: the request must have a path")
         try:
-            body = await read_body(request, MOST_BYTES, inflate=False)
+            body = await read_body(request, MAX_BYTES, inflate=False)
         except BodyTooLargeError:
-            return envelope(413, 1200, f"kling-mock record: the body has over {MOST_BYTES} bytes")
+            return envelope(413, 1200, f"kling-mock record: the body has over {MAX_BYTES} bytes")
         except (BodyTimeoutError, BodyEncodingError):
             return envelope(408, 1200, "kling-mock record: the body did not come as announced")
         plain = _inflated(body, request.headers)
         price = price_of(request.method, request.rel_url.path, plain)
         # No other request runs between this check and the line that counts the units.
         refusal = refusal_of(
-            price, self._writer.spent, self._most, allows_unpriced=self._allows_unpriced
+            price, self._writer.spent, self._max_units, allows_unpriced=self._allows_unpriced
         )
         if refusal is not None:
             _log.warning("%s", refusal.message)
@@ -303,7 +303,7 @@ def _inflated(body: bytes, headers: Mapping[str, str]) -> bytes:
         for piece in inflater.feed(body):
             pieces.append(piece)
             size += len(piece)
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 return body
     except (BodyEncodingError, zlib.error):
         return body

@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from kling_mock.recording.mapping import Pseudonyms
-from kling_mock.recording.media import LONGEST_TEXT, describe
+from kling_mock.recording.media import MAX_TEXT, describe
 from kling_mock.recording.vocabulary import ValueKind, is_model, is_setting, kind_of, vocabulary
 from kling_sdk.facts.voices import VOICES
 
@@ -218,7 +218,7 @@ class Redactor:
 
     def plain(self, body: bytes) -> str:
         """Return the pseudonym of a body that is not JSON."""
-        text = body[:LONGEST_TEXT].decode("utf-8", "replace")
+        text = body[:MAX_TEXT].decode("utf-8", "replace")
         return self._names.text(text)
 
     def scrub(self, line: str, secrets: tuple[str, ...]) -> str:
@@ -235,7 +235,7 @@ class Redactor:
             case None | bool():
                 return value
             case str():
-                is_told = is_reply and kind_of(name) == "message" and len(value) <= LONGEST_TEXT
+                is_told = is_reply and kind_of(name) == "message" and len(value) <= MAX_TEXT
                 return self._messages.apply(value) if is_told else self._text(value, name)
             case int():
                 return self._whole(value, name)

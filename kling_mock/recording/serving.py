@@ -17,11 +17,11 @@ from kling_mock.web.limits import Limits
 from kling_mock.web.loop_thread import LoopThread
 
 LOCALHOST: Final = "127.0.0.1"
-MOST_BYTES: Final = 128 * 1024 * 1024  # of a body, as in the emulator
+MAX_BYTES: Final = 128 * 1024 * 1024  # of a body, as in the emulator
 
 _START_LIMIT: Final = 10.0  # seconds of real time
 _STOP_LIMIT: Final = 5.0  # seconds of real time, in addition to those for draining
-_LEAST_DRAIN: Final = 0.02  # seconds of real time; aiohttp takes 0 for "wait forever"
+_MIN_DRAIN: Final = 0.02  # seconds of real time; aiohttp takes 0 for "wait forever"
 _log: Final = logging.getLogger("kling_mock")
 
 
@@ -109,7 +109,7 @@ class LocalServer:
             await self._listener.close()
         if self._http is not None:
             self._http.pre_shutdown()
-            await self._http.shutdown(max(drain, _LEAST_DRAIN))
+            await self._http.shutdown(max(drain, _MIN_DRAIN))
         self._listener = self._http = None
         if self._closed is not None:
             await self._closed()

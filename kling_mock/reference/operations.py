@@ -122,8 +122,8 @@ def _operation(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
         return _create(record, route)
     if route.operation in {"presets", "delete"} and record.library is not None:
         return _of_library(record, record.library, route)
-    most = record.largest_page
-    tasks: Schema = {"type": "array", "items": reference(known.task), "maxItems": most}
+    max_page_size = record.max_page_size
+    tasks: Schema = {"type": "array", "items": reference(known.task), "maxItems": max_page_size}
     shared = route.operation == "list" and known.shared_list != ""
     group = known.shared_list if shared else name
     name, summary, data, parameters = {
@@ -150,7 +150,7 @@ def _operation(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
 
 def _paging(record: EmulatedEndpoint) -> tuple[Parameter, ...]:
     return (
-        record.interface.schemas.paging if record.library is None else paging(record.largest_page)
+        record.interface.schemas.paging if record.library is None else paging(record.max_page_size)
     )
 
 
@@ -160,7 +160,7 @@ def _of_library(
     """Return the operation that lists what every account has, or one that deletes."""
     known, group = record.interface.schemas, record.name
     if route.operation == "presets":
-        presets = {**PRESETS, "maxItems": library.largest_page}
+        presets = {**PRESETS, "maxItems": library.max_page_size}
         return ApiOperation(
             "GET",
             route.path,

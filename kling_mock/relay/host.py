@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kling_mock.relay.app import Relay
     from kling_mock.web.connections import Listener
 
-_LEAST_DRAIN = 0.02  # seconds of real time
+_MIN_DRAIN = 0.02  # seconds of real time
 _STOP_LIMIT = 1.0  # seconds of real time that a cancelled request may take to end
 
 _log: Final = logging.getLogger("kling_mock.relay")
@@ -128,7 +128,7 @@ class RelayHost:
             await self._listener.close()
         if self._http is not None:
             self._http.pre_shutdown()  # idle connections first
-            await self._end_requests(max(drain, _LEAST_DRAIN))
+            await self._end_requests(max(drain, _MIN_DRAIN))
             await self._http.shutdown(_STOP_LIMIT)  # of a reply that is being written
         if self._relay is not None:
             await self._relay.close()

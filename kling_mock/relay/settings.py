@@ -16,7 +16,7 @@ from kling_mock.web.values import as_flag, as_number, as_text, as_whole
 #: repeats the create learns its outcome only after this time.
 CREATE_LEASE: Final = 45
 #: A write is tried every 2 seconds, and may take one second.
-_SHORTEST_WRITE_LIMIT: Final = 3.0
+_MIN_WRITE_LIMIT: Final = 3.0
 
 
 def _upstream_url(url: str) -> str:
@@ -51,9 +51,9 @@ def _whole(low: int, high: int | None = None) -> Any:
 
 
 def _longer_than_a_probe(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
-    if as_number(field.name, value) < _SHORTEST_WRITE_LIMIT:
+    if as_number(field.name, value) < _MIN_WRITE_LIMIT:
         raise ValueError(
-            f"{field.name}: must be {_SHORTEST_WRITE_LIMIT:g} seconds or more, got {value!r}"
+            f"{field.name}: must be {_MIN_WRITE_LIMIT:g} seconds or more, got {value!r}"
         )
 
 

@@ -61,9 +61,9 @@ class RelayServer:
         except RelayError as error:
             raise ValueError(f"upstream_{error.message}") from None
         for name in ("token", "admin_token"):
-            if 0 < len(getattr(settings, name)) < _SHORTEST_TOKEN:
+            if 0 < len(getattr(settings, name)) < _MIN_TOKEN:
                 raise ValueError(
-                    f"{name}: must have {_SHORTEST_TOKEN} characters or more, since whoever guesses"
+                    f"{name}: must have {_MIN_TOKEN} characters or more, since whoever guesses"
                     " it can spend; leave it out to have one made"
                 )
         if settings.test_callback:
@@ -160,7 +160,7 @@ class RelayServer:
 
 
 #: Minimum length of a token in the settings; a generated one has 48 hexadecimal digits.
-_SHORTEST_TOKEN: Final = 16
+_MIN_TOKEN: Final = 16
 
 
 def _derived(upstream_key: str) -> bytes:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("kling_mock")
 
 _TURNS = 20  # turns of the loop, in which a stream of events ends
-LEAST_DRAIN = 0.02  # seconds of real time; aiohttp takes 0 for "wait forever"
+MIN_DRAIN = 0.02  # seconds of real time; aiohttp takes 0 for "wait forever"
 
 
 @attrs.frozen
@@ -156,7 +156,7 @@ class Emulator:
             await self._listener.close()
         if self._http is not None:
             self._http.pre_shutdown()  # idle connections first
-            await self._http.shutdown(max(drain, LEAST_DRAIN))
+            await self._http.shutdown(max(drain, MIN_DRAIN))
         self._listener = self._http = None
         self._bound_port = 0
 

@@ -21,7 +21,7 @@ from kling_mock.web.errors import ApiError
 #: Wrong tokens that an address may send without a pause: a user may have pasted the wrong one.
 FREE: Final = 5
 #: The longest pause, in seconds.
-LONGEST_PAUSE: Final = 60.0
+MAX_PAUSE: Final = 60.0
 _FIRST_PAUSE: Final = 1.0
 _FORGIVEN: Final = 600.0  # seconds after the last wrong token until the address is forgiven
 _REMEMBERED: Final = 10_000  # addresses
@@ -58,7 +58,7 @@ class Damper:
         before = self._wrong.pop(network, None)
         times = 1 if before is None or now - before.last > _FORGIVEN else before.times + 1
         beyond = times - FREE
-        pause = min(_FIRST_PAUSE * 2.0 ** min(beyond - 1, 30), LONGEST_PAUSE) if beyond > 0 else 0.0
+        pause = min(_FIRST_PAUSE * 2.0 ** min(beyond - 1, 30), MAX_PAUSE) if beyond > 0 else 0.0
         if len(self._wrong) >= _REMEMBERED:
             del self._wrong[next(iter(self._wrong))]  # the one whose last wrong token is oldest
         self._wrong[network] = _Wrong(times, now, now + pause)

@@ -31,7 +31,7 @@ class BodyEncodingError(ValueError):
 
 async def read_body(
     request: web.BaseRequest,
-    most: int,
+    max_bytes: int,
     *,
     inflate: bool = True,
     on_size: Callable[[int], None] | None = None,
@@ -40,8 +40,8 @@ async def read_body(
 
     Args:
         inflate: Whether it is inflated; otherwise it is returned as it was sent.
-        most: The maximum size in bytes, as sent and inflated. No more bytes are kept, and if more
-            are announced, none are requested or read.
+        max_bytes: The maximum size in bytes, as sent and inflated. No more bytes are kept, and if
+            more are announced, none are requested or read.
         on_size: Called with the number of bytes kept so far, each time that some have arrived; an
             exception that it raises ends the reading.
 
@@ -58,16 +58,16 @@ async def read_body(
         # The whole body came with the head, as small bodies do: `read` would double the cost of
         # handling it.
         whole = content.read_nowait()
-        if len(whole) > most:
+        if len(whole) > max_bytes:
             raise BodyTooLargeError
-        return whole if coding is None else await _joined(_once(whole), coding, most, on_size)
-    if (request.content_length or 0) > most:
+        return whole if coding is None else await _joined(_once(whole), coding, max_bytes, on_size)
+    if (request.content_length or 0) > max_bytes:
         raise BodyTooLargeError
     if headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # or aiohttp would think that the reply has started
     try:
-        return await _joined(content.iter_any(), coding or "", most, on_size)
+        return await _joined(content.iter_any(), coding or "", max_bytes, on_size)
     except web.RequestPayloadError:
         raise BodyEncodingError from None
 
@@ -75,7 +75,7 @@ async def read_body(
 async def _joined(
     chunks: AsyncIterator[bytes],
     coding: str,
-    most: int,
+    max_bytes: int,
     on_size: Callable[[int], None] | None,
 ) -> bytes:
     """Return the joined *chunks*, inflated as *coding* says.
@@ -95,7 +95,7 @@ async def _joined(
         async for chunk in chunks:
             for piece in (chunk,) if inflater is None else inflater.feed(chunk):
                 size += len(piece)
-                if size > most:
+                if size > max_bytes:
                     raise BodyTooLargeError
                 if on_size is not None:
                     on_size(size)

@@ -76,14 +76,14 @@ def number(
 def text(
     about: str = "",
     *,
-    least: int | None = None,
-    most: int | None = None,
+    min_length: int | None = None,
+    max_length: int | None = None,
     pattern: str | None = None,
     enum: Sequence[str] | None = None,
 ) -> Schema:
     """Return the schema of a string of *least* to *most* characters, or of one of *enum*."""
     chosen = None if enum is None else list(enum)
-    limits = {"minLength": least, "maxLength": most, "pattern": pattern, "enum": chosen}
+    limits = {"minLength": min_length, "maxLength": max_length, "pattern": pattern, "enum": chosen}
     return _schema("string", limits, about)
 
 
@@ -92,9 +92,9 @@ def flag(about: str = "") -> Schema:
     return _schema("boolean", {}, about)
 
 
-def array(items: Schema, most: int | None = None, about: str = "") -> Schema:
+def array(items: Schema, max_length: int | None = None, about: str = "") -> Schema:
     """Return the schema of an array."""
-    return _schema("array", {"items": items, "maxItems": most}, about)
+    return _schema("array", {"items": items, "maxItems": max_length}, about)
 
 
 def optional(schema: Schema) -> Schema:

@@ -12,8 +12,8 @@ from kling_mock.web.values import as_number, as_whole
 #: Files and sockets of a process that are not connections to this address: the database, the
 #: upstream, log files.
 _RESERVE: Final = 384
-_LEAST: Final = 64
-_MOST: Final = 10_000
+_MIN: Final = 64
+_MAX: Final = 10_000
 _FALLBACK: Final = 512  # where the system has no limit to read
 _FRESH: Final = 1.0  # seconds in which a new connection does not count as silent
 _ACCEPTED: Final = 0.25  # seconds in which it may not have had time to send on a busy computer
@@ -27,8 +27,8 @@ def default_connections() -> int:
         return _FALLBACK
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
-        return _MOST
-    return min(max(files - _RESERVE, files // 2, _LEAST), _MOST)
+        return _MAX
+    return min(max(files - _RESERVE, files // 2, _MIN), _MAX)
 
 
 def _positive(_instance: object, field: attrs.Attribute[float], value: float) -> None:

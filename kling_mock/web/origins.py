@@ -87,7 +87,7 @@ def _ports_of(descriptor: int) -> tuple[int, int] | None:
     return None
 
 
-_MOST_LATE: Final = 100  # maximum number of lines on late calls, kept until they are taken
+_MAX_LATE: Final = 100  # maximum number of lines on late calls, kept until they are taken
 
 
 @dataclass(slots=True, eq=False)
@@ -218,7 +218,7 @@ class Origins:
             text: The call, in one line.
         """
         line = f"{text}; it came from {origin.name}"
-        if origin.strict and (line in self._late or len(self._late) < _MOST_LATE):
+        if origin.strict and (line in self._late or len(self._late) < _MAX_LATE):
             self._late[line] += 1
 
     def take_late(self) -> list[str]:

@@ -136,8 +136,8 @@ class BusyPolling:
 POLL_AFTER_HEADER: Final = "x-kling-mock-poll-after-ms"
 
 _EVERY: Final = 5_000.0  # milliseconds of the server's clock
-_LEAST: Final = 20
-_MOST: Final = 1_000  # for a running clock; a task of a test may end at once on any clock
+_MIN_POLLS: Final = 20
+_MAX_POLLS: Final = 1_000  # for a running clock; a task of a test may end at once on any clock
 _STANDING: Final = 100  # for a manual clock, which may be advanced at any time
 
 
@@ -147,7 +147,7 @@ def poll_after(speed: float | None) -> int:
     Args:
         speed: Seconds on the server's clock in one real second; `None` if it stands still.
     """
-    return _STANDING if speed is None else max(_LEAST, min(_MOST, round(_EVERY / speed)))
+    return _STANDING if speed is None else max(_MIN_POLLS, min(_MAX_POLLS, round(_EVERY / speed)))
 
 
 @lru_cache(maxsize=4)

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable
 from decimal import Decimal
 from typing import Any, Final
 
-_LONGEST = 1e9  # seconds, about 31 years: a longer time is a mistake of the unit
+_MAX_SECONDS = 1e9  # seconds, about 31 years: a longer time is a mistake of the unit
 
 
 _NO_VALUES = frozenset({"None", "NaN", "nil", "null", "undefined"})
@@ -58,7 +58,7 @@ def as_whole(name: str, value: object, low: int, high: int | None = None) -> int
 
 
 def as_number(
-    name: str, value: object, *, above: bool = False, high: float = _LONGEST, unit: str = ""
+    name: str, value: object, *, above: bool = False, high: float = _MAX_SECONDS, unit: str = ""
 ) -> float:
     """Return *value*, which must be a number of 0 or more.
 

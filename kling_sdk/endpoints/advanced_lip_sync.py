@@ -18,7 +18,7 @@ from kling_sdk.files import SoundSource, sound_problem, to_sound
 
 __all__ = ["AdvancedLipSync", "FaceChoice"]
 
-_SHORTEST_MS: Final = 2000  # of a sound that is played
+_MIN_MS: Final = 2000  # of a sound that is played
 _LOUDEST: Final = 2
 
 _FACTS: Final = REQUESTS["advanced-lip-sync"]
@@ -84,11 +84,11 @@ def _check_faces(request: Any) -> checks.Problems:
             if getattr(face, name) < 0:
                 yield f"{_FIELD}.{name}", f"is {getattr(face, name)} ms", "0 or more"
         played = face.sound_end_time - face.sound_start_time
-        if played < _SHORTEST_MS:
+        if played < _MIN_MS:
             yield (
                 f"{_FIELD}.sound_end_time",
                 f"is {played} ms after sound_start_time",
-                f"at least {_SHORTEST_MS} ms after it",
+                f"at least {_MIN_MS} ms after it",
             )
         for name in ("sound_volume", "original_audio_volume"):
             volume = getattr(face, name)

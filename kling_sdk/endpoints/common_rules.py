@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any, Final, get_args
 
 from kling_sdk.endpoints.checks import Problems
-from kling_sdk.endpoints.from_facts import most
+from kling_sdk.endpoints.from_facts import maximum
 from kling_sdk.endpoints.values import CameraType
 from kling_sdk.facts.fields import SHOTS
 
 __all__ = ["camera_config", "exactly_one", "multi_shot_or_prompt", "optional_multi_shot"]
 
-_LONGEST_SHOT: Final = most(SHOTS, "multi_prompt.prompt")
+_MAX_SHOT: Final = maximum(SHOTS, "multi_prompt.prompt")
 _DEFAULT_SECONDS: Final = 5  # of a video whose request names no `duration`
 
 
@@ -68,11 +68,11 @@ def _check_shots(request: Any) -> Problems:
     if not shots:
         yield "multi_prompt", "is missing while shot_type is customize", "1 to 6 shots"
     for shot in shots:
-        if not 1 <= len(shot.prompt) <= _LONGEST_SHOT:
+        if not 1 <= len(shot.prompt) <= _MAX_SHOT:
             yield (
                 "multi_prompt.prompt",
                 f"has {len(shot.prompt)} characters",
-                f"1 to {_LONGEST_SHOT} characters",
+                f"1 to {_MAX_SHOT} characters",
             )
         if shot.duration < 1:
             yield "multi_prompt.duration", f"is {shot.duration} s", "at least 1 s"

@@ -10,7 +10,7 @@ import attrs
 from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.converters import AnyMapping, to_voice_id
-from kling_sdk.endpoints.from_facts import from_facts, most
+from kling_sdk.endpoints.from_facts import from_facts, maximum
 from kling_sdk.endpoints.models import LIBRARY_TIMEOUT
 from kling_sdk.endpoints.record import EndpointRecord, Library
 from kling_sdk.endpoints.values import build, media, needed, objects
@@ -26,7 +26,7 @@ _VIDEOS: Final = "element_video_list"
 
 _FACTS: Final = REQUESTS["elements"]
 #: Beside the frontal one.
-_MOST_IMAGES: Final = most(_FACTS.fields, "element_image_list.refer_images")
+_MAX_IMAGES: Final = maximum(_FACTS.fields, "element_image_list.refer_images")
 
 _RECORD: Final = EndpointRecord(
     name="elements",
@@ -130,11 +130,11 @@ def _reference(request: Any) -> checks.Problems:
     if getattr(request, parameter) is None:
         yield parameter, f"is missing with {request.reference_type}", "what it looks like"
     if images is not None:
-        if not 1 <= len(images.refer_images) <= _MOST_IMAGES:
+        if not 1 <= len(images.refer_images) <= _MAX_IMAGES:
             yield (
                 f"{_IMAGES}.refer_images",
                 f"has {len(images.refer_images)} items",
-                f"1 to {_MOST_IMAGES} items",
+                f"1 to {_MAX_IMAGES} items",
             )
         frontal, others = images.frontal_image, (image.image_url for image in images.refer_images)
         yield from checks.picture_problems(request, f"{_IMAGES}.frontal_image", frontal)

@@ -73,8 +73,8 @@ def _terms(request: Any) -> checks.Problems:
     for term in request.glossary or ():
         for name in ("source", "target"):
             length = len(getattr(term, name).strip())
-            if not 1 <= length <= _TERMS.longest:
-                yield f"glossary.{name}", f"has {length} characters", f"1 to {_TERMS.longest}"
+            if not 1 <= length <= _TERMS.max_length:
+                yield f"glossary.{name}", f"has {length} characters", f"1 to {_TERMS.max_length}"
 
 
 @attrs.frozen(kw_only=True, field_transformer=from_facts)
@@ -116,7 +116,7 @@ class DramaSubtitle(Request):
 
     source_video: str
     glossary: tuple[GlossaryTerm, ...] | None = attrs.field(
-        default=None, converter=to_glossary, validator=checks.items(1, _TERMS.most)
+        default=None, converter=to_glossary, validator=checks.items(1, _TERMS.max_items)
     )
     target_cps: int | None = attrs.field(default=None, converter=converters.to_count)
     target_language: str | None = attrs.field(default=None, validator=checks.text(20))

@@ -20,9 +20,9 @@ from kling_sdk.facts.fields import FieldFacts
 from kling_sdk.facts.solution_requests import ContentFacts
 from kling_sdk.files import to_image, to_sound
 
-__all__ = ["from_facts", "most"]
+__all__ = ["from_facts", "maximum"]
 
-_LONGEST_ID: Final = 100  # characters: no page states a limit; the ids seen have fewer than 40
+_MAX_ID: Final = 100  # characters: no page states a limit; the ids seen have fewer than 40
 _MEDIA: Final = frozenset({"image", "sound", "url"})
 #: What reads a file, and how its errors get the parameter's name.
 _READERS: Final[dict[Any, Callable[..., str]]] = {
@@ -46,12 +46,12 @@ def from_facts(cls: Any, fields: list[Any]) -> list[Any]:
     return [_completed(field, rows.get(field.name)) for field in fields]
 
 
-def most(rows: Iterable[FieldFacts], path: str) -> int:
+def maximum(rows: Iterable[FieldFacts], path: str) -> int:
     """Return the upper limit of the field at a path of *rows*, such as `input.text`."""
     name, _, rest = path.partition(".")
     row = next(row for row in rows if row.name == name)
     if rest:
-        return most(row.members, rest)
+        return maximum(row.members, rest)
     assert row.high is not None  # noqa: S101 - only fields with a limit are asked for
     return int(row.high)
 
@@ -85,9 +85,9 @@ def _repr_of(row: FieldFacts | ContentFacts | None) -> Any:
     if isinstance(row, FieldFacts):
         return hidden if row.private else media if row.type in _MEDIA else True
     if row.kind == "text":
-        return hidden_list if row.most > 1 else hidden
+        return hidden_list if row.max_items > 1 else hidden
     if row.kind in _MEDIA:
-        return media_list if row.most > 1 else media
+        return media_list if row.max_items > 1 else media
     return True
 
 
@@ -115,20 +115,20 @@ def _of_text(row: FieldFacts, needed: bool) -> checks.Validator:  # noqa: FBT001
         return checks.seconds(int(row.enum[0]), int(row.enum[-1]))
     if row.enum:
         return checks.needed_word(row.enum) if needed else checks.one_of(row.enum)
-    longest = None if row.high is None else int(row.high)
-    if longest is None and row.name.endswith("_id"):
-        longest = _LONGEST_ID
-    return checks.required_text(longest) if needed else checks.text(longest)
+    max_length = None if row.high is None else int(row.high)
+    if max_length is None and row.name.endswith("_id"):
+        max_length = _MAX_ID
+    return checks.required_text(max_length) if needed else checks.text(max_length)
 
 
 def _of_content(row: ContentFacts, needed: bool) -> checks.Validator | None:  # noqa: FBT001 - the same
     """Return the validator of the items of a type; None if the converter checks them."""
     if row.kind in ("text", "word"):
-        if row.most > 1:
-            return texts(row.most, row.longest)
-        return checks.required_text(row.longest) if needed else checks.text(row.longest)
+        if row.max_items > 1:
+            return texts(row.max_items, row.max_length)
+        return checks.required_text(row.max_length) if needed else checks.text(row.max_length)
     if row.kind == "image":
-        return pictures(row.most) if row.most > 1 else checks.image
+        return pictures(row.max_items) if row.max_items > 1 else checks.image
     if row.kind == "url":
         return checks.needed_url if needed else checks.web_url
     return None

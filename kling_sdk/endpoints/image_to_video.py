@@ -9,7 +9,7 @@ import attrs
 
 from kling_sdk.endpoints import checks, common_rules, converters
 from kling_sdk.endpoints.base import Rules, VideoRequest
-from kling_sdk.endpoints.from_facts import from_facts, most
+from kling_sdk.endpoints.from_facts import from_facts, maximum
 from kling_sdk.endpoints.interfaces import Audio, Resolution
 from kling_sdk.endpoints.models import model_limits
 from kling_sdk.endpoints.record import ContentItem, EndpointRecord, common_features
@@ -59,7 +59,7 @@ _RECORD: Final = EndpointRecord(
 )
 
 
-_MOST_POINTS: Final = most(_FACTS.fields, "dynamic_masks.trajectories")
+_MAX_POINTS: Final = maximum(_FACTS.fields, "dynamic_masks.trajectories")
 
 
 def _one_picture(request: Any) -> checks.Problems:
@@ -93,11 +93,11 @@ def _mask_points(request: Any) -> checks.Problems:
     """A moving area has a picture within the limits and a trajectory of 2 to 77 points."""
     for mask in request.dynamic_masks or ():
         yield from checks.picture_problems(request, "dynamic_masks.mask", mask.mask)
-        if not 2 <= len(mask.trajectories) <= _MOST_POINTS:
+        if not 2 <= len(mask.trajectories) <= _MAX_POINTS:
             yield (
                 "dynamic_masks.trajectories",
                 f"has {len(mask.trajectories)} points",
-                f"2 to {_MOST_POINTS} points",
+                f"2 to {_MAX_POINTS} points",
             )
 
 

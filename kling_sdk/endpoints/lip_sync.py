@@ -10,7 +10,7 @@ import attrs
 from kling_sdk.endpoints import checks
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.common_rules import exactly_one
-from kling_sdk.endpoints.from_facts import from_facts, most
+from kling_sdk.endpoints.from_facts import from_facts, maximum
 from kling_sdk.endpoints.record import EndpointRecord, InputLength
 from kling_sdk.endpoints.values import (
     build,
@@ -32,7 +32,7 @@ VoiceLanguage = Literal["zh", "en"]
 SPEEDS: Final = (0.8, 2.0)
 
 _FACTS: Final = REQUESTS["lip-sync"]
-_LONGEST_TEXT: Final = most(_FACTS.fields, "input.text")
+_MAX_TEXT: Final = maximum(_FACTS.fields, "input.text")
 
 _RECORD: Final = EndpointRecord(
     name="lip-sync",
@@ -100,8 +100,8 @@ def _check_input(request: Any) -> checks.Problems:
         for name in ("text", "voice_id", "voice_language"):
             yield from _need(lip_sync, name)
         text = lip_sync.text or ""
-        if len(text) > _LONGEST_TEXT:
-            yield "input.text", f"has {len(text)} characters", f"at most {_LONGEST_TEXT} characters"
+        if len(text) > _MAX_TEXT:
+            yield "input.text", f"has {len(text)} characters", f"at most {_MAX_TEXT} characters"
         yield from _one_of("voice_language", lip_sync.voice_language, VoiceLanguage)
     else:
         yield from _need(lip_sync, "audio_type")

@@ -119,12 +119,12 @@ def _omni_references(request: Any) -> checks.Problems:
             f"is {kinds[0]} with a base video",
             "no type with a base video, or refer_type feature",
         )
-    most = OMNI_REFERENCES_WITH_VIDEO if videos else OMNI_REFERENCES
-    if len(images) + len(elements) > most:
+    max_references = OMNI_REFERENCES_WITH_VIDEO if videos else OMNI_REFERENCES
+    if len(images) + len(elements) > max_references:
         yield (
             "image_list",
             f"and element_list hold {len(images) + len(elements)} references",
-            f"at most {most} {'with' if videos else 'without'} a video",
+            f"at most {max_references} {'with' if videos else 'without'} a video",
         )
     if kinds and len(elements) > OMNI_ELEMENTS_WITH_FRAMES:
         yield (

@@ -59,9 +59,9 @@ def to_selling_points(value: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if value is None else sequence("goods_selling_point_list", value)
 
 
-def pictures(maximum: int) -> checks.Validator:
+def pictures(max_items: int) -> checks.Validator:
     """Accept 1 to *maximum* pictures within the vendor's limits, or None."""
-    count = checks.items(1, maximum)
+    count = checks.items(1, max_items)
 
     def check(request: Any, attribute: Any, value: Any) -> None:
         count(request, attribute, value)
@@ -70,9 +70,9 @@ def pictures(maximum: int) -> checks.Validator:
     return check
 
 
-def texts(maximum: int, longest: int) -> checks.Validator:
+def texts(max_items: int, max_length: int) -> checks.Validator:
     """Accept 1 to *maximum* texts of 1 to *longest* characters, or None."""
-    count, limit = checks.items(1, maximum), checks.required_text(longest)
+    count, limit = checks.items(1, max_items), checks.required_text(max_length)
 
     def check(request: Any, attribute: Any, value: Any) -> None:
         count(request, attribute, value)

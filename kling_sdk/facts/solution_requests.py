@@ -19,14 +19,14 @@ class ContentFacts(NamedTuple):
         kind: What an item has: the user's own `text`, which is private, a `url`, an `image`
             (a URL or base64), a `voice` (the id of one), a `word` (another id, under the key
             `text`) or a `glossary` (a word and its translation; private).
-        most: How many of them there may be.
-        longest: Maximum characters of a text; 0 for no limit.
+        max_items: How many of them there may be.
+        max_length: Maximum characters of a text; 0 for no limit.
     """
 
     type: str
     kind: Literal["text", "url", "image", "voice", "word", "glossary"]
-    most: int = 1
-    longest: int = 0
+    max_items: int = 1
+    max_length: int = 0
 
 
 class SolutionFacts(NamedTuple):
@@ -51,9 +51,9 @@ REQUESTS: Final[dict[str, SolutionFacts]] = {
         "/solutions/e-commerce/clothing_dupe",
         (
             ContentFacts("source_video", "url"),
-            ContentFacts("product_image", "image", most=5),
-            ContentFacts("product_info", "text", longest=2500),
-            ContentFacts("model_image", "image", most=5),
+            ContentFacts("product_image", "image", max_items=5),
+            ContentFacts("product_info", "text", max_length=2500),
+            ContentFacts("model_image", "image", max_items=5),
             ContentFacts("bgm", "url"),
             ContentFacts("voice", "voice"),
         ),
@@ -71,7 +71,7 @@ REQUESTS: Final[dict[str, SolutionFacts]] = {
         "/solutions/drama_subtitle",
         (
             ContentFacts("source_video", "url"),
-            ContentFacts("glossary", "glossary", most=200, longest=100),
+            ContentFacts("glossary", "glossary", max_items=200, max_length=100),
         ),
         (
             FieldFacts("target_cps", "integer", low=10, high=20, default=17),
@@ -84,9 +84,9 @@ REQUESTS: Final[dict[str, SolutionFacts]] = {
     "solutions-goods-studio": SolutionFacts(
         "/solutions/e-commerce/goods_studio",
         (
-            ContentFacts("ref_image", "image", most=5),
-            ContentFacts("goods_title", "text", longest=200),
-            ContentFacts("goods_description", "text", longest=2000),
+            ContentFacts("ref_image", "image", max_items=5),
+            ContentFacts("goods_title", "text", max_length=200),
+            ContentFacts("goods_description", "text", max_length=2000),
         ),
         (
             FieldFacts("resolution", "string", required=True, enum=("720p", "1080p")),
@@ -107,13 +107,13 @@ REQUESTS: Final[dict[str, SolutionFacts]] = {
         "/solutions/talking_agent",
         (
             ContentFacts("avatar_image", "image"),
-            ContentFacts("avatar_id", "word", longest=128),
-            ContentFacts("speech_script", "text", longest=2000),
-            ContentFacts("ref_image", "image", most=5),
-            ContentFacts("goods_title", "text", longest=500),
-            ContentFacts("goods_price", "text", longest=256),
-            ContentFacts("goods_target_audience", "text", most=20, longest=200),
-            ContentFacts("goods_selling_point", "text", most=20, longest=500),
+            ContentFacts("avatar_id", "word", max_length=128),
+            ContentFacts("speech_script", "text", max_length=2000),
+            ContentFacts("ref_image", "image", max_items=5),
+            ContentFacts("goods_title", "text", max_length=500),
+            ContentFacts("goods_price", "text", max_length=256),
+            ContentFacts("goods_target_audience", "text", max_items=20, max_length=200),
+            ContentFacts("goods_selling_point", "text", max_items=20, max_length=500),
         ),
         (
             FieldFacts("resolution", "string", enum=("720p", "1080p"), default="720p"),

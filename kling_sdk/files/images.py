@@ -35,8 +35,8 @@ def image_problem(
     if value.startswith(("http://", "https://")):
         return None
     length = len(value) * 3 // 4 - value[-2:].count("=")
-    if length > (most := max_mb * 1024 * 1024):
-        return f"is {length:,} bytes", f"at most {most:,} bytes ({max_mb} MB)"
+    if length > (max_bytes := max_mb * 1024 * 1024):
+        return f"is {length:,} bytes", f"at most {max_bytes:,} bytes ({max_mb} MB)"
     head = base64.b64decode(value[:HEAD])
     size = (_webp_size(head) if webp else None) or _size_of(head)
     if size is None and len(value) > HEAD:

@@ -10,8 +10,8 @@ from typing import Final
 _PART_BYTES: Final = 100
 #: Which files are unfinished copies; the token has 16 hexadecimal digits.
 PARTS: Final = f".*.{'[0-9a-f]' * 16}.part"
-_LONGEST: Final = 200  # characters, all ASCII
-_LONGEST_SUFFIX: Final = 10
+_MAX_LENGTH: Final = 200  # characters, all ASCII
+_MAX_SUFFIX: Final = 10
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 # Microsoft, "Naming Files, Paths, and Namespaces": devices, whatever the extension.
@@ -35,10 +35,10 @@ def safe_name(text: str, default: str) -> str:
     name = _UNSAFE.sub("_", text).strip(".")
     if is_device_name(name):
         name = f"_{name}"
-    if len(name) > _LONGEST:
+    if len(name) > _MAX_LENGTH:
         stem, dot, suffix = name.rpartition(".")
-        ending = dot + suffix if stem and len(suffix) <= _LONGEST_SUFFIX else ""
-        name = name[: _LONGEST - len(ending)] + ending
+        ending = dot + suffix if stem and len(suffix) <= _MAX_SUFFIX else ""
+        name = name[: _MAX_LENGTH - len(ending)] + ending
     return name or default
 
 

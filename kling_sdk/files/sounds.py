@@ -25,6 +25,6 @@ def sound_problem(value: str) -> tuple[str, str] | None:
     if value.startswith(("http://", "https://")):
         return None
     length = len(value) * 3 // 4 - value[-2:].count("=")
-    if length > (most := SOUND_MB * 1024 * 1024):
-        return f"is {length:,} bytes", f"at most {most:,} bytes ({SOUND_MB} MB)"
+    if length > (max_bytes := SOUND_MB * 1024 * 1024):
+        return f"is {length:,} bytes", f"at most {max_bytes:,} bytes ({SOUND_MB} MB)"
     return None

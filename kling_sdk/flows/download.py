@@ -126,8 +126,8 @@ def _fetch(
 def _pause(ctx: Context, reply: Reply | None, idle: int, left: float) -> float | None:
     """Return the seconds until the next attempt, or None to give up; *left* is the time left."""
     retries = ctx.options.retries
-    most = _IDLE_ATTEMPTS if retries is None else retries + 1
-    if idle >= most or retries == 0 or ctx.cancelled():
+    max_attempts = _IDLE_ATTEMPTS if retries is None else retries + 1
+    if idle >= max_attempts or retries == 0 or ctx.cancelled():
         return None
     pause = ctx.policy.pause(TransportError("cut short"), max(1, idle), float("inf")) or 0.0
     server_pause = (retry_after(reply) if reply is not None else None) or 0.0

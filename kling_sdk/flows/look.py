@@ -34,7 +34,7 @@ from kling_sdk.wire import HttpCall, Reply
 
 #: Minimum tasks of a page, and how many more to read than the last poll needed: pages also show
 #: tasks of other programs.
-_SMALLEST_PAGE, _MORE = 100, 20
+_MIN_PAGE, _MORE = 100, 20
 
 
 @attrs.frozen(eq=False)
@@ -182,8 +182,8 @@ def look_at_pages(
     def queries() -> int:  # needed without a further page
         return math.ceil(len(unseen) / wire.max_ids)
 
-    largest = wire.max_page_size
-    size = min(largest, max(_SMALLEST_PAGE, rows))
+    max_size = wire.max_page_size
+    size = min(max_size, max(_MIN_PAGE, rows))
     # Before that many pages, one without an open task of ours is not a reason to stop.
     reach = math.ceil(rows / size)
     if math.ceil(len(unseen) / size) >= queries():
@@ -211,9 +211,9 @@ def look_at_pages(
         if not hit and read >= min(reach, queries()):
             # A page without our tasks means that the rest is far down, or at the other end: the
             # vendor states no order. The largest page may still show it; otherwise it is queried.
-            if size == largest or queries() <= 2:
+            if size == max_size or queries() <= 2:
                 return
-            size, reach, read, page = largest, math.ceil(rows / largest), 0, None
+            size, reach, read, page = max_size, math.ceil(rows / max_size), 0, None
 
 
 def _take(

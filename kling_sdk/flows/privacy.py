@@ -21,7 +21,7 @@ GAP: Final = "…"
 RUN: Final = 12
 DENSE_RUN: Final = 4
 
-LONGEST: Final = 2000  # characters of a message that are kept
+MAX_MESSAGE: Final = 2000  # characters of a message that are kept
 
 # The patterns are texts, so that `re` compiles them only if there is an error to show.
 _URL_OR_MEDIA: Final = r"(?i)(https?://[^\s\"'<>]+)|[A-Za-z0-9+/=_-]{100,}"
@@ -37,8 +37,8 @@ def discreet(message: str, texts: Iterable[str]) -> str:
 
     Base64 is cut out too, and text beyond the length of any message.
     """
-    if len(message) > LONGEST:
-        message = message[:LONGEST] + GAP
+    if len(message) > MAX_MESSAGE:
+        message = message[:MAX_MESSAGE] + GAP
     message = re.sub(
         _URL_OR_MEDIA, lambda match: redact_url(url) if (url := match[1]) else GAP, message
     )

@@ -18,10 +18,10 @@ from kling_sdk.errors import (
 )
 
 BASE: Final = 0.5  # s
-LONGEST: Final = 8.0  # s
+MAX_PAUSE: Final = 8.0  # s
 ATTEMPTS: Final = 3  # at an address that has never worked: within about 1.5 s
 BUSY_BASE: Final = 2.0  # s
-BUSY_LONGEST: Final = 15.0  # s
+MAX_BUSY_PAUSE: Final = 15.0  # s
 
 
 def is_transient(error: KlingError) -> TypeGuard[KlingAPIError | TransportError]:
@@ -92,8 +92,8 @@ class Policy(NamedTuple):
         if self.is_hopeless(error, attempt):
             return None
         busy = isinstance(error, ConcurrencyLimitError)
-        base, longest = (BUSY_BASE, BUSY_LONGEST) if busy else (BASE, LONGEST)
-        pause = self.random() * min(longest, base * 2.0 ** min(attempt - 1, 10))
+        base, max_pause = (BUSY_BASE, MAX_BUSY_PAUSE) if busy else (BASE, MAX_PAUSE)
+        pause = self.random() * min(max_pause, base * 2.0 ** min(attempt - 1, 10))
         if busy:
             pause = max(1.0, pause)
         if error.retry_after is not None:

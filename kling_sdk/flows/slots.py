@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from kling_sdk.flows.retry import BUSY_LONGEST
+from kling_sdk.flows.retry import MAX_BUSY_PAUSE
 
 #: Maximum number of creates in flight while the number of slots is not known.
 AT_ONCE: Final = 8
@@ -24,7 +24,7 @@ class Slots:
     """The slots of one batch.
 
     Attributes:
-        most: Maximum number of tasks that may be open or being created, or None when it is not
+        max_open: Maximum number of tasks that may be open or being created, or None when it is not
             given.
         known_free: How many slots must be free, judging by refusals and ended tasks; None until a
             create is refused.
@@ -32,7 +32,7 @@ class Slots:
         try_at: When a create may test for a free slot although none is known to be free.
     """
 
-    most: int | None = None
+    max_open: int | None = None
     known_free: int | None = attrs.field(default=None, init=False)
     blocked_until: float = attrs.field(default=-math.inf, init=False)
     try_at: float = attrs.field(default=-math.inf, init=False)
@@ -44,10 +44,10 @@ class Slots:
             open_tasks: Tasks that were created and have not ended.
             creating: Creates in flight.
         """
-        if self.most is not None and open_tasks + creating >= self.most:
+        if self.max_open is not None and open_tasks + creating >= self.max_open:
             return math.inf
         if self.known_free is None:
-            is_full = self.most is None and creating >= AT_ONCE
+            is_full = self.max_open is None and creating >= AT_ONCE
             return math.inf if is_full else self.blocked_until
         if self.known_free:
             return self.blocked_until
@@ -59,7 +59,7 @@ class Slots:
             return False
         is_try = self.known_free == 0
         self.known_free = max(0, self.known_free - 1)
-        self.try_at = now + BUSY_LONGEST
+        self.try_at = now + MAX_BUSY_PAUSE
         return is_try
 
     def accepted(self, *, was_try: bool) -> None:
@@ -70,7 +70,7 @@ class Slots:
     def refused(self, now: float, retry_after: float | None) -> None:
         """Take note of a 1303, and of the seconds that the server asked to wait."""
         self.known_free = 0
-        self.try_at = now + BUSY_LONGEST
+        self.try_at = now + MAX_BUSY_PAUSE
         if retry_after is not None:
             self.blocked_until = now + retry_after
 

@@ -62,8 +62,8 @@ def _first_look(ctx: Context, task: Task) -> float:
 
 def _next_look(ctx: Context, looks: int) -> float:
     """Return the seconds from look number *looks* (from 1) to the next."""
-    shortest, longest = ctx.options.poll_interval
-    pause = min(longest, shortest * _GROWTH ** min(looks - 1, 40))
+    min_interval, max_interval = ctx.options.poll_interval
+    pause = min(max_interval, min_interval * _GROWTH ** min(looks - 1, 40))
     return ctx.hastened(pause * (1 - _JITTER + 2 * _JITTER * ctx.random.random()))
 
 

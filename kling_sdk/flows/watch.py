@@ -28,7 +28,7 @@ from kling_sdk.results import Outcome, Task
 #: Seconds between two polls that take three requests or more.
 TICK: Final = 10.0
 #: Minimum seconds between two polls, so that deadlines close together share one.
-LEAST: Final = 1.0
+MIN_PAUSE: Final = 1.0
 #: How late the next change may be noticed, as a share of the time without a change.
 LATENESS: Final = 0.1
 
@@ -160,26 +160,29 @@ class Watch:
         """Return when to look next, in monotonic time; infinite while there is no reason to."""
         if self.is_looking or not self._open:
             return math.inf
-        when, least = self._look_end + self._pause(), self.ctx.hastened(LEAST)
-        if self._deadline < when + least:
+        when, min_pause = self._look_end + self._pause(), self.ctx.hastened(MIN_PAUSE)
+        if self._deadline < when + min_pause:
             when = self._deadline
             if self._look is not None:
-                when = max(when, self._look_end + least)
+                when = max(when, self._look_end + min_pause)
         return when
 
     def _pause(self) -> float:
         """Return the seconds from the last poll to the next; see `Options.poll_interval`."""
-        shortest, longest = self.ctx.options.poll_interval
+        min_interval, max_interval = self.ctx.options.poll_interval
         if self._lost_looks and not self.ctx.server.answered:
-            return max(shortest, LEAST)  # the address is probably wrong: it will hardly get better
+            # The address is probably wrong: it will hardly get better.
+            return max(min_interval, MIN_PAUSE)
         if self._look is not None:
             requests = max(1, self._look.requests)
         else:
             requests = math.ceil(len(self._open) / self.ctx.wire.max_page_size)
-        pause = shortest * requests if requests <= 2 else TICK
+        pause = min_interval * requests if requests <= 2 else TICK
         pause = max(pause, LATENESS * (self._look_end - self.changed_at))
         server_pause = self._look.retry_after if self._look is not None else 0.0
-        return max(self.ctx.hastened(max(shortest, min(pause, longest, TICK))), server_pause)
+        return max(
+            self.ctx.hastened(max(min_interval, min(pause, max_interval, TICK))), server_pause
+        )
 
     def look(self) -> Flow[Look]:
         """Return the flow of a look at all open tasks; `finish_look` takes its result."""

@@ -28,7 +28,7 @@ from kling_sdk.transports.private import has_unread_bytes, use_pool
 
 #: Maximum number of connections at a time; further requests wait for one. At 100 ms of delay this
 #: is more than a core can keep busy, and it is half of the files a process may usually open.
-MOST: Final = 500
+MAX_CONNECTIONS: Final = 500
 #: Seconds after which an unused connection is not used again; httpx's own figure.
 KEEP: Final = 5.0
 
@@ -89,14 +89,16 @@ class Connections:
 
     Args:
         tls: TLS context for hosts that are called by https.
-        most: Maximum number of connections at a time.
+        max_connections: Maximum number of connections at a time.
         keep: Seconds after which an unused connection is not used again.
     """
 
-    def __init__(self, tls: ssl.SSLContext, most: int = MOST, keep: float = KEEP) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext, max_connections: int = MAX_CONNECTIONS, keep: float = KEEP
+    ) -> None:
         self._tls = tls
         self._keep = keep
-        self._places = asyncio.Semaphore(most)
+        self._places = asyncio.Semaphore(max_connections)
         self._idle: dict[_Host, list[_Connection]] = {}
         self._open: set[_Connection] = set()
         self._tidy_at = time.monotonic() + keep
@@ -236,9 +238,11 @@ class PooledTransport(httpx.AsyncHTTPTransport):
     a loop that is closed can neither be used nor closed.
     """
 
-    def __init__(self, tls: ssl.SSLContext, most: int = MOST, keep: float = KEEP) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext, max_connections: int = MAX_CONNECTIONS, keep: float = KEEP
+    ) -> None:
         super().__init__(verify=tls)
-        self._begin = partial(Connections, tls, most, keep)
+        self._begin = partial(Connections, tls, max_connections, keep)
         self._connections = self._begin()
         use_pool(self, self._connections)
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -17,7 +17,7 @@ from kling_sdk.transports.children import CallInProgress, Child
 from kling_sdk.transports.clock import Clock
 
 _CHECK: Final = 0.05  # s between two checks of the caller's cancel event
-_AT_MOST: Final = 0.5  # s of one wait
+_MAX_WAIT: Final = 0.5  # s of one wait
 #: Seconds in which a reply of a server nearby has come. A simulated clock sees an event later.
 _SOON: Final = 0.005
 
@@ -159,7 +159,7 @@ class ChildThreads:
         if seconds is None:
             with call.left():
                 # Ctrl-C just before a wait is seen only when the wait ends.
-                while not wake.wait(_AT_MOST):
+                while not wake.wait(_MAX_WAIT):
                     pass
         elif not wake.wait(_SOON):
             self._clock.sleep(seconds, wake)

@@ -20,8 +20,8 @@ from kling_sdk.transports.httpx_shared import FRESH, UNSENT
 from kling_sdk.transports.httpx_sync import attempt, left_of
 from kling_sdk.transports.private import has_unread_bytes, use_pool
 
-_SHORTEST_SHARE: Final = 1.0  # s of the time to connect, for each address of a host
-_LONGEST_SHARE: Final = 5.0  # s for each but the last
+_MIN_SHARE: Final = 1.0  # s of the time to connect, for each address of a host
+_MAX_SHARE: Final = 5.0  # s for each but the last
 _CONNECTED, _UNTRIED, _FAILED = range(3)
 _MAX_REMEMBERED: Final = 1000  # addresses
 
@@ -73,7 +73,7 @@ def _share(left: float, addresses: int) -> float:
     """
     if addresses == 1:
         return left
-    return min(left, max(_SHORTEST_SHARE, min(left / addresses, _LONGEST_SHARE)))
+    return min(left, max(_MIN_SHARE, min(left / addresses, _MAX_SHARE)))
 
 
 class _Backend(httpcore.SyncBackend):

@@ -21,7 +21,7 @@ MAX_REPLY: Final = 16 * 1024 * 1024
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 _decode: Final = json.JSONDecoder().decode
-_LONGEST_DATE: Final = 40  # characters; the longest form has 33
+_MAX_DATE: Final = 40  # characters; the longest form has 33
 
 # Statuses whose page may be another one in a moment, whichever server sent it.
 _TRANSIENT: Final = frozenset({408, 425, 429})
@@ -213,7 +213,7 @@ def retry_after(reply: Reply) -> float | None:
 #: A header of the emulator (`kling_mock`): real milliseconds until another poll makes sense.
 POLL_AFTER: Final = "x-kling-mock-poll-after-ms"
 #: Minimum seconds to which it can shorten a pause, whichever server sends it.
-LEAST_POLL_AFTER: Final = 0.01
+MIN_POLL_AFTER: Final = 0.01
 
 
 def poll_after(headers: Mapping[str, str]) -> float | None:
@@ -221,7 +221,7 @@ def poll_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get(POLL_AFTER)
     if value is None or not (value.isascii() and value.isdigit() and len(value) < 10):
         return None
-    return max(LEAST_POLL_AFTER, int(value) / 1000)
+    return max(MIN_POLL_AFTER, int(value) / 1000)
 
 
 def seconds_until(date: str, now: float | None) -> float | None:
@@ -237,7 +237,7 @@ def seconds_until(date: str, now: float | None) -> float | None:
 
 def http_date(text: str) -> float | None:
     """Return an HTTP date in seconds since the Unix epoch, or None if the text is not one."""
-    if not text or len(text) > _LONGEST_DATE:
+    if not text or len(text) > _MAX_DATE:
         return None
     from email.utils import parsedate_to_datetime  # few replies have a date that counts
 

@@ -18,19 +18,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from kling_mock.cli.main import main, make_parser
 from kling_mock.cli.relay import _RELAY_LIMITS, _TIMEOUTS
 from kling_mock.relay.domain.breaker import FAILURES
-from kling_mock.relay.domain.json_body import LONGEST_NAME as LONGEST_FIELD
-from kling_mock.relay.domain.json_body import MAX_DEPTH, MAX_VALUES
+from kling_mock.relay.domain.json_body import MAX_DEPTH, MAX_MEMBER_NAME, MAX_VALUES
 from kling_mock.relay.domain.repeats import WAIT_LIMIT, WAITING_PER_TOKEN, in_progress
 from kling_mock.relay.domain.shared_time import ClockStatus
 from kling_mock.relay.domain.stored_values import _MAX_REASON, _MAX_URL
 from kling_mock.relay.domain.user_webhooks import DELAYS
 from kling_mock.relay.domain.wire import (
-    LONGEST_ID,
-    LONGEST_NAME,
-    LONGEST_URL,
-    LONGEST_WORD,
+    MAX_EXTERNAL_ID,
+    MAX_NAME,
     MAX_PROMPT,
-    MOST_SECONDS,
+    MAX_SECONDS,
+    MAX_URL,
+    MAX_WORD,
 )
 from kling_mock.relay.http.handler import body_limit
 from kling_mock.relay.metrics.counters import Metrics
@@ -50,7 +49,7 @@ from kling_mock.relay.storage.values import (
     StoreSummary,
 )
 from kling_mock.web.access import FREE
-from kling_mock.web.limits import _MOST, _RESERVE, Limits
+from kling_mock.web.limits import _MAX, _RESERVE, Limits
 from kling_mock.web.values import MAX_DIGITS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")
@@ -146,17 +145,16 @@ FIXED: dict[str, str] = {
     "bytes of a body": f"{mebibytes('')} MiB; of a create {mebibytes('motion-control')} MiB for "
     "each picture or sound that its endpoint takes, "
     f"{mebibytes('omni-video')} where it takes a list of them",
-    "levels and values": f"{MAX_DEPTH}, {MAX_VALUES}, {LONGEST_FIELD}",
+    "levels and values": f"{MAX_DEPTH}, {MAX_VALUES}, {MAX_MEMBER_NAME}",
     "digits of a number": f"{MAX_DIGITS}",
-    "`duration`": f"above 0 and up to {MOST_SECONDS} seconds, 20 characters written out",
+    "`duration`": f"above 0 and up to {MAX_SECONDS} seconds, 20 characters written out",
     "`prompt`": f"{MAX_PROMPT} bytes of UTF-8",
-    "characters of `model`": f"{LONGEST_NAME}, {LONGEST_WORD}, {LONGEST_WORD}, {LONGEST_ID}, "
-    f"{LONGEST_URL}",
+    "characters of `model`": f"{MAX_NAME}, {MAX_WORD}, {MAX_WORD}, {MAX_EXTERNAL_ID}, {MAX_URL}",
     "repeats of a token": f"{WAITING_PER_TOKEN}",
     "wrong admin tokens": f"{FREE}",
     "leaves unanswered": f"{FAILURES}",
     "seconds of a call": f"{RelaySettings().upstream_timeout:g}, {_TIMEOUT:g}",
-    "characters of Kling's id": f"{LONGEST_ID}",
+    "characters of Kling's id": f"{MAX_EXTERNAL_ID}",
     "characters of URL": f"{_MAX_URL}, {MAX_ID}",
     "characters of `fail_reason`": f"{_MAX_REASON}",
     "bytes of `json_data`": f"{TEXT_BYTES}",
@@ -178,8 +176,8 @@ def test_every_limit_is_as_the_table_says(row: list[str]) -> None:
     assert action.help is not None
     if option == "max-connections":
         assert action.default is None
-        assert f"less {_RESERVE}, at most {_MOST}" in plain(default)
-        assert f"less {_RESERVE}, at most {_MOST}" in action.help
+        assert f"less {_RESERVE}, at most {_MAX}" in plain(default)
+        assert f"less {_RESERVE}, at most {_MAX}" in action.help
     elif option.endswith("-timeout"):
         name = option.removesuffix("-timeout")
         assert float(default) == getattr(Limits(), f"{name}_seconds")

@@ -63,7 +63,8 @@ _FIRST_ROWS: Final = {
     "webhooks": ("return Notice(*rows[0])", "claimed[event_id] = Notice(*rows[0])"),
 }
 _REFUSED_CHANNEL: Final = (
-    'message = error.message[:_LONGEST] if http < {} else "Kling refused this relay\'s channel."'
+    "message = error.message[:_MAX_MESSAGE] if http < {} else "
+    '"Kling refused this relay\'s channel."'
 )
 #: File, line before and line after, and why the two do the same.
 EQUIVALENT: Final[Mapping[tuple[str, str, str], str]] = {
@@ -109,8 +110,8 @@ EQUIVALENT: Final[Mapping[tuple[str, str, str], str]] = {
     ): "Compared with an id that the row has got meanwhile; either differs from all of Kling's.",
     (
         "kling_mock/relay/domain/user_webhooks.py",
-        "return float(seconds) if seconds is not None and 0 < seconds <= _LONGEST_WAIT else 0.0",
-        "return float(seconds) if seconds is not None and (-1) < seconds <= _LONGEST_WAIT else 0.0",
+        "return float(seconds) if seconds is not None and 0 < seconds <= _MAX_WAIT else 0.0",
+        "return float(seconds) if seconds is not None and (-1) < seconds <= _MAX_WAIT else 0.0",
     ): "The pause is the larger of this and one of five seconds or more.",
     (
         "kling_mock/relay/service/reconciler.py",

@@ -38,7 +38,7 @@ from tests.mock.relay.storage import samples as kit
 from tests.mock.relay.storage.samples import PRICE, Shop
 from tests.proof.test_p3_any_order import reports_on
 
-MOST_MEMORY: Final = 2 * 1024 * 1024
+MAX_MEMORY: Final = 2 * 1024 * 1024
 #: How each place may respond if it does not take the number.
 REFUSALS: Final = (RelayError, CallbackVerificationError, KlingError)
 
@@ -226,7 +226,7 @@ def test_a_number_costs_no_more_than_its_bytes(name: str) -> None:
     PLACES[name]("5")  # what is loaded by then is not the number's fault
     for number in EDGES:
         for literal in literals(number):
-            assert memory(PLACES[name], literal) < MOST_MEMORY, literal[:40]
+            assert memory(PLACES[name], literal) < MAX_MEMORY, literal[:40]
 
 
 def numbers() -> st.SearchStrategy[str]:
@@ -294,7 +294,7 @@ def test_the_checker_catches_a_number_without_bounds(
     where, number = MISTAKES[name]
     PLACES[name]("5")
     monkeypatch.setattr(where, _naive)
-    assert memory(PLACES[name], json.dumps(number)) > MOST_MEMORY
+    assert memory(PLACES[name], json.dumps(number)) > MAX_MEMORY
 
 
 def test_the_checker_catches_a_sum_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

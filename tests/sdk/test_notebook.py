@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_shown_is_named(tmp_path: Path) -> None:
     other.write_bytes(b"x")
     large.write_bytes(b"x" * 11)
     for path in (gone, other, large):
-        html = download_html(Download(path, 11, "0" * 64), most=10)
+        html = download_html(Download(path, 11, "0" * 64), max_bytes=10)
         assert "src=" not in html
         assert "<gone>" not in html
         assert "11 bytes" in html

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kling_sdk.scalars import decimal
 
-LARGEST_DIGITS = 30  # before the point, and after it
+MAX_DIGITS = 30  # before the point, and after it
 
 
 def by_the_rule(text: str) -> Decimal | None:
@@ -20,8 +20,8 @@ def by_the_rule(text: str) -> Decimal | None:
     except InvalidOperation:
         return None
     exponent = number.as_tuple().exponent
-    bounded = isinstance(exponent, int) and exponent >= -LARGEST_DIGITS
-    return number if bounded and number.adjusted() < LARGEST_DIGITS else None
+    bounded = isinstance(exponent, int) and exponent >= -MAX_DIGITS
+    return number if bounded and number.adjusted() < MAX_DIGITS else None
 
 
 numbers = st.from_regex(r"-?[0-9]{1,33}(\.[0-9]{1,33})?(e[+-]?[0-9]{1,2})?", fullmatch=True)

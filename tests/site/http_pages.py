@@ -11,7 +11,7 @@ from tests.site.links import plain_bars
 from tests.site.pages import ROOT
 
 _DOCUMENTS: Final = (("openapi.json", "http-kling"), ("relay-openapi.json", "http-relay"))
-_LONGEST_LIST: Final = 12  # values of an enumeration that are shown
+_MAX_LIST: Final = 12  # values of an enumeration that are shown
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -98,8 +98,8 @@ class _Document:
             return f"`{json.dumps(schema['const'])}`"
         if "enum" in schema:
             values = [f"`{json.dumps(value)}`" for value in schema["enum"]]
-            more = ["..."] if len(values) > _LONGEST_LIST else []
-            return ", ".join(values[:_LONGEST_LIST] + more)
+            more = ["..."] if len(values) > _MAX_LIST else []
+            return ", ".join(values[:_MAX_LIST] + more)
         for key in ("anyOf", "oneOf"):
             if key in schema:
                 return " or ".join(

@@ -96,7 +96,7 @@ def clear_webhook_secrets(context: AdminContext, parameters: Parameters) -> dict
 _PACK = closed(
     ("name", "slots", "begins_in", "lasts", "type"),
     units=number(0, 10**12, "Units in it."),
-    name=text("Its name; if left out, one in the vendor's form is made.", most=200),
+    name=text("Its name; if left out, one in the vendor's form is made.", max_length=200),
     slots=integer(0, 10**9, "Slots that it allows; if left out, there is no limit."),
     begins_in=number(0, 10**9, "Seconds until it is valid."),
     lasts=number(0, 10**9, "Seconds for which it is then valid; if left out, it does not expire."),
@@ -163,7 +163,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         set_key,
         "Refuse an access key or API key from now on, or accept it again",
         ACCOUNT,
-        closed(key=text("The access key or API key.", most=200), active=flag()),
+        closed(key=text("The access key or API key.", max_length=200), active=flag()),
     ),
     ApiCall(
         "POST",
@@ -174,7 +174,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         closed(
             EVERY,
             secret=text(
-                "`whsec_` and base64 of 24 to 64 bytes; if left out, one is made.", most=200
+                "`whsec_` and base64 of 24 to 64 bytes; if left out, one is made.", max_length=200
             ),
             emergency=flag("Whether the older one ends at once."),
         ),

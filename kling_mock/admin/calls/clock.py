@@ -14,7 +14,7 @@ from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, closed, encode, integer, number, optional, text
 from kling_mock.web.operations import ApiCall, Parameters
 
-_LONGEST = 10 * 365 * 24 * 3600  # seconds
+_MAX_SECONDS = 10 * 365 * 24 * 3600  # seconds
 
 # The action of a timer, by the name of its function.
 _DUE: Mapping[str, str] = {
@@ -113,7 +113,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         advance_clock,
         "Move a manual clock; responds when all that came due is done, including callbacks",
         CLOCK,
-        closed(seconds=number(0, _LONGEST, "Seconds to move forward; 0 runs what is due now.")),
+        closed(seconds=number(0, _MAX_SECONDS, "Seconds to move forward; 0 runs what is due now.")),
         errors={409: "The clock runs by itself."},
         examples={"minute": {"seconds": 60}},
     ),

@@ -11,7 +11,7 @@ from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandl
 from kling_mock.kling.faults.declaring import read_fault
 from kling_mock.kling.faults.kinds import KINDS, FaultSetting, Stage
 from kling_mock.kling.model.content import ContentAction
-from kling_mock.kling.model.progress import LONGEST, MOST_POLLS, ProgressKind
+from kling_mock.kling.model.progress import MAX_POLLS, MAX_SECONDS, ProgressKind
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import Schema, array, closed, encode, integer, number, text
@@ -101,8 +101,8 @@ PACE_WANTED = closed(
     (*_TARGET, "seconds", "polls"),
     kind=text("`typical`, or another way; see docs/emulator.md.", enum=get_args(ProgressKind)),
     **_TARGET,
-    seconds=number(0, LONGEST, "With `after` only: seconds from submitted to the end."),
-    polls=integer(1, MOST_POLLS, "With `polls` only: the number of the poll at which it ends."),
+    seconds=number(0, MAX_SECONDS, "With `after` only: seconds from submitted to the end."),
+    polls=integer(1, MAX_POLLS, "With `polls` only: the number of the poll at which it ends."),
 )
 
 
@@ -143,7 +143,7 @@ VERDICT_WANTED = closed(
     kind=_KIND,
     **_REVIEW_WANTED,
     code=_CODE,
-    message=text("The text that the user sees; default: that of the code.", most=1000),
+    message=text("The text that the user sees; default: that of the code.", max_length=1000),
 )
 
 

@@ -13,8 +13,8 @@ from kling_mock.web.operations import ApiCall, Parameters
 if TYPE_CHECKING:
     from kling_mock.kling.snapshots import Snapshot
 
-MOST = 20
-MOST_BYTES = 256 * 1024 * 1024  # of all kept snapshots together
+MAX_SNAPSHOTS = 20
+MAX_BYTES = 256 * 1024 * 1024  # of all kept snapshots together
 
 SNAPSHOT = closed(
     snapshot_id=text(),
@@ -44,20 +44,22 @@ async def take_snapshot(context: AdminContext, parameters: Parameters) -> dict[s
     """Keep the server as it is now."""
     await context.clock.drain()  # callbacks under way cannot be kept
     snapshots = context.snapshots
-    number = next(at for at in range(1, MOST + 2) if f"snapshot-{at}" not in snapshots)
+    number = next(at for at in range(1, MAX_SNAPSHOTS + 2) if f"snapshot-{at}" not in snapshots)
     name = parameters.get("snapshot_id", f"snapshot-{number}")
     if name in snapshots:
         raise ApiError(
             409, "snapshot_exists", "There is already a snapshot of this name; delete it first."
         )
-    if len(snapshots) >= MOST:
-        raise ApiError(409, "too_many_snapshots", f"At most {MOST} snapshots are kept; delete one.")
+    if len(snapshots) >= MAX_SNAPSHOTS:
+        raise ApiError(
+            409, "too_many_snapshots", f"At most {MAX_SNAPSHOTS} snapshots are kept; delete one."
+        )
     try:
         snapshot = context.snapshot()
     except RuntimeError as error:
         raise ApiError(409, "no_snapshot", str(error)) from None
-    if snapshot.size + sum(other.size for other in snapshots.values()) > MOST_BYTES:
-        message = f"At most {MOST_BYTES} bytes of snapshots are kept; delete one."
+    if snapshot.size + sum(other.size for other in snapshots.values()) > MAX_BYTES:
+        message = f"At most {MAX_BYTES} bytes of snapshots are kept; delete one."
         raise ApiError(409, "too_many_snapshots", message)
     snapshots[name] = snapshot
     return _show(name, snapshot)
@@ -86,7 +88,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "/snapshots",
         list_snapshots,
         "List the snapshots",
-        closed(data=array(SNAPSHOT, MOST)),
+        closed(data=array(SNAPSHOT, MAX_SNAPSHOTS)),
     ),
     ApiCall(
         "POST",

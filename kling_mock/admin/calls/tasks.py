@@ -90,7 +90,7 @@ _FILTERED: Mapping[str, Callable[[EmulatedTask], str]] = {
 _SEARCH = text(
     "Only tasks whose id begins with this, or whose external id or prompt contains it, in any "
     "case.",
-    most=200,
+    max_length=200,
 )
 _INCLUDE = text(
     "`made_at`: the real time of creation, which differs in each run.", enum=("made_at",)
@@ -152,7 +152,9 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         closed(
             EVERY,
             code=_CODE,
-            message=text("The reason that queries show; default: that of the code.", most=1000),
+            message=text(
+                "The reason that queries show; default: that of the code.", max_length=1000
+            ),
         ),
         errors={409: _ENDED},
         examples={"withheld": {"code": 1301, "message": "withheld"}},

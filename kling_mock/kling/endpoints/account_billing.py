@@ -22,7 +22,7 @@ _PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree; 
 _FORM = assumed(
     "where count, next_cursor and has_more stand; the types of the members", "pages-2026-09"
 )
-_MOST: Final = 500
+_MAX_PAGE: Final = 500
 _BEHIND: Final = f"{1:018d}"  # of a cursor: behind the first deduction
 #: The name of every API key, and of every key pair: none of them has one here.
 KEY_NAME: Final = "default"
@@ -80,7 +80,7 @@ def _bill(
     Raises:
         Refusal: 400/1201, neither both times nor a cursor is given, or the cursor is invalid.
     """
-    place, limit = _position(call.fields), call.fields.get("limit", _MOST)
+    place, limit = _position(call.fields), call.fields.get("limit", _MAX_PAGE)
     rows = (charge for charge in _matching(call, place) if (charge.money is None) is packs)
     charges = list(islice(rows, limit + 1))
     page = charges[:limit]
@@ -170,7 +170,7 @@ def _record(
             Field("start_time", "integer", low=0, high=10**15, fact=_PAGE),
             Field("end_time", "integer", low=0, high=10**15, fact=_PAGE),
             Field("cursor", "string", fact=_PAGE),
-            Field("limit", "integer", low=1, high=_MOST, fact=_PAGE, default=_MOST),
+            Field("limit", "integer", low=1, high=_MAX_PAGE, fact=_PAGE, default=_MAX_PAGE),
             Field(
                 "filters",
                 "array",

@@ -28,7 +28,7 @@ from kling_sdk.facts.people_requests import REQUESTS
 
 _FACTS: Final = REQUESTS["advanced-lip-sync"]
 _SOUND_SECONDS = (2.0, 60.0)
-_SHORTEST_MS = 2000  # of the part that is played, and beside the face
+_MIN_MS = 2000  # of the part that is played, and beside the face
 _FACE = "face_choose[0]"
 
 
@@ -65,12 +65,12 @@ def _check_face(fields: Mapping[str, Any], context: CallContext) -> Mapping[str,
     if end > length:
         text = f"must not be behind the end of the sound, {length} ms"
         raise invalid(f"{_FACE}.sound_end_time", text, end)
-    if end - start < _SHORTEST_MS:
-        text = f"must be at least {_SHORTEST_MS} ms after sound_start_time"
+    if end - start < _MIN_MS:
+        text = f"must be at least {_MIN_MS} ms after sound_start_time"
         raise invalid(f"{_FACE}.sound_end_time", text, end)
     shared = min(insert + end - start, source.seconds * 1000) - insert
-    if shared < _SHORTEST_MS:
-        text = f"must leave at least {_SHORTEST_MS} ms of the face, which is seen until "
+    if shared < _MIN_MS:
+        text = f"must leave at least {_MIN_MS} ms of the face, which is seen until "
         raise invalid(f"{_FACE}.sound_insert_time", f"{text}{source.seconds * 1000} ms", insert)
     return fields
 

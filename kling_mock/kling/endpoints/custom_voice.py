@@ -76,7 +76,7 @@ RECORD = EmulatedEndpoint(
         delete_paths=("/v1/general/delete-voices",),
         entry=_entry,
         fact=PAGE,
-        largest_page=1000,
+        max_page_size=1000,
     ),
     presets=(
         LibraryEntry("voice", "Emulated voice 1", VENDOR),

@@ -190,20 +190,20 @@ def _sound(field: Field, value: object, path: str, _reader: FieldReader) -> str:
     return value
 
 
-def check_image(value: str, path: str, most: int = MAX_BYTES) -> str:
+def check_image(value: str, path: str, max_bytes: int = MAX_BYTES) -> str:
     """Return *value*, which must be a URL or base64 of an image of at most *most* bytes.
 
     Args:
         value: What was sent.
         path: The field, for the message.
-        most: The maximum size of an image in bytes.
+        max_bytes: The maximum size of an image in bytes.
 
     Raises:
         Refusal: 400/1201, it is neither, or too large.
     """
     if value.startswith(("http://", "https://")):
         return value  # never fetched: this server opens no connection for a request
-    check_length(value, path, most)  # first: decoding takes long
+    check_length(value, path, max_bytes)  # first: decoding takes long
     _check_base64(value, path)
     return value
 

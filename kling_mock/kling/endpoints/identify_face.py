@@ -23,7 +23,7 @@ from kling_mock.web.openapi import Schema
 NAME = "identify-face"
 FACES = ("0",)  # what every video has; see the behaviours
 SESSION_SECONDS = 24 * 3600
-_LONGEST = 60  # s of a video
+_MAX_SECONDS = 60  # s of a video
 _PICTURE = (256, 256)  # pixels of a face's picture
 _PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
 
@@ -34,7 +34,7 @@ def _reply(call: DirectCall) -> str:
     Raises:
         Refusal: 400/1201, the video cannot be used; the account may not call (1101 to 1103).
     """
-    source = read_source(call.fields, call.context, _LONGEST)
+    source = read_source(call.fields, call.context, _MAX_SECONDS)
     refuse_what_would_fail(call)
     call.charge()
     session = call.sessions.open(call.account, NAME, call.now + SESSION_SECONDS, source)

@@ -27,7 +27,7 @@ from kling_mock.web.facts import assumed
 from kling_sdk.facts.picture_requests import REQUESTS
 
 _FACTS: Final = REQUESTS["image-expand"]
-MOST_AREA = 3  # times that of the image
+MAX_AREA = 3  # times that of the image
 _UP, _DOWN, _LEFT, _RIGHT = (f"{side}_expansion_ratio" for side in ("up", "down", "left", "right"))
 _CAPABILITIES = picture_rows((("", "none", "", PAGE),))
 
@@ -55,8 +55,8 @@ def _growth(fields: Mapping[str, Any]) -> tuple[float, float]:
 
 def _check_area(request: CreateRequest) -> None:
     wider, higher = _growth(request.fields)
-    if wider * higher > MOST_AREA + 1e-9:  # sums of decimal fractions are not exact
-        text = f"the result must have at most {MOST_AREA} times the area of the image"
+    if wider * higher > MAX_AREA + 1e-9:  # sums of decimal fractions are not exact
+        text = f"the result must have at most {MAX_AREA} times the area of the image"
         raise invalid(_UP, text, round(wider * higher, 3))
 
 

@@ -27,7 +27,7 @@ from kling_mock.web.facts import assumed
 from kling_sdk.facts.picture_requests import REQUESTS
 
 _FACTS: Final = REQUESTS["image-generation"]
-MOST_REFERENCES = 10  # an image and elements
+MAX_REFERENCES = 10  # an image and elements
 
 _CAPABILITIES = of_pictures("image-generation")
 
@@ -71,8 +71,8 @@ def _check_references(request: CreateRequest) -> None:
     if "human_fidelity" in fields and fields.get("image_reference") != "subject":
         raise invalid("human_fidelity", "only possible when image_reference is subject")
     count = len(fields.get("element_list", ())) + ("image" in fields)
-    if count > MOST_REFERENCES:
-        text = f"at most {MOST_REFERENCES} elements and images are possible"
+    if count > MAX_REFERENCES:
+        text = f"at most {MAX_REFERENCES} elements and images are possible"
         raise invalid("element_list", text, count)
 
 

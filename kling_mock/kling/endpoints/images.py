@@ -43,7 +43,7 @@ def inspect(
     value: str,
     path: str,
     noticed: Noticed,
-    most: int = MAX_BYTES,
+    max_bytes: int = MAX_BYTES,
     max_ratio: float = IMAGE_RATIO,
     *,
     webp: bool = False,
@@ -56,7 +56,7 @@ def inspect(
         value: A URL, or valid base64.
         path: The field, for the message.
         noticed: Notes reasons for a later failure of the task.
-        most: The maximum size of an image in bytes.
+        max_bytes: The maximum size of an image in bytes.
         max_ratio: The maximum ratio of the longer side to the shorter one.
         webp: Whether WebP is accepted too.
 
@@ -66,7 +66,7 @@ def inspect(
     if value.startswith(("http://", "https://")):
         check_reachable(value, noticed)
         return None
-    check_length(value, path, most)
+    check_length(value, path, max_bytes)
     content = base64.b64decode(value[:_HEAD])
     if not content.startswith((*_MAGIC, _WEBP) if webp else _MAGIC):
         raise invalid(path, "must be a jpg, jpeg or png image")
@@ -82,20 +82,20 @@ def inspect(
     return size
 
 
-def check_length(value: str, path: str, most: int = MAX_BYTES) -> None:
+def check_length(value: str, path: str, max_bytes: int = MAX_BYTES) -> None:
     """Check that base64 is not larger than an image may be, without decoding it.
 
     Args:
         value: Base64.
         path: The field, for the message.
-        most: The maximum size in bytes.
+        max_bytes: The maximum size in bytes.
 
     Raises:
         Refusal: 400/1201, it is too large.
     """
     size = len(value) * 3 // 4 - value[-2:].count("=")
-    if size > most:
-        raise invalid(path, f"must be an image of at most {most >> 20} MB, got {size} bytes")
+    if size > max_bytes:
+        raise invalid(path, f"must be an image of at most {max_bytes >> 20} MB, got {size} bytes")
 
 
 def _measure(content: bytes) -> ImageSize | None:

@@ -26,7 +26,7 @@ from kling_mock.web.openapi import Schema
 from kling_sdk.facts.library_requests import OLDER, REQUESTS
 
 _FACTS: Final = REQUESTS["legacy-elements"]
-_LARGEST_PAGE: Final = PAGING["pageSize"][1]
+_MAX_PAGE: Final = PAGING["pageSize"][1]
 _NAMES: Final = ("element_id", "element_name", "element_description", "tag_list", "owned_by")
 _IMAGE_SCHEMAS: Final[dict[str, Schema]] = {
     "element_frontal_image": {"type": "string"},
@@ -82,7 +82,7 @@ def _presets(call: DirectCall) -> str:
 
 
 def _page(call: DirectCall) -> tuple[int, int]:
-    return page_of(call.query, _LARGEST_PAGE)
+    return page_of(call.query, _MAX_PAGE)
 
 
 def _elements(call: DirectCall, tasks: Iterable[EmulatedTask]) -> list[dict[str, Any]]:
@@ -186,7 +186,7 @@ RECORDS = (
         method="GET",
         fact=OLDER,
         summary="List the account's own elements of the older library",
-        parameters=paging(_LARGEST_PAGE),
+        parameters=paging(_MAX_PAGE),
         reply=_list,
         reply_schema={"type": "array", "items": closed(**_ELEMENT)},
     ),
@@ -197,7 +197,7 @@ RECORDS = (
         method="GET",
         fact=OLDER,
         summary="List the elements of the older library that every account has",
-        parameters=paging(_LARGEST_PAGE),
+        parameters=paging(_MAX_PAGE),
         reply=_presets,
         reply_schema={
             "type": "array",

@@ -30,8 +30,8 @@ from kling_sdk.facts.people_requests import REQUESTS
 from kling_sdk.facts.voices import VOICES
 
 _FACTS: Final = REQUESTS["lip-sync"]
-_LONGEST = 60  # s of a video; 10 in older pages
-_LONGEST_OWN = 10  # s of the account's own video
+_MAX_SECONDS = 60  # s of a video; 10 in older pages
+_MAX_OWN_SECONDS = 10  # s of the account's own video
 _SOUND_SECONDS = (2.0, 60.0)
 
 _CHOICE: Final = FieldTexts(wrong_value="choice")
@@ -45,8 +45,8 @@ _TEXTS: Final = {
 
 def _video(fields: Mapping[str, Any], context: CallContext) -> SourceVideo:
     brought = fields["input"]
-    longest = _LONGEST_OWN if brought.get("video_id") else _LONGEST
-    return read_source(brought, context, longest, "input.")
+    max_seconds = _MAX_OWN_SECONDS if brought.get("video_id") else _MAX_SECONDS
+    return read_source(brought, context, max_seconds, "input.")
 
 
 def _check_input(fields: Mapping[str, Any], context: CallContext) -> Mapping[str, Any]:
@@ -154,7 +154,7 @@ RECORD = EmulatedEndpoint(
     typical_seconds={"": 120.0},
     behaviours=(
         (
-            f"A video of the account is at most {_LONGEST_OWN} s long.",
+            f"A video of the account is at most {_MAX_OWN_SECONDS} s long.",
             documented("digest-2026-01", as_of="2026-01-01", confidence="low"),
         ),
         (f"A video that is given by its URL is {ASSUMED_SECONDS} s long.", UNKNOWN_LENGTH),

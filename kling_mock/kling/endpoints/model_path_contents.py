@@ -17,7 +17,7 @@ from kling_mock.web.facts import documented
 from kling_sdk.facts.media import LARGE_IMAGE_MB
 
 LIMITS = documented("pages-2026-09", as_of="2026-09-20", confidence="medium")
-_MOST_BYTES: Final = LARGE_IMAGE_MB * 1024 * 1024
+_MAX_BYTES: Final = LARGE_IMAGE_MB * 1024 * 1024
 
 
 class ContentLimit(NamedTuple):
@@ -27,14 +27,14 @@ class ContentLimit(NamedTuple):
         type: The type. The feature of the same name says what a model can do with it.
         kind: The contents of an item: a text, the URL of an image or video, or the id of an
             element or voice.
-        most: The maximum number of its items.
+        max_items: The maximum number of its items.
         required: Whether at least one is required.
         everywhere: Whether every model accepts it.
     """
 
     type: str
     kind: Literal["text", "image", "video", "element", "voice"]
-    most: int = 1
+    max_items: int = 1
     required: bool = False
     everywhere: bool = False
 
@@ -109,8 +109,8 @@ def _check_limit(request: CreateRequest, contents: Contents, limit: ContentLimit
     if count and not (limit.everywhere or limit.type in request.capability.features):
         note = f"it can be used with {served(request, limit.type)}"
         raise refusal("content_unsupported", limit.type, field="contents", note=note)
-    if count > limit.most:
-        raise refusal("content_count", f"'{limit.type}'", limit.most, field="contents")
+    if count > limit.max_items:
+        raise refusal("content_count", f"'{limit.type}'", limit.max_items, field="contents")
 
 
 def _check_item(
@@ -125,7 +125,7 @@ def _check_item(
         if not url:
             raise refusal("blank_url", limit.type, field=at, note="must be a URL")
         if limit.kind == "image":
-            check_image(url, at, _MOST_BYTES)
+            check_image(url, at, _MAX_BYTES)
         elif not is_http_url(url):
             raise refusal("video_url", field=at, note="must be an http or https URL with a host")
         else:
@@ -175,7 +175,7 @@ def shape_of_image(first: str, *others: str) -> Callable[[CreateRequest], str]:
         for place, item in enumerate(request.fields["contents"]):
             if item["type"] in types:
                 at = f"contents[{place}].url"
-                size = inspect(item["url"].strip(), at, noticed, _MOST_BYTES)
+                size = inspect(item["url"].strip(), at, noticed, _MAX_BYTES)
                 if size is not None and item["type"] == first:
                     ratio = nearest_aspect_ratio(*size)
         return ratio

@@ -161,14 +161,14 @@ def _check_counts(request: CreateRequest, contents: Contents) -> None:
     if characters and "character_element" not in request.capability.features:
         raise refusal("content_unsupported", "element", field="contents", note="a video character")
     if characters > (1 if with_video else OMNI_CHARACTERS):
-        most = 1 if with_video else OMNI_CHARACTERS
-        raise refusal("content_count", "'element'", most, field="contents")
+        maximum = 1 if with_video else OMNI_CHARACTERS
+        raise refusal("content_count", "'element'", maximum, field="contents")
     if characters and with_video and images:
         raise refusal("content_conflict", "element", "refer_image", field="contents")
-    most = OMNI_REFERENCES_WITH_VIDEO if with_video or characters else OMNI_REFERENCES
-    if images + len(ids) - characters > most:
+    maximum = OMNI_REFERENCES_WITH_VIDEO if with_video or characters else OMNI_REFERENCES
+    if images + len(ids) - characters > maximum:
         text = "of images and elements"
-        raise refusal("content_count", text, most, field="contents")
+        raise refusal("content_count", text, maximum, field="contents")
 
 
 def _check_shape(request: CreateRequest, contents: Contents) -> None:

@@ -98,10 +98,10 @@ def check_prompt(product: str) -> Callable[[CreateRequest], None]:
         fields = request.fields
         if "prompt" in request.record.fields.fields and not fields["prompt"].strip():
             raise refusal("empty", path="prompt", field="prompt")
-        most, length = limits[request.capability.model], len(fields["prompt"])
-        if length > most:
+        max_length, length = limits[request.capability.model], len(fields["prompt"])
+        if length > max_length:
             path = "prompt" if "prompt" in request.record.fields.fields else "contents"
-            raise invalid(path, f"must be a prompt of at most {most} characters", str(length))
+            raise invalid(path, f"must be a prompt of at most {max_length} characters", str(length))
 
     return check
 

@@ -27,11 +27,11 @@ PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
 _PATH = "/v1/videos/multi-elements"
 _KIND = "multi-elements"  # of a session
 SESSION_SECONDS = 24 * 3600
-_LONGEST = 10  # s of a video
+_MAX_SECONDS = 10  # s of a video
 _NEVER = 6  # s: the length between the two that are taken, 2 to 5 and 7 to 10
-_SHORTEST = 2
-_MOST_FRAMES = 10  # that have points
-_MOST_POINTS = 10  # of a frame
+_MIN_SECONDS = 2
+_MAX_FRAMES = 10  # that have points
+_MAX_POINTS = 10  # of a frame
 _RADIUS = 0.08  # of the disc around a point, in parts of the shorter side
 _MODES = {"720p": "std", "1080p": "pro"}
 
@@ -87,9 +87,9 @@ def _init(call: DirectCall) -> str:
     Raises:
         Refusal: 400/1201, the video cannot be used.
     """
-    source = read_source(call.fields, call.context, _LONGEST)
+    source = read_source(call.fields, call.context, _MAX_SECONDS)
     refuse_what_would_fail(call)
-    if source.seconds == _NEVER or source.seconds < _SHORTEST:
+    if source.seconds == _NEVER or source.seconds < _MIN_SECONDS:
         name = "video_id" if source.video_id else "video_url"
         text = f"must be a video of 2 to 5 s or 7 to 10 s, got one of {source.seconds} s"
         raise invalid(name, text)
@@ -134,12 +134,12 @@ def _add(call: DirectCall) -> str:
     """
     video = find_selection(call.fields, call.context)
     frame, points = _frame(call, video), _points(call)
-    if len(video.frames.get(frame, ())) + len(points) > _MOST_POINTS:
+    if len(video.frames.get(frame, ())) + len(points) > _MAX_POINTS:
         raise invalid(
-            "points", f"must not be more than {_MOST_POINTS} in a frame, with earlier ones"
+            "points", f"must not be more than {_MAX_POINTS} in a frame, with earlier ones"
         )
-    if frame not in video.frames and len(video.frames) == _MOST_FRAMES:
-        raise invalid("frame_index", f"must be one of the {_MOST_FRAMES} frames that have points")
+    if frame not in video.frames and len(video.frames) == _MAX_FRAMES:
+        raise invalid("frame_index", f"must be one of the {_MAX_FRAMES} frames that have points")
     call.charge()
     video.frames.setdefault(frame, []).extend(points)
     return _marked(call, video, frame)
@@ -233,7 +233,7 @@ _POINTS = (
         "array",
         required=True,
         low=1,
-        high=_MOST_POINTS,
+        high=_MAX_POINTS,
         members=field_shape(
             *(Field(name, "number", required=True, low=0, high=1, fact=PAGE) for name in "xy")
         ),

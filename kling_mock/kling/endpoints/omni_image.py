@@ -28,7 +28,7 @@ from kling_mock.web.facts import assumed
 from kling_sdk.facts.picture_requests import REQUESTS
 
 _FACTS: Final = REQUESTS["omni-image"]
-MOST_REFERENCES = 10  # images and elements
+MAX_REFERENCES = 10  # images and elements
 _SERIES = 4  # pictures of a series of which nothing is said
 _LOW, _HIGH = 2, 9  # pictures of a series
 
@@ -82,8 +82,8 @@ def _check_references(request: CreateRequest) -> None:
     images, elements = fields.get("image_list", ()), fields.get("element_list", ())
     for number, row in enumerate(images):
         inspect(row["image"], f"image_list[{number}].image", request.context.reader.noticed)
-    if len(images) + len(elements) > MOST_REFERENCES:
-        text = f"at most {MOST_REFERENCES} images and elements are possible"
+    if len(images) + len(elements) > MAX_REFERENCES:
+        text = f"at most {MAX_REFERENCES} images and elements are possible"
         raise invalid("image_list", text, len(images) + len(elements))
     if fields.get("aspect_ratio") == "auto" and not (images or elements):
         raise invalid("aspect_ratio", "auto is only possible with image_list or element_list")

@@ -240,10 +240,10 @@ def _check_counts(request: CreateRequest, inputs: _Inputs) -> None:
             raise invalid("element_list", limit, len(inputs.characters))
     references = len(inputs.images) + len(inputs.elements) - len(inputs.characters)
     crowded = bool(inputs.video or inputs.characters)
-    most = OMNI_REFERENCES_WITH_VIDEO if crowded else OMNI_REFERENCES
-    if references > most:
+    max_references = OMNI_REFERENCES_WITH_VIDEO if crowded else OMNI_REFERENCES
+    if references > max_references:
         where = " with a video or a video character" if crowded else ""
-        limit = f"must be at most {most} images and elements together{where}"
+        limit = f"must be at most {max_references} images and elements together{where}"
         raise invalid("image_list and element_list", limit, references)
 
 

@@ -20,7 +20,7 @@ LISTS = documented("pages-2026-09", "digest-2026-01", as_of="2026-09-20")
 
 _SIDES = {"none": 1024, "1k": 1024, "2k": 2048, "4k": 4096}  # pixels, of a square
 _STEP = 16  # each side is a multiple of it
-_LONGEST = 8192  # maximum pixels of a side
+_MAX_SIDE = 8192  # maximum pixels of a side
 SIZES = assumed(
     "no page has pixels: a picture has as many as a square of 1024, 2048 or 4096 pixels a side, "
     "and sides that are multiples of 16; 16:9 at 1K is 1360x768"
@@ -47,7 +47,7 @@ def pixels(resolution: str, ratio: float) -> tuple[int, int]:
 
 
 def _rounded(length: float) -> int:
-    return min(max(round(length / _STEP), 1) * _STEP, _LONGEST)
+    return min(max(round(length / _STEP), 1) * _STEP, _MAX_SIDE)
 
 
 def shape_of(request: CreateRequest, *images: str, ratio: float = 16 / 9) -> float:

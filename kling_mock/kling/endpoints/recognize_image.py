@@ -38,12 +38,12 @@ def _reply(call: DirectCall) -> str:
     Raises:
         Refusal: 400/1201, the image cannot be used; the account may not call (1101 to 1103).
     """
-    from kling_mock.kling.media.mask import LONGEST  # most servers never make a mask
+    from kling_mock.kling.media.mask import MAX_SIDE  # most servers never make a mask
 
     size = inspect(call.fields["image"], "image", call.context.reader.noticed)
     refuse_what_would_fail(call)
     call.charge()
-    width, height = _UNKNOWN_SIZE if size is None else (min(side, LONGEST) for side in size)
+    width, height = _UNKNOWN_SIZE if size is None else (min(side, MAX_SIDE) for side in size)
     reply_data = {
         "task_result": {
             "images": [

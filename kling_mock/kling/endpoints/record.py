@@ -189,7 +189,7 @@ class EmulatedLibrary(NamedTuple):
         delete_paths: The paths of the calls that delete an item.
         entry: Works out the item that a task makes.
         fact: Where the two calls come from.
-        largest_page: The maximum number of tasks on a page of its lists.
+        max_page_size: The maximum number of tasks on a page of its lists.
     """
 
     kind: ItemKind
@@ -197,7 +197,7 @@ class EmulatedLibrary(NamedTuple):
     delete_paths: tuple[str, ...]
     entry: Callable[[CreateRequest], LibraryEntry]
     fact: Fact
-    largest_page: int = 500
+    max_page_size: int = 500
 
     @property
     def id_field(self) -> str:
@@ -365,6 +365,6 @@ class EmulatedEndpoint:
         return (EndpointRoute("GET", self.library.presets_path, "presets"), *deletes)
 
     @property
-    def largest_page(self) -> int:
+    def max_page_size(self) -> int:
         """The maximum number of tasks on a page of its list."""
-        return PAGING["pageSize"][1] if self.library is None else self.library.largest_page
+        return PAGING["pageSize"][1] if self.library is None else self.library.max_page_size

@@ -25,7 +25,7 @@ from kling_mock.web.facts import Fact, assumed
 from kling_sdk.facts.media import IMAGE_SIDE, LARGE_IMAGE_MB
 from kling_sdk.facts.solution_requests import PAGE, ContentFacts, SolutionFacts
 
-MOST_IMAGE: Final = LARGE_IMAGE_MB * 1024 * 1024  # bytes
+MAX_IMAGE: Final = LARGE_IMAGE_MB * 1024 * 1024  # bytes
 UNPRICED: Fact = assumed("no price of it is known: a task costs 1 unit here", "solutions-2026-09")
 BEHAVIOURS: tuple[tuple[str, Fact], ...] = (
     (
@@ -172,10 +172,12 @@ def check_contents(body: SolutionBody) -> Callable[[CreateRequest], None]:
             parts = [(at, item) for at, item in enumerate(items) if item["type"] == content.type]
             if not parts and texts.missing:
                 raise _refused(texts.missing, "contents", content)
-            if len(parts) > content.most:
+            if len(parts) > content.max_items:
                 if texts.many:
                     raise _refused(texts.many, "contents", content)
-                raise refusal("content_count", f"'{content.type}'", content.most, field="contents")
+                raise refusal(
+                    "content_count", f"'{content.type}'", content.max_items, field="contents"
+                )
             for place, item in parts:
                 _check_item(request, body, content, item, f"contents[{place}]")
 
@@ -183,7 +185,7 @@ def check_contents(body: SolutionBody) -> Callable[[CreateRequest], None]:
 
 
 def _refused(situation: str, field: str, content: ContentFacts) -> Refusal:
-    note = f"{content.type}: at most {content.most}, each with a {content.kind}"
+    note = f"{content.type}: at most {content.max_items}, each with a {content.kind}"
     return refusal(situation, field=field, note=note)
 
 
@@ -197,7 +199,7 @@ def _check_item(
     texts = body.items.get(content.type, _USUAL)
     if content.kind == "glossary":
         for key in ("source", "target"):
-            if not 1 <= len(item.get(key, "").strip()) <= content.longest:
+            if not 1 <= len(item.get(key, "").strip()) <= content.max_length:
                 raise _refused(texts.wrong, f"{path}.{key}", content)
     elif content.kind in ("text", "word"):
         _check_text(content, texts, item.get("text", ""), f"{path}.text")
@@ -212,10 +214,10 @@ def _check_text(content: ContentFacts, texts: ItemTexts, text: str, path: str) -
     if not text.strip():
         situation = texts.wrong or texts.missing or "blank_text"
         raise refusal(situation, content.type, field=path, note="must be a text")
-    if content.longest and len(text) > content.longest:
+    if content.max_length and len(text) > content.max_length:
         if texts.long:
             raise _refused(texts.long, path, content)
-        raise invalid(path, f"must be at most {content.longest} characters", len(text))
+        raise invalid(path, f"must be at most {content.max_length} characters", len(text))
 
 
 def _check_file(
@@ -231,7 +233,7 @@ def _check_file(
     if content.kind == "url":
         raise refusal(texts.wrong or "blank_url", content.type, field=path, note="must be a URL")
     try:
-        size = inspect(check_image(url, path, MOST_IMAGE), path, noticed, MOST_IMAGE, webp=True)
+        size = inspect(check_image(url, path, MAX_IMAGE), path, noticed, MAX_IMAGE, webp=True)
     except Refusal as error:
         raise refusal(texts.wrong, field=path, note=error.message[:80]) from None
     if size is not None and min(size) < IMAGE_SIDE:

@@ -14,7 +14,7 @@ from kling_sdk.facts.media import SOUND_MB
 SOUND = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
 #: The assumed length of a sound that is given by its URL, in seconds.
 ASSUMED_SECONDS = 5.0
-_MOST_BYTES = SOUND_MB * 1024 * 1024
+_MAX_BYTES = SOUND_MB * 1024 * 1024
 
 LENGTHS = (
     (
@@ -35,8 +35,8 @@ def check_size(value: str, path: str) -> None:
         Refusal: 400/1201, it is too large.
     """
     size = len(value) * 3 // 4 - value[-2:].count("=")
-    if size > _MOST_BYTES:
-        raise invalid(path, f"must be a sound of at most {_MOST_BYTES >> 20} MB, got {size} bytes")
+    if size > _MAX_BYTES:
+        raise invalid(path, f"must be a sound of at most {_MAX_BYTES >> 20} MB, got {size} bytes")
 
 
 def read_seconds(
@@ -67,7 +67,7 @@ def check_seconds(seconds: float, path: str, limits: tuple[float, float]) -> Non
     Raises:
         Refusal: 400/1201, it is too short or too long.
     """
-    shortest, longest = limits
-    if not shortest <= seconds <= longest:
-        text = f"must be a sound of {shortest:g} to {longest:g} s, got one of {seconds:.1f} s"
+    minimum, maximum = limits
+    if not minimum <= seconds <= maximum:
+        text = f"must be a sound of {minimum:g} to {maximum:g} s, got one of {seconds:.1f} s"
         raise invalid(path, text)

@@ -38,10 +38,10 @@ class SourceVideo(NamedTuple):
 def read_source(
     fields: Mapping[str, Any],
     context: CallContext,
-    longest: int,
+    max_seconds: int,
     path: str = "",
     *,
-    shortest: int = 0,
+    min_seconds: int = 0,
     takes_4k: bool = False,
 ) -> SourceVideo:
     """Return the video of a request that has either `video_id` or `video_url`.
@@ -49,9 +49,9 @@ def read_source(
     Args:
         fields: The object that has them.
         context: Finds a video of the account.
-        longest: The maximum length in seconds.
+        max_seconds: The maximum length in seconds.
         path: The prefix of a field's name in a message.
-        shortest: The minimum length in seconds.
+        min_seconds: The minimum length in seconds.
         takes_4k: Whether it may be larger than 1080p.
 
     Raises:
@@ -70,10 +70,10 @@ def read_source(
         raise invalid(f"{path}video_id", "must be the id of a video of this account", video_id)
     if plan.resolution == "4k" and not takes_4k:
         raise invalid(f"{path}video_id", "must be a video in 720p or 1080p", video_id)
-    if plan.seconds > longest:
-        text = f"must be a video of at most {longest} s, got one of {plan.seconds} s"
+    if plan.seconds > max_seconds:
+        text = f"must be a video of at most {max_seconds} s, got one of {plan.seconds} s"
         raise invalid(f"{path}video_id", text)
-    if plan.seconds < shortest:
-        text = f"must be a video of at least {shortest} s, got one of {plan.seconds} s"
+    if plan.seconds < min_seconds:
+        text = f"must be a video of at least {min_seconds} s, got one of {plan.seconds} s"
         raise invalid(f"{path}video_id", text)
     return SourceVideo(video_id, "", plan.seconds, plan.resolution, plan.aspect_ratio, plan.fps)

@@ -37,7 +37,7 @@ _GOODS = frozenset(
 )
 _RESOLUTIONS = ("720p", "1080p")
 _CAPABILITIES = resolution_rows(*_RESOLUTIONS)
-_LONGEST = 300  # seconds of an emulated video
+_MAX_SECONDS = 300  # seconds of an emulated video
 
 _FACTS: Final = REQUESTS["solutions-talking-agent"]
 _BODY: Final = SolutionBody(
@@ -119,7 +119,7 @@ def _seconds(fields: Mapping[str, Any], _context: CallContext) -> int:
     script = next((item.get("text", "") for item in items if item["type"] == "speech_script"), "")
     language = "en" if script.isascii() else "zh"
     seconds = math.ceil(speech_seconds(script, language, float(fields.get("speech_rate", 1.0))))
-    return min(seconds, _LONGEST)
+    return min(seconds, _MAX_SECONDS)
 
 
 def _aspect_ratio(request: CreateRequest) -> str:

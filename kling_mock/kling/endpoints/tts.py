@@ -28,7 +28,7 @@ _TEXTS: Final = {
     "voice_speed": FieldTexts(validated=True),
 }
 _PER_SECOND: Mapping[str, float] = {"zh": 4.0, "en": 14.0}
-_SHORTEST = 0.5  # s
+_MIN_SECONDS = 0.5  # s
 
 
 def speech_seconds(text: str, language: str, speed: float) -> float:
@@ -39,7 +39,7 @@ def speech_seconds(text: str, language: str, speed: float) -> float:
         language: `zh` or `en`.
         speed: 0.8 to 2.0.
     """
-    return round(max(len(text) / _PER_SECOND[language], _SHORTEST) / speed, 3)
+    return round(max(len(text) / _PER_SECOND[language], _MIN_SECONDS) / speed, 3)
 
 
 def _reply(call: DirectCall) -> str:

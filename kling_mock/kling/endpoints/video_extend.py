@@ -24,7 +24,7 @@ from kling_sdk.facts.video_requests import REQUESTS
 _FACTS: Final = REQUESTS["video-extend"]
 _SOURCES = ("text2video", "image2video", "video-extend")
 _ADDED = 5  # s; the page has 4 to 5
-_LONGEST = 180  # s
+_MAX_SECONDS = 180  # s
 
 _OPTIONS = "negative_prompt cfg_scale"
 _CAPABILITIES = rows(
@@ -55,8 +55,8 @@ def _source(fields: Mapping[str, Any], context: CallContext) -> Plan:
         models = ", ".join(_MODELS)
         made_by = ", ".join(_SOURCES)
         raise invalid("video_id", f"must be a video made by {made_by} with {models}", video_id)
-    if plan.seconds + _ADDED > _LONGEST:
-        raise invalid("video_id", f"the result would be longer than {_LONGEST} s", video_id)
+    if plan.seconds + _ADDED > _MAX_SECONDS:
+        raise invalid("video_id", f"the result would be longer than {_MAX_SECONDS} s", video_id)
     return plan
 
 

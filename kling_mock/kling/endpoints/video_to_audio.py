@@ -23,11 +23,11 @@ from kling_mock.web.facts import assumed
 from kling_sdk.facts.sound_requests import REQUESTS
 
 _FACTS: Final = REQUESTS["video-to-audio"]
-_SHORTEST, _LONGEST = 3, 20  # s of a video
+_MIN_SECONDS, _MAX_SECONDS = 3, 20  # s of a video
 
 
 def _video(fields: Mapping[str, Any], context: CallContext) -> SourceVideo:
-    return read_source(fields, context, _LONGEST, shortest=_SHORTEST, takes_4k=True)
+    return read_source(fields, context, _MAX_SECONDS, min_seconds=_MIN_SECONDS, takes_4k=True)
 
 
 def _parent(fields: Mapping[str, Any], context: CallContext) -> ParentVideo | None:

@@ -60,8 +60,8 @@ class Fault:
         return f"{self.kind.name} {self.where}"
 
     def __repr__(self) -> str:
-        most = "" if self.times is None else f" of at most {self.times}"
-        return f"<Fault {self}: matched {self.seen}, happened {self.acted}{most} times>"
+        limit = "" if self.times is None else f" of at most {self.times}"
+        return f"<Fault {self}: matched {self.seen}, happened {self.acted}{limit} times>"
 
 
 class Faults:

@@ -130,18 +130,18 @@ class ClientGoneError(ConnectionError):
     """The client closed its connection before it had sent the whole body."""
 
 
-async def read_body(request: web.BaseRequest, most: int | None = None) -> bytes:
+async def read_body(request: web.BaseRequest, max_bytes: int | None = None) -> bytes:
     """Return the request's body.
 
     Args:
-        most: The maximum size in bytes; `None` is `MAX_BODY`.
+        max_bytes: The maximum size in bytes; `None` is `MAX_BODY`.
 
     Raises:
         Refusal: It is too large (413), it is not encoded as its headers declare (400), or it
             does not arrive in time (408).
         ClientGoneError: It never arrives.
     """
-    limit = MAX_BODY if most is None else most
+    limit = MAX_BODY if max_bytes is None else max_bytes
     try:
         return await bodies.read_body(request, limit)
     except bodies.BodyTooLargeError:

@@ -12,9 +12,9 @@ from kling_mock.kling.journal.calls import Call
 from kling_mock.kling.journal.entries import RESULTS, Entry, EntryKind, is_download
 from kling_mock.kling.journal.patterns import is_like_path, may_overlap
 
-_MOST_KINDS = 300
+_MAX_KINDS = 300
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-_LONGEST_PATH = 200  # characters
+_MAX_PATH = 200  # characters
 _Key = tuple[str, str, int, int, str, str, bool]
 _SHOWN = 5  # kinds in a message
 
@@ -84,7 +84,7 @@ class Forgotten:
             bool(entry.request),
         )
         counts = self._counts
-        if key not in counts and len(counts) >= _MOST_KINDS:
+        if key not in counts and len(counts) >= _MAX_KINDS:
             # Method and result are still kept, so that a poll is never mistaken for a create.
             method = entry.method if entry.method in _METHODS else "*"
             key = (method, "*", entry.status, entry.code, "*", "*", key[-1])
@@ -119,7 +119,7 @@ class Forgotten:
         """Return *path* with `*` instead of an id."""
         if is_download(method, path):
             return f"{RESULTS}*"  # one kind for all files
-        if len(path) > _LONGEST_PATH or "*" in path:
+        if len(path) > _MAX_PATH or "*" in path:
             return "*"
         if f"{method} {path}" in self._served:
             return path

@@ -26,7 +26,7 @@ IgnoredFields = Literal["note", "refuse"]
 IGNORED: Final[tuple[IgnoredFields, ...]] = get_args(IgnoredFields)
 
 NOTE_HEADER: Final = "x-kling-mock-note"
-_LONGEST: Final = 500  # bytes of the header's value
+_MAX_LENGTH: Final = 500  # bytes of the header's value
 _NAME_SHOWN: Final = 60  # characters of a field's name; it comes from the client
 
 
@@ -99,7 +99,7 @@ def header_value(notes: Iterable[Note]) -> str:
         for place, name in enumerate(dict.fromkeys(names)):
             start = f"{'; ' if value else ''}{kind}=" if place == 0 else ","
             longer = f"{value}{start}{name}"
-            if len(longer) > _LONGEST:
+            if len(longer) > _MAX_LENGTH:
                 return value
             value = longer
     return value

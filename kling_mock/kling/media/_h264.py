@@ -205,7 +205,7 @@ def _goes_on_down(above: bytes, block: bytes, flat: bytes) -> bool:
 def _sps(shape: FrameShape, fps: int) -> bytes:
     size = shape.across * shape.down
     level = next(
-        (name for name, most, rate in _LEVELS if size <= most and size * fps <= rate),
+        (name for name, max_blocks, rate in _LEVELS if size <= max_blocks and size * fps <= rate),
         _LEVELS[-1][0],
     )
     # Id 0, 4:2:0, 8 bits, 8 bits; no bypass, no scaling lists; 8 bits of `frame_num`; pictures

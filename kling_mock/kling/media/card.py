@@ -19,7 +19,7 @@ from kling_mock.kling.media.input_picture import InputView, see
 _REGULAR, _BOLD = 0.62, 0.85  # half the thickness of the strokes
 _WHITE, _GREY, _DARK = 235, 170, 24  # luma
 _UNIT = 720  # pixels of the short side for which the numbers below are meant
-_SMALLEST = 5  # pixels of a line
+_MIN_LINE = 5  # pixels of a line
 
 
 class Card(NamedTuple):
@@ -145,7 +145,7 @@ class Drawing:
         width = width_of(text, size, pen)
         if width > room:
             size *= room / width * 0.99
-        return draw(text, max(int(size), _SMALLEST), pen)
+        return draw(text, max(int(size), _MIN_LINE), pen)
 
     def _draw_counter(self, second: int) -> Region:
         """Write the seconds that have been shown and, the first time, also the total."""

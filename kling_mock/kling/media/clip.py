@@ -95,8 +95,8 @@ def render(
 class _Files:
     """The files that were requested last, each made once."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_clips: int) -> None:
+        self._max_clips = max_clips
         self._lock = threading.Lock()  # one at a time: making takes all of a processor anyway
         self._size = 0
         self._files: OrderedDict[_Clip, tuple[MediaFile, int]] = OrderedDict()
@@ -109,7 +109,7 @@ class _Files:
                 cached = file, size + len(clip.card.picture)
                 self._size += cached[1]
             self._files[clip] = cached
-            while self._size > self._most and len(self._files) > 1:
+            while self._size > self._max_clips and len(self._files) > 1:
                 _, (_, size) = self._files.popitem(last=False)
                 self._size -= size
             return cached[0]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _FORMATS = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WEBP"}
-_MOST_PIXELS = 25_000_000  # of an image to decode: about 100 MB for a moment
+_MAX_PIXELS = 25_000_000  # of an image to decode: about 100 MB for a moment
 
 # From RGB to YCbCr of BT.709 in limited range, a row for each, with what is added.
 # fmt: off
@@ -96,4 +96,4 @@ def _opened(content: bytes) -> Image | None:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     width, height = image.size
-    return image if 0 < width * height <= _MOST_PIXELS else None
+    return image if 0 < width * height <= _MAX_PIXELS else None

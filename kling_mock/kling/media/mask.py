@@ -12,7 +12,7 @@ from kling_mock.kling.media._png import chunk, head, packed, png_file
 from kling_mock.kling.media.file import MediaFile
 
 #: The maximum length of a side of a mask, in pixels.
-LONGEST = 8192
+MAX_SIDE = 8192
 
 _AS_IS = b"\0"  # how a row is coded
 _INSIDE = b"\xff"

@@ -15,7 +15,7 @@ from kling_mock.kling.media._png import chunk, head, packed, png_file
 from kling_mock.kling.media.file import MediaFile
 
 _BLOCKS = 8  # in each direction
-_MOST_PIXELS = 8192  # a side
+_MAX_PIXELS = 8192  # a side
 _MAX_TAG = 255  # bytes
 _SAME, _AS_ABOVE = b"\0", b"\2"  # how a row is coded: as it is, or as its difference
 
@@ -33,8 +33,8 @@ def render(width: int, height: int, *, tag: str = "") -> MediaFile:
         ValueError: An argument is out of range; the text says what it must be.
     """
     for name, size in (("width", width), ("height", height)):
-        if not _BLOCKS <= size <= _MOST_PIXELS:
-            raise ValueError(f"{name}: must be {_BLOCKS} to {_MOST_PIXELS} pixels, got {size}")
+        if not _BLOCKS <= size <= _MAX_PIXELS:
+            raise ValueError(f"{name}: must be {_BLOCKS} to {_MAX_PIXELS} pixels, got {size}")
     if len(tag.encode("latin-1")) > _MAX_TAG:
         raise ValueError(f"tag: must be at most {_MAX_TAG} bytes, got {len(tag)}")
     return _render(width, height, tag)

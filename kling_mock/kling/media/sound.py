@@ -27,7 +27,7 @@ SoundType = Literal["mp3", "wav"]
 #: The length of one frame of an MP3, in seconds.
 FRAME_SECONDS: Final = 0.024
 #: The maximum length of a sound, in seconds.
-LONGEST: Final = 3600.0
+MAX_SECONDS: Final = 3600.0
 
 _MAX_TAG: Final = 255  # bytes
 _WAV_RATE: Final = 24_000  # samples per second
@@ -53,8 +53,8 @@ def render(type_: SoundType, seconds: float, *, tag: str = "") -> MediaFile:
     Raises:
         ValueError: An argument is out of range; the text says what it must be.
     """
-    if not 0 < seconds <= LONGEST:
-        raise ValueError(f"seconds: must be above 0 and up to {LONGEST:g}, got {seconds}")
+    if not 0 < seconds <= MAX_SECONDS:
+        raise ValueError(f"seconds: must be above 0 and up to {MAX_SECONDS:g}, got {seconds}")
     if len(tag.encode("latin-1")) > _MAX_TAG:
         raise ValueError(f"tag: must be at most {_MAX_TAG} bytes, got {len(tag)}")
     return _mp3(seconds, tag) if type_ == "mp3" else _wav(seconds, tag)

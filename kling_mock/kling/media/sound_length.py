@@ -23,8 +23,8 @@ _KBITS_1: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 
 _KBITS_2: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _MPEG_1: Final = 3
 _LAYER_3: Final = 1
-_MOST_CHUNKS: Final = 1000  # maximum number of chunks read of a WAV; a usual one has a handful
-_MOST_JUNK: Final = 4096  # bytes before the first frame, beside an ID3 tag
+_MAX_CHUNKS: Final = 1000  # maximum number of chunks read of a WAV; a usual one has a handful
+_MAX_JUNK: Final = 4096  # bytes before the first frame, beside an ID3 tag
 
 
 def seconds_of(content: bytes) -> float:
@@ -39,7 +39,7 @@ def seconds_of(content: bytes) -> float:
 
 def _of_wave(content: bytes) -> float:
     rate, at = 0, 12
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         if at + 8 > len(content):
             break
         name, size = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], "little")
@@ -67,7 +67,7 @@ def _of_mp3(content: bytes, start: int) -> float:
     first = next(
         (
             at
-            for at in range(start, min(start + _MOST_JUNK, len(content)))
+            for at in range(start, min(start + _MAX_JUNK, len(content)))
             if _frame(content, at) is not None
         ),
         len(content),

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 KEPT_CHARACTERS = 16 * 1024 * 1024  # of base64, of all images together
-_LARGEST = 4 * 1024 * 1024  # characters of one image
-_SHORTEST = 64  # characters
+_MAX_IMAGE = 4 * 1024 * 1024  # characters of one image
+_MIN_LENGTH = 64  # characters
 _DEEPEST = 4  # levels of nested lists and objects
 
 # The first characters of a file in base64.
@@ -49,11 +49,11 @@ class InputPictures:
     """The inline images of the newest requests, by task.
 
     Args:
-        most: The maximum total of base64 characters kept; the oldest tasks make room.
+        max_characters: The maximum total of base64 characters kept; the oldest tasks make room.
     """
 
-    def __init__(self, most: int = KEPT_CHARACTERS) -> None:
-        self._most = most
+    def __init__(self, max_characters: int = KEPT_CHARACTERS) -> None:
+        self._max_characters = max_characters
         self._size = 0
         self._by_task: dict[str, tuple[InputPicture, ...]] = {}
 
@@ -69,7 +69,7 @@ class InputPictures:
             return
         self._by_task[task_id] = pictures
         self._size += _size(pictures)
-        while self._size > self._most:
+        while self._size > self._max_characters:
             self._size -= _size(self._by_task.pop(next(iter(self._by_task))))
 
     def of(self, task_id: str) -> Sequence[InputPicture]:
@@ -84,7 +84,7 @@ def _size(pictures: Sequence[InputPicture]) -> int:
 def _pictures(value: Any, name: str, depth: int) -> Iterator[InputPicture]:
     if isinstance(value, str):
         text = value.partition(",")[2] if value.startswith("data:") else value
-        if not _SHORTEST <= len(text) <= _LARGEST:
+        if not _MIN_LENGTH <= len(text) <= _MAX_IMAGE:
             return
         for beginning, content_type in _BEGINNINGS.items():
             if text.startswith(beginning):

@@ -12,12 +12,12 @@ from kling_mock.web.values import as_number, as_whole, is_one_of
 
 ProgressKind = Literal["typical", "after", "polls", "instant", "by-hand", "stuck"]
 
-LONGEST = 365 * 24 * 3600.0  # the maximum of a rule, in seconds
-MOST_POLLS = 1_000_000
+MAX_SECONDS = 365 * 24 * 3600.0  # the maximum of a rule, in seconds
+MAX_POLLS = 1_000_000
 
 _SPREAD = 0.2  # a task takes up to this part longer than typical
-_LEAST = 60.0  # seconds: files are never done sooner
-_EARLIEST = 0.5  # minimum seconds from submitted to processing
+_MIN_SECONDS = 60.0  # seconds: files are never done sooner
+_MIN_PROCESSING = 0.5  # minimum seconds from submitted to processing
 _START_SPREAD = 1.5  # maximum seconds in addition to that
 
 
@@ -33,17 +33,17 @@ class Schedule(NamedTuple):
     done: float
 
 
-def schedule(typical: float, random: Random, least: float = _LEAST) -> Schedule:
+def schedule(typical: float, random: Random, min_seconds: float = _MIN_SECONDS) -> Schedule:
     """Return when a task moves on.
 
     Args:
         typical: Seconds that such a task usually takes.
         random: The source of the spread.
-        least: The minimum number of seconds.
+        min_seconds: The minimum number of seconds.
     """
     return Schedule(
-        _EARLIEST + _START_SPREAD * random.random(),
-        max(least, typical * (1 + _SPREAD * random.random())),
+        _MIN_PROCESSING + _START_SPREAD * random.random(),
+        max(min_seconds, typical * (1 + _SPREAD * random.random())),
     )
 
 
@@ -110,9 +110,9 @@ class ProgressRules:
         if (polls is not None) is not (kind == "polls"):
             raise ValueError("polls: must be given with the kind 'polls', and only with it")
         if seconds is not None:
-            as_number("seconds", seconds, high=LONGEST)
+            as_number("seconds", seconds, high=MAX_SECONDS)
         if polls is not None:
-            as_whole("polls", polls, 1, MOST_POLLS)
+            as_whole("polls", polls, 1, MAX_POLLS)
         number = self._findings.declare(f"progress {kind} {where}")
         self._rules.append((where, ProgressRule(kind, seconds or 0.0, polls or 0), number))
         self.any = True

@@ -33,7 +33,7 @@ KEPT_SECONDS = 3600
 
 _FIRST_ID = (800_000_000_000_000_000, 850_000_000_000_000_000)
 _ID_STEP = 1 << 20
-_MOST_LISTS = 2  # maximum lists of results of a task, each with its own id
+_MAX_LISTS = 2  # maximum lists of results of a task, each with its own id
 
 
 class GivenVideo(NamedTuple):
@@ -171,7 +171,7 @@ class TaskIds:
 
     def new(self) -> str:
         """Return an id for a task."""
-        self._last += 1 + _MOST_LISTS + int(self._random.random() * _ID_STEP)
+        self._last += 1 + _MAX_LISTS + int(self._random.random() * _ID_STEP)
         return str(self._last)
 
 
@@ -313,7 +313,7 @@ class Tasks:
         """Return the task whose results of a type have this id."""
         if not re.fullmatch("[0-9]{18}", result_id):
             return None
-        for place in range(_MOST_LISTS):
+        for place in range(_MAX_LISTS):
             task = self._by_id.get(str(int(result_id) - 1 - place))
             if task is not None and task.result_id(type_) == result_id:
                 return task

@@ -19,7 +19,7 @@ from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.model_path_schemas import (
-    MOST_IDS,
+    MAX_IDS,
     SCHEMAS,
     STATUSES,
     TASKS,
@@ -65,7 +65,7 @@ def named_ids(query: str) -> Sequence[str]:
 
 
 def _select(
-    tasks: Tasks, account: Account, _endpoint: str, query: str, _largest: int
+    tasks: Tasks, account: Account, _endpoint: str, query: str, _max_page_size: int
 ) -> Sequence[EmulatedTask]:
     """Return the tasks that the query names, in its order, except those of `/solutions`.
 
@@ -84,8 +84,8 @@ def tasks_by_ids(tasks: Tasks, account: Account, query: str) -> Iterator[Emulate
     ids, external_ids = _ids(query)
     if not ids and not external_ids:
         raise refusal("ids_required")
-    if len(ids) + len(external_ids) > MOST_IDS:
-        raise refusal("too_many_ids", MOST_IDS)
+    if len(ids) + len(external_ids) > MAX_IDS:
+        raise refusal("too_many_ids", MAX_IDS)
     if ids and external_ids:
         raise refusal("both_ids")
     by_name = [tasks.by_id(account, name) for name in ids]

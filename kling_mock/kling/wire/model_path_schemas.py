@@ -27,7 +27,7 @@ BY_IDS: Final = documented(
     note="that unknown ids are left out, and 21 ids refused, was seen",
 )
 TASKS: Final = "/tasks"
-MOST_IDS: Final = 20
+MAX_IDS: Final = 20
 
 #: The interface's own words for the states of a task.
 STATUSES: Final[Mapping[Status, str]] = {
@@ -128,7 +128,7 @@ SCHEMAS = InterfaceSchemas(
             "task_ids",
             "query",
             {"type": "string"},
-            f"Task ids with commas between, {MOST_IDS} at most.",
+            f"Task ids with commas between, {MAX_IDS} at most.",
         ),
         Parameter(
             "external_task_ids",

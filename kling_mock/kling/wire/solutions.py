@@ -62,7 +62,7 @@ def _task_routes(path: str) -> tuple[EndpointRoute, ...]:
 
 
 def _select(
-    tasks: Tasks, account: Account, _endpoint: str, query: str, _largest: int
+    tasks: Tasks, account: Account, _endpoint: str, query: str, _max_page_size: int
 ) -> Sequence[EmulatedTask]:
     """Return the tasks that the query names, in its order.
 

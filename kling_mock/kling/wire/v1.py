@@ -84,14 +84,14 @@ def _task_routes(path: str) -> tuple[EndpointRoute, ...]:
 
 
 def _select(
-    tasks: Tasks, account: Account, endpoint: str, query: str, largest: int
+    tasks: Tasks, account: Account, endpoint: str, query: str, max_page_size: int
 ) -> Sequence[EmulatedTask]:
     """Return one page of tasks, newest first; parameters outside `PAGING` are ignored.
 
     Raises:
         Refusal: 400/1201, a number out of range.
     """
-    return tasks.page(account, endpoint, *page_of(query, largest))
+    return tasks.page(account, endpoint, *page_of(query, max_page_size))
 
 
 def _page_number(name: str, text: str | None, high: int) -> int:
@@ -323,12 +323,12 @@ def listed_presets(tasks: Iterable[EmulatedTask], origin: str) -> str:
     return f"[{','.join(presets)}]"
 
 
-def page_of(query: str, largest: int) -> tuple[int, int]:
+def page_of(query: str, max_page_size: int) -> tuple[int, int]:
     """Return number and size of the page that a query names.
 
     Args:
         query: The query string.
-        largest: The maximum size.
+        max_page_size: The maximum size.
 
     Raises:
         Refusal: 400/1201, a number out of range.
@@ -336,7 +336,7 @@ def page_of(query: str, largest: int) -> tuple[int, int]:
     parameters = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
     return (
         _page_number("pageNum", parameters.get("pageNum"), PAGING["pageNum"][1]),
-        _page_number("pageSize", parameters.get("pageSize"), largest),
+        _page_number("pageSize", parameters.get("pageSize"), max_page_size),
     )
 
 

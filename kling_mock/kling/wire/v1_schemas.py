@@ -165,7 +165,7 @@ PRESETS: Schema = {
 _STATUS: Schema = {"enum": ["submitted", "processing", "succeed", "failed"]}
 
 
-def paging(largest: int) -> tuple[Parameter, ...]:
+def paging(max_page_size: int) -> tuple[Parameter, ...]:
     """Return the parameters of a list, whose pages have at most *largest* tasks."""
     return tuple(
         Parameter(
@@ -174,7 +174,7 @@ def paging(largest: int) -> tuple[Parameter, ...]:
             {
                 "type": "integer",
                 "minimum": low,
-                "maximum": high if name == "pageNum" else largest,
+                "maximum": high if name == "pageNum" else max_page_size,
                 "default": default,
             },
             "Number of the page, from 1." if name == "pageNum" else "Tasks on a page.",

@@ -15,7 +15,7 @@ FAILURES: Final = 5
 #: Seconds for which a breaker is open at first.
 FIRST_PAUSE: Final = 10.0
 #: The longest time for which it is open: the end of an outage is noticed within this time.
-LONGEST_PAUSE: Final = 300.0
+MAX_PAUSE: Final = 300.0
 #: Seconds after which a probe without a result no longer counts, so that another one is made.
 PROBE_LEASE: Final = 60.0
 
@@ -103,7 +103,7 @@ def is_admitted(breaker: Breaker, now: float) -> bool:
 
 def pause(openings: int) -> float:
     """Return the seconds for which a breaker stays open that opened *openings* times, 1 or more."""
-    return min(FIRST_PAUSE * 2.0 ** min(openings - 1, 30), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * 2.0 ** min(openings - 1, 30), MAX_PAUSE)
 
 
 def after(breaker: Breaker, event: BreakerEvent, now: float) -> Breaker:

@@ -56,7 +56,7 @@ UNAVAILABLE: Final = ErrorKind(503, "server_error", "unavailable", 5001)
 NOT_INSTALLED: Final = ErrorKind(501, "server_error", "not_installed", 1200)
 BROKEN: Final = ErrorKind(500, "server_error", "internal_error", 5000)
 
-_LONGEST: Final = 500  # characters of an upstream's message
+_MAX_MESSAGE: Final = 500  # characters of an upstream's message
 
 
 #: All kinds.
@@ -170,21 +170,21 @@ _STATUS_OF_CODE: Final = {
     1303: 429,
 }
 _WAIT: Final = 5  # seconds, if Kling does not name a wait: about one step of its queue
-_LONGEST_WAIT: Final = 300  # seconds: whatever a channel names, another one may be free by then
+_MAX_WAIT: Final = 300  # seconds: whatever a channel names, another one may be free by then
 
 
 def upstream_refusal(error: KlingError) -> RelayError:
     """Return the error for the user when Kling refused, or could not be reached at all."""
     if isinstance(error, RequestValidationError):  # the SDK's own text about the user's parameter
-        return RelayError(INVALID, str(error)[:_LONGEST])
+        return RelayError(INVALID, str(error)[:_MAX_MESSAGE])
     if not isinstance(error, KlingAPIError):
         return RelayError(UNREACHABLE, "Kling cannot be reached; nothing was created.")
     http = _STATUS_OF_CODE.get(error.code, 502)
     wait = None
     if http == 429:
         retry_after = _WAIT if error.retry_after is None else error.retry_after
-        wait = max(1, round(min(retry_after, _LONGEST_WAIT)))
-    message = error.message[:_LONGEST] if http < 500 else "Kling refused this relay's channel."
+        wait = max(1, round(min(retry_after, _MAX_WAIT)))
+    message = error.message[:_MAX_MESSAGE] if http < 500 else "Kling refused this relay's channel."
     return RelayError(UPSTREAM, message, code=error.code or None, http=http, retry_after=wait)
 
 

@@ -23,13 +23,13 @@ from kling_mock.web.values import BOUND, bounded_decimal
 #: Levels of objects and lists, including the outermost one. Kling's own bodies have four.
 MAX_DEPTH: Final = 32
 #: Characters of a name in an object. Kling's own have at most 30.
-LONGEST_NAME: Final = 1_000
+MAX_MEMBER_NAME: Final = 1_000
 #: Values in all objects and lists together. Kling's largest bodies have about a thousand.
 MAX_VALUES: Final = 10_000
 
 _KEY_SHOWN: Final = 40  # characters of a key that a message shows
 _TOO_DEEP: Final = f"is nested too deeply; the limit is {MAX_DEPTH} levels"
-_LONG_NAME: Final = f"has a name that is too long; the limit is {LONGEST_NAME} characters"
+_LONG_NAME: Final = f"has a name that is too long; the limit is {MAX_MEMBER_NAME} characters"
 _TOO_MANY: Final = f"has too many values; the limit is {MAX_VALUES}"
 HALF_PAIR: Final = "holds half of a surrogate pair; must be UTF-8"
 #: Bytes from which a body is parsed in steps.
@@ -44,7 +44,7 @@ def read_object(raw: bytes) -> dict[str, Any]:
 
     Raises:
         RelayError: 400; it is not a JSON object, is nested more than `MAX_DEPTH` deep, has more
-            than `MAX_VALUES` values, has a name of more than `LONGEST_NAME` characters, or has a
+            than `MAX_VALUES` values, has a name of more than `MAX_MEMBER_NAME` characters, or has a
             number outside `decimals.BOUND`. The text names that number's field.
     """
     try:
@@ -113,7 +113,7 @@ def _check(body: dict[str, Any]) -> None:
         if values > MAX_VALUES:
             raise invalid("body", _TOO_MANY)
         for key, value in _items(holder):
-            if isinstance(key, str) and len(key) > LONGEST_NAME:
+            if isinstance(key, str) and len(key) > MAX_MEMBER_NAME:
                 raise invalid("body", _LONG_NAME)
             if isinstance(value, dict | list):
                 if depth == MAX_DEPTH:

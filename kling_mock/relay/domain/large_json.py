@@ -35,13 +35,13 @@ class HalfPairError(ValueError):
     """A text begins with half of a surrogate pair."""
 
 
-def loads_in_steps(raw: bytes, most: int, loads: Callable[[str], Any]) -> Any:
+def loads_in_steps(raw: bytes, max_values: int, loads: Callable[[str], Any]) -> Any:
     """Return the value of *raw*, as *loads* would.
 
     Args:
         raw: JSON in UTF-8.
-        most: The maximum number of values in its objects and lists together. The check is rough:
-            twice as many may pass.
+        max_values: The maximum number of values in its objects and lists together. The check is
+            rough: twice as many may pass.
         loads: Parses the rest, after long texts are taken out.
 
     Raises:
@@ -52,29 +52,31 @@ def loads_in_steps(raw: bytes, most: int, loads: Callable[[str], Any]) -> Any:
         RecursionError: It is nested too deeply.
     """
     texts: list[str] = []
-    parsed = loads("".join(_outline(raw, most, texts)))
+    parsed = loads("".join(_outline(raw, max_values, texts)))
     return _restored(parsed, texts) if texts else parsed
 
 
-def check_values(raw: bytes, most: int) -> None:
+def check_values(raw: bytes, max_values: int) -> None:
     """Check in steps that JSON has not far more than *most* values.
 
     Raises:
         TooManyValuesError: It has far more.
         ValueError: It is not JSON, as far as this check can see.
     """
-    for _ in _outline(raw, most, []):
+    for _ in _outline(raw, max_values, []):
         pass
 
 
-def _outline(raw: bytes, most: int, texts: list[str]) -> Iterator[str]:
+def _outline(raw: bytes, max_values: int, texts: list[str]) -> Iterator[str]:
     """Yield the JSON with marks in place of its long texts, which go to *texts*."""
     strings = delimiters = start = at = 0
     while True:
         quote = raw.find(b'"', at)
-        delimiters += _count_delimiters(raw, at, len(raw) if quote < 0 else quote, 2 * most + 1)
+        delimiters += _count_delimiters(
+            raw, at, len(raw) if quote < 0 else quote, 2 * max_values + 1
+        )
         # A text is a value or a value's name, and each comma and each bracket belongs to a value.
-        if delimiters > 2 * most + 1 or strings > 2 * most:
+        if delimiters > 2 * max_values + 1 or strings > 2 * max_values:
             raise TooManyValuesError
         if quote < 0:
             break

@@ -35,7 +35,7 @@ _PACKS: Final[Mapping[str, str]] = {
 
 # More units than this (140 million dollars) in one task is nonsense, and would not fit a BIGINT
 # once it is added up.
-_MOST_UNITS: Final = Decimal(1_000_000_000)
+_MAX_UNITS: Final = Decimal(1_000_000_000)
 
 
 def quota_of(units: Decimal, endpoint: str = "") -> int:
@@ -60,7 +60,7 @@ def final_quota(units: Decimal | None, endpoint: str = "") -> int | None:
         units: Kling's `final_unit_deduction` as read, or `None`. 0 is valid and charges 0. A
             negative or absurd number counts as missing.
     """
-    if units is None or not units.is_finite() or not 0 <= units <= _MOST_UNITS:
+    if units is None or not units.is_finite() or not 0 <= units <= _MAX_UNITS:
         return None
     return quota_of(units, endpoint)
 

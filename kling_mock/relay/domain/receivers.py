@@ -6,8 +6,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 #: Failures in a row before a receiver is switched off: more than one webhook can cause.
-LEAST_FAILURES: Final = 10
-_LONGEST: Final = 255  # characters: the longest name that DNS has, and the column
+MIN_FAILURES: Final = 10
+_MAX_HOST: Final = 255  # characters: the longest name that DNS has, and the column
 
 
 def host_of_url(url: str) -> str:
@@ -23,4 +23,4 @@ def host_of_url(url: str) -> str:
         written = host.encode("idna").decode() if not host.isascii() else host
     except UnicodeError:
         written = host.encode("ascii", "backslashreplace").decode()
-    return "".join(char if "!" <= char <= "~" else "?" for char in written)[:_LONGEST]
+    return "".join(char if "!" <= char <= "~" else "?" for char in written)[:_MAX_HOST]

@@ -9,19 +9,19 @@ from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.wire import CreateTaskRequest
 from kling_mock.relay.storage.text import fit
-from kling_mock.relay.storage.values import LONGEST_LEASE, VideoRow
+from kling_mock.relay.storage.values import MAX_LEASE, VideoRow
 
 #: Seconds for which a repeat waits for the response to the first create.
 WAIT_LIMIT: Final = 20
 #: Maximum number of repeats of one token that wait in one process.
 WAITING_PER_TOKEN: Final = 64
 
-_SHORTEST_PAUSE: Final = 0.0625  # seconds; powers of two, so that the pauses add up exactly
-_LONGEST_PAUSE: Final = 1.0
+_MIN_PAUSE: Final = 0.0625  # seconds; powers of two, so that the pauses add up exactly
+_MAX_PAUSE: Final = 1.0
 _RETRY_AFTER: Final = 2  # seconds
 
 
-def is_being_sent(row: VideoRow, now: float, longest: float = LONGEST_LEASE) -> bool:
+def is_being_sent(row: VideoRow, now: float, max_lease: float = MAX_LEASE) -> bool:
     """Return whether an attempt to send *row* to Kling may still be under way.
 
     Its sender may also have been killed: no process can tell until the attempt's lease has ended.
@@ -29,15 +29,15 @@ def is_being_sent(row: VideoRow, now: float, longest: float = LONGEST_LEASE) -> 
     Args:
         row: The row of the first create.
         now: The present, Unix seconds.
-        longest: Maximum seconds of an attempt; an end further away was written by a wrong clock.
+        max_lease: Maximum seconds of an attempt; an end further away was written by a wrong clock.
     """
     is_unsent = row.is_open and not row.legacy and row.kling_task_id is None
-    return is_unsent and now < row.attempt_until <= now + longest
+    return is_unsent and now < row.attempt_until <= now + max_lease
 
 
-def longest_attempt(speed: float | None) -> int:
+def max_attempt(speed: float | None) -> int:
     """Return the maximum duration of an attempt, which takes real time, on a clock of *speed*."""
-    return round(LONGEST_LEASE * max(1.0, speed or 1.0))
+    return round(MAX_LEASE * max(1.0, speed or 1.0))
 
 
 def was_refused(row: VideoRow) -> bool:
@@ -51,11 +51,11 @@ def was_refused(row: VideoRow) -> bool:
 
 def wait_pauses() -> Iterator[float]:
     """Yield the pauses between two reads of the row, in seconds; they add up to `WAIT_LIMIT`."""
-    pause, left = _SHORTEST_PAUSE, float(WAIT_LIMIT)
+    pause, left = _MIN_PAUSE, float(WAIT_LIMIT)
     while left > 0:
         yield min(pause, left)
         left -= pause
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        pause = min(2 * pause, _MAX_PAUSE)
 
 
 def in_progress() -> RelayError:

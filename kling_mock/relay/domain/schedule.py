@@ -17,15 +17,15 @@ _LAST_DEADLINE: Final = 2 * DEADLINE
 #: little more than the 60 seconds after which a "not found" counts.
 UNKNOWN_PAUSE: Final = 65
 
-_SHORTEST_PAUSE: Final = 20.0
-_LONGEST_PAUSE: Final = 600.0
+_MIN_PAUSE: Final = 20.0
+_MAX_PAUSE: Final = 600.0
 _SHARE_OF_AGE: Final = 0.25  # the older a task, the less a longer pause matters
 _JITTER: Final = 0.2
 
 
 def first_poll(now: int) -> int:
     """Return when the sweeper first polls a task that was accepted at *now*."""
-    return now + round(_SHORTEST_PAUSE)
+    return now + round(_MIN_PAUSE)
 
 
 def next_poll(now: int, created_at: int, chance: float) -> int:
@@ -39,7 +39,7 @@ def next_poll(now: int, created_at: int, chance: float) -> int:
         created_at: When the task was created.
         chance: A number from 0 up to 1.
     """
-    pause = min(max(_SHARE_OF_AGE * (now - created_at), _SHORTEST_PAUSE), _LONGEST_PAUSE)
+    pause = min(max(_SHARE_OF_AGE * (now - created_at), _MIN_PAUSE), _MAX_PAUSE)
     return now + round(pause * (1.0 + _JITTER * chance))
 
 

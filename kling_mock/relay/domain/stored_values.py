@@ -24,7 +24,7 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 _STRICT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
-def stored_json(report: Mapping[str, Any], most: int = TEXT_BYTES) -> str:
+def stored_json(report: Mapping[str, Any], max_bytes: int = TEXT_BYTES) -> str:
     """Return a report as JSON of at most *most* bytes of UTF-8.
 
     A report that is larger, nested too deeply, or has a number that is not JSON (`1e999`) becomes
@@ -38,10 +38,10 @@ def stored_json(report: Mapping[str, Any], most: int = TEXT_BYTES) -> str:
         text, why = _ENCODER.encode(dict(report)), "not JSON"
     else:
         why = "too large"
-        if _size(text) <= most:
+        if _size(text) <= max_bytes:
             return text
     # A character takes up to four bytes, and a quote or backslash takes two here.
-    beginning = text[: (most - _AROUND) // 4]
+    beginning = text[: (max_bytes - _AROUND) // 4]
     return _ENCODER.encode({"incomplete": why, "bytes": _size(text), "text": beginning})
 
 

@@ -17,7 +17,7 @@ from kling_mock.web.values import bounded_decimal
 #: Seconds from one attempt to the next: eight attempts over 28 hours (Svix's schedule).
 DELAYS: Final = (5, 300, 1800, 7200, 18_000, 36_000, 36_000)
 _JITTER: Final = 0.1
-_LONGEST_WAIT: Final = 24 * 3600  # seconds: a longer Retry-After is ignored
+_MAX_WAIT: Final = 24 * 3600  # seconds: a longer Retry-After is ignored
 
 
 def webhook_of(row: VideoRow, result: TaskResult, now: int) -> NewNotice | None:
@@ -79,7 +79,7 @@ def delivery_decision(
 
 def _seconds(retry_after: str) -> float:
     seconds = bounded_decimal(retry_after)
-    return float(seconds) if seconds is not None and 0 < seconds <= _LONGEST_WAIT else 0.0
+    return float(seconds) if seconds is not None and 0 < seconds <= _MAX_WAIT else 0.0
 
 
 # ---------------------------------------------------------------- addresses

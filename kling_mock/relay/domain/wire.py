@@ -50,23 +50,23 @@ _OF_VIDEO: Final = frozenset(
 _ABSENT: Final = (None, "")
 MAX_PAGE: Final = 100
 _DEFAULT_PAGE: Final = 20
-LONGEST_ID: Final = 200
-LONGEST_WORD: Final = 20  # a mode, an aspect ratio
-LONGEST_NAME: Final = 100  # `videos.model`
-LONGEST_URL: Final = 2048
+MAX_EXTERNAL_ID: Final = 200
+MAX_WORD: Final = 20  # a mode, an aspect ratio
+MAX_NAME: Final = 100  # `videos.model`
+MAX_URL: Final = 2048
 MAX_PROMPT: Final = 65_535  # bytes as UTF-8: `videos.prompt`
 _DEFAULT_SECONDS: Final = Decimal(5)  # vendor's pages; confidence high
 #: `resolution` -> `mode` (the vendor's migration guide; confidence high).
 _MODES: Final = {"720p": "std", "1080p": "pro", "4k": "4k"}
 #: Maximum seconds of a video that is edited (vendor's omni page; confidence high).
-_LONGEST_INPUT: Final = Decimal(15)
-_LONGEST_INPUTS: Final = {"kling-video-o1": Decimal(10), "kling-o1": Decimal(10)}
-MOST_SECONDS: Final = Decimal(3600)
+_MAX_INPUT: Final = Decimal(15)
+_MAX_INPUTS: Final = {"kling-video-o1": Decimal(10), "kling-o1": Decimal(10)}
+MAX_SECONDS: Final = Decimal(3600)
 #: Maximum number of images of a task, and the number of a series that does not state it (vendor's
 #: pages; high).
-_MOST_RESULTS: Final = 9
+_MAX_RESULTS: Final = 9
 _SERIES: Final = 4
-_LONGEST_SECONDS: Final = 20  # characters, written out: `videos.duration`
+_MAX_SECONDS_TEXT: Final = 20  # characters, written out: `videos.duration`
 _ID: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
 MAX_KEY: Final = 2**63 - 1
 #: Kling's envelope, without the id of the request.
@@ -142,7 +142,7 @@ def read_create(endpoint: str, raw: bytes, idempotency_key: str = "") -> CreateT
     """
     body = read_object(raw)
     external, model = _external_id(body, idempotency_key), _model(body, endpoint)
-    mode = _mode(body) if endpoint not in PICTURES else _text(body, "resolution", LONGEST_WORD)
+    mode = _mode(body) if endpoint not in PICTURES else _text(body, "resolution", MAX_WORD)
     return CreateTaskRequest(
         endpoint=endpoint,
         body=body,
@@ -152,7 +152,7 @@ def read_create(endpoint: str, raw: bytes, idempotency_key: str = "") -> CreateT
         seconds=_seconds(endpoint, body, model),
         results=_results(body) if endpoint in PICTURES else 1,
         use=_use(body) if endpoint not in PICTURES else _use_of_picture(body, endpoint),
-        aspect_ratio=_text(body, "aspect_ratio", LONGEST_WORD),
+        aspect_ratio=_text(body, "aspect_ratio", MAX_WORD),
         prompt=_prompt(body, endpoint),
         external_task_id=external,
         callback_url=_callback_url(body.get("callback_url")),
@@ -190,14 +190,14 @@ def upstream_body(
     return body
 
 
-def _text(body: Mapping[str, Any], name: str, longest: int | None) -> str:
+def _text(body: Mapping[str, Any], name: str, max_length: int | None) -> str:
     value = body.get(name)
     if value is None:
         return ""
     if not isinstance(value, str):
         raise invalid(name, "must be text")
-    if longest is not None and len(value) > longest:
-        raise invalid(name, f"must have at most {longest} characters")
+    if max_length is not None and len(value) > max_length:
+        raise invalid(name, f"must have at most {max_length} characters")
     return value
 
 
@@ -228,8 +228,8 @@ def _words(body: Mapping[str, Any], rows: Iterable[Any]) -> Iterator[str]:
 
 
 def _model(body: Mapping[str, Any], endpoint: str) -> str:
-    named = _text(body, "model_name", LONGEST_NAME)
-    short = _text(body, "model", LONGEST_NAME)
+    named = _text(body, "model_name", MAX_NAME)
+    short = _text(body, "model", MAX_NAME)
     if named and short and named != short:
         raise invalid("model", "differs from model_name; send one of the two")
     return named or short or ENDPOINTS[endpoint]
@@ -240,18 +240,18 @@ def _seconds(endpoint: str, body: Mapping[str, Any], model: str) -> Decimal:
     if input_length is not None:
         return Decimal(input_length.longest)  # the length of a file, which is not fetched
     value = body.get("duration")
-    longest = _LONGEST_INPUTS.get(model, _LONGEST_INPUT)
+    max_input = _MAX_INPUTS.get(model, _MAX_INPUT)
     if value is None or value == "":
-        return longest if body.get("video_list") else _DEFAULT_SECONDS
+        return max_input if body.get("video_list") else _DEFAULT_SECONDS
     seconds = bounded_decimal(value)
-    if seconds is None or not 0 < seconds <= MOST_SECONDS or len(f"{seconds:f}") > _LONGEST_SECONDS:
+    if seconds is None or not 0 < seconds <= MAX_SECONDS or len(f"{seconds:f}") > _MAX_SECONDS_TEXT:
         raise invalid(
             "duration",
-            f"must be a number of seconds above 0 and up to {MOST_SECONDS}, with at most "
-            f"{_LONGEST_SECONDS} characters written out, as number or text, such as 5 or '5'",
+            f"must be a number of seconds above 0 and up to {MAX_SECONDS}, with at most "
+            f"{_MAX_SECONDS_TEXT} characters written out, as number or text, such as 5 or '5'",
         )
     # With a base video Kling ignores the duration, and bills the length of that video.
-    return max(seconds, longest) if _has_base_video(body) else seconds
+    return max(seconds, max_input) if _has_base_video(body) else seconds
 
 
 def _has_base_video(body: Mapping[str, Any]) -> bool:
@@ -266,8 +266,8 @@ def _has_base_video(body: Mapping[str, Any]) -> bool:
 
 def _mode(body: Mapping[str, Any]) -> str:
     """Return the mode; `resolution` is another name for it, and an unknown one is ignored."""
-    mode = _text(body, "mode", LONGEST_WORD)
-    resolution = _text(body, "resolution", LONGEST_WORD)
+    mode = _text(body, "mode", MAX_WORD)
+    resolution = _text(body, "resolution", MAX_WORD)
     implied = _MODES.get(resolution, "")
     if mode and resolution and mode != implied:
         raise invalid("resolution", "differs from mode; send one of the two")
@@ -291,10 +291,10 @@ def _results(body: Mapping[str, Any]) -> int:
     if value is None or value == "":
         return _SERIES if is_series else 1
     if is_series and value == "auto":
-        return _MOST_RESULTS
+        return _MAX_RESULTS
     number = bounded_decimal(value)
-    if number is None or number != int(number) or not 1 <= number <= _MOST_RESULTS:
-        raise invalid(name, f"must be a whole number from 1 to {_MOST_RESULTS}")
+    if number is None or number != int(number) or not 1 <= number <= _MAX_RESULTS:
+        raise invalid(name, f"must be a whole number from 1 to {_MAX_RESULTS}")
     return int(number)
 
 
@@ -308,10 +308,11 @@ def _external_id(body: Mapping[str, Any], idempotency_key: str) -> str | None:
     for name, value in names.items():
         if value is None or value == "":
             continue
-        if not isinstance(value, str) or len(value) > LONGEST_ID or not _ID.match(value):
+        if not isinstance(value, str) or len(value) > MAX_EXTERNAL_ID or not _ID.match(value):
             raise invalid(
                 name,
-                f"must be 1 to {LONGEST_ID} printable ASCII characters, no space at either end",
+                f"must be 1 to {MAX_EXTERNAL_ID} printable ASCII characters, "
+                "no space at either end",
             )
     in_body, in_header = names.values()
     if in_body and in_header and in_body != in_header:
@@ -322,7 +323,7 @@ def _external_id(body: Mapping[str, Any], idempotency_key: str) -> str | None:
 def _callback_url(value: object) -> str | None:
     if value is None or value == "":
         return None
-    if isinstance(value, str) and len(value) <= LONGEST_URL and value.isprintable():
+    if isinstance(value, str) and len(value) <= MAX_URL and value.isprintable():
         try:
             parts = urlsplit(value)
             parts.port  # noqa: B018 - reading it is what checks it
@@ -332,7 +333,7 @@ def _callback_url(value: object) -> str | None:
             return value
     raise invalid(
         "callback_url",
-        f"must be an http(s) URL with a host, of at most {LONGEST_URL} characters",
+        f"must be an http(s) URL with a host, of at most {MAX_URL} characters",
     )
 
 
@@ -448,12 +449,12 @@ def read_page(query: Mapping[str, str]) -> PageQuery:
     return PageQuery(number, _count(query, "pageSize", MAX_PAGE_SIZE) or _DEFAULT_PAGE_SIZE)
 
 
-def _count(query: Mapping[str, str], name: str, most: int) -> int | None:
+def _count(query: Mapping[str, str], name: str, maximum: int) -> int | None:
     value = query.get(name, "")
     if not value:
         return None
-    if not (value.isascii() and value.isdigit() and len(value) < 20 and 1 <= int(value) <= most):
-        raise invalid(name, f"must be a whole number from 1 to {most}")
+    if not (value.isascii() and value.isdigit() and len(value) < 20 and 1 <= int(value) <= maximum):
+        raise invalid(name, f"must be a whole number from 1 to {maximum}")
     return int(value)
 
 

@@ -250,12 +250,12 @@ def body_limit(endpoint: str) -> int:
 
 
 async def read_body(
-    request: web.BaseRequest, most: int, on_size: Callable[[int], None] | None = None
+    request: web.BaseRequest, max_bytes: int, on_size: Callable[[int], None] | None = None
 ) -> bytes:
     """Return the request's body.
 
     Args:
-        most: Maximum size in bytes, both as sent and after decompression.
+        max_bytes: Maximum size in bytes, both as sent and after decompression.
         on_size: Called with the size so far as the body arrives; its exceptions end the reading.
 
     Raises:
@@ -263,9 +263,9 @@ async def read_body(
             headers (400).
     """
     try:
-        return await bodies.read_body(request, most, on_size=on_size)
+        return await bodies.read_body(request, max_bytes, on_size=on_size)
     except bodies.BodyTooLargeError:
-        text = f"the body is too large; the limit is {most} bytes"
+        text = f"the body is too large; the limit is {max_bytes} bytes"
         raise RelayError(errors.TOO_LARGE, text) from None
     except bodies.BodyEncodingError:
         raise RelayError(errors.INVALID, "the body does not match its headers") from None

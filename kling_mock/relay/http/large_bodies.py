@@ -32,13 +32,13 @@ class LargeBodies:
     relay or in a library, and the process's own collections are too rare for cycles of 80 MB.
 
     Args:
-        most: Maximum bytes in memory at a time, of which one token gets three quarters.
+        max_bytes: Maximum bytes in memory at a time, of which one token gets three quarters.
         metrics: Counts the requests that are refused.
     """
 
-    def __init__(self, most: int, metrics: Metrics) -> None:
-        self._most = most
-        self._of_one = most * 3 // 4
+    def __init__(self, max_bytes: int, metrics: Metrics) -> None:
+        self._max_bytes = max_bytes
+        self._of_one = max_bytes * 3 // 4
         self._metrics = metrics
         self._total = 0
         self._by_token = Counter[int]()
@@ -58,7 +58,10 @@ class LargeBodies:
             more = size - LARGE - counted
             if more <= 0:
                 return
-            if self._total + more > self._most or self._by_token[token_id] + more > self._of_one:
+            if (
+                self._total + more > self._max_bytes
+                or self._by_token[token_id] + more > self._of_one
+            ):
                 self._metrics.limit("large_bodies")
                 raise RelayError(errors.NO_MEMORY, _BUSY, retry_after=_RETRY_AFTER)
             counted += more

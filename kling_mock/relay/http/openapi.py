@@ -13,15 +13,15 @@ from kling_mock.relay.domain.shared_time import ClockFault
 from kling_mock.relay.domain.wire import (
     ENDPOINTS,
     IDEMPOTENCY_KEY,
-    LONGEST_ID,
-    LONGEST_NAME,
-    LONGEST_URL,
-    LONGEST_WORD,
+    MAX_EXTERNAL_ID,
     MAX_KEY,
+    MAX_NAME,
     MAX_PAGE,
     MAX_PAGE_NUMBER,
     MAX_PAGE_SIZE,
-    MOST_SECONDS,
+    MAX_SECONDS,
+    MAX_URL,
+    MAX_WORD,
 )
 from kling_mock.relay.http.kling_paths import PATHS, PREFIXES, VIDEOS
 from kling_mock.relay.http.routes import (
@@ -111,7 +111,7 @@ _KLING_TASK: Final = {
 _ENVELOPE: Final = {
     "code": integer(0, 0),
     "message": text(enum=["SUCCEED"]),
-    "request_id": text(least=1),
+    "request_id": text(min_length=1),
 }
 
 
@@ -136,10 +136,10 @@ _ENDED_TASK: Final = {
 SCHEMAS: Final[Mapping[str, Schema]] = {
     "Error": closed(
         code=integer(1),
-        message=text("As in `error`.", least=1),
-        request_id=text(least=1),
+        message=text("As in `error`.", min_length=1),
+        request_id=text(min_length=1),
         error=closed(
-            message=text("What was wrong, what is expected, what to do.", least=1),
+            message=text("What was wrong, what is expected, what to do.", min_length=1),
             type=text(enum=sorted({kind.type for kind in KINDS})),
             code={"type": ["string", "integer"], "description": "Its name, or Kling's number."},
         ),
@@ -157,23 +157,25 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
         "type": "object",
         "description": "Kling's own body. Unknown fields are passed on.",
         "properties": {
-            "model": text("Its name, or one with a mode.", most=LONGEST_NAME),
-            "model_name": text("As `model`.", most=LONGEST_NAME),
-            "mode": text(most=LONGEST_WORD),
+            "model": text("Its name, or one with a mode.", max_length=MAX_NAME),
+            "model_name": text("As `model`.", max_length=MAX_NAME),
+            "mode": text(max_length=MAX_WORD),
             "prompt": text(),
             "duration": {
                 "type": ["number", "string"],
                 "exclusiveMinimum": 0,
-                "maximum": int(MOST_SECONDS),
+                "maximum": int(MAX_SECONDS),
                 "description": "Seconds, as number or text.",
             },
-            "aspect_ratio": text(most=LONGEST_WORD),
-            "resolution": text("For a video, another name for `mode`.", most=LONGEST_WORD),
+            "aspect_ratio": text(max_length=MAX_WORD),
+            "resolution": text("For a video, another name for `mode`.", max_length=MAX_WORD),
             "n": {"type": ["number", "string"], "description": "How many pictures."},
             "external_task_id": text(
-                "The user's own, unique among its tasks.", most=LONGEST_ID, pattern="^[!-~]*$"
+                "The user's own, unique among its tasks.",
+                max_length=MAX_EXTERNAL_ID,
+                pattern="^[!-~]*$",
             ),
-            "callback_url": text("Gets a webhook when the task ends.", most=LONGEST_URL),
+            "callback_url": text("Gets a webhook when the task ends.", max_length=MAX_URL),
         },
     },
     "Callback": {
@@ -183,7 +185,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
 }
 
 _NAME: Final = Parameter(
-    "task_id", "path", text(least=1), "The relay's id of the task, or the user's own."
+    "task_id", "path", text(min_length=1), "The relay's id of the task, or the user's own."
 )
 _ENDPOINT: Final = Parameter(
     "endpoint", "path", text(enum=[*ENDPOINTS]), "The endpoint that made the task."
@@ -191,13 +193,13 @@ _ENDPOINT: Final = Parameter(
 _ID: Final = Parameter(
     "id",
     "path",
-    text(least=1),
+    text(min_length=1),
     "The id, plain or as `id:7`; also the name of a user or channel.",
 )
 _KEY: Final = Parameter(
     IDEMPOTENCY_KEY,
     "header",
-    text(most=LONGEST_ID, pattern="^[!-~]*$"),
+    text(max_length=MAX_EXTERNAL_ID, pattern="^[!-~]*$"),
     "Another name for `external_task_id`.",
 )
 _EXAMPLE: Final = {
@@ -466,7 +468,9 @@ def openapi(*, with_operator: bool = True) -> dict[str, Any]:
 
 def _with_request_id(row: ApiOperation) -> ApiOperation:
     """Return *row* with the header that every reply has."""
-    schema = text("The request's own, or a new one.", least=1, most=128, pattern="^[!-~]+$")
+    schema = text(
+        "The request's own, or a new one.", min_length=1, max_length=128, pattern="^[!-~]+$"
+    )
     answers = {
         status: replace(answer, headers={REQUEST_ID_HEADER: schema, **answer.headers})
         for status, answer in row.answers.items()

@@ -39,7 +39,7 @@ from kling_mock.web.json_schema import EVERY, Schema, array, closed, flag, integ
 from kling_mock.web.json_schema import optional as nullable
 from kling_mock.web.operations import ApiCall, ApiTable, JsonObject, Parameters
 
-_MOST: Final = 2**53 - 1  # the largest integer that every JSON parser reads exactly
+_MAX_INTEGER: Final = 2**53 - 1  # the largest integer that every JSON parser reads exactly
 
 
 def _page(items: Schema, **more: Schema) -> Schema:
@@ -50,17 +50,17 @@ _OVERLAP: Final = 366 * 86_400  # seconds
 _STATUS: Final = closed(status=text(enum=[*views.STATUS]))
 _QUOTA: Final = integer(0, MAX_AMOUNT, "Whole quota; 500 000 are one US dollar.")
 _CHANNEL: Final[Mapping[str, Schema]] = {
-    "name": text("Unique.", least=1, most=100),
-    "base_url": text("Base URL of the Kling API.", most=255, pattern="^https?://[^ ]+$"),
-    "key": text("`AK|SK` or an API key, one per line.", least=1, most=TEXT_BYTES),
+    "name": text("Unique.", min_length=1, max_length=100),
+    "base_url": text("Base URL of the Kling API.", max_length=255, pattern="^https?://[^ ]+$"),
+    "key": text("`AK|SK` or an API key, one per line.", min_length=1, max_length=TEXT_BYTES),
     "model_mapping": {
         "type": ["string", "object"],
         "description": "From requested model to the model sent to Kling; an object, or its JSON.",
     },
     "models": text(
-        "Model names that it serves, separated by commas; empty means any.", most=TEXT_BYTES
+        "Model names that it serves, separated by commas; empty means any.", max_length=TEXT_BYTES
     ),
-    "webhook_secrets": text("`whsec_...`, one per line.", most=TEXT_BYTES),
+    "webhook_secrets": text("`whsec_...`, one per line.", max_length=TEXT_BYTES),
     "priority": integer(-(2**31), 2**31 - 1, "Higher priorities are tried first."),
     "weight": integer(0, 2**31 - 1, "Share of the tasks among channels of one priority."),
     "status": text(enum=[*views.STATUS]),
@@ -68,13 +68,13 @@ _CHANNEL: Final[Mapping[str, Schema]] = {
     "service": text(
         "Label of the upstream, the same for all channels of one service; empty is the host of"
         " base_url.",
-        most=MAX_SERVICE,
+        max_length=MAX_SERVICE,
         pattern=SERVICE_PATTERN,
     ),
 }
 _YES: Final = {"yes": flag("Whether to change it even if open tasks need its present settings.")}
 _KEPT: Final = {409: "The name is taken, or open tasks need the channel's present settings."}
-_BEFORE: Final = {"before": integer(0, _MOST, "Only entries with a smaller id.")}
+_BEFORE: Final = {"before": integer(0, _MAX_INTEGER, "Only entries with a smaller id.")}
 _NAME_TAKEN: Final = {409: "The name is taken."}
 _DELETED: Final = {"deleted": text("Whether deleted ones are listed.", enum=["true", "false"])}
 
@@ -86,7 +86,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             OperatorService.list_users,
             "List users, a hundred at a time",
             _page(views.LISTED_USER, next_after=nullable(integer())),
-            query={"after": integer(0, _MOST, "Only users with a larger id.")} | _DELETED,
+            query={"after": integer(0, _MAX_INTEGER, "Only users with a larger id.")} | _DELETED,
         ),
         ApiCall(
             "POST",
@@ -94,7 +94,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             OperatorService.add_user,
             "Add a user",
             views.USER,
-            body=closed(("quota",), username=text(least=1, most=100), quota=_QUOTA),
+            body=closed(("quota",), username=text(min_length=1, max_length=100), quota=_QUOTA),
             errors=_NAME_TAKEN,
         ),
         ApiCall(
@@ -121,7 +121,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             OperatorService.bind_user,
             "Make a user the owner of an old program's rows that name a number, too",
             views.USER,
-            body=closed(number=integer(1, _MOST)),
+            body=closed(number=integer(1, _MAX_INTEGER)),
             errors={409: "The number is another user's."},
         ),
         ApiCall(
@@ -130,7 +130,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             OperatorService.disown_number,
             "Declare that an old program's rows that name a number are nobody's",
             closed(number=integer()),
-            body=closed(number=integer(1, _MOST)),
+            body=closed(number=integer(1, _MAX_INTEGER)),
         ),
         ApiCall(
             "POST",
@@ -141,8 +141,8 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             body=closed(
                 ("note",),
                 amount=integer(-MAX_AMOUNT, MAX_AMOUNT, "Quota; a negative amount is deducted."),
-                reference=text("Unique.", most=200, pattern="^[!-~]+$"),
-                note=text(most=255),
+                reference=text("Unique.", max_length=200, pattern="^[!-~]+$"),
+                note=text(max_length=255),
             ),
             errors={
                 402: "The balance is smaller than the deduction.",
@@ -187,9 +187,9 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             views.NEW_TOKEN,
             body=closed(
                 EVERY,
-                name=text(most=100),
+                name=text(max_length=100),
                 remain_quota=nullable(_QUOTA),
-                expires_at=nullable(integer(0, _MOST, "Unix seconds.")),
+                expires_at=nullable(integer(0, _MAX_INTEGER, "Unix seconds.")),
             ),
         ),
         ApiCall(
@@ -294,7 +294,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             OperatorService.list_receivers,
             "List receivers of webhooks that fail or are disabled, a hundred at a time",
             _page(views.RECEIVER, next_after=nullable(integer())),
-            query={"after": integer(0, _MOST, "Only receivers with a larger id.")},
+            query={"after": integer(0, _MAX_INTEGER, "Only receivers with a larger id.")},
         ),
         ApiCall(
             "POST",
@@ -310,7 +310,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             OperatorService.reconcile,
             "Compare balances with the ledger",
             _page(views.RECONCILIATION),
-            query={"user_id": integer(0, _MOST)},
+            query={"user_id": integer(0, _MAX_INTEGER)},
         ),
         ApiCall(
             "POST",
@@ -339,7 +339,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             ),
             query={
                 "days": integer(0, 36_500, "Days to look back; default 7."),
-                "stuck_after": integer(0, _MOST, "Age in seconds; default 3600."),
+                "stuck_after": integer(0, _MAX_INTEGER, "Age in seconds; default 3600."),
             },
         ),
         ApiCall(

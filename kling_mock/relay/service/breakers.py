@@ -31,16 +31,16 @@ class Breakers:
     Args:
         monotonic: Returns seconds that never run backwards.
         on_change: Called with the new state of a breaker that opens or closes.
-        most: Maximum number of calls that wait for a reply of one peer; 0 for no limit.
+        max_waiting: Maximum number of calls that wait for a reply of one peer; 0 for no limit.
     """
 
     def __init__(
         self,
         monotonic: Callable[[], float],
         on_change: Callable[[BreakerState], None],
-        most: int = 0,
+        max_waiting: int = 0,
     ) -> None:
-        self._most = most
+        self._max_waiting = max_waiting
         self._under_way = Counter[Hashable]()
         self._monotonic = monotonic
         self._on_change = on_change
@@ -66,11 +66,11 @@ class Breakers:
 
     def wait(self, key: Hashable) -> float:
         """Return in how many seconds a call may be made; 0 is now."""
-        least = _FULL if self._is_full(key) else 0.0
+        min_pause = _FULL if self._is_full(key) else 0.0
         breaker = self._breakers.get(key)
         if breaker is None or breaker.state is BreakerState.CLOSED:
-            return least
-        return max(least, breaker.until - self._monotonic())
+            return min_pause
+        return max(min_pause, breaker.until - self._monotonic())
 
     def begin(self, key: Hashable) -> bool:
         """Start a call if it may be made, and return whether it may.
@@ -81,7 +81,7 @@ class Breakers:
             return False
         if not self.is_closed(key):
             self._change(key, BreakerEvent.PROBED)
-        if self._most:
+        if self._max_waiting:
             self._under_way[key] += 1
         return True
 
@@ -111,10 +111,10 @@ class Breakers:
         return Counter(breaker.state for breaker in self._breakers.values())
 
     def _is_full(self, key: Hashable) -> bool:
-        return bool(self._most) and self._under_way[key] >= self._most
+        return bool(self._max_waiting) and self._under_way[key] >= self._max_waiting
 
     def _ended(self, key: Hashable) -> None:
-        if self._most:
+        if self._max_waiting:
             self._under_way[key] -= 1
             if self._under_way[key] <= 0:
                 del self._under_way[key]

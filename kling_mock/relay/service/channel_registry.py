@@ -20,7 +20,7 @@ from kling_mock.relay.storage.sql_storage import Storage
 from kling_mock.relay.storage.values import (
     ENABLED,
     KELING,
-    LONGEST_PAUSE,
+    MAX_PAUSE,
     Attempt,
     Channel,
     VideoRow,
@@ -123,7 +123,7 @@ class ChannelRegistry:
 
     def gone(self) -> set[int]:
         """Return the channels with tasks whose key or service is gone, as last seen."""
-        since = self._clock.monotonic() - LONGEST_PAUSE
+        since = self._clock.monotonic() - MAX_PAUSE
         return {number for (number, _, _), seen in self._gone.items() if seen > since}
 
     async def webhook_secrets(self, channel_id: int) -> tuple[str, ...]:

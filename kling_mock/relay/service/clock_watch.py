@@ -21,7 +21,7 @@ from kling_mock.relay.storage.sql_storage import Storage
 _log: Final = logging.getLogger("kling_mock.relay")
 
 #: Seconds of real time that a reading may take: its error is up to half of that.
-_LONGEST: Final = 2.0
+_MAX_PAUSE: Final = 2.0
 #: Seconds from a failed reading to the next one, as long as no reading has succeeded.
 _SOON: Final = 5.0
 _UNREAD: Final = ClockStatus(ClockFault.UNREAD)
@@ -94,7 +94,7 @@ class ClockWatch:
             return
         self._measuring = True
         try:
-            async with asyncio.timeout(_LONGEST):
+            async with asyncio.timeout(_MAX_PAUSE):
                 reading = await self._read(clock)
         except (StorageError, TimeoutError):
             _log.warning("kling relay error: the database's time cannot be read; it is tried again")

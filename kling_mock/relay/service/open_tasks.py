@@ -21,7 +21,7 @@ from kling_mock.relay.storage.sql_storage import Storage
 #: Seconds of real time after which a create triggers a new count: until then a process does not
 #: know which tasks others have created.
 RECOUNT_AFTER: Final = 10.0
-_AT_LEAST: Final = 1.0  # seconds between two counts, however many creates are refused
+_MIN_PAUSE: Final = 1.0  # seconds between two counts, however many creates are refused
 _RETRY_AFTER: Final = 10  # seconds
 
 
@@ -56,7 +56,7 @@ class OpenTasks:
         if not self._limit:
             return
         age = self._timer() - self._at
-        if age >= RECOUNT_AFTER or (age >= _AT_LEAST and self._is_full(token_id)):
+        if age >= RECOUNT_AFTER or (age >= _MIN_PAUSE and self._is_full(token_id)):
             await self._count()
         if self._is_full(token_id):
             self._metrics.limit("open_tasks")

@@ -14,7 +14,7 @@ from typing import Final
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain.channels import is_refused_key
 from kling_mock.relay.domain.pricing import final_quota
-from kling_mock.relay.domain.repeats import longest_attempt
+from kling_mock.relay.domain.repeats import max_attempt
 from kling_mock.relay.domain.schedule import READ_INTERVAL, first_poll
 from kling_mock.relay.domain.states import Action, TaskEvent, action, state_of
 from kling_mock.relay.domain.stored_values import (
@@ -56,7 +56,7 @@ _log: Final = logging.getLogger("kling_mock.relay")
 
 NEVER_CREATED: Final = "Kling knows no such task: the request did not arrive."
 
-_LONGEST_SECONDS: Final = 20  # characters: `videos.duration`
+_MAX_SECONDS_TEXT: Final = 20  # characters: `videos.duration`
 
 _EVENTS: Final = {
     "submitted": TaskEvent.SUBMITTED,
@@ -288,7 +288,7 @@ class TaskReconciler:
             queried_at=sent_at,
             reason=NEVER_CREATED,
             notice=webhook_of(row, failed, sent_at),
-            longest=longest_attempt(self._clock.speed),
+            max_lease=max_attempt(self._clock.speed),
         )
         if absence is Absence.FAILED:
             _log.warning("kling task error: %s failed: Kling never received it", row.task_id)
@@ -361,7 +361,7 @@ def error_summary(error: KlingError) -> str:
 
 
 def _result(
-    row: VideoRow, task: Task, event: TaskEvent, source: str, most: int = TEXT_BYTES
+    row: VideoRow, task: Task, event: TaskEvent, source: str, max_bytes: int = TEXT_BYTES
 ) -> TaskResult:
     video = task.videos[0] if task.videos else None
     first = task.files[0] if task.files else None
@@ -378,11 +378,11 @@ def _result(
         store_url="" if first is None else stored_url(first.url),
         duration=_seconds(first.duration) if isinstance(first, Video | Audio) else "",
         fail_reason="" if succeeded else stored_reason(task.status_msg) or "Kling gave no reason.",
-        json_data=stored_json(task.raw, most),
+        json_data=stored_json(task.raw, max_bytes),
     )
 
 
 def _seconds(duration: Decimal | None) -> str:
     """Return a result's length as text; "" if Kling does not state one that fits `videos`."""
     text = "" if duration is None else f"{duration:f}"
-    return text if len(text) <= _LONGEST_SECONDS else ""
+    return text if len(text) <= _MAX_SECONDS_TEXT else ""

@@ -19,7 +19,7 @@ from kling_mock.relay.domain.repeats import (
     WAITING_PER_TOKEN,
     in_progress,
     is_being_sent,
-    longest_attempt,
+    max_attempt,
     wait_pauses,
     was_refused,
 )
@@ -111,4 +111,4 @@ class RepeatedCreates:
             await self._clock.asleep(seconds)
 
     def _is_being_sent(self, row: VideoRow) -> bool:
-        return is_being_sent(row, self._clock.now(), longest_attempt(self._clock.speed))
+        return is_being_sent(row, self._clock.now(), max_attempt(self._clock.speed))

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain.credentials import signing_secrets
-from kling_mock.relay.domain.receivers import LEAST_FAILURES, host_of_url
+from kling_mock.relay.domain.receivers import MIN_FAILURES, host_of_url
 from kling_mock.relay.domain.shares import Path, Shares
 from kling_mock.relay.domain.user_webhooks import DeliveryDecision, delivery_decision
 from kling_mock.relay.metrics.counters import Metrics
@@ -153,7 +153,7 @@ class WebhookQueue(DueWork[DueNotice, _Delivery]):
             host,
             now=now,
             off_from=now - self._off_after if self._off_after else -1,
-            least=LEAST_FAILURES,
+            min_failures=MIN_FAILURES,
         )
         if receiver.off_at == now:
             _log.error(

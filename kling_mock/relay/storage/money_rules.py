@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from kling_mock.relay.storage.values import LONGEST_LEASE, Absence, TaskResult, VideoRow
+from kling_mock.relay.storage.values import MAX_LEASE, Absence, TaskResult, VideoRow
 
 #: Seconds between the end of an attempt and the first reply "not found" that counts, and between
 #: that and the second (our rule: Kling does not document the time until a task can be found).
@@ -60,14 +60,14 @@ def reported(row: VideoRow, result: TaskResult) -> int:
     return row.quota if result.quota is None else result.quota
 
 
-def absence(row: VideoRow, queried_at: int, longest: int = LONGEST_LEASE) -> Absence:
+def absence(row: VideoRow, queried_at: int, max_lease: int = MAX_LEASE) -> Absence:
     """Return the meaning for *row* of the reply "not found" to a query sent at *queried_at*.
 
     A time that is more than *longest* seconds away was written by a wrong clock, and is ignored.
     """
     if not row.is_open or row.legacy or row.kling_task_id is not None:
         return Absence.IRRELEVANT
-    latest = queried_at + longest
+    latest = queried_at + max_lease
     if row.not_found_at is None or row.not_found_at > latest:
         over = max((at for at in (row.attempt_until, row.created_at) if at <= latest), default=0)
         return Absence.NOTED if queried_at >= over + SPACING else Absence.TOO_EARLY

@@ -15,10 +15,10 @@ import attrs
 
 from kling_mock.relay.storage.steps import Statement, read
 from kling_mock.relay.storage.values import (
-    LONGEST_ATTEMPT,
-    LONGEST_LEASE,
-    LONGEST_PAUSE,
-    LONGEST_WAIT,
+    MAX_ATTEMPT,
+    MAX_LEASE,
+    MAX_PAUSE,
+    MAX_WAIT,
 )
 from kling_mock.relay.storage.values.records import DEBT, RELEASED_DELETED
 from kling_mock.relay.storage.values.rules import RULES, Rule
@@ -301,7 +301,7 @@ RULE_QUERIES: Final = (
             AND (v.lease_until > ? OR v.next_poll_at > ?
                 OR v.kling_task_id IS NULL AND v.attempt_until > ?)
         ORDER BY v.id"""),
-        ahead=(LONGEST_LEASE, LONGEST_PAUSE, LONGEST_ATTEMPT),
+        ahead=(MAX_LEASE, MAX_PAUSE, MAX_ATTEMPT),
     ),
     RuleQuery(
         "notice-times",
@@ -310,7 +310,7 @@ RULE_QUERIES: Final = (
         WHERE o.state = 'pending' AND o.user_id BETWEEN ? AND ?
             AND (o.lease_until > ? OR o.next_at > ?)
         ORDER BY o.id"""),
-        ahead=(LONGEST_LEASE, LONGEST_WAIT),
+        ahead=(MAX_LEASE, MAX_WAIT),
     ),
     RuleQuery(
         "ended-hold",

@@ -16,7 +16,7 @@ from kling_mock.relay.storage.schema import Dialect
 from kling_mock.relay.storage.steps import Statement, Transaction, read
 from kling_mock.relay.storage.values import RunningStatement, SlowRecord, SlowStatement
 
-_LONGEST: Final = 500  # characters of a statement that are returned
+_MAX_STATEMENT: Final = 500  # characters of a statement that are returned
 _VALUES: Final = re.compile(
     r"""'(?:[^'\\]|\\.|'')*(?:'|\Z) | "(?:[^"\\]|\\.|"")*(?:"|\Z) | (?<![\w$.])[+-]?\d[\w.]*""",
     re.VERBOSE | re.DOTALL,
@@ -177,7 +177,7 @@ def added_up(rows: Iterable[Sequence[Any]]) -> tuple[SlowStatement, ...]:
 
 def without_values(text: str) -> str:
     """Return a statement on one line, shortened, with `?` for every text and number in it."""
-    return _VALUES.sub("?", " ".join(text.split()))[:_LONGEST]
+    return _VALUES.sub("?", " ".join(text.split()))[:_MAX_STATEMENT]
 
 
 _Look = Callable[[Engine, int, float], Awaitable[SlowRecord]]

@@ -11,7 +11,7 @@ import pytest
 
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.admin.calls import CALLS
-from kling_mock.admin.calls.snapshots import MOST
+from kling_mock.admin.calls.snapshots import MAX_SNAPSHOTS
 from tests.mock.admin_client import Admin
 from tests.mock.conftest import Api
 from tests.mock.receiver import Receiver, receiver
@@ -129,13 +129,13 @@ def test_snapshots_are_listed_bounded_and_deleted(
     assert admin.ask("GET", "/snapshots")["data"] == [first]
     again = {"snapshot_id": first["snapshot_id"]}
     assert admin.refused("POST", "/snapshots", again, status=409) == "snapshot_exists"
-    for _ in range(MOST - 1):
+    for _ in range(MAX_SNAPSHOTS - 1):
         admin.ask("POST", "/snapshots", status=201)
     assert admin.refused("POST", "/snapshots", status=409) == "too_many_snapshots"
     assert admin.ask("DELETE", "/snapshots/snapshot-1") == {"removed": 1}
     assert admin.ask("POST", "/snapshots", status=201)["snapshot_id"] == "snapshot-1"
     admin.ask("DELETE", "/snapshots/snapshot-1")
-    monkeypatch.setattr("kling_mock.admin.calls.snapshots.MOST_BYTES", 1000)
+    monkeypatch.setattr("kling_mock.admin.calls.snapshots.MAX_BYTES", 1000)
     assert admin.refused("POST", "/snapshots", status=409) == "too_many_snapshots"
     admin.ask("POST", "/reset")
     assert admin.ask("GET", "/snapshots")["data"] == []

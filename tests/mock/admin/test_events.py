@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.admin.events import MOST_STREAMS
+from kling_mock.admin.events import MAX_STREAMS
 from tests.mock.admin_client import Admin
 from tests.mock.conftest import Api
 from tests.mock.receiver import Receiver, receiver
@@ -151,12 +151,12 @@ def test_it_needs_the_token_and_there_are_not_many(mock: KlingMock, admin: Admin
     with Admin(mock, "wrong") as other:
         assert other.send("GET", "/events").status_code == 401
     with contextlib.ExitStack() as streams:
-        opened = [streams.enter_context(follow(admin)) for _ in range(MOST_STREAMS)]
+        opened = [streams.enter_context(follow(admin)) for _ in range(MAX_STREAMS)]
         for stream in opened:  # which are kept: one that is dropped is closed
             stream.settle()
         assert admin.refused("GET", "/events", status=429) == "too_many_streams"
     log = mock._emulator.world.changes
-    while len(log.watchers) == MOST_STREAMS:
+    while len(log.watchers) == MAX_STREAMS:
         admin.ask("GET", "/clock")
     with follow(admin) as stream:
         stream.settle()

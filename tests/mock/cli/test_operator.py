@@ -205,7 +205,7 @@ def test_receivers_are_switched_off_and_on(shell: Shell) -> None:
     async def fail() -> None:
         store = connect(shell.url)
         await store.open()
-        await store.record_failure(1, "dead.example", now=5, off_from=0, least=9)
+        await store.record_failure(1, "dead.example", now=5, off_from=0, min_failures=9)
         await store.close()
 
     asyncio.run(fail())

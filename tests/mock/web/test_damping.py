@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kling_mock.web import access
-from kling_mock.web.access import FREE, LONGEST_PAUSE, AccessPolicy, Damper
+from kling_mock.web.access import FREE, MAX_PAUSE, AccessPolicy, Damper
 from kling_mock.web.errors import ApiError
 
 HERE = {"Host": "127.0.0.1"}
@@ -32,7 +32,7 @@ def test_the_pause_doubles_with_each_wrong_token() -> None:
         pauses.append(damper.wait("192.0.2.1"))
         time.now += pauses[-1]
         assert damper.wait("192.0.2.1") == 0.0
-    assert pauses == [1, 2, 4, 8, 16, 32, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
+    assert pauses == [1, 2, 4, 8, 16, 32, MAX_PAUSE, MAX_PAUSE, MAX_PAUSE]
 
 
 def test_other_addresses_notice_nothing() -> None:

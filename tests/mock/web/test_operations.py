@@ -34,7 +34,12 @@ TABLE: ApiTable[Shelf] = ApiTable(
             "GET", "/books", Shelf.list_books, "List books", {}, query={"limit": integer(1, 9)}
         ),
         ApiCall(
-            "PUT", "/books/{id}", Shelf.rename_book, "Rename", {}, body=closed(title=text(least=1))
+            "PUT",
+            "/books/{id}",
+            Shelf.rename_book,
+            "Rename",
+            {},
+            body=closed(title=text(min_length=1)),
         ),
         ApiCall("GET", "/books/{id}/pages", Shelf.list_pages, "List pages", {}, body=closed()),
     )

@@ -135,14 +135,14 @@ def test_every_parameter_is_an_option_with_its_documentation(
             assert f"--{name.replace('_', '-')}" in page
             # A line may end at any hyphen.
             assert "".join(help_text(cls, name).split()) in page.replace(" ", "")
-        assert bool(LONGEST_PROMPT.search(page)) is ("prompt" in attrs.fields_dict(cls))
+        assert bool(MAX_PROMPT.search(page)) is ("prompt" in attrs.fields_dict(cls))
         for model in cls.record.model_names:
             assert model in page
         for mode in {mode for model in cls.record.models for mode in model.modes} - {""}:
             assert mode in page.partition(f"--{cls.record.size_field} ")[2].partition(" ")[0]
 
 
-LONGEST_PROMPT = re.compile(r"--prompt TEXT [^-]*\b(2500|200) characters")
+MAX_PROMPT = re.compile(r"--prompt TEXT [^-]*\b(2500|200) characters")
 PYTHON = re.compile(
     r"\b(None|True|False|int|bool|bytes|tuple|mapping|path object|data-URI|[A-Z]\w+[a-z][A-Z]\w+)\b"
     r"|`|\b(?!TEXT)[a-z]+_[a-z_]+\b"

@@ -17,7 +17,7 @@ from kling_sdk.flows.wait import wait
 from kling_sdk.flows.watch import Watch
 from kling_sdk.scalars import instant
 from kling_sdk.wire import Reply
-from kling_sdk.wire.messages import LEAST_POLL_AFTER, POLL_AFTER, poll_after
+from kling_sdk.wire.messages import MIN_POLL_AFTER, POLL_AFTER, poll_after
 from tests.sdk.fake_kling import answer
 from tests.sdk.flows.test_wait import DONE, NEW, task_reply
 from tests.sdk.scripted import FakeClock, Played, Scene, context, in_turn, play, reply, reply_of
@@ -48,8 +48,8 @@ def waited(
     [
         ("80", 0.08),
         ("10", 0.01),
-        ("9", LEAST_POLL_AFTER),
-        ("0", LEAST_POLL_AFTER),
+        ("9", MIN_POLL_AFTER),
+        ("0", MIN_POLL_AFTER),
         ("999999999", 999_999.999),
         ("", None),
         ("-1", None),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from kling_sdk.flows.retry import BUSY_LONGEST
+from kling_sdk.flows.retry import MAX_BUSY_PAUSE
 from kling_sdk.flows.slots import Slots
 
 AT_ONCE = -math.inf
@@ -21,7 +21,7 @@ def test_while_the_number_of_slots_is_not_known_eight_creates_are_in_flight() ->
 
 def test_the_caller_s_number_counts_open_tasks_and_creates() -> None:
     """It may be larger than eight, and is never passed."""
-    slots = Slots(most=20)
+    slots = Slots(max_open=20)
     assert slots.opens_at(open_tasks=0, creating=19) == AT_ONCE
     assert slots.opens_at(open_tasks=10, creating=9) == AT_ONCE
     assert slots.opens_at(open_tasks=10, creating=10) == NEVER
@@ -32,7 +32,7 @@ def test_after_a_refusal_one_create_tries_once_in_a_while() -> None:
     slots = Slots()
     slots.refused(100.0, retry_after=None)
     assert slots.opens_at(open_tasks=3, creating=1) == NEVER
-    assert slots.opens_at(open_tasks=3, creating=0) == 100.0 + BUSY_LONGEST
+    assert slots.opens_at(open_tasks=3, creating=0) == 100.0 + MAX_BUSY_PAUSE
 
     slots.refused(100.0, retry_after=60.0)
     assert slots.opens_at(open_tasks=3, creating=0) == 160.0
@@ -40,7 +40,7 @@ def test_after_a_refusal_one_create_tries_once_in_a_while() -> None:
     slots.ended()
     assert slots.opens_at(open_tasks=2, creating=5) == 160.0
     assert not slots.started(160.0)
-    assert slots.opens_at(open_tasks=2, creating=0) == 160.0 + BUSY_LONGEST
+    assert slots.opens_at(open_tasks=2, creating=0) == 160.0 + MAX_BUSY_PAUSE
 
 
 def test_a_try_that_is_accepted_is_followed_by_the_next_at_once() -> None:

@@ -27,7 +27,7 @@ from kling_sdk.wire import HttpCall, V1Wire
 from tests.sdk.scripted import FakeClock, context
 
 GIVEN: dict[type, list[str]] = {
-    Slots: ["most"],
+    Slots: ["max_open"],
     RepeatedPages: [],
     Watch: ["ctx"],
     BatchInput: ["entries", "is_sized"],
@@ -88,7 +88,7 @@ def attempts() -> _Attempts:
 def test_what_it_has_found_out_at_first_is_nothing() -> None:
     """Each of its facts is empty."""
     slots, pages = Slots(), RepeatedPages()
-    assert (slots.most, slots.known_free) == (None, None)
+    assert (slots.max_open, slots.known_free) == (None, None)
     assert (slots.blocked_until, slots.try_at) == (-math.inf, -math.inf)
     assert (pages.first, pages.count, pages.are_all_the_same) == (None, 0, False)
     watch = Watch(context(FakeClock()))

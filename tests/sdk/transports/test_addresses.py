@@ -53,7 +53,7 @@ UNREACHED: Final = [
 def short_shares(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """A silent address costs a share of a second here, but in the tests of the share itself."""
     if "client" in request.fixturenames:
-        monkeypatch.setattr(sync_sockets, "_SHORTEST_SHARE", 0.05)
+        monkeypatch.setattr(sync_sockets, "_MIN_SHARE", 0.05)
 
 
 @clients

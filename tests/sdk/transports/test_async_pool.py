@@ -99,15 +99,17 @@ async def served() -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def client_of(
-    server: Server, most: int = connections.MOST, keep: float = connections.KEEP
+    server: Server,
+    max_connections: int = connections.MAX_CONNECTIONS,
+    keep: float = connections.KEEP,
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Connections]]:
     """Yield a client and its pool; every place must be free again at the end."""
-    transport = PooledTransport(default.shared_ssl_context(), most, keep)
+    transport = PooledTransport(default.shared_ssl_context(), max_connections, keep)
     pool = transport._pool
     assert isinstance(pool, Connections)
     async with httpx.AsyncClient(transport=transport, base_url=server.url) as client:
         yield client, pool
-        assert pool._places._value == most
+        assert pool._places._value == max_connections
     await server.until(lambda: server.open == 0)
 
 
@@ -148,7 +150,7 @@ async def test_the_connection_used_last_is_used_next() -> None:
 
 async def test_a_request_beyond_the_limit_waits_for_a_place() -> None:
     """With all connections in use the next request goes out when one is free."""
-    async with served() as server, client_of(server, most=2) as (client, _):
+    async with served() as server, client_of(server, max_connections=2) as (client, _):
         hanging = [asyncio.create_task(client.get("/hang")) for _ in range(2)]
         await server.until(lambda: server.requests == 2)
         waiting = asyncio.create_task(client.get("/ok"))
@@ -164,7 +166,7 @@ async def test_a_request_beyond_the_limit_waits_for_a_place() -> None:
 @pytest.mark.slow
 async def test_a_request_that_found_no_place_was_never_sent() -> None:
     """So a create that waited in vain is a plain failure, not an unknown outcome."""
-    async with served() as server, client_of(server, most=1) as (client, _):
+    async with served() as server, client_of(server, max_connections=1) as (client, _):
         hanging = asyncio.create_task(client.get("/hang"))
         await server.until(lambda: server.requests == 1)
         async with AsyncKling(
@@ -191,7 +193,7 @@ async def cancelled(client: httpx.AsyncClient, path: str, when: Callable[[], boo
 
 async def test_a_request_called_off_knows_whether_it_was_sent() -> None:
     """At a deadline, this tells a plain failure from an unknown outcome, on a slow machine too."""
-    async with served() as server, client_of(server, most=2) as (client, pool):
+    async with served() as server, client_of(server, max_connections=2) as (client, pool):
         assert await cancelled(client, "/hang", lambda: len(pool._open) == 1)  # it connects
         assert not await cancelled(client, "/hang", lambda: server.requests == 1)
         hanging = [asyncio.create_task(client.get("/hang")) for _ in range(2)]

@@ -32,8 +32,8 @@ class Copying:
         retry: Waits for locks.
         progress: Called after each chunk.
         now: A clock in seconds.
-        longest: Maximum characters of a row that is written out, instead of INSERT ... SELECT;
-            0 if INSERT ... SELECT does not keep writers from numbering their rows.
+        max_characters: Maximum characters of a row that is written out, instead of INSERT ...
+            SELECT; 0 if INSERT ... SELECT does not keep writers from numbering their rows.
     """
 
     sql: OnlineSql
@@ -41,7 +41,7 @@ class Copying:
     retry: LockRetry
     progress: Callable[[Progress], None]
     now: Callable[[], float]
-    longest: int = 0
+    max_characters: int = 0
 
     @property
     def _session(self) -> Session:
@@ -120,9 +120,9 @@ class Copying:
     def _insert(self, condition: str, number: int, *values: object) -> tuple[int, int]:
         """Copy the rows that no writer holds; return how many, and the last number they got."""
         sql, session = self.sql, self._session
-        if self.longest:
+        if self.max_characters:
             texts = [row[0] for row in session.query(sql.literals(condition), *values)]
-            if not any(text is None or len(text) > self.longest for text in texts):
+            if not any(text is None or len(text) > self.max_characters for text in texts):
                 return self._insert_texts(texts, number)
         session.execute("SET @n := ?", number)
         copied = session.execute(sql.copy(condition), *values)
@@ -130,7 +130,7 @@ class Copying:
 
     def _insert_texts(self, texts: list[str], number: int) -> tuple[int, int]:
         copied, together, size = 0, list[str](), 0
-        limit = min(_STATEMENT, 4 * self.longest)  # a character has at most 4 bytes
+        limit = min(_STATEMENT, 4 * self.max_characters)  # a character has at most 4 bytes
         for text in texts:
             number += 1
             length = len(text.encode())

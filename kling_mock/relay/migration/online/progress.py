@@ -8,7 +8,7 @@ from typing import Final, Literal, TextIO
 import attrs
 
 #: Maximum rows in a chunk, for which a writer may have to wait on an unlucky day.
-_MOST: Final = 20_000
+_MAX_CHUNK: Final = 20_000
 
 #: Maximum growth of a chunk, as a factor of the last one.
 _GROWTH: Final = 1.3
@@ -38,7 +38,7 @@ class Throttle:
     def next_size(self, size: int, seconds: float) -> int:
         """Return the number of rows of the next chunk, after one of *size* rows took *seconds*."""
         wished = int(size * min(_GROWTH, self.chunk_seconds / max(seconds, 1e-6)))
-        return max(self.first_chunk, min(_MOST, wished))
+        return max(self.first_chunk, min(_MAX_CHUNK, wished))
 
     def rest(self, seconds: float) -> float:
         """Return the seconds to sleep after a chunk that took *seconds*."""

@@ -285,8 +285,8 @@ class OnlineUpgrade:
         packet, counter = self._session.query(
             "SELECT @@max_allowed_packet, @@innodb_autoinc_lock_mode"
         )[0]
-        longest = 0 if int(counter) == INTERLEAVED else int(packet) // 5
-        return Copying(sql, self.throttle, self._retry, self.progress, self.now, longest)
+        max_characters = 0 if int(counter) == INTERLEAVED else int(packet) // 5
+        return Copying(sql, self.throttle, self._retry, self.progress, self.now, max_characters)
 
     def _can_continue(self, state: MigrationState) -> bool:
         """Return whether the copy of a killed run can be continued."""

@@ -168,7 +168,7 @@ def _long_checks(source: Table, target: Table, dialect: Dialect) -> Iterable[Dat
                 "cut",
                 new.name,
             )
-        elif size and dialect.is_mysql and _most_octets(old) > size:
+        elif size and dialect.is_mysql and _max_octets(old) > size:
             yield DataCheck(
                 f"long-{_dashed(new.name)}",
                 "blocker",
@@ -177,7 +177,7 @@ def _long_checks(source: Table, target: Table, dialect: Dialect) -> Iterable[Dat
             )
 
 
-def _most_octets(column: Column) -> int:
+def _max_octets(column: Column) -> int:
     """Return the maximum number of bytes in a text column; 0 for other columns."""
     return octets(column.type) or 4 * (column.length or 0)
 

@@ -7,7 +7,7 @@ from typing import Final
 #: Most transactions that conflict with another one succeed at the next run.
 _WITHOUT_PAUSE: Final = 3
 _FIRST: Final = 0.004
-_LONGEST: Final = 0.1
+_MAX_PAUSE: Final = 0.1
 _AFTER_LOSS: Final = 0.25
 
 
@@ -20,7 +20,7 @@ def after_conflict(number: int, chance: float) -> float:
     """
     if number <= _WITHOUT_PAUSE:
         return 0.0
-    return chance * min(_LONGEST, _FIRST * 2.0 ** min(number - _WITHOUT_PAUSE - 1, 10))
+    return chance * min(_MAX_PAUSE, _FIRST * 2.0 ** min(number - _WITHOUT_PAUSE - 1, 10))
 
 
 def after_loss(number: int, chance: float) -> float:

@@ -8,7 +8,7 @@ from kling_mock.relay.storage import statements as sql
 from kling_mock.relay.storage.money_rules import check_limit
 from kling_mock.relay.storage.steps import Statement, Transaction
 from kling_mock.relay.storage.text import is_task_id
-from kling_mock.relay.storage.values import LONGEST_LEASE, LONGEST_PAUSE, DueTask, VideoRow
+from kling_mock.relay.storage.values import MAX_LEASE, MAX_PAUSE, DueTask, VideoRow
 
 
 def list_due_tasks(
@@ -22,14 +22,14 @@ def list_due_tasks(
     """
     check_limit(limit)
     at, number = after
-    rows = yield sql.DUE_TASKS, (now, now, now + LONGEST_LEASE, at, at, number, limit)
+    rows = yield sql.DUE_TASKS, (now, now, now + MAX_LEASE, at, at, number, limit)
     return [DueTask(*row) for row in rows]
 
 
 def list_far_tasks(*, now: int, limit: int) -> Transaction[Sequence[str]]:
     """Return open rows whose next poll is further away than any pause, as after a wrong clock."""
     check_limit(limit)
-    rows = yield sql.FAR_POLLS, (now + LONGEST_PAUSE, limit)
+    rows = yield sql.FAR_POLLS, (now + MAX_PAUSE, limit)
     return [str(task_id) for (task_id,) in rows]
 
 
@@ -44,7 +44,7 @@ def claim_tasks(
     claimed: dict[str, VideoRow] = {}
     # Sorted, so that two sweepers lock the rows in the same order.
     for task_id in sorted(filter(is_task_id, task_ids)):
-        changed = yield sql.CLAIM_DUE, (lease_until, task_id, now, now, now + LONGEST_LEASE)
+        changed = yield sql.CLAIM_DUE, (lease_until, task_id, now, now, now + MAX_LEASE)
         if changed == 1:
             rows = yield sql.VIDEO, (task_id,)
             claimed[task_id] = VideoRow(*rows[0])
@@ -54,7 +54,7 @@ def claim_tasks(
 def put_off_tasks(task_ids: Sequence[str], at: int, *, now: int) -> Transaction[None]:
     """Schedule the poll of some rows that are not leased for *at*, unless they are due later."""
     for task_id in sorted(filter(is_task_id, task_ids)):
-        yield sql.PUT_OFF, (at, task_id, at, now, now + LONGEST_LEASE)
+        yield sql.PUT_OFF, (at, task_id, at, now, now + MAX_LEASE)
 
 
 def count_open_by_token() -> Transaction[Mapping[int, int]]:

@@ -17,7 +17,7 @@ from kling_mock.relay.storage.transactions.accounts import list_old_numbers
 from kling_mock.relay.storage.transactions.reports import record_report
 from kling_mock.relay.storage.transactions.services import record_service
 from kling_mock.relay.storage.values import (
-    LONGEST_LEASE,
+    MAX_LEASE,
     TERMINAL,
     Acceptance,
     Attempt,
@@ -282,7 +282,7 @@ def claim_read(task_id: str, *, now: int, lease_until: int) -> Transaction[bool]
     """
     if not is_task_id(task_id):
         return False
-    changed = yield sql.CLAIM_READ, (lease_until, task_id, now, now + LONGEST_LEASE)
+    changed = yield sql.CLAIM_READ, (lease_until, task_id, now, now + MAX_LEASE)
     return bool(changed)
 
 

@@ -36,7 +36,7 @@ def count_receivers() -> Transaction[ReceiverCounts]:
 
 
 def record_failure(
-    user_id: int, host: str, *, now: int, off_from: int, least: int
+    user_id: int, host: str, *, now: int, off_from: int, min_failures: int
 ) -> Transaction[Receiver]:
     """Count a failed attempt of a receiver, and switch it off if that is due.
 
@@ -44,7 +44,7 @@ def record_failure(
         user_id: The receiver's user.
         host: Its host.
         off_from: It is switched off only if it has been failing since this instant or longer.
-        least: It is switched off only after at least this many failures in a row.
+        min_failures: It is switched off only after at least this many failures in a row.
     """
     before = yield from find_receiver(user_id, host)
     if before is None:
@@ -54,7 +54,7 @@ def record_failure(
             raise RetryTransactionError from None
     elif not before.is_off:
         failures = before.failures + 1
-        is_due = before.failing_since <= off_from and failures >= least
+        is_due = before.failing_since <= off_from and failures >= min_failures
         changed = yield (
             sql.COUNT_FAILURE,
             (failures, now, now if is_due else 0, before.id, before.failures),

@@ -15,7 +15,7 @@ from kling_mock.relay.storage.transactions.lifecycle import check_kling_id, vide
 from kling_mock.relay.storage.transactions.reports import record_report
 from kling_mock.relay.storage.transactions.services import record_service
 from kling_mock.relay.storage.values import (
-    LONGEST_LEASE,
+    MAX_LEASE,
     UNMETERED,
     Absence,
     LedgerKind,
@@ -244,7 +244,7 @@ def report_not_found(
     queried_at: int,
     reason: str,
     notice: NewNotice | None = None,
-    longest: int = LONGEST_LEASE,
+    max_lease: int = MAX_LEASE,
 ) -> Transaction[Absence]:
     """Record that Kling, queried at *queried_at*, knew no task of this id.
 
@@ -257,15 +257,15 @@ def report_not_found(
         queried_at: When the query was sent; also the time of the failure.
         reason: The `fail_reason`, if the row fails.
         notice: The callback to the user, if the row fails.
-        longest: Maximum seconds of an attempt; an end that is further away is ignored.
+        max_lease: Maximum seconds of an attempt; an end that is further away is ignored.
 
     Raises:
         UnknownError: There is no such task.
     """
     row = yield from video(task_id)
-    decision = absence(row, queried_at, longest)
+    decision = absence(row, queried_at, max_lease)
     if decision is Absence.NOTED:
-        latest = queried_at + longest
+        latest = queried_at + max_lease
         changed = yield sql.NOTE_ABSENCE, (queried_at, task_id, latest, row.attempt_until)
         if changed != 1:
             raise RetryTransactionError

@@ -10,8 +10,8 @@ from kling_mock.relay.storage.money_rules import check_limit
 from kling_mock.relay.storage.steps import Transaction
 from kling_mock.relay.storage.text import is_task_id
 from kling_mock.relay.storage.values import (
-    LONGEST_LEASE,
-    LONGEST_WAIT,
+    MAX_LEASE,
+    MAX_WAIT,
     DueNotice,
     Notice,
     NoticeState,
@@ -30,19 +30,19 @@ def list_due_notices(
     """
     check_limit(limit)
     at, number = after
-    rows = yield sql.DUE_NOTICES, (now, now, now + LONGEST_LEASE, at, at, number, limit)
+    rows = yield sql.DUE_NOTICES, (now, now, now + MAX_LEASE, at, at, number, limit)
     return [DueNotice(*row) for row in rows]
 
 
 def has_far_notices(*, now: int) -> Transaction[bool]:
     """Return whether a pending notice is due later than any pause allows (after a wrong clock)."""
-    ((at,),) = yield sql.FAR_NOTICES, (now + LONGEST_WAIT,)
+    ((at,),) = yield sql.FAR_NOTICES, (now + MAX_WAIT,)
     return at is not None
 
 
 def hasten_notices(*, now: int) -> Transaction[None]:
     """Make these notices due now."""
-    yield sql.HASTEN_NOTICES, (now, now + LONGEST_WAIT)
+    yield sql.HASTEN_NOTICES, (now, now + MAX_WAIT)
 
 
 def claim_notices(
@@ -55,7 +55,7 @@ def claim_notices(
     claimed: dict[str, Notice] = {}
     # Sorted, so that two senders lock the rows in the same order.
     for event_id in sorted(filter(is_task_id, event_ids)):
-        changed = yield sql.CLAIM_NOTICE, (lease_until, event_id, now, now, now + LONGEST_LEASE)
+        changed = yield sql.CLAIM_NOTICE, (lease_until, event_id, now, now, now + MAX_LEASE)
         if changed == 1:
             rows = yield sql.NOTICE, (event_id,)
             claimed[event_id] = Notice(*rows[0])
@@ -65,7 +65,7 @@ def claim_notices(
 def put_off_notices(event_ids: Sequence[str], at: int, *, now: int) -> Transaction[None]:
     """Schedule some notices that are not leased for *at*, unless they are due later."""
     for event_id in sorted(filter(is_task_id, event_ids)):
-        yield sql.PUT_OFF_NOTICE, (at, event_id, at, now, now + LONGEST_LEASE)
+        yield sql.PUT_OFF_NOTICE, (at, event_id, at, now, now + MAX_LEASE)
 
 
 def stop_notice(event_id: str, *, now: int) -> Transaction[bool]:

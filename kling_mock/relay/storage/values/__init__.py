@@ -30,7 +30,7 @@ from kling_mock.relay.storage.values.monitoring import (
     StoreStatistics,
 )
 from kling_mock.relay.storage.values.records import (
-    LONGEST_WAIT,
+    MAX_WAIT,
     MISNAMED,
     UNCONFIRMED,
     UNMETERED,
@@ -52,9 +52,9 @@ from kling_mock.relay.storage.values.records import (
 )
 from kling_mock.relay.storage.values.services import SentTask, ServiceClash
 from kling_mock.relay.storage.values.tasks import (
-    LONGEST_ATTEMPT,
-    LONGEST_LEASE,
-    LONGEST_PAUSE,
+    MAX_ATTEMPT,
+    MAX_LEASE,
+    MAX_PAUSE,
     TERMINAL,
     UNNUMBERED,
     Absence,
@@ -75,12 +75,12 @@ __all__ = [
     "DISABLED",
     "ENABLED",
     "KELING",
-    "LONGEST_ATTEMPT",
-    "LONGEST_LEASE",
-    "LONGEST_PAUSE",
-    "LONGEST_WAIT",
     "MAX_AMOUNT",
+    "MAX_ATTEMPT",
     "MAX_BALANCE",
+    "MAX_LEASE",
+    "MAX_PAUSE",
+    "MAX_WAIT",
     "MISNAMED",
     "REPEATS",
     "TERMINAL",

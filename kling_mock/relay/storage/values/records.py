@@ -13,7 +13,7 @@ _NO_ANSWER: Final = 0
 
 #: Seconds. A notice that is due later than so far from now is sent now: pauses between its
 #: attempts last up to 11 hours, and a receiver may ask for a day.
-LONGEST_WAIT: Final = 87_000
+MAX_WAIT: Final = 87_000
 #: Status of a report: the task was charged its hold, because no report stated its cost.
 UNMETERED: Final = "unmetered"
 #: Status of a report: a signed success without units, of a task that was still open when it was

@@ -27,11 +27,11 @@ TERMINAL: Final = frozenset({"succeed", "failed"})
 #: Seconds: a relay whose clock is right does not write a lease or a next poll that is further away,
 #: so such a time is ignored. Leases last up to 120 s, pauses up to 720 s, and clocks that are up to
 #: 60 s apart agree.
-LONGEST_LEASE: Final = 180
-LONGEST_PAUSE: Final = 780
+MAX_LEASE: Final = 180
+MAX_PAUSE: Final = 780
 #: The same for the end of an attempt, where the speed of the clock is not known: an attempt takes
 #: 45 s, multiplied by the speed of a fast clock.
-LONGEST_ATTEMPT: Final = 86_400
+MAX_ATTEMPT: Final = 86_400
 #: The `id` of a row that has not been read from the database.
 UNNUMBERED: Final = 0
 

@@ -29,7 +29,7 @@ def test_pictures_are_found_wherever_they_stand() -> None:
 
 def test_the_oldest_make_room() -> None:
     """So memory does not grow with every request."""
-    pictures = InputPictures(most=2 * len(PNG))
+    pictures = InputPictures(max_characters=2 * len(PNG))
     for task in ("1", "2", "3"):
         pictures.keep(task, {"image": PNG})
     assert [len(pictures.of(task)) for task in ("1", "2", "3")] == [0, 1, 1]

@@ -10,7 +10,7 @@ from kling_mock.relay.domain.breaker import (
     BREAKER,
     FAILURES,
     FIRST_PAUSE,
-    LONGEST_PAUSE,
+    MAX_PAUSE,
     NEXT,
     PROBE_LEASE,
     Breaker,
@@ -103,7 +103,7 @@ def test_the_pause_doubles_up_to_its_limit() -> None:
         breaker = after(after(breaker, PROBED, now), FAILED, now)
     assert pauses == [10, 20, 40, 80, 160, 300, 300, 300]
     assert opened().until == FIRST_PAUSE
-    assert pause(10**6) == LONGEST_PAUSE
+    assert pause(10**6) == MAX_PAUSE
 
 
 def test_a_late_failure_does_not_lengthen_the_pause() -> None:
@@ -123,7 +123,7 @@ def test_it_always_lets_somebody_try_again(events: list[tuple[BreakerEvent, floa
         if is_admitted(breaker, now) and breaker.state is not CLOSED:
             breaker = after(breaker, PROBED, now)
         breaker = after(breaker, event, now)
-        assert is_admitted(breaker, now + LONGEST_PAUSE)
+        assert is_admitted(breaker, now + MAX_PAUSE)
         assert (breaker.state is CLOSED) <= (breaker.failures < FAILURES)
 
 
@@ -134,7 +134,7 @@ def test_the_states_are_words_of_metrics() -> None:
 
 def test_the_limits_are_those_that_alerts_count_on() -> None:
     """Five failures; 10 seconds to 5 minutes; a probe is given up after a minute."""
-    assert (FAILURES, FIRST_PAUSE, LONGEST_PAUSE, PROBE_LEASE) == (5, 10.0, 300.0, 60.0)
+    assert (FAILURES, FIRST_PAUSE, MAX_PAUSE, PROBE_LEASE) == (5, 10.0, 300.0, 60.0)
     assert [pause(openings) for openings in (1, 2, 5, 6)] == [10.0, 20.0, 160.0, 300.0]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kling_mock.relay.domain import json_body, large_json
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.domain.json_body import LARGE, LONGEST_NAME, MAX_VALUES, read_object
+from kling_mock.relay.domain.json_body import LARGE, MAX_MEMBER_NAME, MAX_VALUES, read_object
 from kling_mock.relay.domain.large_json import LONG, STEP, loads_in_steps
 
 MIB = 1024 * 1024
@@ -124,9 +124,11 @@ def test_the_check_catches_a_body_that_is_parsed_at_once(monkeypatch: pytest.Mon
 
 def test_a_name_has_so_many_characters() -> None:
     """Kling's own have 30; one of 80 MB would be written out in one step."""
-    assert read_object(b'{"%b":1}' % (b"a" * LONGEST_NAME)) == {"a" * LONGEST_NAME: 1}
-    for length in (LONGEST_NAME + 1, 2 * LARGE):
-        with pytest.raises(RelayError, match=f"name that is too long; the limit is {LONGEST_NAME}"):
+    assert read_object(b'{"%b":1}' % (b"a" * MAX_MEMBER_NAME)) == {"a" * MAX_MEMBER_NAME: 1}
+    for length in (MAX_MEMBER_NAME + 1, 2 * LARGE):
+        with pytest.raises(
+            RelayError, match=f"name that is too long; the limit is {MAX_MEMBER_NAME}"
+        ):
             read_object(b'{"b":{"%b":1}}' % (b"a" * length))
 
 

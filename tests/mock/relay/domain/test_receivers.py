@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kling_mock.relay.domain.credentials import signing_secrets, user_secret
-from kling_mock.relay.domain.receivers import LEAST_FAILURES, host_of_url
+from kling_mock.relay.domain.receivers import MIN_FAILURES, host_of_url
 from kling_mock.relay.domain.user_webhooks import DELAYS
 from kling_mock.relay.storage.values import SecretRotation
 
@@ -56,4 +56,4 @@ def test_a_host_is_cut_at_the_width_of_its_column() -> None:
 def test_one_webhook_alone_switches_no_receiver_off() -> None:
     """It takes ten failures in a row, and a webhook has eight attempts."""
     assert len(DELAYS) + 1 == 8
-    assert LEAST_FAILURES == 10
+    assert MIN_FAILURES == 10

@@ -14,10 +14,10 @@ REMEMBERED = 10_000
 
 
 class Scene:
-    def __init__(self, most: int = 0) -> None:
+    def __init__(self, max_waiting: int = 0) -> None:
         self.now = 100.0
         self.changes: list[BreakerState] = []
-        self.breakers = Breakers(lambda: self.now, self.changes.append, most)
+        self.breakers = Breakers(lambda: self.now, self.changes.append, max_waiting)
 
     def fail(self, key: str, times: int = FAILURES) -> None:
         for _ in range(times):
@@ -65,7 +65,7 @@ def test_a_probe_that_shows_nothing_lets_the_next_one_try_at_once() -> None:
 @pytest.mark.parametrize("end", [Breakers.replied, Breakers.failed, Breakers.abandoned])
 def test_so_many_calls_wait_for_a_reply_and_no_more(end: object) -> None:
     """Each call that ends, in any way, makes room for one; a full channel has not failed."""
-    scene = Scene(most=2)
+    scene = Scene(max_waiting=2)
     breakers = scene.breakers
     assert [breakers.begin("a") for _ in range(3)] == [True, True, False]
     assert (breakers.is_admitted("a"), breakers.wait("a")) == (False, FULL)
@@ -81,7 +81,7 @@ def test_so_many_calls_wait_for_a_reply_and_no_more(end: object) -> None:
 
 def test_a_pause_is_longer_than_the_wait_for_room() -> None:
     """If there are two reasons to wait, the later time counts."""
-    scene = Scene(most=FAILURES + 1)
+    scene = Scene(max_waiting=FAILURES + 1)
     for _ in range(FAILURES + 1):
         assert scene.breakers.begin("a")
     for _ in range(FAILURES):

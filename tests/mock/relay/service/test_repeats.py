@@ -19,7 +19,7 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.clock import ScaledClock
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.domain.repeats import WAIT_LIMIT, WAITING_PER_TOKEN, longest_attempt
+from kling_mock.relay.domain.repeats import WAIT_LIMIT, WAITING_PER_TOKEN, max_attempt
 from kling_mock.relay.http.large_bodies import LargeBodies
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.repeats import RepeatedCreates
@@ -221,7 +221,7 @@ class Desk:
         shop = await Shop.fill(store or MemoryStorage())
         row = await shop.create(
             external_task_id="order-1",
-            attempt=Attempt(shop.channel.id, "key-1", NOW + longest_attempt(speed)),
+            attempt=Attempt(shop.channel.id, "key-1", NOW + max_attempt(speed)),
         )
         clock = ScaledClock(speed, NOW)
         metrics = Metrics(lambda: 0.0)

@@ -61,10 +61,10 @@ def test_its_own_kling_is_known_by_its_certificate(certificate: tuple[Path, Path
 class Scene:
     """One channel, and the SDK's client of it."""
 
-    def __init__(self, channel: Channel, most: int) -> None:
+    def __init__(self, channel: Channel, max_waiting: int) -> None:
         self.channel = channel
         (self.key,) = parse_keys(channel.api_keys)
-        self.breakers = Breakers(time.monotonic, print, most)
+        self.breakers = Breakers(time.monotonic, print, max_waiting)
         self.upstream = Upstream(RealClock(), 10.0, Metrics(time.perf_counter), self.breakers)
 
     async def create(self, **fields: object) -> Task | None:
@@ -82,9 +82,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def calling(url: str, *, most: int = 0) -> AsyncIterator[Scene]:
+async def calling(url: str, *, max_waiting: int = 0) -> AsyncIterator[Scene]:
     channel = NewChannel("by hand", url, KEYS)
-    scene = Scene(await MemoryStorage().create_channel(channel, now=1), most)
+    scene = Scene(await MemoryStorage().create_channel(channel, now=1), max_waiting)
     try:
         yield scene
     finally:
@@ -164,7 +164,7 @@ async def test_a_key_that_is_taken_again_is_no_longer_refused() -> None:
 async def test_a_reply_between_failures_keeps_a_channel_in_use() -> None:
     """Failures count in a row only, and a call that ends makes room for another."""
     with ScriptedKling(accepted) as kling:
-        async with calling(kling.url, most=1) as scene:
+        async with calling(kling.url, max_waiting=1) as scene:
             for _ in range(2):
                 kling.answer = lambda _: (500, b"")
                 for _ in range(FAILURES - 1):
@@ -197,7 +197,7 @@ async def test_what_is_never_sent_shows_nothing() -> None:
         return accepted(request)
 
     with ScriptedKling(kling_that_waits) as kling:
-        async with calling(kling.url, most=1) as scene:
+        async with calling(kling.url, max_waiting=1) as scene:
             for _ in range(FAILURES):
                 with pytest.raises(RequestValidationError):
                     await scene.create(prompt=None, external_task_id=7)

@@ -10,7 +10,7 @@ import pytest
 
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.domain.breaker import FAILURES, FIRST_PAUSE, BreakerState
-from kling_mock.relay.domain.receivers import LEAST_FAILURES
+from kling_mock.relay.domain.receivers import MIN_FAILURES
 from kling_mock.relay.storage.errors import StorageUnavailableError
 from tests.mock.receiver import Receiver, receiver
 from tests.mock.relay.http_calls import Caller
@@ -182,7 +182,7 @@ def test_a_receiver_that_is_switched_off_is_logged_once(
     ):
         caller = Caller(http, mock)
         receiver.answers += [500] * 1000
-        for _ in range(LEAST_FAILURES):
+        for _ in range(MIN_FAILURES):
             end(caller, receiver)
         mock.clock.advance(3 * DAY)
         messages = [record.getMessage() for record in caplog.records if "switched" in record.msg]

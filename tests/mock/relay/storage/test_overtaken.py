@@ -299,9 +299,9 @@ async def test_a_report_that_another_process_has_kept_is_counted(shop: Shop) -> 
 @pytest.mark.parametrize("failures", [0, 1])
 async def test_failures_of_two_senders_are_both_counted(shop: Shop, failures: int) -> None:
     """The first ones of a receiver, and later ones."""
-    fail = partial(receivers.record_failure, 7, "dead.example", now=NOW, off_from=0, least=9)
+    fail = partial(receivers.record_failure, 7, "dead.example", now=NOW, off_from=0, min_failures=9)
     for _ in range(failures):
-        await shop.store.record_failure(7, "dead.example", now=NOW, off_from=0, least=9)
+        await shop.store.record_failure(7, "dead.example", now=NOW, off_from=0, min_failures=9)
     statement = sql.COUNT_FAILURE if failures else sql.INSERT_RECEIVER
     receiver = await race(shop, fail, fail, at=statement)
     assert receiver.failures == failures + 2
@@ -309,10 +309,10 @@ async def test_failures_of_two_senders_are_both_counted(shop: Shop, failures: in
 
 async def test_a_failure_after_a_success_is_the_first(shop: Shop) -> None:
     """The success of another sender forgets the receiver while the failure is recorded."""
-    await shop.store.record_failure(7, "dead.example", now=NOW, off_from=0, least=9)
+    await shop.store.record_failure(7, "dead.example", now=NOW, off_from=0, min_failures=9)
     receiver = await race(
         shop,
-        partial(receivers.record_failure, 7, "dead.example", now=LATER, off_from=0, least=9),
+        partial(receivers.record_failure, 7, "dead.example", now=LATER, off_from=0, min_failures=9),
         partial(receivers.record_success, 7, "dead.example"),
         at=sql.RECEIVER,
         nth=2,

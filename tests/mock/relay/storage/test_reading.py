@@ -355,7 +355,7 @@ async def test_a_page_has_a_hundred_rows_if_nothing_else_is_said(shop: Shop) -> 
     events = await notices(shop, 101)
     for event in events:
         await shop.settle(kit.succeed(event.removeprefix("msg_end_")))
-        await store.record_failure(7, f"{event}.example", now=NOW, off_from=0, least=9)
+        await store.record_failure(7, f"{event}.example", now=NOW, off_from=0, min_failures=9)
         await shop.create(price=1)
         await store.create_user(NewUser(event), now=NOW)
     assert len(await store.list_tasks(shop.user.id)) == 20

@@ -14,7 +14,7 @@ DAY = 86_400
 
 
 async def fails(store: Storage, now: int, host: str = "dead.example") -> Receiver:
-    return await store.record_failure(7, host, now=now, off_from=now - 5 * DAY, least=3)
+    return await store.record_failure(7, host, now=now, off_from=now - 5 * DAY, min_failures=3)
 
 
 async def test_a_receiver_is_switched_off_after_days_of_failures(store: Storage) -> None:
@@ -55,7 +55,7 @@ async def test_the_operator_switches_a_receiver_on_again(store: Storage) -> None
     await fails(store, NOW + 5 * DAY)
     off = await fails(store, NOW + 5 * DAY)
     assert off.is_off
-    mine = await store.record_failure(8, "dead.example", now=NOW, off_from=0, least=3)
+    mine = await store.record_failure(8, "dead.example", now=NOW, off_from=0, min_failures=3)
     on = await store.switch_receiver(off.id, off_at=0, now=LATER)
     assert (on.is_off, on.failures, on.failing_since) == (False, 0, LATER)
     assert not (await fails(store, LATER + 1)).is_off

@@ -201,19 +201,21 @@ async def test_a_delivery_ends_the_lease(shop: Shop) -> None:
 
 async def test_a_receiver_that_fails_for_the_first_time_is_on(store: Storage) -> None:
     """Even if one failure would be enough."""
-    failed = await store.record_failure(7, "dead.example", now=NOW, off_from=NOW, least=1)
+    failed = await store.record_failure(7, "dead.example", now=NOW, off_from=NOW, min_failures=1)
     assert failed == Receiver(failed.id, 7, "dead.example", 1, NOW, NOW, 0)
 
 
 async def test_a_receiver_that_is_due_is_switched_off_at_that_failure(store: Storage) -> None:
     """It is off at the last second of its days, with at least that many failures; not before."""
-    for host, off_from, least, off_at in (
+    for host, off_from, min_failures, off_at in (
         ("old.example", NOW, 2, LATER),
         ("new.example", NOW - 1, 2, 0),
         ("rare.example", NOW, 3, 0),
     ):
-        await store.record_failure(7, host, now=NOW, off_from=0, least=9)
-        again = await store.record_failure(7, host, now=LATER, off_from=off_from, least=least)
+        await store.record_failure(7, host, now=NOW, off_from=0, min_failures=9)
+        again = await store.record_failure(
+            7, host, now=LATER, off_from=off_from, min_failures=min_failures
+        )
         assert again == Receiver(again.id, 7, host, 2, NOW, LATER, off_at)
 
 
