@@ -48,7 +48,7 @@ pytest_plugins = [
 ]
 
 
-MAX_EXTERNAL_ID = 200  # characters of a parameter
+MAX_ID = 200  # characters of a parameter
 _FIXTURES = {"kling_mock", "kling_mock_server"}
 
 
@@ -83,7 +83,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     compressed body with its time does, and workers that name a test differently cannot share the
     suite.
     """
-    is_long = isinstance(val, str | bytes) and len(val) > MAX_EXTERNAL_ID
+    is_long = isinstance(val, str | bytes) and len(val) > MAX_ID
     is_text = not isinstance(val, bytes) or val.decode("latin-1").isprintable()
     return argname if is_long or not is_text else None
 
