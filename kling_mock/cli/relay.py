@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import os
 import sys
 import time
@@ -172,12 +171,6 @@ def _add_stats(stats: argparse.ArgumentParser) -> None:
     )
 
 
-def settle_memory() -> None:
-    """Exclude all objects loaded so far from garbage collection, and collect less often."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
 def _return_large_blocks() -> None:
     """Make the allocator return the memory of a large body to the system when it is freed.
 
@@ -216,7 +209,6 @@ def _relay(options: argparse.Namespace) -> int:
         server = RelayServer(settings, host=options.host, clock=clock)
         log_to_stderr(options.log_level)
         server.start()
-        settle_memory()
         _return_large_blocks()
         sys.setswitchinterval(_SWITCH)
         return server

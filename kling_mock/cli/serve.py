@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from kling_mock.cli.ending import serve_until_signal
 from kling_mock.cli.options import add_database_option, add_log_option
 from kling_mock.cli.output import print_line
-from kling_mock.cli.relay import settle_memory
 from kling_mock.cli.servers import folder, ready_file, remembered
 from kling_mock.web.addresses import is_loopback
 from kling_mock.web.request_log import log_to_stderr
@@ -179,7 +178,6 @@ def _serve(options: argparse.Namespace) -> int:
         mock.start()
         log_to_stderr(options.log_level)
         _ = mock.relay_url  # makes the relay listen
-        settle_memory()
         return mock
 
     def announce(mock: KlingMock) -> None:
