@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kling_mock.web.facts import Fact, assumed, documented, observed
 
@@ -10,8 +10,7 @@ _PROBES = observed("probe-2026-10", as_of="2026-10-07")
 _LIP_SYNC = observed("probe-2026-10", as_of="2026-09-28", note="seen on lip-sync")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """The text of one situation, with `{}` where values of the request go."""
 
     code: int

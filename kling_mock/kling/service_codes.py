@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kling_mock.kling.journal.notes import Note
 from kling_mock.kling.journal.redaction import redact_value
@@ -15,8 +15,7 @@ _SHOWN = 40  # characters of a wrong value that a message repeats
 SUCCEED = "SUCCEED"  # on the wire for every success, including a query of a failed task
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """One service code.
 
     Attributes:

@@ -5,7 +5,7 @@ Every row of the tables in this package carries a `Fact`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kling_sdk.facts.sources import SOURCES, Confidence, Fact, FactKind
 
@@ -36,8 +36,7 @@ def assumed(note: str, *sources: str, as_of: str = "2026-09-20") -> Fact:
     return Fact("assumed", sources or ("none",), as_of, "low", note)
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(NamedTuple):
     """One thing that this server does, and how far Kling is known to do it.
 
     Attributes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kling_mock.web.facts import Fact
 
@@ -39,8 +38,7 @@ _SECURITY: Mapping[str, Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter of the path, the query or the headers.
 
     Attributes:
@@ -58,8 +56,7 @@ class Parameter:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ApiReply:
+class ApiReply(NamedTuple):
     """The reply of an operation with one HTTP status.
 
     Attributes:
@@ -74,12 +71,11 @@ class ApiReply:
     description: str
     schema: Schema | None = None
     media_type: str = JSON
-    headers: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
+    headers: Mapping[str, Schema] = {}
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiOperation:
+class ApiOperation(NamedTuple):
     """One method of one path.
 
     Attributes:
@@ -109,9 +105,9 @@ class ApiOperation:
     parameters: tuple[Parameter, ...] = ()
     body: Schema | None = None
     optional_body: bool = False
-    examples: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    examples: Mapping[str, Any] = {}
     security: Security = ""
-    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    extra: Mapping[str, Any] = {}
 
 
 def document(

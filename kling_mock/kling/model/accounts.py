@@ -188,8 +188,7 @@ class Account:
         self.webhook_secrets[:] = [*old, WebhookSecret(secret)]
 
 
-@dataclass(slots=True)
-class _Token:
+class _Token(NamedTuple):
     """A token with a valid signature. Times and key state are judged on every request."""
 
     account: Account

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -33,8 +32,7 @@ COSTS_RATE = documented(
 _COSTS_SECONDS = 1.0  # between two calls of /account/costs
 
 
-@dataclass(frozen=True, slots=True)
-class AdmissionRule:
+class AdmissionRule(NamedTuple):
     """One check.
 
     Attributes:

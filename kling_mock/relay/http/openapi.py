@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -281,7 +280,7 @@ def _users() -> Iterator[ApiOperation]:
             examples=_EXAMPLE,
             extra=_places(path),
         )
-        yield replace(create, answers={**create.answers, 409: conflict})
+        yield create._replace(answers={**create.answers, 409: conflict})
     parameters = (
         Parameter(
             "limit", "query", integer(1, MAX_PAGE), "The maximum number of tasks on the page."
@@ -445,7 +444,7 @@ def _operator_call(row: ApiCall[OperatorService]) -> ApiOperation:
         optional_body=takes and not row.needs_body,
     )
     own = {status: ApiReply(text, _named("Error")) for status, text in row.errors.items()}
-    return replace(operation, answers={**operation.answers, **own})
+    return operation._replace(answers={**operation.answers, **own})
 
 
 OPERATIONS: Final = (
@@ -472,10 +471,10 @@ def _with_request_id(row: ApiOperation) -> ApiOperation:
         "The request's own, or a new one.", min_length=1, max_length=128, pattern="^[!-~]+$"
     )
     answers = {
-        status: replace(answer, headers={REQUEST_ID_HEADER: schema, **answer.headers})
+        status: answer._replace(headers={REQUEST_ID_HEADER: schema, **answer.headers})
         for status, answer in row.answers.items()
     }
-    return replace(row, answers=answers)
+    return row._replace(answers=answers)
 
 
 @cache
