@@ -169,8 +169,10 @@ def _used(
     record: EmulatedEndpoint, model: str, fields: Mapping[str, Any], context: CallContext
 ) -> Mapping[str, Any]:
     """Return the fields that the model uses; the others are noted."""
-    unused = set(record.without_effect.get(model, ())) & fields.keys()
-    for name in sorted(unused):
+    unused = record.without_effect.get(model)
+    if unused is None:
+        return fields
+    for name in sorted(fields.keys() & unused):
         context.reader.noticed.inapplicable(name, f"{model} accepts it and does not use it")
     return {name: value for name, value in fields.items() if name not in unused}
 
