@@ -209,7 +209,8 @@ def tables_on_a_small_disk(database: ClusterDatabase) -> Iterator[Path]:
                 cluster.folder.own(path)
             run(f"ALTER DATABASE {name} SET TABLESPACE {name}")
             yield folder
-            cluster.ask(f"ALTER DATABASE {name} SET TABLESPACE pg_default", node)
+            run(f"ALTER DATABASE {name} SET TABLESPACE pg_default")
+        run(f"DROP TABLESPACE {name}")  # pg_rewind does not take one that is no link
     else:
         folder = data / name
         with small_disk(folder, 24):
