@@ -137,7 +137,7 @@ def estimate(request: Request | RawRequest) -> Estimate:
     """
     if isinstance(request, RawRequest):
         return _unknown("it is a body as it goes over the wire, which may have any fields")
-    parameters, model = one_vocabulary(request.given()), request.model
+    parameters, model = one_vocabulary(request.parameters()), request.model
     rows = [row for row in PRICES if request.endpoint in row.endpoints]
     if "extra_body" in parameters:
         return _unknown("the fields of extra_body may change the price")

@@ -247,7 +247,7 @@ class Request(metaclass=_RequestType):
         self._complete()
         if getattr(self, "resolution", None) or getattr(self, "audio", None):
             videos = getattr(self, "video_list", None) or ()
-            check_agreement(self.given(), [video.keep_original_sound for video in videos])
+            check_agreement(self.parameters(), [video.keep_original_sound for video in videos])
         if self.has_known_limits:
             for rule in type(self).rules:
                 checks.raise_first(rule(self))
@@ -282,7 +282,7 @@ class Request(metaclass=_RequestType):
         """Return all its private texts, which no log and no error may quote."""
         return tuple(private_texts(self))
 
-    def given(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
         """Return the parameters of the vendor's that are not None, as they are held."""
         return {
             name: value

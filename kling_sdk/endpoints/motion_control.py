@@ -114,9 +114,9 @@ class MotionControl(VideoRequest):
         default=None, converter=converters.to_elements
     )
 
-    def given(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
         """Return the parameters of the vendor's that are not None; /v1 must be told the mode."""
-        fields = super().given()
+        fields = super().parameters()
         if "mode" not in fields and "resolution" not in fields:
             fields["mode"] = self.record.default_mode
         return fields

@@ -91,7 +91,7 @@ def create(
     if request.record.returns is not None:
         raise makes_no_task(request.record)
     if ctx.options.check and isinstance(request, Request) and request.check:
-        require(request.record, request.given(), ctx.warned)
+        require(request.record, request.parameters(), ctx.warned)
     try:
         units = yield from allowed(ctx, request, is_confirmed=is_confirmed)
     except SpendingError:

@@ -41,7 +41,7 @@ def call_once(ctx: Context, request: Request) -> Flow[Any]:
         OutcomeUnknownError: it may have been carried out, and its result is lost.
     """
     if ctx.options.check and request.check:
-        require(request.record, request.given(), ctx.warned)
+        require(request.record, request.parameters(), ctx.warned)
     wire, returns = ctx.wire_of(request), request.record.returns
     assert returns is not None  # noqa: S101 - what makes no task says how its reply is read
     units = yield from allowed(ctx, request)

@@ -67,7 +67,7 @@ def plain_body(
     sent_id = {"external_task_id": external_task_id} if external_task_id else {}
     if isinstance(request, RawRequest):
         return {**request.body, **sent_id}, {}
-    fields = request.given()
+    fields = request.parameters()
     extra = fields.pop("extra_body", {})
     is_text = request.record.duration_type == "text"
     body = {**_plain_fields(fields, is_text=is_text), **sent_id}

@@ -45,7 +45,7 @@ def storm(scene: Scene, requests: list[VideoRequest], random: Random) -> Played[
 def mixed_up(scene: Scene, requests: list[VideoRequest], played: Played[None]) -> Iterator[str]:
     """Yield each outcome that shows another request's task."""
     for outcome in played.items:
-        prompt = requests[outcome.index].given()["prompt"]
+        prompt = requests[outcome.index].parameters()["prompt"]
         if outcome.error is None and scene.kling.tasks[outcome.task.task_id]["prompt"] != prompt:
             yield f"{prompt} got the video of another request"
 

@@ -138,7 +138,7 @@ def test_what_a_model_is_known_not_to_do_is_refused_with_what_would_work(
 ) -> None:
     """The refusal names the field, and the models, modes or seconds that are accepted."""
     with pytest.raises(RequestValidationError) as caught:
-        require(request_.record, request_.given())
+        require(request_.record, request_.parameters())
 
     assert caught.value.field == field
     assert words in str(caught.value)
@@ -158,7 +158,7 @@ def test_what_only_one_weak_source_says_warns_and_passes(
 ) -> None:
     """A doubtful fact never stops a call that may work."""
     with pytest.warns(CapabilityWarning, match=words):
-        require(request_.record, request_.given(), {"kling-v2-master"})
+        require(request_.record, request_.parameters(), {"kling-v2-master"})
 
 
 RETIRED: list[tuple[VideoRequest, str]] = [
@@ -180,11 +180,11 @@ def test_what_was_seen_retired_warns_once_with_the_date(request_: VideoRequest, 
     """It is never refused here: each was seen with one account."""
     warned: set[str] = set()
     with pytest.warns(CapabilityWarning, match=words):
-        require(request_.record, request_.given(), warned)
+        require(request_.record, request_.parameters(), warned)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        require(request_.record, request_.given(), warned)
-    assert not any(problem.certain for problem in check(request_.record, request_.given()))
+        require(request_.record, request_.parameters(), warned)
+    assert not any(problem.certain for problem in check(request_.record, request_.parameters()))
 
 
 def test_a_client_warns_once_of_what_was_seen_retired() -> None:
@@ -227,7 +227,7 @@ def test_what_works_or_is_not_known_passes_in_silence(request_: VideoRequest) ->
     """Defaults, the corners of the table and unknown models neither raise nor warn."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        require(request_.record, request_.given())
+        require(request_.record, request_.parameters())
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_the_simple_camera_is_only_proposed_to_a_model_that_has_one(
 ) -> None:
     """For other models, the models that move the camera by themselves are named."""
     request = image(model, camera_control=MOVE, check=False)
-    expected = [problem.expected for problem in check(request.record, request.given())]
+    expected = [problem.expected for problem in check(request.record, request.parameters())]
     assert ("type simple with a config" in expected) is has_simple
 
 
@@ -294,7 +294,7 @@ def test_a_first_frame_beside_more_pictures_names_the_pictures() -> None:
     request = OmniVideo(
         prompt="x", model_name="kling-video-o1", image_list=[FIRST, PNG, PNG, PNG], check=False
     )
-    (problem,) = check(request.record, {**request.given(), "mode": "pro"})
+    (problem,) = check(request.record, {**request.parameters(), "mode": "pro"})
     assert problem.field == "image_list"
     assert "more_than_two_images" in problem.expected
 
@@ -305,26 +305,27 @@ def test_only_a_base_video_keeps_its_sound(model: str, videos: Any) -> None:
     """This holds with the model in the path; the error names what was given, and what it needs."""
     request = omni(model, audio="original", video_list=videos)
 
-    (problem,) = check(request.record, request.given())
+    (problem,) = check(request.record, request.parameters())
 
     assert (problem.field, problem.certain) == ("audio", True)
     assert problem.limit == f"{model} needs a base video for it"
     assert problem.expected == "audio original with a base video"
     edited = omni(model, audio="original", video_list=[BASE])
-    assert check(edited.record, edited.given()) == ()
+    assert check(edited.record, edited.parameters()) == ()
 
 
 def test_certain_problems_come_first() -> None:
     """A refusal is not hidden behind a warning."""
     request = text("kling-v2-master", mode="pro", sound=True)
-    assert [problem.certain for problem in check(request.record, request.given())] == [True, False]
+    problems = check(request.record, request.parameters())
+    assert [problem.certain for problem in problems] == [True, False]
 
 
 def test_a_refusal_reads_field_first() -> None:
     """Then what is wrong, and what would work."""
     request = text("kling-v2-6", mode="4k")
     with pytest.raises(RequestValidationError) as refused:
-        require(request.record, request.given())
+        require(request.record, request.parameters())
     assert str(refused.value) == "mode: kling-v2-6 has no mode 4k; expected std, pro"
     parts = (refused.value.field, refused.value.limit, refused.value.expected)
     assert parts == ("mode", "kling-v2-6 has no mode 4k", "std, pro")
@@ -354,6 +355,6 @@ def test_a_warning_says_how_sure_it_is_and_shows_who_asked(
 ) -> None:
     """The line that it shows is the one that calls the check, not one of the package."""
     with pytest.warns(CapabilityWarning) as warned:
-        require(request_.record, request_.given())
+        require(request_.record, request_.parameters())
     assert [str(warning.message) for warning in warned] == [words]
     assert {warning.filename for warning in warned} == {__file__}

@@ -425,4 +425,4 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
 @pytest.mark.parametrize(("request_", "problems"), PROBLEMS)
 def test_what_a_model_does_not_do_reads(request_: VideoRequest, problems: list[Problem]) -> None:
     """The field, what is wrong, what would work, and how sure that is."""
-    assert list(check(request_.record, request_.given())) == problems
+    assert list(check(request_.record, request_.parameters())) == problems

@@ -101,7 +101,7 @@ def omni(**fields: Any) -> OmniVideo:
 )
 def test_a_request_asks_for(request_: VideoRequest, features: str) -> None:
     """A request has exactly these features, by name."""
-    names = list(request_.record.features(one_vocabulary(request_.given())))
+    names = list(request_.record.features(one_vocabulary(request_.parameters())))
     assert sorted(names) == sorted(features.split())
 
 

@@ -88,8 +88,8 @@ def test_every_model_of_the_model_path_is_known_by_its_name_alone() -> None:
 
 def test_the_choice_is_no_field_of_the_request() -> None:
     """It is not sent, and not part of what is requested."""
-    assert "interface" not in TextToVideo(prompt="a", interface="v1").given()
-    assert checks.is_json(TextToVideo(prompt="a", interface="v1").given())
+    assert "interface" not in TextToVideo(prompt="a", interface="v1").parameters()
+    assert checks.is_json(TextToVideo(prompt="a", interface="v1").parameters())
 
 
 def test_a_picture_may_be_larger_with_the_model_in_the_path() -> None:

@@ -160,12 +160,12 @@ def test_a_raw_body_keeps_its_resolution() -> None:
 )
 def test_what_a_model_does_not_do(request_: Request, field: str, limit: str, expected: str) -> None:
     """The parameter, what is wrong and what it must be."""
-    (problem,) = check(request_.record, request_.given())
+    (problem,) = check(request_.record, request_.parameters())
     assert (problem.field, problem.limit, problem.expected) == (field, limit, expected)
 
 
 def test_a_model_whose_videos_are_gone_makes_pictures(recwarn: pytest.WarningsRecorder) -> None:
     """kling-v2-1 was seen refused for videos only: no warning."""
     request = ImageGeneration(prompt="x", model_name="kling-v2-1")
-    require(request.record, request.given())
+    require(request.record, request.parameters())
     assert not [warning for warning in recwarn if issubclass(warning.category, CapabilityWarning)]

@@ -31,7 +31,8 @@ def test_a_selection_stands_for_its_session() -> None:
     selection = Selection("7", raw={"session_id": "7"})
     request = MultiElements(session_id=selection, edit_mode="removal", prompt="the boat")
     assert request.session_id == "7"
-    assert ADD(session_id=selection, frame_index=0, points=[(0, 1)]).given()["session_id"] == "7"
+    addition = ADD(session_id=selection, frame_index=0, points=[(0, 1)])
+    assert addition.parameters()["session_id"] == "7"
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def sdk_accepts(case: Case) -> bool:
             MODEL_PATH.create(request, "id-1")
         except RequestValidationError:
             return False
-        return not any(problem.certain for problem in check(request.record, request.given()))
+        return not any(problem.certain for problem in check(request.record, request.parameters()))
 
 
 def emulator_says(case: Case) -> str:

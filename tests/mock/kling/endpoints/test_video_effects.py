@@ -32,7 +32,7 @@ def warned(scene: str, brought: dict[str, Any]) -> list[str]:
     request = VideoEffects(effect_scene=scene, input=brought)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        require(request.record, request.given())
+        require(request.record, request.parameters())
     assert all(warning.category is CapabilityWarning for warning in caught)
     return [str(warning.message) for warning in caught]
 
