@@ -36,7 +36,7 @@ def serve_until_signal(
     """
     with closing(_Ending()) as ending:
         try:
-            with _without_collections():
+            with _few_collections():
                 server = start()
             ending.is_starting = False
         except KeyboardInterrupt:
@@ -56,8 +56,8 @@ def serve_until_signal(
 
 
 @contextmanager
-def _without_collections() -> Generator[None]:
-    """Collect no garbage meanwhile, and then rarely and only among objects made later.
+def _few_collections() -> Generator[None]:
+    """Collect no garbage during the start, and afterwards rarely and only among newer objects.
 
     Nearly everything that a start makes stays.
     """

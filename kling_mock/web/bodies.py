@@ -46,7 +46,7 @@ async def read_body(
             exception that it raises ends the reading.
 
     Raises:
-        BodyTooLargeError: It is larger than *most*.
+        BodyTooLargeError: It is larger than *max_bytes*.
         BodyEncodingError: It is not encoded as its headers declare, or in an unknown way.
         BodyTimeoutError: It did not come in time.
         ConnectionError: The client has gone.
@@ -81,7 +81,7 @@ async def _joined(
     """Return the joined *chunks*, inflated as *coding* says.
 
     Raises:
-        BodyTooLargeError: They add up to more than *most* bytes.
+        BodyTooLargeError: They add up to more than *max_bytes*.
         BodyEncodingError: They cannot be inflated.
     """
     coding = coding.strip().lower()

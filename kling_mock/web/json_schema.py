@@ -81,7 +81,7 @@ def text(
     pattern: str | None = None,
     enum: Sequence[str] | None = None,
 ) -> Schema:
-    """Return the schema of a string of *least* to *most* characters, or of one of *enum*."""
+    """Return the schema of a string, which is one of *enum* if that is given."""
     chosen = None if enum is None else list(enum)
     limits = {"minLength": min_length, "maxLength": max_length, "pattern": pattern, "enum": chosen}
     return _schema("string", limits, about)

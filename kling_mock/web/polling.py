@@ -23,7 +23,7 @@ MANY = 20  # queries of one task at one instant; clients that wait in step make 
 _TOLD = 2.0  # the user is told
 _ENDED = 30.0  # the wait is ended, since the clock was not moved
 
-_APART = 10.0  # seconds of real time between two queries that are no wait, as at a breakpoint
+_APART = 10.0  # seconds of real time; queries further apart are not one wait, as at a breakpoint
 
 _ENDS = "It was queried for {:.0f} s of real time, so this wait is ended. "
 _TEXT = (

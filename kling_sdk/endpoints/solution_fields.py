@@ -60,7 +60,7 @@ def to_selling_points(value: Iterable[str] | None) -> tuple[str, ...] | None:
 
 
 def pictures(max_items: int) -> checks.Validator:
-    """Accept 1 to *maximum* pictures within the vendor's limits, or None."""
+    """Accept 1 to *max_items* pictures within the vendor's limits, or None."""
     count = checks.items(1, max_items)
 
     def check(request: Any, attribute: Any, value: Any) -> None:
@@ -71,7 +71,7 @@ def pictures(max_items: int) -> checks.Validator:
 
 
 def texts(max_items: int, max_length: int) -> checks.Validator:
-    """Accept 1 to *maximum* texts of 1 to *longest* characters, or None."""
+    """Accept 1 to *max_items* texts of 1 to *max_length* characters, or None."""
     count, limit = checks.items(1, max_items), checks.required_text(max_length)
 
     def check(request: Any, attribute: Any, value: Any) -> None:

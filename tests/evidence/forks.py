@@ -32,7 +32,7 @@ NOT_LOADED: Final = "not loaded"  # Python has noticed it, not the evidence
 
 
 def judge_in_forks(side: str, mutants: Sequence[Mutant], jobs: int) -> Iterator[Result]:
-    """Yield what the tests of a side say of each wrong value; *by* is the test that fails.
+    """Yield what the tests of a side say of each wrong value; its `by` is the test that fails.
 
     Args:
         side: `sdk`, `emulator`, or `both` of them.

@@ -191,7 +191,7 @@ def _sound(field: Field, value: object, path: str, _reader: FieldReader) -> str:
 
 
 def check_image(value: str, path: str, max_bytes: int = MAX_BYTES) -> str:
-    """Return *value*, which must be a URL or base64 of an image of at most *most* bytes.
+    """Return *value*, which must be a URL or base64 of an image of at most *max_bytes* bytes.
 
     Args:
         value: What was sent.

@@ -35,8 +35,8 @@ class Journal:
         mock.journal.assert_called("POST /v1/videos/text2video", times=1, body={"duration": "5"})
         mock.journal.assert_sequence(["POST /v1/videos/text2video", "GET /v1/videos/*"])
 
-    When it is full, the oldest successful query makes room; other calls are kept until there
-    are no more of these. The number of forgotten requests of each kind is kept: a question
+    When it is full, the oldest successful query makes room; other calls are kept until no
+    such query is left. The number of forgotten requests of each kind is kept: a question
     whose answer could depend on forgotten requests raises `IncompleteJournalError`.
 
     Args:

@@ -135,7 +135,7 @@ class Account:
     charged: int = 0
 
     def review(self) -> None:
-        """Update *restricted* after a change of anything that it depends on."""
+        """Update `restricted` after a change of anything that it depends on."""
         self.restricted = (
             self.disabled
             or self.in_arrears

@@ -166,7 +166,7 @@ _STATUS: Schema = {"enum": ["submitted", "processing", "succeed", "failed"]}
 
 
 def paging(max_page_size: int) -> tuple[Parameter, ...]:
-    """Return the parameters of a list, whose pages have at most *largest* tasks."""
+    """Return the parameters of a list, whose pages have at most *max_page_size* tasks."""
     return tuple(
         Parameter(
             name,

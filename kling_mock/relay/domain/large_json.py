@@ -57,7 +57,7 @@ def loads_in_steps(raw: bytes, max_values: int, loads: Callable[[str], Any]) -> 
 
 
 def check_values(raw: bytes, max_values: int) -> None:
-    """Check in steps that JSON has not far more than *most* values.
+    """Check in steps that JSON has not far more than *max_values* values.
 
     Raises:
         TooManyValuesError: It has far more.

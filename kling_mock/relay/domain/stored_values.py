@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from kling_mock.relay.domain.pricing import final_quota
-from kling_mock.relay.storage.text import MAX_ID, TEXT_BYTES
+from kling_mock.relay.storage.text import MAX_DURATION, MAX_ID, TEXT_BYTES
 from kling_sdk import CallbackVerificationError, parse_callback
 
 #: Maximum number of bytes of an unsigned callback that are stored.
@@ -25,7 +26,7 @@ _STRICT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def stored_json(report: Mapping[str, Any], max_bytes: int = TEXT_BYTES) -> str:
-    """Return a report as JSON of at most *most* bytes of UTF-8.
+    """Return a report as JSON of at most *max_bytes* bytes of UTF-8.
 
     A report that is larger, nested too deeply, or has a number that is not JSON (`1e999`) becomes
     `{"incomplete": why, "bytes": of the whole or null, "text": its beginning}`.
@@ -67,6 +68,12 @@ def stored_url(url: str) -> str:
 def stored_id(name: str) -> str:
     """Return the id of a result; "" if it is too long for its column."""
     return name if len(name) <= MAX_ID else ""
+
+
+def stored_duration(seconds: Decimal | None) -> str:
+    """Return the length of a result; "" if Kling does not state one that fits its column."""
+    text = "" if seconds is None else f"{seconds:f}"
+    return text if len(text) <= MAX_DURATION else ""
 
 
 def stored_reason(reason: str) -> str:

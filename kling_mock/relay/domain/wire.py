@@ -22,6 +22,7 @@ from kling_mock.relay.domain.json_body import HALF_PAIR, read_object
 from kling_mock.relay.domain.long_texts import hash_in_steps
 from kling_mock.relay.domain.other_results import PICTURES, other_results, task_result
 from kling_mock.relay.domain.pricing import OWN_PRICES, Use
+from kling_mock.relay.storage.text import MAX_DURATION
 from kling_mock.relay.storage.values import VideoRow
 from kling_mock.web.values import bounded_decimal
 
@@ -66,7 +67,6 @@ MAX_SECONDS: Final = Decimal(3600)
 #: pages; high).
 _MAX_RESULTS: Final = 9
 _SERIES: Final = 4
-_MAX_SECONDS_TEXT: Final = 20  # characters, written out: `videos.duration`
 _ID: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
 MAX_KEY: Final = 2**63 - 1
 #: Kling's envelope, without the id of the request.
@@ -244,11 +244,11 @@ def _seconds(endpoint: str, body: Mapping[str, Any], model: str) -> Decimal:
     if value is None or value == "":
         return max_input if body.get("video_list") else _DEFAULT_SECONDS
     seconds = bounded_decimal(value)
-    if seconds is None or not 0 < seconds <= MAX_SECONDS or len(f"{seconds:f}") > _MAX_SECONDS_TEXT:
+    if seconds is None or not 0 < seconds <= MAX_SECONDS or len(f"{seconds:f}") > MAX_DURATION:
         raise invalid(
             "duration",
             f"must be a number of seconds above 0 and up to {MAX_SECONDS}, with at most "
-            f"{_MAX_SECONDS_TEXT} characters written out, as number or text, such as 5 or '5'",
+            f"{MAX_DURATION} characters written out, as number or text, such as 5 or '5'",
         )
     # With a base video Kling ignores the duration, and bills the length of that video.
     return max(seconds, max_input) if _has_base_video(body) else seconds

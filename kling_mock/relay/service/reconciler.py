@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Final
 
 from kling_mock.clock import MockClock
@@ -19,6 +18,7 @@ from kling_mock.relay.domain.schedule import READ_INTERVAL, first_poll
 from kling_mock.relay.domain.states import Action, TaskEvent, action, state_of
 from kling_mock.relay.domain.stored_values import (
     MAX_HINT,
+    stored_duration,
     stored_id,
     stored_json,
     stored_reason,
@@ -55,8 +55,6 @@ from kling_sdk import (
 _log: Final = logging.getLogger("kling_mock.relay")
 
 NEVER_CREATED: Final = "Kling knows no such task: the request did not arrive."
-
-_MAX_SECONDS_TEXT: Final = 20  # characters: `videos.duration`
 
 _EVENTS: Final = {
     "submitted": TaskEvent.SUBMITTED,
@@ -376,13 +374,7 @@ def _result(
         kling_task_id=task.task_id,
         video_id="" if video is None else stored_id(video.id),
         store_url="" if first is None else stored_url(first.url),
-        duration=_seconds(first.duration) if isinstance(first, Video | Audio) else "",
+        duration=stored_duration(first.duration) if isinstance(first, Video | Audio) else "",
         fail_reason="" if succeeded else stored_reason(task.status_msg) or "Kling gave no reason.",
         json_data=stored_json(task.raw, max_bytes),
     )
-
-
-def _seconds(duration: Decimal | None) -> str:
-    """Return a result's length as text; "" if Kling does not state one that fits `videos`."""
-    text = "" if duration is None else f"{duration:f}"
-    return text if len(text) <= _MAX_SECONDS_TEXT else ""

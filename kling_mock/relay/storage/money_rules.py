@@ -63,7 +63,7 @@ def reported(row: VideoRow, result: TaskResult) -> int:
 def absence(row: VideoRow, queried_at: int, max_lease: int = MAX_LEASE) -> Absence:
     """Return the meaning for *row* of the reply "not found" to a query sent at *queried_at*.
 
-    A time that is more than *longest* seconds away was written by a wrong clock, and is ignored.
+    A time that is more than *max_lease* seconds away was written by a wrong clock, and is ignored.
     """
     if not row.is_open or row.legacy or row.kling_task_id is not None:
         return Absence.IRRELEVANT

@@ -13,6 +13,8 @@ from typing import Final
 
 #: Characters of a `task_id`, an `external_task_id` and a `kling_task_id`.
 MAX_ID: Final = 200
+#: Characters of `videos.duration`.
+MAX_DURATION: Final = 20
 #: The rule for ids from outside, for error messages.
 ID_RULE: Final = f"1 to {MAX_ID} characters, no space at its end, no NUL and no surrogate"
 #: Bytes that a TEXT column of MySQL holds.

@@ -68,7 +68,7 @@ def reconcile(
     """Compare every balance with the ledger and every charge with its row.
 
     Reads one consistent snapshot while the relay runs. Legacy rows, and tasks created
-    with *overdraft*, hold nothing and do not count as differences.
+    with `overdraft`, hold nothing and do not count as differences.
 
     Args:
         user_id: Only this user; None for all users.

@@ -36,8 +36,8 @@ def settle(
     `succeed` charges `min(final, hold)`, with a ledger row also for 0, and counts the rest
     as uncollected; `failed` releases the hold. A report on a row that has ended in the
     same way changes nothing; a contradicting report is kept in `reports`. A success that is
-    *unmetered* leaves a report of that too. The refusal of a create
-    (*free_external_id*) changes nothing once the row has Kling's id. A legacy row gets
+    `unmetered` leaves a report of that too. The refusal of a create
+    (`free_external_id`) changes nothing once the row has Kling's id. A legacy row gets
     its status and, for a success, a report; no money moves for it, and *notice* goes to the user
     who sees the row, if there is one. A row without a service
     that has succeeded gets the service of its channel.
