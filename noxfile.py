@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent
 LARGEST_WHEEL = 3_000_000  # bytes
 NOT_FOR_USERS = {"dev", "docs", "test"}  # extras of the project itself
 SMALLEST_COVERAGE = 95  # percent of lines and branches
-SLOWEST_UNMARKED = 1.0  # seconds of CPU time; see tests/speed.py
+SLOWEST_UNMARKED = 0.6  # seconds of CPU time; see tests/speed.py
 #: Much of the time goes by waiting, so there are more workers than cores. What shares something
 #: expensive, such as a cluster, is a group that one worker runs.
 WORKERS = ("-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadgroup")

@@ -35,6 +35,7 @@ def test_the_sdk_example_downloads_a_kitten(
     assert (tmp_path / "kitten.mp4").read_bytes()[4:8] == b"ftyp"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
 def test_the_test_example_passes(page: str, pytester: pytest.Pytester) -> None:
     """Copied from the page, the second example is a test that passes."""

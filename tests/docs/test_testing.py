@@ -54,6 +54,7 @@ def test_the_tests_pass(
     result.assert_outcomes(passed=len(re.findall(r"^(?:async )?def test_", source, re.MULTILINE)))
 
 
+@pytest.mark.slow
 def test_the_ini_file_is_accepted(pytester: pytest.Pytester) -> None:
     """The example has every option, and pytest knows them all."""
     match = re.search(r"<!-- ini -->\n```ini\n(.*?)```", PAGE, re.DOTALL)
@@ -70,6 +71,7 @@ def test_the_ini_file_is_accepted(pytester: pytest.Pytester) -> None:
     assert all(f"| `{name}` |" in PAGE for name in declared)
 
 
+@pytest.mark.slow
 def test_the_shown_reports_are_the_real_ones(pytester: pytest.Pytester) -> None:
     """What the page shows of an unexpected call and of a journal is what a run prints."""
     pytester.makepyfile("""
@@ -128,6 +130,7 @@ def test_the_examples_in_other_languages_run(language: str, source: str, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_example_app_passes_its_tests(pytester: pytest.Pytester) -> None:
     """They run in a separate folder, without this repository's settings."""
     folder = pytester.mkdir("examples")

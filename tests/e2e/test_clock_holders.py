@@ -100,6 +100,7 @@ def test_a_client_that_hangs_does_not_hold_up_the_others(
     patient.close()
 
 
+@pytest.mark.slow
 def test_an_abandoned_call_holds_nothing_after_a_reset(mock: KlingMock) -> None:
     """A thread that blocks in its `on_update` forever belongs to the test before."""
     let_go, blocks = threading.Event(), threading.Event()

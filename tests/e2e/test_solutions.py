@@ -135,6 +135,7 @@ async def test_the_async_twin_does_the_same(mock: KlingMock) -> None:
     assert repr(kling.solutions) == "<AsyncSolutions>"
 
 
+@pytest.mark.slow
 def test_the_command_line_has_them(
     mock: KlingMock,
     tmp_path: Path,

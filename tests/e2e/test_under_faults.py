@@ -225,6 +225,7 @@ def test_content_is_refused_or_fails_later(mock: KlingMock) -> None:
     assert refused.value.code == 1301
 
 
+@pytest.mark.slow
 def test_a_stuck_task_runs_into_the_time_limit(mock: KlingMock) -> None:
     """Waiting ends after its timeout on the mock's clock, and the task can be taken up again."""
     mock.faults.add("stuck", times=1)

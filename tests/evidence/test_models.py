@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+import pytest
+
 from tests.evidence.requests import Asked, differs, model_request, plain
 from tests.evidence.rows import Failures, name_of, rows
 from tests.evidence.sides import Emulator, Sdk
@@ -95,6 +97,7 @@ def of_no_row(path: str, listed: list[dict[str, Any]]) -> Iterator[Probe]:
         yield Probe(f"{name_of(row)}: no such model", model_request(row), passes=False)
 
 
+@pytest.mark.slow
 def test_the_sdk_sends_what_a_model_takes_and_nothing_else(sdk: Sdk) -> None:
     """Each length, size and feature; what is sent is what the vendor's page has."""
     failures = Failures("models", "sdk")
@@ -119,6 +122,7 @@ def test_the_sdk_sends_a_model_of_the_path_where_none_is_given(sdk: Sdk) -> None
     failures.report(all_known=False)
 
 
+@pytest.mark.slow
 def test_the_emulator_accepts_what_a_model_takes_and_nothing_else(
     strict_emulator: Emulator,
 ) -> None:

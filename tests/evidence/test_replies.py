@@ -192,6 +192,7 @@ def pictures() -> Iterator[tuple[str, str, dict[str, Any], bool]]:
             yield f"{name_of(row)}: {row['max_mb']} MB + {extra}", row["path"], body, not extra
 
 
+@pytest.mark.slow
 def test_the_sdk_sends_pictures_that_are_taken(sdk: Sdk) -> None:
     """The smallest, the narrowest and the largest one."""
     failures = Failures("pictures", "sdk")
@@ -202,6 +203,7 @@ def test_the_sdk_sends_pictures_that_are_taken(sdk: Sdk) -> None:
     failures.report()
 
 
+@pytest.mark.slow
 def test_the_emulator_makes_something_of_pictures_that_are_taken(emulator: Emulator) -> None:
     """A picture that is not taken is refused, or fails the task."""
     failures = Failures("pictures", "emulator")

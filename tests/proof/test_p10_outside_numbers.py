@@ -220,6 +220,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "kling_mock.relay")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLACES)
 def test_a_number_costs_no_more_than_its_bytes(name: str) -> None:
     """Every absurd number in every place is taken or refused within 2 MiB, and nothing breaks."""

@@ -164,6 +164,7 @@ async def test_every_order_of_reports_ends_as_the_first_end_says() -> None:
     assert (len(outcome.ends), wrong(outcome), outcome.unexplained) == (5460, [], [])
 
 
+@pytest.mark.slow
 async def test_the_same_before_kling_s_id_is_known() -> None:
     """A create whose answer was lost ends alike; its first report brings the id."""
     chosen = [order for order in orders() if len(order) < LONGEST]

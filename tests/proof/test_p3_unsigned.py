@@ -132,6 +132,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "kling_mock.relay")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", CONTRADICTIONS)
 async def test_every_unsigned_contradiction_is_kept_and_counted(end: str) -> None:
     """340 orders per end: row, balance and reply stay, and each contradiction is counted."""

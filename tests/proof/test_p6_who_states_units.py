@@ -162,6 +162,7 @@ def wrong(caller: Caller, report: dict[str, Any], way: Way) -> list[str]:
     return faults
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WAYS)
 def test_a_success_without_units_is_read_before_it_is_charged(caller: Caller, name: str) -> None:
     """What a poll states is charged, whatever form the callback had; else the hold, reported."""
@@ -203,6 +204,7 @@ def test_a_success_that_comes_right_after_a_reading_is_followed_up(caller: Calle
         assert seen(caller, task_id) == Seen("succeed", UNIT, 0, 0, URL)
 
 
+@pytest.mark.slow
 def test_a_success_right_after_a_reading_ends_its_task_when_kling_is_away(caller: Caller) -> None:
     """A signed success that cannot be followed up is not forgotten: the task ends by it."""
 
@@ -248,6 +250,7 @@ MISTAKES: Final[dict[str, tuple[object, str, Callable[..., object], str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_checker_catches_a_relay_that(
     caller: Caller, mistake: str, monkeypatch: pytest.MonkeyPatch

@@ -252,6 +252,7 @@ def test_a_task_that_stays_in_a_new_status_times_out_with_it() -> None:
     assert played.error.task.status == "frozen"
 
 
+@pytest.mark.slow
 @given(
     code=st.integers(1, 10**9 - 1).filter(lambda code: code not in range(1000, 6000)),
     status=st.integers(400, 599),

@@ -45,6 +45,7 @@ def names_in(file: Path) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_every_row_names_a_test() -> None:
     """What the table names is there; `*` stands for the whole file."""
     for row in table():

@@ -177,6 +177,7 @@ def test_a_call_without_a_task_is_asked_about_too(mock: KlingMock) -> None:
     assert mock.journal.where("POST *") == []
 
 
+@pytest.mark.slow
 def test_a_request_that_waits_for_a_slot_is_confirmed_once() -> None:
     """A batch sends it again after each 1303."""
     estimates: list[Estimate] = []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,6 +139,7 @@ def found_by(server: Server, steps: Sequence[tuple[str, str]]) -> dict[str, list
     return server.report()
 
 
+@pytest.mark.slow
 @given(STEPS)
 def test_nothing_is_lost_and_nothing_is_made_up(steps: list[tuple[str, str]]) -> None:
     """The findings cover calls, faults, rules and callbacks since the test began."""

@@ -461,6 +461,7 @@ def test_later_starts_make_no_token(tmp_path: Path) -> None:
     assert asyncio.run(tokens()) == 1
 
 
+@pytest.mark.slow
 def test_the_database_of_the_environment_is_used(tmp_path: Path) -> None:
     """`kling-mock relay` honours KLING_MOCK_DB, as its sister commands do."""
     path = tmp_path / "relay.db"
@@ -470,6 +471,7 @@ def test_the_database_of_the_environment_is_used(tmp_path: Path) -> None:
     assert "in memory" not in log.read_text()
 
 
+@pytest.mark.slow
 def test_a_database_in_memory_is_announced(tmp_path: Path) -> None:
     """The ready line says so, and a warning, since everything is lost at the end."""
     with relay("http://127.0.0.1:1", tmp_path, "--db", "sqlite://") as (ready, log):

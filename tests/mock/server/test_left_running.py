@@ -193,6 +193,7 @@ USES: list[Callable[[KlingMock], object]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", USES)
 def test_a_server_that_is_dropped_warns(use: Callable[[KlingMock], object]) -> None:
     """The warning has its address: it keeps its thread and port, and can no longer be stopped."""

@@ -228,6 +228,7 @@ def test_any_order_will_do(run: Run, order: str) -> None:
     result.assert_outcomes(passed=6)
 
 
+@pytest.mark.slow
 def test_it_can_be_switched_off(pytester: pytest.Pytester) -> None:
     """`-p no:kling_mock` switches the plugin off entirely, which pytest would load by itself."""
     pytester.makepyfile("def test_it(kling_mock): ...")
@@ -275,6 +276,7 @@ def test_unused_it_loads_nothing(run: Run) -> None:
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_the_clients_trust_a_server_with_a_certificate_of_its_own(
     run: Run, certificate: tuple[Path, Path]
 ) -> None:

@@ -47,6 +47,7 @@ def test_a_file_without_a_certificate(tmp_path: Path) -> None:
     assert server_context(None, None) is None
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_end_its_connection_leaves_no_socket(
     certificate: tuple[Path, Path],
 ) -> None:

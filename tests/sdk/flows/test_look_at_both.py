@@ -86,6 +86,7 @@ def test_a_thousand_tasks_with_their_models_in_the_path_take_two_requests() -> N
     assert (len(seen.tasks), seen.requests) == (1000, 2)
 
 
+@pytest.mark.slow
 def test_waiting_for_a_thousand_takes_a_few_requests_a_look() -> None:
     """`wait_all` over both interfaces: what the docs say of it."""
     scene = Scene()

@@ -77,6 +77,7 @@ def test_the_list_is_read_from_four_waits_on() -> None:
     assert not board.is_worth_a_page("/v1/b", 0.0)
 
 
+@pytest.mark.slow
 def test_two_hundred_waits_cost_about_as_many_requests_as_one_for_all() -> None:
     """200 waits of their own are not 200 requests per look."""
     together, separate = Scene(), Scene()

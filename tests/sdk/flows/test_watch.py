@@ -166,6 +166,7 @@ def test_lists_that_are_refused_are_not_asked_for_again() -> None:
     assert played.sent.count(LIST) == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 40), st.lists(st.sampled_from(["", "lost", "500", "1302"]), max_size=80))
 def test_waiting_for_many_survives_failed_looks(count: int, faults: list[str]) -> None:

@@ -26,6 +26,7 @@ def looks(mock: KlingMock) -> int:
     return sum(entry.method == "GET" for entry in mock.journal)
 
 
+@pytest.mark.slow
 def test_threads_share_their_looks(mock: KlingMock) -> None:
     """60 threads that each wait for a task ask about as often as one."""
     with mock.client() as kling:
@@ -44,6 +45,7 @@ def test_threads_share_their_looks(mock: KlingMock) -> None:
     assert looks(mock) <= 3 * WAITS  # alone, each polls about ten times
 
 
+@pytest.mark.slow
 async def test_tasks_share_their_looks_and_a_cancelled_one_harms_nobody(mock: KlingMock) -> None:
     """Half of the waits are cancelled or time out; the others end with their own tasks."""
     async with mock.async_client() as kling:

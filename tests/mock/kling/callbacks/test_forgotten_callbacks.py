@@ -126,6 +126,7 @@ def lies(log: Deliveries, history: Sequence[Report], question: Question) -> str:
     return "" if got == known else f"it returns {got}, and not {known}"
 
 
+@pytest.mark.slow
 @given(st.integers(1, 4), HISTORIES, QUESTIONS)
 @settings(max_examples=300)
 def test_no_answer_differs_from_that_of_a_list_of_all_callbacks(

@@ -168,6 +168,7 @@ def poor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Caller]:
         yield Caller(http, mock).another(quota=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "http"), [("kling-v1-6", 402), ("of nobody", 503)])
 def test_nothing_of_a_refused_create_waits_for_a_garbage_collection(
     poor: Caller, model: str, http: int
@@ -180,6 +181,7 @@ def test_nothing_of_a_refused_create_waits_for_a_garbage_collection(
     assert [leftover for leftover in unreachable if isinstance(leftover, CreateTaskRequest)] == []
 
 
+@pytest.mark.slow
 def test_nothing_of_a_body_that_is_cut_off_waits_for_a_garbage_collection(caller: Caller) -> None:
     """A client that sends most of a body and hangs up, again and again, takes no more memory."""
     address = urlsplit(caller.mock.relay_url)

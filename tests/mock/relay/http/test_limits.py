@@ -129,6 +129,7 @@ def _bodies(shape: FieldShape) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{name}.{inner}", {name: [body] if field.type == "array" else body}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_a_file_fits_into_the_body_of_every_endpoint_that_takes_one(
     caller: Caller, endpoint: str

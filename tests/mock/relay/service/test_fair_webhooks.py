@@ -137,6 +137,7 @@ def test_many_receivers_of_one_user_delay_nobody_else(silent: Silent, receiver: 
         assert took < 2.0, f"delivered after {took:.1f} s"
 
 
+@pytest.mark.slow
 def test_a_receiver_that_fails_is_left_alone_for_a_while(
     caller: Caller, receiver: Receiver
 ) -> None:

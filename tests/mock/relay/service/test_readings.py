@@ -276,6 +276,7 @@ def test_a_page_that_says_404_is_no_reply_of_kling(scene: Scene) -> None:
     assert scene.row(task_id)["status"] == "submitted"
 
 
+@pytest.mark.slow
 def test_a_task_that_kling_has_forgotten_ends_at_its_deadline(scene: Scene) -> None:
     """A "not found" from Kling is a response: the relay does not wait for a second day."""
     scene.poll_reply = refusal(1203, 404)

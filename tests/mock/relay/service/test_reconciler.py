@@ -293,6 +293,7 @@ def test_an_upstream_that_is_away_gets_two_days(caller: Caller) -> None:
     caller.mock.ledger.assert_balanced()
 
 
+@pytest.mark.slow
 def test_an_upstream_that_comes_back_is_asked_before_anything_is_given_up(caller: Caller) -> None:
     """A task that succeeded while Kling was away is charged as soon as it can be read again."""
     task_id = caller.created()

@@ -408,6 +408,7 @@ def upstream_tasks(caller: Caller) -> int:
         return sum(1 for _ in kling.text2video.iter(page_size=500))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_batch_that_was_cut_before_kling_is_finished_under_its_own_ids(caller: Caller) -> None:
     """What Kling never received frees its id: each repeat is a task, and only one."""
@@ -425,6 +426,7 @@ def test_a_batch_that_was_cut_before_kling_is_finished_under_its_own_ids(caller:
     caller.mock.ledger.assert_balanced()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_batch_that_was_cut_after_kling_has_its_first_tasks(caller: Caller) -> None:
     """The id stays with what Kling has received, whatever happened to the reply."""

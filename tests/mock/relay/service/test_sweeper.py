@@ -65,6 +65,7 @@ def test_tasks_of_a_silent_channel_are_put_off(caller: Caller) -> None:
     assert all(at > now for at in due), (now, due)
 
 
+@pytest.mark.slow
 def test_a_task_that_expires_is_counted_as_failed_and_logged(
     caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_task_that_expires_is_counted_as_failed_and_logged(
     assert {kind: count for kind, count in counted.items() if count} == {("failed", "sweeper"): 1}
 
 
+@pytest.mark.slow
 def test_a_time_that_cannot_be_trusted_fails_no_task_for_its_age(caller: Caller) -> None:
     """The task is still polled, and fails once the clocks agree."""
     caller.mock.faults.add("stuck")

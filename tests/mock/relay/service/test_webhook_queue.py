@@ -171,6 +171,7 @@ def test_a_success_ends_the_days_of_failures(caller: Caller, receiver: Receiver)
     assert caller.operate("GET", "receivers")["data"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("days", "lines"), [(1, 1), (0, 0)])
 def test_a_receiver_that_is_switched_off_is_logged_once(
     receiver: Receiver, caplog: pytest.LogCaptureFixture, days: int, lines: int
