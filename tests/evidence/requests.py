@@ -15,6 +15,7 @@ _NAMES: Final = {
     "/v1/videos/image-recognize": "recognize-image",
     "/v1/general/custom-voices": "voices",
     "/v1/general/advanced-custom-elements": "elements",
+    "/v1/general/custom-elements": "legacy-elements",
     "/v1/images/generations": "image-generation",
     "/v1/images/editing/expand": "image-expand",
     "/v1/images/kolors-virtual-try-on": "virtual-try-on",

@@ -62,6 +62,7 @@ CALLS: Final[Mapping[str, str]] = {
     f"{_VIDEOS}/identify-face": "identify_face.call",
     f"{_VIDEOS}/image-recognize": "recognize_image.call",
     "/v1/audio/tts": "tts.call",
+    f"{_GENERAL}/custom-elements": "legacy_elements.create",
     **{
         f"{_VIDEOS}/multi-elements/{verb}-selection": f"multi_elements.{verb}_selection"
         for verb in ("init", "add", "delete", "clear", "preview")
