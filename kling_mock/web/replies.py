@@ -8,10 +8,10 @@ case is written out here; everything else is left to `web.Response`.
 from __future__ import annotations
 
 import struct
+from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
 from socket import SO_LINGER, SOL_SOCKET
-from wsgiref.handlers import format_date_time
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
@@ -182,7 +182,7 @@ class Silence(_OneWrite):
 @lru_cache(maxsize=4)
 def _day(number: int) -> str:
     """Return the first half of the date of the day *number* after 1 January 1970."""
-    return format_date_time(number * 86_400).partition("00:00:00")[0]
+    return formatdate(number * 86_400, usegmt=True).partition("00:00:00")[0]
 
 
 def _date(second: int) -> str:
