@@ -5,8 +5,6 @@ from __future__ import annotations
 from kling_mock.web.facts import Fact, assumed, documented
 
 PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
-#: The price list.
-LISTS = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
 
 TYPICAL_SECONDS = {"": 25.0}
 PAID: tuple[str, Fact] = (

@@ -15,8 +15,6 @@ from kling_mock.web.facts import Fact, assumed, documented
 #: The page of an endpoint: two copies, one copy, and a condensed copy of an older one.
 PAGES = documented("pages-2026-09", "digest-2026-01", as_of="2026-09-20")
 PAGE = documented("pages-2026-09", as_of="2026-09-20", confidence="medium")
-#: The price list.
-LISTS = documented("pages-2026-09", "digest-2026-01", as_of="2026-09-20")
 
 _SIDES = {"none": 1024, "1k": 1024, "2k": 2048, "4k": 4096}  # pixels, of a square
 _STEP = 16  # each side is a multiple of it

@@ -26,8 +26,6 @@ from kling_mock.kling.wire.v1_schemas import PAGING, SCHEMAS
 from kling_mock.web.facts import documented, observed
 from kling_sdk.facts.library_requests import ELEMENT_TAGS
 
-# The calls of an endpoint that makes tasks.
-TASK_CALLS = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
 ENVELOPE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 TASK = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
 # A failed task was returned with empty task_info and task_result; only the task has the reason.
