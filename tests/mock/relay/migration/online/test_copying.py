@@ -119,13 +119,15 @@ def waiting(url: str, statement: str) -> Iterator[None]:
     with connect(url) as session, connect(url) as looking:
         session.execute("SET SESSION sql_mode = ''")
         session.execute("BEGIN")
+        ((number,),) = session.query("SELECT CONNECTION_ID()")
         thread = threading.Thread(target=run, args=(session,))
         thread.start()
         try:
-            # Locks of this database that are waited for: other tests use the same server.
+            # By its connection: for 0.1 s the server lists locks from a cache, which may have those
+            # that an earlier statement waited for.
             waited = (
-                "SELECT 1 FROM information_schema.INNODB_LOCKS "
-                "WHERE lock_table LIKE CONCAT('`', DATABASE(), '`.%')"
+                "SELECT 1 FROM information_schema.INNODB_TRX "
+                f"WHERE trx_mysql_thread_id = {number} AND trx_state = 'LOCK WAIT'"
             )
             while not looking.query(waited):
                 assert thread.is_alive(), errors
