@@ -77,6 +77,7 @@ class MariadbReplica(Replicated):
     def __init__(self) -> None:
         super().__init__()
         self.ports = free_ports(len(self.nodes))
+        self._commands = dict[int, list[str]]()
 
     @staticmethod
     def missing() -> str | None:
@@ -90,26 +91,29 @@ class MariadbReplica(Replicated):
             place = ("--no-defaults", f"--datadir={data}", f"--tmpdir={temporary}")
             install = "--auth-root-authentication-method=normal"
             self.folder.run(["mariadb-install-db", *place, install, "--skip-test-db"])
-            self.process(node).start(
-                [
-                    "mariadbd",
-                    *place,
-                    f"--socket={data}.sock",
-                    f"--pid-file={data}.pid",
-                    f"--port={self.ports[node]}",
-                    "--bind-address=127.0.0.1",
-                    f"--server-id={node + 1}",
-                    f"--log-bin={data}/bin",
-                    "--innodb-buffer-pool-size=64M",
-                ]
-            )
-            self.process(node).await_that(partial(self.is_ready, node), "reachable")
+            self._commands[node] = [
+                "mariadbd",
+                *place,
+                f"--socket={data}.sock",
+                f"--pid-file={data}.pid",
+                f"--port={self.ports[node]}",
+                "--bind-address=127.0.0.1",
+                f"--server-id={node + 1}",
+                f"--log-bin={data}/bin",
+                "--innodb-buffer-pool-size=64M",
+            ]
+            self.rejoin(node)
         self.ask(
             f"CHANGE MASTER TO master_host='127.0.0.1', master_port={self.ports[PRIMARY]},"
             " master_user='root', master_use_gtid=slave_pos, master_ssl_verify_server_cert=0;"
             " START REPLICA",
             REPLICA,
         )
+
+    def rejoin(self, node: int) -> None:
+        """Start a node that has ended, as a service manager does."""
+        self.process(node).start(self._commands[node])
+        self.process(node).await_that(partial(self.is_ready, node), "reachable")
 
 
 class Mysql9Replica(Mysql9Servers, Replicated):

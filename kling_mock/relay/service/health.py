@@ -137,14 +137,13 @@ class Health:
         if self._refusal is not None and self._last_write <= self._refused_at:
             return self._refusal
         now = self._steady()
-        failed_at = self._storage.failed_write
-        still_counts = failed_at > self._last_write or now - failed_at < _NO_ROOM
-        if self._storage.no_room and still_counts:
+        no_room_at = self._storage.no_room_at
+        if no_room_at > self._last_write or now - no_room_at < _NO_ROOM:
             return self._storage.no_room
         since = now - self._last_write
         if since < self._write_limit - _REPLY:
             return None
-        if failed_at > self._last_write:
+        if self._storage.failed_write > self._last_write:
             return f"all changes have failed for {since:.0f} s"
         if (
             self._hangs_since is None

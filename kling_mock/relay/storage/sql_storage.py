@@ -121,7 +121,8 @@ class Storage:
         last_write: Seconds of `perf_counter` at which a change was last made.
         failed_write: The same for a failed change. A change that failed because of a lock does not
             count: the lock may concern one user only.
-        no_room: Why the last failed change found no room; "" if it failed for another reason.
+        no_room: Why a change last found no room; "" if none did.
+        no_room_at: When that was, seconds of `perf_counter`.
     """
 
     next_poll_due: Callable[[], int | None] | None = None
@@ -133,7 +134,7 @@ class Storage:
         self._slow: dict[str, SlowTransaction] = {}
         self.process = os.urandom(16).hex()
         self._turns: dict[int, _Turns] = {}
-        self.last_write = self.failed_write = float("-inf")
+        self.last_write = self.failed_write = self.no_room_at = float("-inf")
         self.no_room = ""
 
     async def open(self) -> None:
@@ -169,7 +170,8 @@ class Storage:
         except StorageUnavailableError as error:
             if mode is TransactionMode.WRITE and not isinstance(error, WaitedInVainError):
                 self.failed_write = perf_counter()
-                self.no_room = str(error) if isinstance(error, NoRoomError) else ""
+                if isinstance(error, NoRoomError):
+                    self.no_room, self.no_room_at = str(error), self.failed_write
             raise
         else:
             if mode is TransactionMode.WRITE:
