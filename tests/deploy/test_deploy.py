@@ -98,6 +98,25 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert float(level[1]) < 4  # of 10; systemd calls it OK
 
 
+def test_the_unit_keeps_secrets_out_of_the_journal() -> None:
+    """What a relay prints when it is ready has tokens; its errors are elsewhere."""
+    unit = (DEPLOY / "kling-relay.service").read_text().splitlines()
+    assert {"StandardOutput=null", "StandardError=journal"} <= {*unit}  # inherited: null as well
+
+
+def test_the_page_installs_the_commands_that_it_uses() -> None:
+    """On a machine that has nothing else, in the environment that it makes."""
+    extras = "[mock,metrics,cli]"  # of kling-mock, of its metrics, and of kling
+    unit = (DEPLOY / "kling-relay.service").read_text()
+    for name in ("operating.md", "operating.zh-CN.md"):
+        page = (ROOT / "docs" / name).read_text("utf-8")
+        folder, database = "/opt/kling-relay/bin", "sqlite:////var/lib/kling-relay/relay.db"
+        assert f"{folder}/pip install './kling-sdk{extras}'" in page
+        assert f"export KLING_MOCK_DB={database} PATH={folder}:$PATH" in page
+        assert f"pip install './kling-sdk{extras}'" in unit
+        assert f"KLING_MOCK_DB={database}" in unit
+
+
 @contextmanager
 def nginx(folder: Path, relay: str, operator: str) -> Iterator[httpx.Client]:
     """Run nginx with the site; its ports and certificate are a test's, and *operator* is let in."""
