@@ -22,6 +22,7 @@ from kling_mock.relay.domain.json_body import HALF_PAIR, read_object
 from kling_mock.relay.domain.long_texts import hash_in_steps
 from kling_mock.relay.domain.other_results import PICTURES, other_results, task_result
 from kling_mock.relay.domain.pricing import OWN_PRICES, Use
+from kling_mock.relay.domain.stored_values import stored_duration
 from kling_mock.relay.storage.text import MAX_DURATION
 from kling_mock.relay.storage.values import VideoRow
 from kling_mock.web.values import bounded_decimal
@@ -244,7 +245,7 @@ def _seconds(endpoint: str, body: Mapping[str, Any], model: str) -> Decimal:
     if value is None or value == "":
         return max_input if body.get("video_list") else _DEFAULT_SECONDS
     seconds = bounded_decimal(value)
-    if seconds is None or not 0 < seconds <= MAX_SECONDS or len(f"{seconds:f}") > MAX_DURATION:
+    if seconds is None or not 0 < seconds <= MAX_SECONDS or not stored_duration(seconds):
         raise invalid(
             "duration",
             f"must be a number of seconds above 0 and up to {MAX_SECONDS}, with at most "
