@@ -195,7 +195,8 @@ def test_a_user_who_may_not_see_whether_it_is_a_replica_is_told_so(
     assert run("check", *words) == 10
     assert "trigger-privilege" not in capsys.readouterr().out
     assert run("upgrade", *words) == 0
-    assert "warning   replica-unknown: " in capsys.readouterr().err
+    may_ask = cluster.kind == "mysql9-replica"  # with MySQL's SUPER
+    assert ("warning   replica-unknown: " in capsys.readouterr().err) is not may_ask
     with connect(url) as primary:
         primary.execute(f"REVOKE SUPER ON *.* FROM {name}@'%'")
     assert run("upgrade", *words, "--online") == 0  # nothing is to be copied
