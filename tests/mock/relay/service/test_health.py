@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -15,15 +15,12 @@ from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.clock_watch import ClockWatch
 from kling_mock.relay.service.health import Health
 from kling_mock.relay.service.upstream import Upstream
-from kling_mock.relay.storage.adapters.engine import TransactionMode
 from kling_mock.relay.storage.errors import (
-    NoRoomError,
     StorageError,
     StorageUnavailableError,
     WaitedInVainError,
 )
 from kling_mock.relay.storage.memory import MemoryStorage
-from kling_mock.relay.storage.sql_storage import Storage
 from kling_mock.relay.storage.values import DatabaseNode
 
 FULL = StorageError("the database refused a statement: PostgreSQL 53100")
@@ -136,22 +133,6 @@ async def test_a_disk_that_is_full_for_creates_alone_is_told_for_as_long() -> No
         assert await scene.look(0.5) == "the database has no room"
     assert scene.database.probes > 4
     assert await scene.look(2.0) is None
-
-
-async def test_a_server_that_ends_on_its_full_disk_is_not_well_in_between() -> None:
-    """MariaDB aborts if a rollback finds no room. Creates notice it before a probe does."""
-    failures = [NoRoomError("the database has no room"), StorageUnavailableError("it is away")]
-
-    class Failing:
-        async def run(self, _make: object, _mode: object) -> None:
-            raise failures.pop(0)
-
-    storage = Storage(cast("Any", Failing()))
-    while failures:
-        with pytest.raises(StorageUnavailableError):
-            await storage.run("create", cast("Any", None), TransactionMode.WRITE)
-    assert storage.no_room == "the database has no room"
-    assert storage.failed_write > storage.no_room_at
 
 
 @pytest.mark.parametrize("error", [FULL, StorageUnavailableError("the database is away")])

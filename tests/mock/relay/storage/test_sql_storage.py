@@ -1,13 +1,19 @@
-"""Many changes of one user at a time: each waits for its turn, but not for ever."""
+"""What the storage notes of its writes, and how long they wait for their turn."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 
 from kling_mock.relay.storage import sql_storage
-from kling_mock.relay.storage.errors import WaitedInVainError
+from kling_mock.relay.storage.adapters.engine import TransactionMode
+from kling_mock.relay.storage.errors import (
+    NoRoomError,
+    StorageUnavailableError,
+    WaitedInVainError,
+)
 from kling_mock.relay.storage.memory import MemoryStorage
 from kling_mock.relay.storage.sql_storage import Storage
 from tests.mock.relay.storage import samples as kit
@@ -44,3 +50,19 @@ async def test_nobody_waits_for_ever_behind_changes_of_the_same_user(
     done = await store.settle(kit.succeed(row.task_id), now=NOW, user_id=shop.user.id)
     assert done.row.status == "succeed"
     assert not store._turns
+
+
+async def test_a_server_that_ends_on_its_full_disk_is_not_well_in_between() -> None:
+    """MariaDB aborts if a rollback finds no room. Creates notice it before a probe does."""
+    failures = [NoRoomError("the database has no room"), StorageUnavailableError("it is away")]
+
+    class Failing:
+        async def run(self, _make: object, _mode: object) -> None:
+            raise failures.pop(0)
+
+    storage = Storage(cast("Any", Failing()))
+    while failures:
+        with pytest.raises(StorageUnavailableError):
+            await storage.run("create", cast("Any", None), TransactionMode.WRITE)
+    assert storage.no_room == "the database has no room"
+    assert storage.failed_write > storage.no_room_at
