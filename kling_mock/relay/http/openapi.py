@@ -7,22 +7,18 @@ from functools import cache
 from typing import Any, Final
 
 from kling_mock.relay.domain.channels import DEGRADED
-from kling_mock.relay.domain.errors import KINDS
 from kling_mock.relay.domain.shared_time import ClockFault
 from kling_mock.relay.domain.wire import (
     ENDPOINTS,
     IDEMPOTENCY_KEY,
     MAX_EXTERNAL_ID,
     MAX_KEY,
-    MAX_NAME,
     MAX_PAGE,
     MAX_PAGE_NUMBER,
     MAX_PAGE_SIZE,
-    MAX_SECONDS,
-    MAX_URL,
-    MAX_WORD,
 )
 from kling_mock.relay.http.kling_paths import PATHS, PREFIXES, VIDEOS
+from kling_mock.relay.http.openapi_schemas import SCHEMAS, named
 from kling_mock.relay.http.routes import (
     CALLBACK,
     HEALTH,
@@ -63,126 +59,6 @@ _ABOUT: Final[Mapping[int, str]] = {
 }
 _WITH_RETRY_AFTER: Final = frozenset({429})
 
-_PICTURES: Final = array(
-    closed(
-        ("index", "url", "url_1", "url_2", "url_3", "watermark_url"),
-        index=integer(0),
-        url=text("A picture of `ai-multi-shot` has three instead: `url_1` to `url_3`."),
-        url_1=text(),
-        url_2=text(),
-        url_3=text(),
-        watermark_url=text("Empty unless a watermark was requested."),
-    )
-)
-_SOUNDS: Final = array(
-    closed(
-        ("url_wav", "duration_wav"),
-        id=text(),
-        url_mp3=text(),
-        duration_mp3=text("Seconds."),
-        url_wav=text(),
-        duration_wav=text("Seconds."),
-    )
-)
-_VIDEOS: Final = array(closed(id=text(), url=text(), duration=text("Seconds.")))
-_LISTED: Final = closed(
-    ("images", "series_images", "audios"),
-    task_id=text("The relay's id of the task.", pattern="^[!-~]+$"),
-    kling_task_id=text("Kling's; empty while it is not known."),
-    status=text("`submitted`, `processing`, `succeed`, `failed`, or a new status."),
-    video_url=text("The first result; empty until it has succeeded."),
-    duration=text("Seconds; empty until it has succeeded."),
-    fail_reason=text("Empty unless it has failed."),
-    images=_PICTURES,
-    series_images=_PICTURES,
-    audios=_SOUNDS,
-)
-_MS: Final = integer(0)
-_KLING_TASK: Final = {
-    "task_id": text("As above.", pattern="^[!-~]+$"),
-    "task_status": text("As `status`."),
-    "task_info": closed(external_task_id=text("The user's own; empty if there is none.")),
-    "created_at": _MS,
-    "updated_at": _MS,
-}
-
-
-_ENVELOPE: Final = {
-    "code": integer(0, 0),
-    "message": text(enum=["SUCCEED"]),
-    "request_id": text(min_length=1),
-}
-
-
-def _in_envelope(members: Schema, data: Schema) -> Schema:
-    """Return the guide's members of a task with Kling's envelope beside them."""
-    not_required = set(members["properties"]) - set(members["required"])
-    return closed(tuple(sorted(not_required)), **members["properties"], **_ENVELOPE, data=data)
-
-
-_RESULT: Final = closed(
-    ("videos", "images", "series_images", "audios"),
-    videos=_VIDEOS,
-    images=_PICTURES,
-    series_images=_PICTURES,
-    audios=_SOUNDS,
-)
-_ENDED_TASK: Final = {
-    **_KLING_TASK,
-    "task_status_msg": text("As `fail_reason`."),
-    "task_result": _RESULT,
-}
-SCHEMAS: Final[Mapping[str, Schema]] = {
-    "Error": closed(
-        code=integer(1),
-        message=text("As in `error`.", min_length=1),
-        request_id=text(min_length=1),
-        error=closed(
-            message=text("What was wrong, what is expected, what to do.", min_length=1),
-            type=text(enum=sorted({kind.type for kind in KINDS})),
-            code={"type": ["string", "integer"], "description": "Its name, or Kling's number."},
-        ),
-    ),
-    "Created": _in_envelope(
-        closed(
-            **{name: _LISTED["properties"][name] for name in ("task_id", "kling_task_id", "status")}
-        ),
-        closed(**_KLING_TASK),
-    ),
-    "Task": _in_envelope(_LISTED, closed(("task_result",), **_ENDED_TASK)),
-    "ListedTask": _LISTED,
-    "Page": closed(**_ENVELOPE, data=array(closed(("task_result",), **_ENDED_TASK), MAX_PAGE_SIZE)),
-    "Create": {
-        "type": "object",
-        "description": "Kling's own body. Unknown fields are passed on.",
-        "properties": {
-            "model": text("Its name, or one with a mode.", max_length=MAX_NAME),
-            "model_name": text("As `model`.", max_length=MAX_NAME),
-            "mode": text(max_length=MAX_WORD),
-            "prompt": text(),
-            "duration": {
-                "type": ["number", "string"],
-                "exclusiveMinimum": 0,
-                "maximum": int(MAX_SECONDS),
-                "description": "Seconds, as number or text.",
-            },
-            "aspect_ratio": text(max_length=MAX_WORD),
-            "resolution": text("For a video, another name for `mode`.", max_length=MAX_WORD),
-            "n": {"type": ["number", "string"], "description": "How many pictures."},
-            "external_task_id": text(
-                "The user's own, unique among its tasks.",
-                max_length=MAX_EXTERNAL_ID,
-                pattern="^[!-~]*$",
-            ),
-            "callback_url": text("Gets a webhook when the task ends.", max_length=MAX_URL),
-        },
-    },
-    "Callback": {
-        "type": "object",
-        "description": "What Kling posts: the task itself, or an envelope with it.",
-    },
-}
-
 _NAME: Final = Parameter(
     "task_id", "path", text(min_length=1), "The relay's id of the task, or the user's own."
 )
@@ -218,13 +94,9 @@ def _refused(*statuses: int) -> dict[int, ApiReply]:
             {"Retry-After": {"type": "integer"}} if status in _WITH_RETRY_AFTER else {}
         )
         replies[status] = ApiReply(
-            _ABOUT[status], _named("Error"), headers=headers, name=f"Refused{status}"
+            _ABOUT[status], named("Error"), headers=headers, name=f"Refused{status}"
         )
     return replies
-
-
-def _named(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _operation(
@@ -249,16 +121,16 @@ def _users() -> Iterator[ApiOperation]:
     conflict = ApiReply(
         "Another request has used the `external_task_id`; or, with `Retry-After`, the first "
         "request with it is still being sent (`request_in_progress`).",
-        _named("Error"),
+        named("Error"),
         headers={"Retry-After": {"type": "integer"}},
         name="Conflict",
     )
     created = ApiReply(
         "The task, or the first one of this `external_task_id`.",
-        _named("Created"),
+        named("Created"),
         name="Created",
     )
-    task = ApiReply("The task.", _named("Task"), name="Task")
+    task = ApiReply("The task.", named("Task"), name="Task")
     paths = [(f"{VIDEOS}/{endpoint}", endpoint) for endpoint in ENDPOINTS]
     names = {
         path: f"{endpoint}-as-kling"
@@ -276,7 +148,7 @@ def _users() -> Iterator[ApiOperation]:
             (400, 401, 402, 403, 413, 429, 502, 503),
             "token",
             parameters=(_KEY,),
-            body=_named("Create"),
+            body=named("Create"),
             examples=_EXAMPLE,
             extra=_places(path),
         )
@@ -288,7 +160,7 @@ def _users() -> Iterator[ApiOperation]:
         Parameter("before", "query", integer(1, MAX_KEY), "The last page's `next_before`."),
         Parameter("status", "query", text(), "Only tasks of this status."),
     )
-    page = closed(data=array(_named("ListedTask"), MAX_PAGE), next_before=nullable(integer()))
+    page = closed(data=array(named("ListedTask"), MAX_PAGE), next_before=nullable(integer()))
     yield _operation(
         "GET",
         VIDEOS,
@@ -315,7 +187,7 @@ def _users() -> Iterator[ApiOperation]:
         Parameter("pageNum", "query", integer(1, MAX_PAGE_NUMBER), "The page, from 1."),
         Parameter("pageSize", "query", integer(1, MAX_PAGE_SIZE), "Tasks on it; 30 by default."),
     )
-    listed = ApiReply("A page; empty behind the last one.", _named("Page"), name="Page")
+    listed = ApiReply("A page; empty behind the last one.", named("Page"), name="Page")
     for path, name in names.items():
         yield _operation(
             "GET",
@@ -363,7 +235,7 @@ def _callbacks() -> Iterator[ApiOperation]:
             done,
             (400, 404, 413),
             parameters=(_NAME,) if "{" in path else (),
-            body=_named("Callback"),
+            body=named("Callback"),
         )
 
 
@@ -443,7 +315,7 @@ def _operator_call(row: ApiCall[OperatorService]) -> ApiOperation:
         body=row.body,
         optional_body=takes and not row.needs_body,
     )
-    own = {status: ApiReply(text, _named("Error")) for status, text in row.errors.items()}
+    own = {status: ApiReply(text, named("Error")) for status, text in row.errors.items()}
     return operation._replace(answers={**operation.answers, **own})
 
 
