@@ -172,7 +172,7 @@ def test_no_create_of_the_sync_client_gets_the_task_of_another(
 class HalfRefusing(HonestKling):
     """An account that refuses every prompt with an odd number."""
 
-    def _create_task(self, endpoint: str, external: str, prompt: Any, form: Any) -> Answer:
+    def _create_task(self, endpoint: str, external: str | None, prompt: Any, form: Any) -> Answer:
         if int(str(prompt).split()[-1]) % 2:
             return answer(400, 1301, "the prompt is refused")
         return super()._create_task(endpoint, external, prompt, form)

@@ -107,13 +107,13 @@ class HonestKling:
 
     def _create(self, endpoint: str, body: Any) -> Answer:
         return self._create_task(
-            endpoint, str(body["external_task_id"]), body.get("prompt"), self.shown_at_v1
+            endpoint, body.get("external_task_id"), body.get("prompt"), self.shown_at_v1
         )
 
     def _create_task(
         self,
         endpoint: str,
-        external: str,
+        external: str | None,
         prompt: Any,
         form: Callable[[Mapping[str, Any]], dict[str, Any]],
     ) -> Answer:
@@ -129,7 +129,8 @@ class HonestKling:
             "external": external,
             "prompt": prompt,
         }
-        self.by_external[external] = task_id
+        if external is not None:
+            self.by_external[external] = task_id
         return answer(200, 0, "SUCCEED", form(self.tasks[task_id]))
 
     def _status(self, task: Mapping[str, Any]) -> str:
@@ -148,7 +149,7 @@ class HonestKling:
             "created_at": int(task["created"] * 1000),
             "updated_at": int(task["created"] * 1000),
         }
-        if not self.names:
+        if not self.names or task["external"] is None:
             del view["task_info"]
         if status == "failed":
             view["task_status_msg"] = self.fails_of(task["prompt"])
@@ -192,7 +193,7 @@ class HonestKling:
                 for content in body.get("contents", ())
                 if content["type"] == "prompt"
             ]
-            external = str(body["options"]["external_task_id"])
+            external = body.get("options", {}).get("external_task_id")
             prompt = body.get("prompt", "".join(texts))
             return self._create_task("/".join(parts), external, prompt, self.shown_at_tasks)
         seen = [
@@ -240,7 +241,7 @@ class HonestKling:
             "update_time": int(task["created"] * 1000),
             "external_id": task["external"],
         }
-        if not self.names:
+        if not self.names or task["external"] is None:
             del view["external_id"]
         if status == "failed":
             view["billing"] = [{"amount": "0"}]

@@ -52,7 +52,7 @@ async def test_nobody_waits_for_ever_behind_changes_of_the_same_user(
     assert not store._turns
 
 
-async def test_a_server_that_ends_on_its_full_disk_is_not_well_in_between() -> None:
+async def test_a_lost_connection_does_not_hide_a_full_disk() -> None:
     """MariaDB aborts if a rollback finds no room. Creates notice it before a probe does."""
     failures = [NoRoomError("the database has no room"), StorageUnavailableError("it is away")]
 
