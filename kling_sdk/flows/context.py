@@ -13,7 +13,7 @@ from kling_sdk.errors import KlingError, RequestValidationError
 from kling_sdk.flows.board import Board
 from kling_sdk.flows.effects import Flow, T
 from kling_sdk.flows.identity import Server
-from kling_sdk.flows.retry import Policy
+from kling_sdk.flows.retry import SHORTEST, Policy
 from kling_sdk.flows.spending import Spending
 from kling_sdk.hooks import PendingHooks, notify
 from kling_sdk.options import Options
@@ -96,6 +96,7 @@ class Context:
             self.server.answered,
             self.server.reached,
             self.options.wait_for_server,
+            min(SHORTEST, self.options.timeout / 4),
         )
 
     @property

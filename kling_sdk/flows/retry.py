@@ -22,6 +22,7 @@ MAX_PAUSE: Final = 8.0  # s
 ATTEMPTS: Final = 3  # at an address that has never worked: within about 1.5 s
 BUSY_BASE: Final = 2.0  # s
 MAX_BUSY_PAUSE: Final = 15.0  # s
+SHORTEST: Final = 1.0  # s that an attempt has: a shorter one would hide what the server said
 
 
 def is_transient(error: KlingError) -> TypeGuard[KlingAPIError | TransportError]:
@@ -59,6 +60,7 @@ class Policy(NamedTuple):
         answered: Whether the server has ever answered this client.
         reached: Whether a connection to it was ever made.
         may_start: Whether it may still be starting.
+        shortest: How many seconds before the deadline the last attempt starts at the latest.
     """
 
     retries: int | None
@@ -66,6 +68,7 @@ class Policy(NamedTuple):
     answered: bool = True
     reached: bool = True
     may_start: bool = False
+    shortest: float = SHORTEST
 
     def is_hopeless(self, error: KlingError, attempt: int, *, is_poll: bool = False) -> bool:
         """Return whether an address that has never worked has been tried often enough."""
@@ -98,4 +101,4 @@ class Policy(NamedTuple):
             pause = max(1.0, pause)
         if error.retry_after is not None:
             pause = max(pause, error.retry_after)
-        return pause if pause < remaining else None
+        return pause if pause < remaining - self.shortest else None

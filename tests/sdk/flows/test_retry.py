@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kling_sdk import KlingAPIError, KlingError, Task, TextToVideo, TransportError
+from kling_sdk import (
+    ConcurrencyLimitError,
+    KlingAPIError,
+    KlingError,
+    Task,
+    TextToVideo,
+    TransportError,
+)
 from kling_sdk.flows import Context, Flow, repeat
-from kling_sdk.flows.retry import Policy, is_transient
-from kling_sdk.wire import HttpCall
+from kling_sdk.flows.create import create
+from kling_sdk.flows.retry import SHORTEST, Policy, is_transient
+from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.refusals import api_error
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import FakeClock, context, in_turn, play, reply
@@ -68,20 +77,20 @@ errors = st.one_of(
 def test_a_pause_is_within_its_bounds(
     error: KlingError, attempt: int, dice: float, remaining: float
 ) -> None:
-    """Never longer than 8 s (1303: 15 s) unless asked, never shorter than asked, in time."""
+    """Never longer than 8 s (1303: 15 s) unless asked, never shorter than asked, in good time."""
     retry_after = (error.retry_after or 0.0) if isinstance(error, KlingAPIError) else 0.0
     busy = isinstance(error, KlingAPIError) and error.code == 1303
 
     pause = Policy(None, lambda: dice).pause(error, attempt, remaining)
 
     if pause is None:
-        assert remaining <= max(retry_after, 15.0 if busy else 8.0)
+        assert remaining - SHORTEST <= max(retry_after, 15.0 if busy else 8.0)
     else:
         assert max(retry_after, 1.0 if busy else 0.0) <= pause
         assert pause <= max(
             retry_after, 15.0 if busy else min(8.0, 0.5 * 2.0 ** min(attempt - 1, 9))
         )
-        assert pause < remaining
+        assert pause < remaining - SHORTEST
 
 
 @settings(deadline=None)
@@ -120,6 +129,43 @@ def test_a_read_ends_with_its_last_error_at_its_deadline() -> None:
 
     assert played.error is LOST
     assert 20 < clock.monotonic() < 30
+
+
+def slow(clock: FakeClock, answered: Reply, seconds: float) -> Callable[[Any], Reply | Exception]:
+    """Return what gives the same answer to each attempt that has the time to wait for it."""
+
+    def respond(effect: Any) -> Reply | Exception:
+        clock.now += min(seconds, effect.timeout)
+        late = TransportError("the response took longer than the attempt's timeout")
+        return late if effect.timeout < seconds else answered
+
+    return respond
+
+
+@pytest.mark.parametrize("timeout", [30.0, 2.0])
+def test_the_last_error_is_what_the_server_said(timeout: float) -> None:
+    """No attempt begins so late that its time-out would stand for the reply."""
+    down = reply(answer(500, 5000, "Server internal error"))
+    for seed in range(300):
+        clock = FakeClock()
+        ctx = context(clock, deadline=2 * timeout, timeout=timeout, seed=seed)
+
+        played = play(flow_of(ctx), clock, slow(clock, down, 0.2))
+
+        assert isinstance(played.error, KlingAPIError), (seed, played.error)
+        assert len(played.sends) > 1
+
+
+def test_a_create_that_finds_no_slot_until_its_deadline_is_a_refusal() -> None:
+    """Each attempt is refused, and none begins so late that its outcome would be unknown."""
+    busy = reply(answer(429, 1303, "parallel task over resource pack limit"))
+    for seed in range(300):
+        clock = FakeClock()
+        ctx = context(clock, create_deadline=60.0, seed=seed)
+
+        played = play(create(ctx, TextToVideo(prompt="a")), clock, slow(clock, busy, 0.2))
+
+        assert isinstance(played.error, ConcurrencyLimitError), (seed, played.error)
 
 
 def test_no_attempt_is_given_more_time_than_the_deadline_leaves() -> None:

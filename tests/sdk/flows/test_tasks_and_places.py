@@ -21,7 +21,7 @@ from kling_sdk import (
     Video,
 )
 from kling_sdk.flows.asking import TASKS
-from kling_sdk.flows.retry import Policy, is_unexplained_conflict, maybe_done
+from kling_sdk.flows.retry import SHORTEST, Policy, is_unexplained_conflict, maybe_done
 from kling_sdk.flows.tasks import (
     finished,
     is_complete,
@@ -184,8 +184,8 @@ def test_a_pause_is_half_of_the_longest_on_average(
     policy = Policy(None, lambda: 0.5)
     assert policy.pause(error, attempt, 100.0) == pause
     if pause is not None:
-        assert policy.pause(error, attempt, pause) is None
-        assert policy.pause(error, attempt, pause + 0.01) == pause
+        assert policy.pause(error, attempt, pause + SHORTEST) is None
+        assert policy.pause(error, attempt, pause + SHORTEST + 0.01) == pause
 
 
 def test_repeats_are_counted() -> None:
