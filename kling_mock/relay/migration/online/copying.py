@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
 import attrs
@@ -15,7 +15,7 @@ from kling_mock.relay.migration.online.progress import Progress, Throttle, parts
 from kling_mock.relay.migration.online.sql import OnlineSql
 from kling_mock.relay.migration.state import MigrationState
 
-#: Rows that one statement compares.
+#: Rows that one statement compares, or finds without a copy.
 _COMPARED: Final = 20_000
 
 #: Maximum bytes of an INSERT of rows that are written out; a longer row is inserted by itself.
@@ -193,35 +193,46 @@ class Copying:
         It is removed once none is missing. The rows are found without a lock, since MariaDB keeps
         a lock on each row that it reads through a secondary index, also if the row does not match.
         A range to which writers add rows would be locked for longer each time, and each time a
-        deadlock with one of them would end the transaction. After a conflict, half of the rows are
-        tried.
+        deadlock with one of them would end the transaction.
         """
         first, *others = at["passed"]
-        done = {**at, "passed": others}
-        rows = self._session.query(self.sql.missing(first["where"], self.throttle.first_chunk))
+        rows = self._session.query(self.sql.missing(first["where"], _COMPARED))
         if not rows:
+            done = {**at, "passed": others}
             self._state.set("online", done)
             return done
-        number, count = first["number"], first["count"]
-        if len(rows) > count:
-            self.retry.log(f"{len(rows) - count} rows escaped the copy; copying them")
-            number, count = at["number"], len(rows)
-            done["number"] = number + count
+        if len(rows) > first["count"]:
+            self.retry.log(f"{len(rows) - first['count']} rows escaped the copy; copying them")
+            first = {**first, "number": at["number"], "count": len(rows)}
+            at = {**at, "number": at["number"] + len(rows)}
+        at = {**at, "passed": [*others, first]}
+        # A search reads the whole range, the copy only the rows that it lists.
+        for begin in range(0, len(rows), self.throttle.first_chunk):
+            started = self.now()
+            at = self._listed(rows[begin : begin + self.throttle.first_chunk], at)
+            self.retry.sleep(self.throttle.rest(self.now() - started))
+        return at
+
+    def _listed(self, rows: Sequence[tuple[Any, ...]], at: dict[str, Any]) -> dict[str, Any]:
+        """Copy these rows of the last range that was passed over; after a conflict, half of them.
+
+        Args:
+            rows: Their keys and task_ids.
+            at: The position of the copy.
+        """
+        *others, last = at["passed"]
         attempts = itertools.count()
 
         def once() -> dict[str, Any]:
             condition, values = self.sql.listed(rows[: max(1, len(rows) >> next(attempts))])
             with transaction(self._session):
-                copied, after = self._insert(condition, number, *values)
-                again = {**first, "number": after, "count": count - copied}
-                result = {**done, "copied": at["copied"] + copied, "passed": [*others, again]}
+                copied, number = self._insert(condition, last["number"], *values)
+                again = {**last, "number": number, "count": last["count"] - copied}
+                result = {**at, "copied": at["copied"] + copied, "passed": [*others, again]}
                 self._state.set("online", result)
                 return result
 
-        started = self.now()
-        result = self.retry.again(once)
-        self.retry.sleep(self.throttle.rest(self.now() - started))
-        return result
+        return self.retry.again(once)
 
     def _wait(self, waited: float) -> float:
         """Wait a moment for the transactions that hold rows; return the total seconds.

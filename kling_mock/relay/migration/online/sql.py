@@ -227,7 +227,12 @@ class OnlineSql:
         return f"SELECT {self.key}, task_id FROM videos{index} WHERE {left} LIMIT {limit}"
 
     def listed(self, rows: Sequence[tuple[Any, ...]]) -> tuple[str, list[object]]:
-        """Return the condition for the rows with these keys and task_ids, and its parameters."""
+        """Return the condition for the rows with these keys and task_ids, and its parameters.
+
+        CONCAT keeps task_id out of the choice of an index. If task_id is the primary key, it is
+        part of the key's index, in which MySQL 9 would look up each key with each task_id: 1.0 s
+        instead of 0.01 s for 500 rows.
+        """
         marks = ", ".join("?" * len(rows))
         keys, task_ids = zip(*rows, strict=True)
         key = f"{self.key} IN ({marks})"
@@ -235,7 +240,7 @@ class OnlineSql:
             return key, [*keys]
         if None in keys:
             key = f"({key} OR {self.key} IS NULL)"
-        return f"{key} AND task_id IN ({marks})", [*keys, *task_ids]
+        return f"{key} AND CONCAT(task_id) IN ({marks})", [*keys, *task_ids]
 
     def compared(self, after: int | None, last: int | None) -> str:
         """Return the query for number and checksum of some rows, in the old table and in the copy.

@@ -331,6 +331,35 @@ def test_after_each_conflict_half_of_the_rows_that_were_held_are_tried(session: 
     assert verified(session)
 
 
+@attrs.frozen
+class Searching(SessionWrapper):
+    """A session that notes how many rows each search for rows without a copy has found."""
+
+    session: Session
+    found: list[int]
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        rows = super().query(sql, *parameters)
+        if "NOT EXISTS" in sql and "LIMIT" in sql:
+            self.found.append(len(rows))
+        return rows
+
+
+def test_one_search_finds_all_rows_that_escaped_the_copy(session: Session) -> None:
+    """It reads the whole table; what it found is copied a few rows at a time."""
+    tables.make(session, "gorm", rows_of_users(40))
+    searching = Searching(session, [])
+    with connect(session.url) as other:
+
+        def progress(now: Progress) -> None:
+            if now.copied == 2:
+                other.execute("UPDATE videos SET created_at = 1 WHERE created_at > 1700000001")
+
+        online(searching, progress=progress).run()
+    assert searching.found == [38, 0]
+    assert verified(session)
+
+
 def test_a_transaction_that_holds_rows_for_ever_ends_the_run_in_order(session: Session) -> None:
     """After `--wait-at-most` the old table is in use, without triggers, and the reason is named."""
     tables.make(session, "gorm", many(20))

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from kling_mock.relay.migration.database.session import connect
 from kling_mock.relay.migration.online.sql import INDEX, OnlineSql
 from kling_mock.relay.storage.schema import Column, Dialect, Index, Table
+from tests.clusters.cluster import ClusterDatabase
+from tests.clusters.mysql9 import Mysql9
+from tests.mock.relay.migration import tables
+from tests.mock.relay.migration.application import many
 
 ASCII = "ascii_bin"
 TEXT = "utf8mb4_bin"
@@ -144,13 +149,29 @@ def test_rows_without_a_copy_are_found_by_the_index_of_the_copy() -> None:
 def test_rows_are_found_again_by_key_and_id() -> None:
     """A row without a time has no key."""
     assert statements().listed([(7, "a"), (8, "b")]) == (
-        "created_at IN (?, ?) AND task_id IN (?, ?)",
+        "created_at IN (?, ?) AND CONCAT(task_id) IN (?, ?)",
         [7, 8, "a", "b"],
     )
     assert statements().listed([(None, "a")]) == (
-        "(created_at IN (?) OR created_at IS NULL) AND task_id IN (?)",
+        "(created_at IN (?) OR created_at IS NULL) AND CONCAT(task_id) IN (?)",
         [None, "a"],
     )
+
+
+def test_rows_are_read_by_their_keys_alone(mysql9: Mysql9) -> None:
+    """A primary key is part of each other index, in which MySQL would look up every pair."""
+    count = 200
+    with ClusterDatabase(mysql9) as database, connect(mysql9.url(database.name, [0])) as session:
+        tables.make(session, "task-id-key", many(count))
+        session.execute("UPDATE videos SET created_at = CRC32(task_id)")
+        session.execute(f"ALTER TABLE videos ADD INDEX {INDEX} (created_at)")
+        rows = session.query("SELECT created_at, task_id FROM videos")
+        condition, values = statements(dialect=Dialect.MYSQL).listed(rows)
+        reads = "SHOW SESSION STATUS LIKE 'Handler_read_key'"
+        before = int(session.query(reads)[0][1])
+        found = f"SELECT prompt FROM videos FORCE INDEX ({INDEX}) WHERE {condition}"
+        assert len(session.query(found, *values)) == count
+        assert int(session.query(reads)[0][1]) - before <= count
 
 
 @pytest.mark.parametrize(
