@@ -122,6 +122,7 @@ proof/test_p5_online_upgrade_on_a_cluster.py
     P5 proof    test_with_all_writers_on_its_node_it_loses_no_update
     P5 proof    test_triggers_that_are_made_beside_writers_are_there_once
     P5 proof    test_an_update_during_the_copy_is_not_lost_on_the_same_node
+    P5 proof    test_a_write_of_another_node_does_not_hold_up_the_swap
     P5 negative test_the_check_catches_a_writer_on_another_node
 proof/test_p5_migration_killed_at_every_statement.py
     P5 proof    test_the_same_command_finishes_what_was_ended_before_any_statement

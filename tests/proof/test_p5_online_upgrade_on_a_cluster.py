@@ -21,7 +21,13 @@ import pytest
 from kling_mock.cli.main import main
 from kling_mock.relay.migration.database.introspect import definition
 from kling_mock.relay.migration.database.lock_retry import LockRetry
-from kling_mock.relay.migration.database.session import DatabaseError, Session, connect, transaction
+from kling_mock.relay.migration.database.session import (
+    DatabaseError,
+    Session,
+    SessionWrapper,
+    connect,
+    transaction,
+)
 from kling_mock.relay.migration.online.progress import Throttle
 from kling_mock.relay.migration.online.upgrade import OnlineUpgrade
 from kling_mock.relay.migration.schema.known_schemas import target_schema
@@ -37,6 +43,23 @@ pytestmark = pytest.mark.slow
 
 #: A row that is there from the beginning, and that a writer changes while the table is copied.
 OLD = "old-0007"
+
+
+@attrs.frozen
+class Locking(SessionWrapper):
+    """A session that calls *locked* once another connection of it has locked the table."""
+
+    session: Session
+    locked: Callable[[], None]
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        count = super().execute(sql, *parameters)
+        if sql == "LOCK TABLES videos WRITE":
+            self.locked()
+        return count
+
+    def another(self) -> Session:
+        return Locking(super().another(), self.locked)
 
 
 @attrs.frozen
@@ -183,6 +206,23 @@ def test_an_update_during_the_copy_is_not_lost_on_the_same_node(place: Place) ->
         application.check()
 
 
+def test_a_write_of_another_node_does_not_hold_up_the_swap(place: Place) -> None:
+    """It comes when the table is locked: the RENAME waits for it, and it waits for the lock."""
+    with connect(place.url(0)) as session, connect(place.url(1)) as writer:
+        application, update = Application(writer), Update(writer)
+
+        def write() -> None:
+            update.begin()
+            update.commit()
+
+        job = Upgrade(Locking(session, write), target_schema(session.dialect), _no_id, log=_ignored)
+        OnlineUpgrade(job, Throttle(running=0), all_writers_here=True).run()
+        application.expected[OLD] = ("acknowledged", application.expected[OLD][1])
+        for node in (0, 1):
+            with connect(place.url(node)) as application.session:
+                application.check()
+
+
 def test_the_check_catches_a_writer_on_another_node(place: Place) -> None:
     """Negative control: no lock and no certification stops the copy, and the update is gone."""
     application = upgraded_around_an_update(place, node=1)
@@ -259,6 +299,10 @@ class Online:
             self._update.commit()
         # What compares are queries: the next statement that is executed prepares the swap.
         self._is_compared = self._is_compared or line.startswith("comparing")
+
+
+def _ignored(_line: str) -> None:
+    """Show nothing."""
 
 
 def _at_once(_seconds: float) -> None:

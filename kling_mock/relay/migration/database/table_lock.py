@@ -20,6 +20,13 @@ QUEUED: Final = (
     "SELECT 1 FROM information_schema.PROCESSLIST "
     "WHERE ID = ? AND STATE LIKE 'Waiting for%metadata lock'"
 )
+#: Whether it waits for a lock, or has waited for a second for the writes that a Galera cluster has
+#: put before its statement: these may need the lock.
+QUEUED_OR_ORDERED: Final = (
+    "SELECT 1 FROM information_schema.PROCESSLIST "
+    "WHERE ID = ? AND (STATE LIKE 'Waiting for%metadata lock' "
+    "OR STATE = 'Waiting to execute in isolation' AND TIME > 0)"
+)
 #: Threads that wait to repeat here what another server of a cluster has written.
 _APPLIERS: Final = (
     "SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'system user' "

@@ -17,7 +17,11 @@ from kling_mock.relay.migration.database.introspect import definition
 from kling_mock.relay.migration.database.lock_retry import LockRetry
 from kling_mock.relay.migration.database.preflight import look
 from kling_mock.relay.migration.database.session import Session
-from kling_mock.relay.migration.database.table_lock import no_causal_reads, overtaken
+from kling_mock.relay.migration.database.table_lock import (
+    QUEUED_OR_ORDERED,
+    no_causal_reads,
+    overtaken,
+)
 from kling_mock.relay.migration.findings import UnfinishedError
 from kling_mock.relay.migration.online.sql import INDEX, TRIGGERS
 from kling_mock.relay.migration.state import STATE, MigrationState
@@ -164,7 +168,8 @@ class CutOver:
                 except BaseException:
                     guard.execute("UNLOCK TABLES")
                     raise
-                with overtaken(guard, number):
+                # A write that comes in between is carried over by the triggers.
+                with overtaken(guard, number, QUEUED_OR_ORDERED):
                     self.session.execute(swap)
 
             self.retry.again(once, lambda _: 0.2)
