@@ -18,6 +18,12 @@ from kling_mock.relay.migration.state import MigrationState
 #: Rows that one statement compares, or finds without a copy.
 _COMPARED: Final = 20_000
 
+#: Seconds to wait after a chunk all of whose rows were held, and in all until one is copied. A
+#: transaction that holds the whole table mostly ends within them, and rows that were passed over
+#: are copied more slowly.
+_PAUSE: Final = 0.5
+_PATIENCE: Final = 10.0
+
 #: Maximum bytes of an INSERT of rows that are written out; a longer row is inserted by itself.
 _STATEMENT: Final = 1_000_000
 
@@ -60,7 +66,7 @@ class Copying:
 
     def run(self) -> None:
         """Copy all rows, starting where the last run stopped."""
-        size, began, here = self.throttle.first_chunk, self.now(), 0
+        size, began, here, waited = self.throttle.first_chunk, self.now(), 0, 0.0
         at: dict[str, Any] = self._state.get("online")
         while at["after"] != "end":
             self._wait_while_busy()
@@ -77,6 +83,11 @@ class Copying:
             if len(at["passed"]) == passed:  # else it was quick, because rows were held
                 size = self.throttle.next_size(size, seconds)
             self.retry.sleep(self.throttle.rest(seconds))
+            if at["copied"] > before:
+                waited = 0.0
+            elif len(at["passed"]) > passed and waited < _PATIENCE:
+                self.retry.sleep(_PAUSE)
+                waited += _PAUSE
 
     def _next_chunk(
         self, after: Any, end: int | None, size: int

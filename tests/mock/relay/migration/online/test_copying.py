@@ -235,6 +235,31 @@ def test_rows_that_one_update_holds_are_copied_as_ranges(session: Session) -> No
     assert verified(session)
 
 
+def test_a_hold_of_all_rows_is_waited_for_before_more_of_them_are_passed_over(
+    session: Session,
+) -> None:
+    """After each chunk that is held as a whole the copy pauses, for 10 s in all: 20 of 6 rows."""
+    tables.make(session, "gorm", rows_of_users(200))
+    lines, slept = list[str](), list[float]()
+    with connect(session.url) as other:
+        other.execute("BEGIN")
+
+        def after(step: str) -> None:
+            if step == "copy begun":
+                other.query("SELECT 1 FROM videos FOR UPDATE")
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if slept.count(0.5) == 20:
+                other.execute("COMMIT")
+
+        throttle = Throttle(running=0, first_chunk=5)
+        online(session, log=lines.append, after=after, sleep=sleep, throttle=throttle).run()
+    assert "120 rows were held by other transactions; copying them" in lines
+    assert sum(seconds for seconds in slept if seconds == 0.5) == 10
+    assert verified(session)
+
+
 def test_rows_that_were_held_are_copied_without_a_lock_on_their_range(session: Session) -> None:
     """Writers may add rows to it without end, and do not wait for those that have a copy."""
     tables.make(session, "gorm", rows_of_users(200))
