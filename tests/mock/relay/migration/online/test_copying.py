@@ -361,12 +361,12 @@ class Searching(SessionWrapper):
     """A session that notes how many rows each search for rows without a copy has found."""
 
     session: Session
-    found: list[int]
+    sizes: list[int]
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         rows = super().query(sql, *parameters)
         if "NOT EXISTS" in sql and "LIMIT" in sql:
-            self.found.append(len(rows))
+            self.sizes.append(len(rows))
         return rows
 
 
@@ -381,7 +381,7 @@ def test_one_search_finds_all_rows_that_escaped_the_copy(session: Session) -> No
                 other.execute("UPDATE videos SET created_at = 1 WHERE created_at > 1700000001")
 
         online(searching, progress=progress).run()
-    assert searching.found == [38, 0]
+    assert searching.sizes == [38, 0]
     assert verified(session)
 
 

@@ -169,8 +169,8 @@ def test_rows_are_read_by_their_keys_alone(mysql9: Mysql9) -> None:
         condition, values = statements(dialect=Dialect.MYSQL).listed(rows)
         reads = "SHOW SESSION STATUS LIKE 'Handler_read_key'"
         before = int(session.query(reads)[0][1])
-        found = f"SELECT prompt FROM videos FORCE INDEX ({INDEX}) WHERE {condition}"
-        assert len(session.query(found, *values)) == count
+        statement = f"SELECT prompt FROM videos FORCE INDEX ({INDEX}) WHERE {condition}"
+        assert len(session.query(statement, *values)) == count
         assert int(session.query(reads)[0][1]) - before <= count
 
 
