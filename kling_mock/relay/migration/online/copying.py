@@ -18,9 +18,9 @@ from kling_mock.relay.migration.state import MigrationState
 #: Rows that one statement compares, or finds without a copy.
 _COMPARED: Final = 20_000
 
-#: Seconds to wait after a chunk all of whose rows were held, and in all until one is copied. A
-#: transaction that holds the whole table mostly ends within them, and rows that were passed over
-#: are copied more slowly.
+#: Seconds to wait before a chunk all of whose rows are held is tried again, and in all; each second
+#: of copying gives one back. A transaction that holds the whole table mostly ends within them, and
+#: rows that were passed over are copied more slowly.
 _PAUSE: Final = 0.5
 _PATIENCE: Final = 10.0
 
@@ -70,24 +70,28 @@ class Copying:
         at: dict[str, Any] = self._state.get("online")
         while at["after"] != "end":
             self._wait_while_busy()
-            started, before, passed = self.now(), at["copied"], len(at["passed"])
+            started, before = self.now(), at
             after, conditions = self._next_chunk(at["after"], at["last"], size)
             for condition in conditions[:-1]:
                 at = self._chunk(condition, at, size)
             at = {**at, "after": after}
             at = self._chunk(conditions[-1], at, size) if conditions else at
             seconds = self.now() - started
-            here += at["copied"] - before
-            rate = here / max(self.now() - began, 1e-6)
-            self.progress(Progress(at["copied"], at["total"], rate, ended=after == "end"))
-            if len(at["passed"]) == passed:  # else it was quick, because rows were held
-                size = self.throttle.next_size(size, seconds)
-            self.retry.sleep(self.throttle.rest(seconds))
-            if at["copied"] > before:
-                waited = 0.0
-            elif len(at["passed"]) > passed and waited < _PATIENCE:
+            copied = at["copied"] - before["copied"]
+            is_held = len(at["passed"]) > len(before["passed"])
+            if is_held and not copied and waited + _PAUSE <= _PATIENCE:
+                at = before
+                self._state.set("online", at)
                 self.retry.sleep(_PAUSE)
                 waited += _PAUSE
+                continue
+            waited = max(0.0, waited - seconds)
+            here += copied
+            rate = here / max(self.now() - began, 1e-6)
+            self.progress(Progress(at["copied"], at["total"], rate, ended=after == "end"))
+            if not is_held:  # else it was quick, because rows were held
+                size = self.throttle.next_size(size, seconds)
+            self.retry.sleep(self.throttle.rest(seconds))
 
     def _next_chunk(
         self, after: Any, end: int | None, size: int
