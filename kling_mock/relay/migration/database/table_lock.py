@@ -15,14 +15,9 @@ from kling_mock.relay.migration.database.session import DatabaseError, Session
 from kling_mock.relay.migration.findings import UnfinishedError
 from kling_mock.relay.storage.adapters.mysql_nodes import MysqlKind, MysqlNode
 
-#: Whether the connection `?` waits for a lock.
-QUEUED: Final = (
-    "SELECT 1 FROM information_schema.PROCESSLIST "
-    "WHERE ID = ? AND STATE LIKE 'Waiting for%metadata lock'"
-)
-#: Whether it waits for a lock, or has waited for a second for the writes that a Galera cluster has
-#: put before its statement: these may need the lock.
-QUEUED_OR_ORDERED: Final = (
+#: Whether the connection `?` waits for a lock, or has waited for a second for the writes that a
+#: Galera cluster has put before its statement: these may need the lock.
+_WAITS: Final = (
     "SELECT 1 FROM information_schema.PROCESSLIST "
     "WHERE ID = ? AND (STATE LIKE 'Waiting for%metadata lock' "
     "OR STATE = 'Waiting to execute in isolation' AND TIME > 0)"
@@ -35,7 +30,7 @@ _APPLIERS: Final = (
 
 
 @contextmanager
-def overtaken(guard: Session, number: int, waiting: str = QUEUED) -> Generator[None]:
+def overtaken(guard: Session, number: int) -> Generator[None]:
     """Unlock the tables of *guard* once the RENAME of the `with` block waits for them.
 
     RENAME is not allowed under LOCK TABLES. But one that waits runs before every other waiting
@@ -44,14 +39,13 @@ def overtaken(guard: Session, number: int, waiting: str = QUEUED) -> Generator[N
     Args:
         guard: The connection that has locked the table; nobody else uses it meanwhile.
         number: The number of the connection that runs the RENAME.
-        waiting: The query for what waits for the lock, with that number as its parameter.
     """
     ended = threading.Event()
 
     def unlock() -> None:
         with suppress(DatabaseError):  # if the connection is lost, so is the lock
             try:
-                while not ended.is_set() and not guard.query(waiting, number):
+                while not ended.is_set() and not guard.query(_WAITS, number):
                     ended.wait(0.001)
             finally:
                 guard.execute("UNLOCK TABLES")
@@ -106,7 +100,7 @@ def writers_out(retry: LockRetry) -> Generator[Callable[[str], None]]:
                     "command again"
                 )
             number = session.query("SELECT CONNECTION_ID()")[0][0]
-            with overtaken(guard, number, f"{QUEUED} UNION ALL {_APPLIERS}"):
+            with overtaken(guard, number):
                 session.execute(statement)
 
         try:

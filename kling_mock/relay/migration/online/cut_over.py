@@ -18,7 +18,6 @@ from kling_mock.relay.migration.database.lock_retry import LockRetry
 from kling_mock.relay.migration.database.preflight import look
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.database.table_lock import (
-    QUEUED_OR_ORDERED,
     no_causal_reads,
     overtaken,
 )
@@ -169,7 +168,7 @@ class CutOver:
                     guard.execute("UNLOCK TABLES")
                     raise
                 # A write that comes in between is carried over by the triggers.
-                with overtaken(guard, number, QUEUED_OR_ORDERED):
+                with overtaken(guard, number):
                     self.session.execute(swap)
 
             self.retry.again(once, lambda _: 0.2)
