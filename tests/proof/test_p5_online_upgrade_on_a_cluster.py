@@ -39,7 +39,7 @@ from tests.mock.relay.migration import tables
 from tests.mock.relay.migration.application import Application, many
 from tests.mock.relay.migration.watched_session import Watched
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800 if FULL else 300)]
 
 #: A row that is there from the beginning, and that a writer changes while the table is copied.
 OLD = "old-0007"
