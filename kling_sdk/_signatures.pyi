@@ -110,7 +110,8 @@ class OptionOverrides(TypedDict, total=False):
             that does not fit, or whose price is not known, is not sent (`SpendingError`). What a
             client has spent counts for its threads, tasks and the clients of its `with_options`,
             in this process; a refused create costs nothing, nor does a task that an earlier one
-            made. None sets no limit; the environment's `KLING_MAX_UNITS` is the default.
+            made or that has failed; `spent` has the sum. None sets no limit; the environment's
+            `KLING_MAX_UNITS` is the default.
         confirm: Called with the `Estimate` of a request before it is sent: anything but a true
             value ends it as `SpendingError`. It may be asynchronous for an `AsyncKling`;
             `run_many` of a sync client calls it from several threads.

@@ -16,6 +16,8 @@ from kling_sdk.transports import Clock
 from kling_sdk.transports.shared import Shared
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from kling_sdk._signatures import OptionOverrides
     from kling_sdk.endpoints.base import Request
     from kling_sdk.prices import Estimate
@@ -166,6 +168,16 @@ class ClientBase(Suggesting):
         from kling_sdk.prices import estimate
 
         return estimate(a_request("estimate", request))
+
+    @property
+    def spent(self) -> Decimal | None:
+        """The units that count toward `max_units`; None without a ceiling.
+
+        Creates in flight count until their outcome is known, and tasks until they have failed.
+        """
+        if self._settings.ctx.options.max_units is None:
+            return None
+        return self._settings.ctx.spending.units
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._settings.ctx.wire.name} {self._settings.base_url}>"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
-from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -13,6 +12,7 @@ from kling_sdk.endpoints.base import Request
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows.effects import NO_ITEM
 from kling_sdk.flows.external_ids import check_name, digest_of, external_id_for
+from kling_sdk.flows.spending import Reservation
 
 #: Requests, pairs of a name and a request, or a mapping of these.
 Requests = Iterable[Request] | Iterable[tuple[str, Request]] | Mapping[str, Request]
@@ -29,7 +29,7 @@ class BatchJob:
         external_id: The id that it keeps over all its attempts; "" before the first one, unless
             it has a name.
         problem: Why it is not sent, or None.
-        cost: Units that are set aside for it.
+        reservation: The units that are reserved for it below the batch's own ceiling.
         started: When its create started, in monotonic time.
         is_try: Whether the create only tests if a slot is free.
         is_confirmed: Whether the caller has confirmed it.
@@ -40,7 +40,7 @@ class BatchJob:
     name: str | None = None
     external_id: str = attrs.field(default="", init=False)
     problem: RequestValidationError | None = attrs.field(default=None, init=False)
-    cost: Decimal = attrs.field(default=Decimal(0), init=False)
+    reservation: Reservation = attrs.field(factory=Reservation, init=False)
     started: float = attrs.field(default=0.0, init=False)
     is_try: bool = attrs.field(default=False, init=False)
     is_confirmed: bool = attrs.field(default=False, init=False)

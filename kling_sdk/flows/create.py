@@ -45,7 +45,7 @@ from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import interrupted, unanswered
 from kling_sdk.flows.retry import is_unexplained_conflict, maybe_done
 from kling_sdk.flows.send_once import makes_no_task, send_once
-from kling_sdk.flows.spending import allowed
+from kling_sdk.flows.spending import Reservation, reserve
 from kling_sdk.results import Task
 from kling_sdk.wire import HttpCall, Reply, V1Wire
 
@@ -93,24 +93,23 @@ def create(
     if ctx.options.check and isinstance(request, Request) and request.check:
         require(request.record, request.parameters(), ctx.warned)
     try:
-        units = yield from allowed(ctx, request, is_confirmed=is_confirmed)
+        reservation = yield from reserve(ctx, request, is_confirmed=is_confirmed)
     except SpendingError:
         known_id = request.external_task_id or (external_id if may_be_used else None)
         earlier = (yield from _earlier(ctx, request, known_id)) if known_id else None
         if earlier is None:
             raise
         return earlier
-    try:
+    with reservation:
         task = yield from _create(
-            ctx, request, external_id, may_be_used=may_be_used, wait_for_slot=wait_for_slot
+            ctx,
+            request,
+            reservation,
+            external_id,
+            may_be_used=may_be_used,
+            wait_for_slot=wait_for_slot,
         )
-    except OutcomeUnknownError:
-        raise  # it may have been paid for
-    except Exception:
-        ctx.spending.give_back(units)
-        raise
-    if task.reused:
-        ctx.spending.give_back(units)
+        reservation.ids.add(task.task_id)
     return task
 
 
@@ -129,6 +128,7 @@ def _earlier(ctx: Context, request: Request | RawRequest, external_id: str) -> F
 def _create(
     ctx: Context,
     request: Request | RawRequest,
+    reservation: Reservation,
     external_id: str | None,
     *,
     may_be_used: bool,
@@ -139,9 +139,12 @@ def _create(
     # A relay takes ids, whatever the model.
     if not request.record.takes_external_id or (ids == "refused" and not ctx.is_relay):
         return (
-            yield from send_once(ctx, request, lambda reply: wire.created(reply, request.record))
+            yield from send_once(
+                ctx, request, reservation, lambda reply: wire.created(reply, request.record)
+            )
         )
     external_id = request.external_task_id or external_id or new_external_id(ctx)
+    reservation.ids.add(external_id)
     call = wire.create(request, external_id)
     keys = CallKeys(ctx.ring_for(call))
     ctx = attrs.evolve(ctx, keys=keys)
@@ -152,6 +155,7 @@ def _create(
         request.record,
         external_id,
         keys,
+        reservation,
         wait_for_slot=wait_for_slot,
         sends_once=ids == "unknown" and not ctx.is_relay,
         may_be_ours=request.external_task_id is None and not may_be_used,
@@ -165,7 +169,7 @@ def _create(
             # An unknown failure: it says nothing about what the server did.
             raise attempts.unknown(f"failed with {type(error).__name__}") from error
         # Cancellation, Ctrl-C, or the program's own, such as a signal handler's time limit.
-        interrupted(error, unanswered([external_id]) if attempts.is_open else "")
+        interrupted(error, unanswered([external_id]) if reservation.is_open else "")
         raise
 
 
@@ -203,6 +207,7 @@ class _Attempts:
     record: EndpointRecord
     external_id: str
     keys: CallKeys
+    reservation: Reservation
     wait_for_slot: bool = attrs.field(kw_only=True)
     #: Whether it is not known that the model takes an id: then a repeat could buy a second task.
     sends_once: bool = attrs.field(kw_only=True)
@@ -215,8 +220,6 @@ class _Attempts:
     until: float = attrs.field(default=0.0, init=False)
     #: The deadline of all look-ups, which is set by the first.
     looks_until: float | None = attrs.field(default=None, init=False)
-    #: Whether the server may have accepted the task, or may be accepting it now.
-    is_open: bool = attrs.field(default=False, init=False)
 
     @property
     def place(self) -> EndpointRecord:
@@ -231,7 +234,7 @@ class _Attempts:
         until = self.until = ctx.until(ctx.options.create_deadline)
         attempt = 1
         while True:
-            self.is_open = True
+            self.reservation.note("sent")
             try:
                 # A refusal does not name a task. Over a new connection it can only be this call's.
                 fresh = not (ctx.options.reuse_connections or ctx.server.echoes)
@@ -308,11 +311,13 @@ class _Attempts:
 
     def _note(self, error: KlingError) -> None:
         """Remember the first failure after which the server may have accepted the task."""
-        self.may_be_ours |= maybe_done(error) or self._may_be_anothers(error)
+        may_be_done = maybe_done(error) or self._may_be_anothers(error)
+        self.may_be_ours |= may_be_done
         if maybe_done(error) and self.uncertain is None:
             self.uncertain = error
             self.keys.hold()
-        self.is_open = self.uncertain is not None
+        if self.uncertain is None and not may_be_done:
+            self.reservation.note("refused")
 
     def _existing(self, error: KlingAPIError) -> Flow[Task]:
         """Return the task that a create with this id made: ours, or an earlier process's."""
@@ -336,6 +341,7 @@ class _Attempts:
         return self._reused(task, error)
 
     def _reused(self, task: Task, error: KlingAPIError) -> Task:
+        self.reservation.note("refused")
         log.info("external_task_id %s had a task already: %s", self.external_id, task.task_id)
         if self.ctx.options.if_exists == "error":
             raise error.about(task_id=task.task_id, external_task_id=self.external_id)
@@ -359,6 +365,7 @@ class _Attempts:
             task = yield from self._look_elsewhere(place)
             is_product_of_ours = self.record.solution is None and place is TASKS
             if task is not None and place is not self.record and not is_product_of_ours:
+                self.reservation.note("refused")
                 raise ConflictError(
                     f"external_task_id {self.external_id} belongs to a task of "
                     f"{place.name or place.path}; "
@@ -394,6 +401,7 @@ class _Attempts:
         if is_certain and self._may_be_anothers(error):
             return (yield from self._confirm(error))
         if is_certain:
+            self.reservation.note("refused")
             raise error
         if is_unexplained_conflict(error):
             # A task that has the id may be another request's.
@@ -424,6 +432,7 @@ class _Attempts:
         except KlingError as failure:
             raise self.unknown(f"a query failed with {type(failure).__name__}") from error
         if task is None:
+            self.reservation.note("refused")
             raise error
         log.warning(
             "a refusal belonged to another request: %s is %s", self.external_id, task.task_id
@@ -436,11 +445,12 @@ class _Attempts:
         A look-up would find the task of the other request, which has the id.
         """
         until = self.ctx.until(max(_LOOKUP_RESERVE, self.until - self.ctx.monotonic()))
-        self.is_open = True
+        self.reservation.note("sent")
         try:
             reply = yield from exchange(self.ctx, self.call, self._read, until, fresh=True)
         except KlingError as failure:
             if isinstance(failure, ConflictError) and not failure.over_used_connection:
+                self.reservation.note("refused")
                 raise failure.about(external_task_id=self.external_id) from None
             raise self.unknown(f"repeating it failed with {type(failure).__name__}") from error
         return (yield from self._accepted(*reply))

@@ -25,8 +25,11 @@ def get(ctx: Context, record: EndpointRecord, task: Task | str) -> Flow[Task]:
     """
     if isinstance(task, str):
         place = record if ctx.is_relay else place_for(record)
-        return (yield from find_task(ctx, place, task, repeat_until(ctx)))
-    return (yield from _again(ctx, task, place_of(ctx, task, record)))
+        latest = yield from find_task(ctx, place, task, repeat_until(ctx))
+    else:
+        latest = yield from _again(ctx, task, place_of(ctx, task, record))
+    ctx.spending.saw(latest)
+    return latest
 
 
 def get_any(ctx: Context, task: Task | str) -> Flow[Task]:
@@ -37,8 +40,10 @@ def get_any(ctx: Context, task: Task | str) -> Flow[Task]:
     """
     if isinstance(task, str):
         _, latest = yield from find_anywhere(ctx, task, repeat_until(ctx))
-        return latest
-    return (yield from _again(ctx, task, place_of(ctx, task)))
+    else:
+        latest = yield from _again(ctx, task, place_of(ctx, task))
+    ctx.spending.saw(latest)
+    return latest
 
 
 def _again(ctx: Context, known: Task, place: EndpointRecord | None) -> Flow[Task]:

@@ -26,7 +26,6 @@ from kling_sdk.errors import (
     NotCreatedError,
     NotFoundError,
     OutcomeUnknownError,
-    SpendingError,
 )
 from kling_sdk.flows.batch_input import BatchInput, BatchJob, Requests
 from kling_sdk.flows.context import Context
@@ -35,6 +34,7 @@ from kling_sdk.flows.create import create, find, new_external_id
 from kling_sdk.flows.effects import Emit, Ended, Flow, Next, Spawn, Take
 from kling_sdk.flows.interrupted import interrupted, open_tasks, unanswered
 from kling_sdk.flows.slots import AT_ONCE, Slots
+from kling_sdk.flows.spending import Reservation, Spending
 from kling_sdk.flows.tasks import is_complete, note_change, record_of
 from kling_sdk.flows.watch import Watch
 from kling_sdk.results import Outcome, Task
@@ -42,7 +42,7 @@ from kling_sdk.results import Outcome, Task
 #: No request is taken while more outcomes than this wait for a slow caller.
 READ_AHEAD: Final = 8
 #: A refusal for one of these reasons would meet every other request of the account, too.
-_FOR_ALL: Final = (AccountError, AuthenticationError, IPNotAllowedError, SpendingError)
+_FOR_ALL: Final = (AccountError, AuthenticationError, IPNotAllowedError)
 _LOOK, _INPUT = "look", "input"  # keys of children that are not creates
 _GRAIN: Final = 0.001  # s: a clock may be unable to move by a rounding remainder
 
@@ -106,7 +106,7 @@ class _Batch:
     queue: list[BatchJob] = attrs.field(factory=list, init=False)
     creating: set[BatchJob] = attrs.field(factory=set, init=False)
     is_reading: bool = attrs.field(default=False, init=False)
-    spent: Decimal = attrs.field(default=Decimal(0), init=False)
+    spending: Spending = attrs.field(factory=Spending, init=False)
     #: When a task was created or ended last.
     moved_at: float = attrs.field(init=False)
     #: Why creating has stopped, or None.
@@ -177,7 +177,6 @@ class _Batch:
             job = heapq.heappop(self.queue)
             job.external_id = job.own_id or job.external_id or new_external_id(self.ctx)
             job.started, job.is_try = now, self.slots.started(now)
-            self.spent += job.cost
             self.creating.add(job)
             yield Spawn(job, self._create(job))
         while self.unknown and len(self.asking) < AT_ONCE:
@@ -225,22 +224,24 @@ class _Batch:
         )
 
     def _can_pay(self, job: BatchJob) -> bool:
-        """Return whether the units for *job* can be set aside; if they never can, end or stop."""
+        """Return whether the units for *job* are reserved; if they never can be, end or stop."""
         if self.limits.max_units is None or self.limits.cost_of is None:
             return True
         try:
-            job.cost = self.limits.cost_of(job.request)
+            cost = self.limits.cost_of(job.request)
         except KlingError as error:
             heapq.heappop(self.queue)
             self._fail(job, error)
             return False
-        if self.spent + job.cost <= self.limits.max_units:
+        reservation = self.spending.reserve(cost, self.limits.max_units)
+        if reservation is not None:
+            job.reservation = reservation
             return True
         self.is_short = bool(self.creating)  # a create that is refused gives its units back
         if not self.is_short:
             self.is_spent = True
             self._stop(
-                f"request {job.index} costs {job.cost} units, and {self.spent} of "
+                f"request {job.index} costs {cost} units, and {self.spending.units} of "
                 f"max_units={self.limits.max_units} are used"
             )
         return False
@@ -269,14 +270,21 @@ class _Batch:
             self.is_reading = False
             self._queue(self.source.job_of(child.value))
         elif ended := self.watch.finish_look(child.value):
-            self.moved_at = self.ctx.monotonic()
-            for _ in range(ended):
-                self.slots.ended()
+            self._looked(ended)
+
+    def _looked(self, ended: int) -> None:
+        """Free the slots of *ended* tasks, and give back the units of those that have failed."""
+        self.moved_at = self.ctx.monotonic()
+        for _ in range(ended):
+            self.slots.ended()
+        for outcome in self.watch.ended:
+            if outcome.task is not None:
+                self.spending.saw(outcome.task)
 
     def _created(self, job: BatchJob, task: Task) -> None:
         self.slots.accepted(was_try=job.is_try)
-        if task.reused:
-            self.spent -= job.cost
+        job.reservation.ids.add(task.task_id)
+        _end(job.reservation, is_bought=not task.reused)
         self._watch(job, task)
         if is_complete(task):  # made by an earlier create under the same id
             self.slots.ended()
@@ -289,8 +297,7 @@ class _Batch:
         self.watch.add(job.index, task, seconds, record=record, private=prompts)
 
     def _not_created(self, job: BatchJob, error: KlingError) -> None:
-        if not isinstance(error, OutcomeUnknownError):
-            self.spent -= job.cost
+        _end(job.reservation, is_bought=isinstance(error, OutcomeUnknownError))
         if isinstance(error, ConcurrencyLimitError):
             job.is_confirmed = True
             self.slots.refused(self.ctx.monotonic(), error.retry_after)
@@ -301,7 +308,6 @@ class _Batch:
             return
         self._fail(job, error)
         if isinstance(error, _FOR_ALL):
-            self.is_spent |= isinstance(error, SpendingError)
             self._stop(f"an earlier request was refused: {reason(error)}", error)
 
     # ------------------------------------------------------------ ending early
@@ -383,3 +389,9 @@ class _Batch:
 
 def _take(source: AsyncIterator[Any]) -> Flow[Any]:
     return (yield Take(source))
+
+
+def _end(reservation: Reservation, *, is_bought: bool) -> None:
+    if is_bought:
+        reservation.note("sent")
+    reservation.note("ended")

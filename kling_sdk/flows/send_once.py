@@ -15,7 +15,7 @@ from kling_sdk.flows.core import exchange
 from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.interrupted import interrupted
 from kling_sdk.flows.retry import maybe_done
-from kling_sdk.flows.spending import allowed
+from kling_sdk.flows.spending import Reservation, reserve
 from kling_sdk.wire import Reply
 
 T = TypeVar("T")
@@ -44,17 +44,18 @@ def call_once(ctx: Context, request: Request) -> Flow[Any]:
         require(request.record, request.parameters(), ctx.warned)
     wire, returns = ctx.wire_of(request), request.record.returns
     assert returns is not None  # noqa: S101 - what makes no task says how its reply is read
-    units = yield from allowed(ctx, request)
-    try:
-        return (yield from send_once(ctx, request, lambda reply: returns(wire.data(reply))))
-    except OutcomeUnknownError:
-        raise  # it may have been paid for
-    except Exception:
-        ctx.spending.give_back(units)
-        raise
+    with (yield from reserve(ctx, request)) as reservation:
+        return (
+            yield from send_once(ctx, request, reservation, lambda reply: returns(wire.data(reply)))
+        )
 
 
-def send_once(ctx: Context, request: Request | RawRequest, read: Callable[[Reply], T]) -> Flow[T]:
+def send_once(
+    ctx: Context,
+    request: Request | RawRequest,
+    reservation: Reservation,
+    read: Callable[[Reply], T],
+) -> Flow[T]:
     """Send a request that carries no external id: exactly once, over a connection of its own.
 
     Raises:
@@ -63,10 +64,12 @@ def send_once(ctx: Context, request: Request | RawRequest, read: Callable[[Reply
     call = ctx.wire_of(request).create(request, "")
     until = ctx.until(ctx.options.create_deadline)
     lost = "its outcome cannot be looked up: this endpoint does not take an external_task_id"
+    reservation.note("sent")
     try:
         return (yield from exchange(ctx, call, read, until, fresh=True))
     except KlingError as error:
         if not maybe_done(error):
+            reservation.note("refused")
             raise
         message = f"the request may have been carried out, but its response is lost; {lost}"
         raise OutcomeUnknownError(message, external_task_id="") from error

@@ -83,6 +83,7 @@ def finished(task: Task, private: Iterable[str] = ()) -> Task:
 
 def note_change(ctx: Context, before: Task | None, now: Task) -> None:
     """Call `on_update` and the event hook when the status has changed."""
+    ctx.spending.saw(now)
     if before is not None and before.status == now.status:
         return
     ctx.emit(Event("task", task=now))

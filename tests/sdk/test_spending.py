@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from types import NoneType
 from typing import Any
 
+import httpx
 import pytest
 
 from kling_mock import KlingMock
@@ -17,10 +19,12 @@ from kling_sdk import (
     IdentifyFace,
     InvalidRequestError,
     Kling,
-    NotCreatedError,
     OutcomeUnknownError,
+    Request,
     SpendingError,
+    TaskFailedError,
     TextToVideo,
+    VideoExtend,
 )
 
 #: Units of one request below.
@@ -131,7 +135,7 @@ def test_clients_of_with_options_share_what_is_spent(mock: KlingMock) -> None:
             kling.text2video.create(**FIELDS)
 
 
-def test_a_batch_stops_at_the_ceiling(mock: KlingMock) -> None:
+def test_a_batch_buys_nothing_above_the_ceiling(mock: KlingMock) -> None:
     """What it has bought is fetched; what it has made before is found."""
     with mock.client(max_units=2 * COST) as kling:
         kling.text2video.create(**FIELDS, external_task_id="order-9")
@@ -139,8 +143,79 @@ def test_a_batch_stops_at_the_ceiling(mock: KlingMock) -> None:
         outcomes = sorted(kling.run_many(requests, max_concurrent=1), key=lambda o: o.index)
     assert [outcome.task is not None for outcome in outcomes] == [True, False, False, True]
     assert isinstance(outcomes[1].error, SpendingError)
-    assert isinstance(outcomes[2].error, NotCreatedError)
+    assert isinstance(outcomes[2].error, SpendingError)
     assert created(mock) == 2
+
+
+def test_an_exception_of_the_program_does_not_give_units_back(mock: KlingMock) -> None:
+    """The server may have accepted the create that it has interrupted."""
+
+    class TimeLimitError(Exception):
+        """Of the program's task queue."""
+
+    def interrupt(_response: httpx.Response) -> None:
+        raise TimeLimitError
+
+    with (
+        httpx.Client(event_hooks={"response": [interrupt]}) as http_client,
+        mock.client(max_units=2 * COST, http_client=http_client) as kling,
+    ):
+        for _ in range(2):
+            with pytest.raises(TimeLimitError):
+                kling.text2video.create(**FIELDS)
+        with pytest.raises(SpendingError):
+            kling.text2video.create(**FIELDS)
+        assert kling.spent == 2 * COST
+    assert created(mock) == 2
+
+
+def test_a_failed_task_gives_its_units_back(mock: KlingMock) -> None:
+    """It is not charged, as each way to look at it finds out; `spent` shows what counts."""
+    mock.content.add("kitten", "fail")
+    with mock.client(max_units=COST) as kling:
+        assert kling.spent == 0
+        for look in (
+            lambda task: kling.tasks.get(task.task_id),
+            kling.text2video.get,
+            lambda task: next(iter(kling.wait_all([task]))),
+        ):
+            task = kling.text2video.create(**FIELDS)
+            assert kling.spent == COST
+            mock.clock.advance(1000)
+            look(task)
+            assert kling.spent == 0
+        with pytest.raises(TaskFailedError):
+            kling.text2video.run(**FIELDS)
+        assert kling.spent == 0
+    with mock.client() as kling:
+        assert kling.spent is None
+
+
+def test_a_request_waits_for_the_units_of_creates_in_flight(mock: KlingMock) -> None:
+    """Eight jobs were made before; the ninth is bought, although the eight are reserved first."""
+    requests = {f"job-{n}": TextToVideo(**FIELDS) for n in range(9)}
+    with mock.client() as kling:
+        for outcome in kling.run_many(list(requests.items())[:8]):
+            assert outcome.result().is_succeed
+    with mock.client(max_units=COST) as kling:
+        outcomes = list(kling.run_many(requests))
+        assert kling.spent == COST
+    assert [outcome.error for outcome in outcomes] == [None] * 9
+    assert created(mock) == 9
+
+
+def test_the_spending_error_of_a_request_is_its_own(mock: KlingMock) -> None:
+    """Whether its price is unknown, too high or not confirmed: the others are made."""
+    answers = iter([True, False, True, True, True])
+    requests = [TextToVideo(**FIELDS) for _ in range(5)]
+    with mock.client(confirm=lambda _: next(answers)) as kling:
+        outcomes = sorted(kling.run_many(requests, max_concurrent=1), key=lambda o: o.index)
+    refused = [outcome.index for outcome in outcomes if isinstance(outcome.error, SpendingError)]
+    assert (refused, created(mock)) == ([1], 4)
+    with mock.client(max_units=2 * COST) as kling:
+        mixed: list[Request] = [VideoExtend(video_id="1"), requests[0], requests[1]]
+        outcomes = sorted(kling.run_many(mixed, max_concurrent=1), key=lambda o: o.index)
+    assert [type(outcome.error) for outcome in outcomes] == [SpendingError, NoneType, NoneType]
 
 
 def test_confirm_is_asked_before_anything_is_sent(mock: KlingMock) -> None:

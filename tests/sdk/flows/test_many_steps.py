@@ -179,7 +179,7 @@ def test_a_batch_that_is_short_of_units_waits_for_a_create() -> None:
     costs = RunLimits(max_units=Decimal(1), cost_of=lambda _: Decimal(1))
     batch, _ = batch_of(limits=costs)
     assert start(batch) == [0]
-    assert (batch.is_short, batch.spent, batch._pause()) == (True, Decimal(1), None)
+    assert (batch.is_short, batch.spending.units, batch._pause()) == (True, Decimal(1), None)
 
 
 def test_a_refused_create_is_tried_again_when_a_slot_may_be_free() -> None:
@@ -234,7 +234,7 @@ def test_units_are_given_back_unless_the_create_may_have_been_accepted(
     start(batch)
     (job,) = batch.creating
     batch._not_created(job, error)
-    assert batch.spent == spent
+    assert batch.spending.units == spent
 
 
 @pytest.mark.parametrize(("units", "fits"), [("2.5", True), ("2.499", False)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -22,6 +21,7 @@ from kling_sdk.flows.identity import Server
 from kling_sdk.flows.look import Look, Wanted
 from kling_sdk.flows.many import RunLimits, _Batch
 from kling_sdk.flows.slots import Slots
+from kling_sdk.flows.spending import Reservation
 from kling_sdk.flows.watch import Watch, _Open, _Waiter
 from kling_sdk.wire import HttpCall, V1Wire
 from tests.sdk.scripted import FakeClock, context
@@ -39,6 +39,7 @@ GIVEN: dict[type, list[str]] = {
         "record",
         "external_id",
         "keys",
+        "reservation",
         "wait_for_slot",
         "sends_once",
         "may_be_ours",
@@ -79,6 +80,7 @@ def attempts() -> _Attempts:
         record,
         "a",
         keys,
+        Reservation(),
         wait_for_slot=True,
         sends_once=False,
         may_be_ours=True,
@@ -101,13 +103,14 @@ def test_what_it_has_found_out_at_first_is_nothing() -> None:
         False,
     )
     assert (batch.stopped, batch.cause, batch.until) == (None, None, math.inf)
-    assert batch.spent == 0
+    assert batch.spending.units == 0
     assert (batch.source.is_over, batch.source.is_sized) == (False, True)
     assert not BatchInput.of(iter([])).is_sized
     job = BatchJob(0, TextToVideo(prompt="a"))
-    assert (job.external_id, job.cost, job.started, job.is_try) == ("", Decimal(0), 0.0, False)
+    assert (job.external_id, job.started, job.is_try) == ("", 0.0, False)
+    assert job.reservation.units == 0
     tries = attempts()
-    assert (tries.uncertain, tries.until, tries.is_open, tries.pages.count) == (None, 0.0, False, 0)
+    assert (tries.uncertain, tries.until, tries.pages.count) == (None, 0.0, 0)
     assert tries.expected.external_task_id == "a"
     server = Server()
     assert (server.answered, server.reached, server.echoes) == (False, False, False)
