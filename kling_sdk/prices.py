@@ -6,7 +6,7 @@ is computed from a list that may have changed since its date.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +21,7 @@ from kling_sdk.facts.prices import TWO_COPIES, Pack, Per, PriceTable, Use
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
-    from kling_sdk.endpoints.record import InputLength
+    from kling_sdk.endpoints.record import EndpointRecord
     from kling_sdk.facts.sources import Confidence
 
 
@@ -36,7 +36,7 @@ class Price:
         mode: `std`, `pro` or `4k`, for pictures `1k`, `2k` or `4k`; "" for a model without modes.
         use: What else decides the price: an input video (`video`, also for motion control), a voice
             (`voice`), sound (`sound`), for pictures an input picture (`image`), for a speaking
-            person the goods (`goods`), or none of these (`silent`). The first that applies counts.
+            person the goods (`goods`), or none of these (`silent`).
         units: Units for each second of the result, for every started 5 s, for each picture, or for
             a call.
         per: `second`, `5 seconds`, `result` (a picture) or `call`.
@@ -113,7 +113,6 @@ PRICES: Final[tuple[Price, ...]] = tuple(
     for use, units in uses.items()
 )
 
-_DEFAULT_SECONDS: Final = 5  # for a request without `duration` (vendor's pages, several agree)
 _WITH: Final[Mapping[Use, str]] = {
     "silent": "without sound",
     "sound": "with sound",
@@ -144,32 +143,40 @@ def estimate(request: Request | RawRequest) -> Estimate:
     if not request.record.models and any(row.model for row in rows):
         low, high = min(row.units for row in rows), max(row.units for row in rows)
         return _unknown(f"{low} to {high} units, by the model and mode of the source video")
-    by_result = any(row.per == "result" for row in rows)
     mode = parameters.get("mode") or request.record.default_mode
-    use = _use_of_picture(parameters, rows) if by_result else _use(parameters)
+    use = request.record.use_of(parameters)
+    if use is None:
+        return _unknown("a parameter that decides the price has a value that is not known")
     fits = (row for row in rows if (row.model, row.use) == (model, use) and row.mode in ("", mode))
     price = next(fits, None)
     if price is None:
-        if rows and all(row.use != use for row in rows) and not request.record.models:
-            return _unknown(f"the price list has {request.endpoint} only {_WITH[rows[0].use]}")
-        what = [f"no {request.endpoint}"]
-        if request.record.models:
-            what = [f"{what[0]} by {model}", str(mode)]
-            what += [_WITH[use]] if not by_result or use != "silent" else []
-        return _unknown(f"the price list has {', '.join(what)}")
-    return _by_row(price, request.record.input_length, parameters)
+        return _unknown(f"the price list has {_missing(request, str(mode), use, rows)}")
+    return _by_row(price, request.record, parameters)
 
 
-def _by_row(row: Price, brought: InputLength | None, parameters: Mapping[str, Any]) -> Estimate:
-    """Return the cost of a request by its row; *brought* is the input that sets the length."""
+def _missing(request: Request, mode: str, use: Use, rows: Sequence[Price]) -> str:
+    """Return what a request is that no row fits."""
+    if not request.record.models:
+        is_of_other_use = rows and all(row.use != use for row in rows)
+        only = f"{request.endpoint} only {_WITH[rows[0].use]}" if is_of_other_use else ""
+        return only or f"no {request.endpoint}"
+    is_picture = any(row.per == "result" for row in rows)
+    sound = "" if is_picture and use == "silent" else _WITH[use]
+    return ", ".join(filter(None, (f"no {request.endpoint} by {request.model}", mode, sound)))
+
+
+def _by_row(row: Price, record: EndpointRecord, parameters: Mapping[str, Any]) -> Estimate:
+    """Return the cost of a request by its row."""
     if row.per == "call":
         return _of(row, row.units)
     if row.per == "result":
         return _of_pictures(row, parameters)
-    if brought is not None:
-        unit = f"{row.units} units per {row.per}"
-        return _unknown(f"{unit} of the {brought.what}, whose length is not known")
-    return _of_length(row, parameters)
+    unit = f"{row.units} units per {row.per}"
+    if record.input_length is not None:
+        return _unknown(f"{unit} of the {record.input_length.what}, whose length is not known")
+    if record.edits_a_video(parameters):
+        return _unknown(f"{unit} of the base video, whose length is not known")
+    return _of_length(row, record.default_seconds, parameters)
 
 
 def _of(row: Price, units: Decimal) -> Estimate:
@@ -177,13 +184,12 @@ def _of(row: Price, units: Decimal) -> Estimate:
     return Estimate(units, row.priced_on, row.source, row.confidence, pack=row.pack)
 
 
-def _of_length(row: Price, parameters: Mapping[str, Any]) -> Estimate:
-    """Return the cost of a request that states the length of its result."""
-    if row.use == "video" and not _is_feature(parameters["video_list"]):
-        return _unknown(
-            f"{row.units} units per second of the base video, whose length is not known"
-        )
-    seconds = parameters.get("duration", _DEFAULT_SECONDS)
+def _of_length(row: Price, default: int, parameters: Mapping[str, Any]) -> Estimate:
+    """Return the cost of a request that states the length of its result, or has the default."""
+    seconds = parameters.get("duration", default)
+    shots = parameters.get("multi_prompt") or ()
+    if "duration" not in parameters and shots and sum(s.duration for s in shots) != default:
+        return _unknown(f"its shots do not add up to {default} s, and it has no duration")
     if type(seconds) is not int or seconds < 1 or (row.clips and seconds not in row.clips):
         lengths = f"videos of {' or '.join(map(str, row.clips))}" if row.clips else "whole"
         return _unknown(f"the price list has {lengths} s for {row.model}")
@@ -197,12 +203,6 @@ def _of_pictures(row: Price, parameters: Mapping[str, Any]) -> Estimate:
     if type(count) is not int or count < 1:
         return _unknown(f"{row.units} units per picture, and how many there will be is not known")
     return _of(row, row.units * count)
-
-
-def _use_of_picture(parameters: Mapping[str, Any], rows: Iterable[Price]) -> Use:
-    """Return the use of a request for pictures; an input picture may change the price."""
-    differs = any(row.use == "image" for row in rows)
-    return "image" if differs and parameters.get("image") else "silent"
 
 
 def cost_of(request: Request) -> Decimal:
@@ -225,20 +225,3 @@ def cost_of(request: Request) -> Decimal:
 
 def _unknown(reason: str) -> Estimate:
     return Estimate(None, _AS_OF, reason=reason)
-
-
-def _use(parameters: Mapping[str, Any]) -> Use:
-    if parameters.get("goods_title"):
-        return "goods"
-    if parameters.get("video_list") or parameters.get("character_orientation"):
-        return "video"
-    if parameters.get("voice_list"):
-        return "voice"
-    return "sound" if parameters.get("sound") == "on" else "silent"
-
-
-def _is_feature(videos: Any) -> bool:
-    """Return whether the input videos are references, so that `duration` counts."""
-    return isinstance(videos, tuple) and all(
-        getattr(video, "refer_type", None) == "feature" for video in videos
-    )

@@ -18,7 +18,6 @@ from kling_sdk.facts.fields import SHOTS
 __all__ = ["camera_config", "exactly_one", "multi_shot_or_prompt", "optional_multi_shot"]
 
 _MAX_SHOT: Final = maximum(SHOTS, "multi_prompt.prompt")
-_DEFAULT_SECONDS: Final = 5  # of a video whose request names no `duration`
 
 
 def exactly_one(first: str, second: str, within: str = "") -> Callable[[Any], Problems]:
@@ -77,8 +76,9 @@ def _check_shots(request: Any) -> Problems:
         if shot.duration < 1:
             yield "multi_prompt.duration", f"is {shot.duration} s", "at least 1 s"
     total = sum(shot.duration for shot in shots)
-    if total != (request.duration or _DEFAULT_SECONDS):
-        length = f"{request.duration} s" if request.duration else f"by default {_DEFAULT_SECONDS} s"
+    usual = request.record.default_seconds
+    if total != (request.duration or usual):
+        length = f"{request.duration} s" if request.duration else f"by default {usual} s"
         yield "multi_prompt.duration", f"adds up to {total} s", f"the video's duration, {length}"
 
 

@@ -38,6 +38,9 @@ Audio = Literal["native", "off", "original"]
 
 _MODES: Final = {resolution: mode for mode, resolution in RESOLUTIONS.items()}
 
+#: By `audio`, the `sound` of /v1.
+_SOUNDS: Final[Mapping[str, str]] = {"native": "on", "off": "off", "original": "off"}
+
 _ON_MODEL_PATH: Final = re.compile(r"kling-(?:[0-9]+\.[0-9]|o[0-9])")
 
 
@@ -90,7 +93,7 @@ def one_vocabulary(parameters: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(resolution, str) and not fields.get("mode"):
         fields["mode"] = _MODES.get(resolution, resolution)
     if isinstance(audio, str) and not fields.get("sound"):
-        fields["sound"] = "on" if audio == "native" else "off"
+        fields["sound"] = _SOUNDS.get(audio, audio)
     return fields
 
 

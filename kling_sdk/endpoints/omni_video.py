@@ -66,6 +66,7 @@ _RECORD: Final = EndpointRecord(
     path=_FACTS.path,
     fields=_FACTS.fields,
     product="omni-video",
+    edited="video_list",
     default_mode="pro",
     default_model="kling-v3-omni",
     models=model_limits(*videos.MODELS["omni-video"], *videos.PATH_MODELS["omni-video"]),

@@ -7,8 +7,10 @@ from typing import Any, Final, Literal, NamedTuple, get_type_hints
 
 import attrs
 
+from kling_sdk.endpoints.interfaces import one_vocabulary
 from kling_sdk.endpoints.models import AVAILABILITY, Availability, ModelLimits
 from kling_sdk.facts.fields import FieldFacts
+from kling_sdk.facts.prices import USES, Use
 from kling_sdk.facts.solution_requests import SolutionFacts
 
 __all__ = [
@@ -105,6 +107,12 @@ class ContentItem(NamedTuple):
     key: str
 
 
+def _refer_type(video: Any) -> Any:
+    if isinstance(video, Mapping):
+        return video.get("refer_type")
+    return getattr(video, "refer_type", None)
+
+
 def _no_problems(_parameters: Mapping[str, Any]) -> Iterable[Any]:
     return ()
 
@@ -137,6 +145,9 @@ class EndpointRecord:
             sent once, and the outcome after a lost response cannot be looked up.
         input_length: The input that sets the length of the result, where there is no `duration`;
             else None.
+        edited: The parameter whose videos are edited, so that the result is as long as they are,
+            whatever `duration` says; one of `refer_type` `feature` is not. "" without one.
+        default_seconds: The length of a video whose request has no `duration`.
         library: None for an endpoint whose results are files. Otherwise they stay in a library of
             the account, which requests name them from. With `returns`, its lists have the items
             themselves, not tasks.
@@ -171,6 +182,8 @@ class EndpointRecord:
     wait_timeout: float = WAIT_TIMEOUT
     takes_external_id: bool = True
     input_length: InputLength | None = None
+    edited: str = ""
+    default_seconds: int = 5  # the vendor's pages, several agree
     library: Library | None = None
     solution: SolutionFacts | None = None
     contents: tuple[ContentItem, ...] = ()
@@ -248,6 +261,31 @@ class EndpointRecord:
         from kling_sdk.endpoints.media_fields import max_files
 
         return max_files(request_class(self.name))
+
+    def use_of(self, parameters: Mapping[str, Any]) -> Use | None:
+        """Return what else than model, mode and length decides the price; None if unknown.
+
+        Args:
+            parameters: Of a request, in the words of either interface.
+        """
+        fields = one_vocabulary(parameters)
+        for rule in USES.get(self.name, ()):
+            value = fields.get(rule.parameter)
+            if value and value not in rule.off:
+                return rule.use if not rule.on or value in rule.on else None
+        return "silent"
+
+    def edits_a_video(self, parameters: Mapping[str, Any]) -> bool:
+        """Return whether the result is as long as an input video.
+
+        Args:
+            parameters: Of a request, as objects or as JSON. What is no list of videos counts as
+                one that is edited: it may be.
+        """
+        videos = parameters.get(self.edited)
+        if not isinstance(videos, (list, tuple)):
+            return bool(videos)
+        return any(_refer_type(video) != "feature" for video in videos)
 
     def limits_of(self, model: str) -> ModelLimits | None:
         """Return what is known of a model; None when nothing is."""

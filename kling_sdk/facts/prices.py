@@ -39,9 +39,7 @@ class PriceTable(NamedTuple):
             two: the price is the same. For an extended video it is the model that made it;
             "" stands for an endpoint without models. A mode is `std`, `pro` or `4k`, for pictures
             `1k`, `2k` or `4k`; "" for a model without modes. A use is what else decides the
-            price: an input video (`video`, also for motion control), a voice (`voice`), sound
-            (`sound`), for pictures an input picture (`image`), for a speaking person the goods
-            (`goods`), or none of these (`silent`). The first that applies counts.
+            price, see `USES`.
         clips: The lengths in seconds that are sold; empty for any whole number of seconds.
         pack: Which kind of resource pack pays.
     """
@@ -53,6 +51,37 @@ class PriceTable(NamedTuple):
     clips: tuple[int, ...] = ()
     pack: Pack = "video"
 
+
+class UseRule(NamedTuple):
+    """What a request must have for a use.
+
+    Attributes:
+        use: The use: an input video (`video`, also for motion control), a voice (`voice`), sound
+            (`sound`), for pictures an input picture (`image`), for a speaking person the goods
+            (`goods`).
+        parameter: The parameter that decides it, by its name on /v1.
+        on: The values that mean the use; empty for any value.
+        off: The values that mean the opposite.
+    """
+
+    use: Use
+    parameter: str
+    on: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+
+
+_SOUND: Final = UseRule("sound", "sound", on=("on",), off=("off",))
+
+#: By endpoint, what else than model, mode and length decides a price; the first that applies
+#: counts. A request to which none applies, or to another endpoint, is `silent`.
+USES: Final[dict[str, tuple[UseRule, ...]]] = {
+    "text2video": (_SOUND,),
+    "image2video": (UseRule("voice", "voice_list"), _SOUND),
+    "omni-video": (UseRule("video", "video_list"), _SOUND),
+    "motion-control": (UseRule("video", "character_orientation"),),
+    "image-generation": (UseRule("image", "image"),),
+    "solutions-talking-agent": (UseRule("goods", "goods_title"),),
+}
 
 TWO_COPIES: Final = PriceList(
     "the vendor's price list, two copies",

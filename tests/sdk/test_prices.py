@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -11,7 +13,10 @@ import attrs
 import pytest
 
 import kling_mock.kling.endpoints.registry as emulator
-from kling_mock.kling.endpoints.record import Capability, UnitPrice
+from kling_mock.kling.model.plan import Plan
+from kling_mock.relay.domain.channels import model_target
+from kling_mock.relay.domain.pricing import BillableRequest, UnitPricing, quota_of
+from kling_mock.relay.domain.wire import read_create
 from kling_sdk import (
     ENDPOINTS,
     PRICES,
@@ -29,70 +34,52 @@ from kling_sdk import (
     prices,
 )
 from kling_sdk.endpoints import request_class
-from kling_sdk.endpoints.interfaces import mode_of
+from kling_sdk.endpoints.interfaces import interface_for
+from kling_sdk.facts.prices import USES
+from kling_sdk.wire import WIRES
+from kling_sdk.wire.relay import RELAY
 from tests.endpoints import BODIES
+from tests.mock.kling.endpoints.requests import plan
 from tests.sdk.clients import KEY
 
 IMAGE = "https://example.com/a.png"
 FEATURE = {"video_url": "https://example.com/v.mp4", "refer_type": "feature"}
+VIDEO = "https://example.com/a.mp4"
 #: What `request` says itself, and what makes no difference to a price.
 DECIDED = {"model_name", "mode", "resolution", "duration", "sound", "n", "callback_url"}
-USES: dict[str, dict[str, Any]] = {
-    "silent": {},
-    "sound": {"sound": "on"},
-    "voice": {"sound": "on", "voice_list": ["v"]},
-    "video": {"video_list": [FEATURE]},
-    "image": {"image": IMAGE},
-    "goods": {"goods_title": "x", "ref_image_list": ["https://example.com/a.png"]},
+#: Values of the parameters that decide a use, where it is no URL of a video.
+DECIDING = {
+    "sound": "on",
+    "voice_list": ["v"],
+    "video_list": [FEATURE],
+    "character_orientation": "video",
+    "image": IMAGE,
+    "goods_title": "x",
 }
+#: What the parameters must have beside them.
+BESIDE: dict[str, dict[str, Any]] = {
+    "voice_list": {"sound": "on"},
+    "goods_title": {"ref_image_list": [IMAGE]},
+}
+
+
+def of_use(endpoint: str, use: str) -> dict[str, Any]:
+    """Return the parameters by which a request has a use."""
+    for rule in USES.get(endpoint, ()):
+        if rule.use == use:
+            beside = BESIDE.get(rule.parameter, {})
+            return beside | {rule.parameter: DECIDING.get(rule.parameter, VIDEO)}
+    return {}
 
 
 def request(endpoint: str, model: str, mode: str, use: str, seconds: int) -> Request:
     """Return the plainest request of these."""
-    fields: dict[str, Any] = {"model_name": model} if model else {}
-    fields |= {"duration": seconds} if seconds else {}
-    fields |= {ENDPOINTS[endpoint].size_field: mode} if mode else {}
+    decided = {"model_name": model, "duration": seconds, ENDPOINTS[endpoint].size_field: mode}
+    made = request_class(endpoint)
+    taken = attrs.fields_dict(made)
+    fields = {name: value for name, value in decided.items() if value and name in taken}
     plain = {name: value for name, value in BODIES[endpoint].items() if name not in DECIDED}
-    return request_class(endpoint)(**(plain | USES[use] | fields))
-
-
-def emulated() -> Iterator[tuple[str, Any, Capability]]:
-    """Yield the emulator's record of each endpoint, on either interface, and its rows."""
-    products = {record.product: name for name, record in ENDPOINTS.items() if record.product}
-    for name, record in emulator.ENDPOINTS.items():
-        endpoint = name if name in ENDPOINTS else products.get(record.path.split("/")[1], "")
-        for capability in record.capabilities if endpoint else ():
-            yield endpoint, record, capability
-
-
-def their_prices() -> Iterator[tuple[tuple[str, str, str, str], UnitPrice, Capability]]:
-    """Yield the emulator's price list in the words of the SDK's."""
-    for endpoint, record, row in emulated():
-        mode = mode_of(row.mode) or row.mode.replace("none", "")
-        for use in USES:
-            price = record.prices.get((row.model, row.mode, use))
-            if price is not None and price.fact.kind != "assumed":  # no list has that
-                # Where every video has sound, the SDK's list has it as the plain price.
-                sdk_use = "silent" if "always_sound" in row.features else use
-                yield (endpoint, row.model, mode, sdk_use), price, row
-
-
-def rows() -> Iterator[Any]:
-    """Yield each row that both price by the request alone: its requests, and what they cost."""
-    for (endpoint, model, mode, use), price, row in their_prices():
-        if price.per != "call" and ENDPOINTS[endpoint].input_length is None:
-            costs = [
-                (request(endpoint, model, mode, use, seconds), price.units(seconds, 1))
-                for seconds in row.durations or (0,)
-            ]
-            yield pytest.param(costs, id=f"{endpoint}-{model}-{mode}-{use}")
-
-
-@pytest.mark.parametrize("costs", list(rows()))
-def test_a_request_costs_what_the_emulator_deducts(costs: list[tuple[Request, Decimal]]) -> None:
-    """Every model x mode x duration x use that both know has the same price in both."""
-    for request_, units in costs:
-        assert prices.estimate(request_).units == prices.cost_of(request_) == units, request_
+    return made(**(plain | of_use(endpoint, use) | fields))
 
 
 @pytest.mark.parametrize(
@@ -235,3 +222,82 @@ def test_a_mode_that_is_no_text_has_no_price() -> None:
     request = TextToVideo(prompt="x", mode=True, check=False)  # type: ignore[arg-type]  # on purpose
     assert prices.estimate(request).units is None
     assert "True" in prices.estimate(request).reason
+
+
+@pytest.mark.parametrize("fields", [{"sound": "ON"}, {"audio": "NATIVE"}, {"sound": True}])
+def test_an_unknown_value_of_what_decides_has_no_price(fields: dict[str, Any]) -> None:
+    """It may cost what the dearer value does, so it is no price of high confidence."""
+    request = TextToVideo(prompt="x", model_name="kling-v3", check=False, **fields)
+    is_known = request.sound == "on"  # True is converted
+    assert (prices.estimate(request).units is not None) == is_known
+
+
+def test_shots_without_a_duration_must_add_up() -> None:
+    """Unchecked shots may be longer than the video that the vendor makes by default."""
+    shots = [{"index": 1, "prompt": "x", "duration": 12}]
+    fields: dict[str, Any] = {"multi_shot": True, "multi_prompt": shots, "model_name": "kling-v3"}
+    request = OmniVideo(prompt="x", check=False, **fields | {"model_name": "kling-v3-omni"})
+    assert "do not add up to 5 s" in prices.estimate(request).reason
+
+
+# ---------------------------------------------------------------- estimate, charge and hold
+
+
+def source_of(row: prices.Price) -> Plan:
+    """Return the video that a request of a row works on."""
+    named = {"model_name": row.model, "mode": row.mode} if row.model else {}
+    return plan("image2video", {"prompt": "a cat", "image": IMAGE} | named)
+
+
+def emulated_plan(request: Request, row: prices.Price) -> Plan:
+    """Return what the emulator makes of a request."""
+    call = WIRES[interface_for(request)].create(request, "")
+    folder, _, model = call.path.rpartition("/")
+    paths = {record.path: name for name, record in emulator.ENDPOINTS.items() if record.makes_tasks}
+    options: dict[str, Any] = {"name": model} if call.path not in paths else {}
+    if "model_name" not in attrs.fields_dict(type(request)):
+        options["find_video"] = lambda _id: source_of(row)
+    return plan(paths.get(call.path) or paths[f"{folder}/{{model}}"], call.json, **options)
+
+
+def held_units(request: Request) -> Decimal:
+    """Return the units for which a relay reserves its user's quota."""
+    body = json.dumps(RELAY.create(request, "").json).encode()
+    ask = read_create(request.endpoint, body)
+    target = model_target(ask.model, ask.mode, {})
+    billable = BillableRequest(
+        ask.endpoint, ask.model, target.model, target.mode, ask.seconds, ask.use, "", ask.results
+    )
+    return Decimal(UnitPricing().quote(billable).quota) / quota_of(Decimal(1), ask.endpoint)
+
+
+def listed() -> Iterator[Any]:
+    """Yield each row of the price list with each endpoint that it is for."""
+    for row in PRICES:
+        for endpoint in row.endpoints:
+            if ENDPOINTS[endpoint].returns is None:
+                yield pytest.param(endpoint, row, id=f"{endpoint} {row.model} {row.mode} {row.use}")
+
+
+@pytest.mark.parametrize(("endpoint", "row"), list(listed()))
+def test_estimate_charge_and_hold_agree(endpoint: str, row: prices.Price) -> None:
+    """A request reaches each row, and the client, the emulator and the relay read the same."""
+    record = ENDPOINTS[endpoint]
+    # A selection is as long as its video, of which the test has one.
+    lengths = (row.clips or (5, 10)) if endpoint != "multi-elements" else (5,)
+    for seconds in lengths:
+        asked = request(endpoint, row.model, row.mode, row.use, seconds)
+        made, estimate = emulated_plan(asked, row), prices.estimate(asked).units
+        parts = {
+            "second": made.seconds,
+            "5 seconds": math.ceil(made.seconds / 5),
+            "result": made.result.total,
+            "call": 1,
+        }
+        assert made.units == row.units * parts[row.per]
+        held = held_units(asked) if record.is_on_relays else made.units
+        if record.input_length is None and bool(row.model) == bool(record.models):
+            assert estimate == made.units == held
+        else:  # something that is not in the request decides: at least as much is held
+            assert estimate is None
+            assert held >= made.units

@@ -80,10 +80,6 @@ def _result(request: CreateRequest) -> Resulting:
     return pictures(request, shape_of(request))
 
 
-def _use(request: CreateRequest) -> str:
-    return "image" if "image" in request.fields else "silent"
-
-
 RECORD = EmulatedEndpoint(
     name="image-generation",
     interface=V1,
@@ -102,7 +98,6 @@ RECORD = EmulatedEndpoint(
     pack="image",
     slots=slots_of_pictures,
     prices=listed_prices("image-generation", _CAPABILITIES),
-    use=_use,
     typical_seconds=picture_times(_CAPABILITIES),
     behaviours=(
         *BEHAVIOURS,

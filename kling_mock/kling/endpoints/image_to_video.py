@@ -26,7 +26,7 @@ from kling_mock.kling.endpoints.images import ImageSize, inspect
 from kling_mock.kling.endpoints.models import of_videos
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.prices import listed_prices
-from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, silent_or_sound
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid, refusal
 from kling_mock.kling.wire.v1 import V1
@@ -220,10 +220,6 @@ def _check_camera(request: CreateRequest) -> None:
     check_camera(request, label=_CAMERA)
 
 
-def _use(request: CreateRequest) -> str:
-    return "voice" if "voice_list" in request.fields else silent_or_sound(request)
-
-
 RECORD = EmulatedEndpoint(
     name="image2video",
     interface=V1,
@@ -239,7 +235,6 @@ RECORD = EmulatedEndpoint(
     default_mode="std",
     aspect_ratio=_aspect_ratio,
     prices=listed_prices("image2video", _CAPABILITIES),
-    use=_use,
     behaviours=(
         (
             "A prompt is optional on image2video.",

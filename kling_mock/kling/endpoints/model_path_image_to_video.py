@@ -16,7 +16,6 @@ from kling_mock.kling.endpoints.model_path_contents import (
 )
 from kling_mock.kling.endpoints.model_path_fields import TEXTS
 from kling_mock.kling.endpoints.model_path_requests import (
-    audio_use,
     check_audio,
     check_multi_shot,
     check_prompt,
@@ -25,7 +24,7 @@ from kling_mock.kling.endpoints.model_path_requests import (
 )
 from kling_mock.kling.endpoints.models import of_path
 from kling_mock.kling.endpoints.prices import listed_prices
-from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, listed_use
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed
@@ -103,8 +102,9 @@ def _check_silent_and_spoken(request: CreateRequest, contents: Contents) -> None
 
 
 def _use(request: CreateRequest) -> str:
-    spoken = any(item["type"] == "voice" for item in request.fields["contents"])
-    return "voice" if spoken and "voice" in request.capability.features else audio_use(request)
+    is_sold = "voice" in request.capability.features
+    voices = [item for item in request.fields["contents"] if item["type"] == "voice"]
+    return listed_use(request, voice_list=voices if is_sold else [])
 
 
 RECORD = EmulatedEndpoint(
@@ -125,6 +125,7 @@ RECORD = EmulatedEndpoint(
     capabilities=_CAPABILITIES,
     fixed_seconds=seconds_of,
     aspect_ratio=shape_of_image("first_frame", "last_frame"),
+    priced_as="image2video",
     prices=listed_prices("image2video", _CAPABILITIES),
     use=_use,
     behaviours=(

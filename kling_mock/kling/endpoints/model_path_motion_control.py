@@ -22,7 +22,7 @@ from kling_mock.kling.endpoints.model_path_requests import (
 )
 from kling_mock.kling.endpoints.models import of_path
 from kling_mock.kling.endpoints.prices import listed_prices
-from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
+from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed
 from kling_sdk.facts.model_path_requests import REQUESTS
@@ -69,10 +69,6 @@ _EXAMPLES: Mapping[str, Any] = {
 }
 
 
-def _use(_request: CreateRequest) -> str:
-    return "video"
-
-
 RECORD = EmulatedEndpoint(
     name="model-path-motion-control",
     interface=MODEL_PATH,
@@ -90,8 +86,8 @@ RECORD = EmulatedEndpoint(
     capabilities=_CAPABILITIES,
     fixed_seconds=seconds_of,
     aspect_ratio=shape_of_image("image"),
+    priced_as="motion-control",
     prices=listed_prices("motion-control", _CAPABILITIES),
-    use=_use,
     behaviours=(
         (
             "An image and a video, both required, a prompt, and with kling-3.0 one element.",

@@ -17,7 +17,6 @@ from kling_mock.kling.endpoints.model_path_contents import (
 from kling_mock.kling.endpoints.model_path_fields import TEXTS
 from kling_mock.kling.endpoints.model_path_requests import (
     VIDEO_SECONDS,
-    audio_use,
     check_audio,
     check_multi_shot,
     check_prompt,
@@ -26,7 +25,12 @@ from kling_mock.kling.endpoints.model_path_requests import (
 )
 from kling_mock.kling.endpoints.models import of_path
 from kling_mock.kling.endpoints.prices import listed_prices
-from kling_mock.kling.endpoints.record import CallContext, CreateRequest, EmulatedEndpoint
+from kling_mock.kling.endpoints.record import (
+    CallContext,
+    CreateRequest,
+    EmulatedEndpoint,
+    listed_use,
+)
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed, observed
@@ -192,8 +196,8 @@ def _seconds(fields: Mapping[str, Any], context: CallContext) -> int:
 
 
 def _use(request: CreateRequest) -> str:
-    with_video = any(item["type"] in _VIDEOS for item in request.fields["contents"])
-    return "video" if with_video else audio_use(request)
+    videos = [item for item in request.fields["contents"] if item["type"] in _VIDEOS]
+    return listed_use(request, video_list=videos)
 
 
 RECORD = EmulatedEndpoint(
@@ -217,6 +221,7 @@ RECORD = EmulatedEndpoint(
     aliases=_ALIASES,
     fixed_seconds=_seconds,
     aspect_ratio=shape_of_image("first_frame", "last_frame", "refer_image"),
+    priced_as="omni-video",
     prices=listed_prices("omni-video", _CAPABILITIES),
     use=_use,
     behaviours=(

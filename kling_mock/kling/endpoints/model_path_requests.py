@@ -127,11 +127,6 @@ def check_multi_shot(request: CreateRequest) -> None:
         request.context.reader.noticed.inapplicable("settings.multi_shot", text)
 
 
-def audio_use(request: CreateRequest) -> str:
-    """Return the use that decides the price, where it depends only on the sound."""
-    return "sound" if request.fields["sound"] == "on" else "silent"
-
-
 def served(request: CreateRequest, feature: str) -> str:
     """Name the models and resolutions of the endpoint that have *feature*."""
     modes_by_model: dict[str, list[str]] = {}

@@ -9,7 +9,6 @@ from kling_mock.kling.endpoints.example_parts import CALLBACK
 from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.model_path_fields import TEXTS
 from kling_mock.kling.endpoints.model_path_requests import (
-    audio_use,
     check_audio,
     check_multi_shot,
     check_prompt,
@@ -65,8 +64,8 @@ RECORD = EmulatedEndpoint(
     rules=(check_prompt("text2video"), check_audio, check_multi_shot),
     capabilities=_CAPABILITIES,
     fixed_seconds=seconds_of,
+    priced_as="text2video",
     prices=listed_prices("text2video", _CAPABILITIES),
-    use=audio_use,
     behaviours=(
         (
             "A prompt may have 3,072 characters with kling-3.0 and kling-3.0-turbo, else 2,500.",

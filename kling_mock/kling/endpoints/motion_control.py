@@ -81,7 +81,6 @@ RECORD = EmulatedEndpoint(
     aspect_ratio=_aspect_ratio,
     sound=lambda request: request.fields.get("keep_original_sound") != "no",
     prices=listed_prices("motion-control", _CAPABILITIES),
-    use=lambda _request: "video",
     behaviours=(
         (
             "An element needs kling-v3, and the orientation of the video.",

@@ -19,7 +19,6 @@ from kling_mock.kling.endpoints.record import (
     CallContext,
     CreateRequest,
     EmulatedEndpoint,
-    silent_or_sound,
 )
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid
@@ -167,10 +166,6 @@ def _fixed_seconds(fields: Mapping[str, Any], _context: CallContext) -> int | No
     return _SECONDS_OF_A_VIDEO if _video_use(fields) == "base" else None
 
 
-def _use(request: CreateRequest) -> str:
-    return "video" if "video_list" in request.fields else silent_or_sound(request)
-
-
 def _read(request: CreateRequest) -> _Inputs:
     images: list[dict[str, Any]] = request.fields.get("image_list", [])
     ids = [int(row["element_id"]) for row in request.fields.get("element_list", ())]
@@ -277,7 +272,6 @@ RECORD = EmulatedEndpoint(
     fixed_seconds=_fixed_seconds,
     aspect_ratio=_aspect_ratio,
     prices=listed_prices("omni-video", _CAPABILITIES),
-    use=_use,
     behaviours=(
         (
             "7 images and elements, 4 beside a video or character, 3 elements beside a frame.",

@@ -20,7 +20,7 @@ from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.v1_schemas import PAGING
 from kling_mock.web.facts import Fact
 from kling_mock.web.openapi import Parameter, Schema
-from kling_sdk.facts.prices import Per
+from kling_sdk.facts.prices import USES, Per
 
 
 class Capability(NamedTuple):
@@ -223,9 +223,19 @@ def stated_aspect_ratio(request: CreateRequest) -> str:
     return str(request.fields.get("aspect_ratio", "16:9"))
 
 
-def silent_or_sound(request: CreateRequest) -> str:
-    """Return the use that decides the price, where it depends only on the sound."""
-    return "sound" if request.fields.get("sound") == "on" else "silent"
+def listed_use(request: CreateRequest, **fields: Any) -> str:
+    """Return the use that decides the price, by the rules of the price list.
+
+    Args:
+        request: The request.
+        fields: What those rules read and the request has in another form.
+    """
+    fields = {**request.fields, **fields}
+    for rule in USES.get(request.record.priced_as or request.record.name, ()):
+        value = fields.get(rule.parameter)
+        if value and value not in rule.off:
+            return rule.use
+    return "silent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -267,6 +277,7 @@ class EmulatedEndpoint:
             how many items in each.
         pack: The kind of resource pack that pays for it.
         slots: Works out how many slots the task holds until it ends.
+        priced_as: Its name in the price list, where it has another one there.
         prices: Prices by model, mode and use.
         use: Works out which of the prices applies.
         typical_seconds: Seconds from submitted to done, by model, for a clip of 5 seconds in
@@ -309,10 +320,11 @@ class EmulatedEndpoint:
     result: Callable[[CreateRequest], Resulting] = _one_video
     pack: PackType = "video"
     slots: Callable[[CreateRequest], int] = _one_slot
+    priced_as: str = ""
     prices: Mapping[tuple[str, str, str], UnitPrice] = field(
         default_factory=dict[tuple[str, str, str], UnitPrice]
     )
-    use: Callable[[CreateRequest], str] = silent_or_sound
+    use: Callable[[CreateRequest], str] = listed_use
     typical_seconds: Mapping[str, float] = field(default_factory=lambda: TYPICAL_SECONDS)
     library: EmulatedLibrary | None = None
     presets: tuple[LibraryEntry, ...] = ()

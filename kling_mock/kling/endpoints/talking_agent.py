@@ -15,6 +15,7 @@ from kling_mock.kling.endpoints.record import (
     CreateRequest,
     EmulatedEndpoint,
     UnitPrice,
+    listed_use,
 )
 from kling_mock.kling.endpoints.solution_parts import (
     BEHAVIOURS,
@@ -127,7 +128,7 @@ def _aspect_ratio(request: CreateRequest) -> str:
 
 
 def _use(request: CreateRequest) -> str:
-    return "goods" if _types(request) & _GOODS else "silent"
+    return listed_use(request, **dict.fromkeys(_types(request), True))
 
 
 RECORD = EmulatedEndpoint(

@@ -112,7 +112,8 @@ class BillableRequest(NamedTuple):
         model: The model that is sent to Kling.
         mode: `std`, `pro`, `4k`, for images `1k`, `2k`, `4k`; "" if the request does not name one.
         seconds: Length of the result in seconds.
-        use: A video input, a voice, sound, an image that others are made from, or nothing.
+        use: A video input, a voice, sound, an image that others are made from, or nothing; `None`
+            if the request has a value that the price list does not know.
         aspect_ratio: As in `16:9`; "" if the request does not name one.
         results: Number of images.
     """
@@ -122,7 +123,7 @@ class BillableRequest(NamedTuple):
     model: str
     mode: str
     seconds: Decimal
-    use: Use = "silent"
+    use: Use | None = "silent"
     aspect_ratio: str = ""
     results: int = 1
 
@@ -189,7 +190,7 @@ class UnitPricing:
             line = _Line(units, "second", request.seconds, is_listed)
         price = line.units * line.parts
         quota = _held(price, quota_of(price, request.endpoint))
-        use = "" if request.use == "silent" else request.use
+        use = "" if request.use == "silent" else request.use or "an unknown use"
         what = " ".join(filter(None, (request.model or request.endpoint, request.mode, use)))
         parts = f"{line.units:f} units per {line.per}"
         if line.per != "call":
@@ -230,7 +231,7 @@ def _own_line(request: BillableRequest) -> _Line:
 
 
 def _mode_of(request: BillableRequest) -> str:
-    return request.mode or _DEFAULT_MODES.get(request.endpoint, "std")
+    return request.mode or kling_sdk.ENDPOINTS[request.endpoint].default_mode
 
 
 def _parts(row: kling_sdk.Price, request: BillableRequest) -> Decimal:
@@ -243,10 +244,6 @@ def _parts(row: kling_sdk.Price, request: BillableRequest) -> Decimal:
         return (request.seconds / _FIVE_SECONDS).to_integral_value(ROUND_CEILING)
     return request.seconds
 
-
-# The default of `mode`, or of `resolution` for images, where it is not std (vendor's pages;
-# confidence high).
-_DEFAULT_MODES: Final = {"omni-video": "pro", "image-generation": "1k", "omni-image": "1k"}
 
 # The formula of ye4293/one-api at the time of the guide, relay/channel/kling/billing.go (read in
 # the source; confidence high). Names and numbers are its own.

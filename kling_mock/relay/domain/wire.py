@@ -21,7 +21,7 @@ from kling_mock.relay.domain.errors import invalid
 from kling_mock.relay.domain.json_body import HALF_PAIR, read_object
 from kling_mock.relay.domain.long_texts import hash_in_steps
 from kling_mock.relay.domain.other_results import PICTURES, other_results, task_result
-from kling_mock.relay.domain.pricing import OWN_PRICES, Use
+from kling_mock.relay.domain.pricing import Use
 from kling_mock.relay.domain.stored_values import stored_duration
 from kling_mock.relay.storage.text import MAX_DURATION
 from kling_mock.relay.storage.values import VideoRow
@@ -57,7 +57,6 @@ MAX_WORD: Final = 20  # a mode, an aspect ratio
 MAX_NAME: Final = 100  # `videos.model`
 MAX_URL: Final = 2048
 MAX_PROMPT: Final = 65_535  # bytes as UTF-8: `videos.prompt`
-_DEFAULT_SECONDS: Final = Decimal(5)  # vendor's pages; confidence high
 #: `resolution` -> `mode` (the vendor's migration guide; confidence high).
 _MODES: Final = {"720p": "std", "1080p": "pro", "4k": "4k"}
 #: Maximum seconds of a video that is edited (vendor's omni page; confidence high).
@@ -88,7 +87,7 @@ class CreateTaskRequest(NamedTuple):
         mode: The mode; "" without one.
         seconds: Length of the result, as far as the price depends on it.
         results: Maximum number of images; 1 for a video.
-        use: The use on which the price depends too.
+        use: The use on which the price depends too; `None` if it has an unknown value.
         aspect_ratio: Such as `16:9`; "" without one.
         prompt: The prompt; "" if there is none.
         external_task_id: The user's own id of the task; `None` if there is none.
@@ -104,7 +103,7 @@ class CreateTaskRequest(NamedTuple):
     mode: str
     seconds: Decimal
     results: int
-    use: Use
+    use: Use | None
     aspect_ratio: str
     prompt: str
     external_task_id: str | None
@@ -152,7 +151,7 @@ def read_create(endpoint: str, raw: bytes, idempotency_key: str = "") -> CreateT
         mode=mode,
         seconds=_seconds(endpoint, body, model),
         results=_results(body) if endpoint in PICTURES else 1,
-        use=_use(body) if endpoint not in PICTURES else _use_of_picture(body, endpoint),
+        use=_use(endpoint, body),
         aspect_ratio=_text(body, "aspect_ratio", MAX_WORD),
         prompt=_prompt(body, endpoint),
         external_task_id=external,
@@ -237,13 +236,13 @@ def _model(body: Mapping[str, Any], endpoint: str) -> str:
 
 
 def _seconds(endpoint: str, body: Mapping[str, Any], model: str) -> Decimal:
-    input_length = kling_sdk.ENDPOINTS[endpoint].input_length
-    if input_length is not None:
-        return Decimal(input_length.longest)  # the length of a file, which is not fetched
+    record = kling_sdk.ENDPOINTS[endpoint]
+    if record.input_length is not None:
+        return Decimal(record.input_length.longest)  # the length of a file, which is not fetched
     value = body.get("duration")
     max_input = _MAX_INPUTS.get(model, _MAX_INPUT)
     if value is None or value == "":
-        return max_input if body.get("video_list") else _DEFAULT_SECONDS
+        return max_input if body.get(record.edited) else Decimal(record.default_seconds)
     seconds = bounded_decimal(value)
     if seconds is None or not 0 < seconds <= MAX_SECONDS or not stored_duration(seconds):
         raise invalid(
@@ -252,17 +251,7 @@ def _seconds(endpoint: str, body: Mapping[str, Any], model: str) -> Decimal:
             f"{MAX_DURATION} characters written out, as number or text, such as 5 or '5'",
         )
     # With a base video Kling ignores the duration, and bills the length of that video.
-    return max(seconds, max_input) if _has_base_video(body) else seconds
-
-
-def _has_base_video(body: Mapping[str, Any]) -> bool:
-    """Return whether the request edits a video: `base` is the default of `refer_type`."""
-    videos = body.get("video_list")
-    if not isinstance(videos, list):
-        return bool(videos)
-    return any(
-        not isinstance(video, dict) or video.get("refer_type") != "feature" for video in videos
-    )
+    return max(seconds, max_input) if record.edits_a_video(body) else seconds
 
 
 def _mode(body: Mapping[str, Any]) -> str:
@@ -275,13 +264,11 @@ def _mode(body: Mapping[str, Any]) -> str:
     return mode or implied
 
 
-def _use(body: Mapping[str, Any]) -> Use:
-    if body.get("video_list") or body.get("character_orientation"):
-        return "video"
-    if body.get("voice_list"):
-        return "voice"
-    sounds = body.get("sound") == "on" or body.get("audio") == "native"
-    return "sound" if sounds else "silent"
+def _use(endpoint: str, body: Mapping[str, Any]) -> Use | None:
+    sound, audio = body.get("sound"), body.get("audio")
+    if sound and audio and (sound == "on") != (audio == "native"):
+        raise invalid("audio", "differs from sound; send one of the two")
+    return kling_sdk.ENDPOINTS[endpoint].use_of(body)
 
 
 def _results(body: Mapping[str, Any]) -> int:
@@ -297,11 +284,6 @@ def _results(body: Mapping[str, Any]) -> int:
     if number is None or number != int(number) or not 1 <= number <= _MAX_RESULTS:
         raise invalid(name, f"must be a whole number from 1 to {_MAX_RESULTS}")
     return int(number)
-
-
-def _use_of_picture(body: Mapping[str, Any], endpoint: str) -> Use:
-    differs = any(row.use == "image" for row in OWN_PRICES.get(endpoint, ()))
-    return "image" if differs and body.get("image") else "silent"
 
 
 def _external_id(body: Mapping[str, Any], idempotency_key: str) -> str | None:

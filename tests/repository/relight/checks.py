@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from kling_mock import KlingMock
+from kling_mock.relay.domain.pricing import quota_of
 from kling_sdk import KlingError
 from kling_sdk.endpoints import request_class
 from tests.mock.kling.endpoints.test_rules import png
 
 MOOD = "Xanadu at dusk, by one candle"
+BACKDROP = "https://example.com/sea.mp4"
 MODELS = ("kling-v2-6", "kling-2.6")
 Relight: Any = request_class("relight")
 
@@ -28,15 +30,32 @@ def test_a_picture_of_two_megabytes_passes_the_relay(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize(("mode", "units"), [("std", "2"), ("pro", "3.5")])
-def test_it_costs_what_the_estimate_says(model: str, mode: str, units: str) -> None:
-    """A call has the same price on either interface."""
-    picture = png(800, 600)
-    request = Relight(lamp_picture=picture, lamp_mood=MOOD, model_name=model, mode=mode)
-    with KlingMock() as mock, mock.client() as client:
+@pytest.mark.parametrize(
+    ("mode", "backdrop", "units"),
+    [
+        ("std", None, "2.0"),
+        ("pro", None, "3.5"),
+        ("std", BACKDROP, "3.0"),
+        ("pro", BACKDROP, "4.5"),
+    ],
+)
+def test_it_costs_what_the_estimate_says(
+    model: str, mode: str, backdrop: str | None, units: str
+) -> None:
+    """The price list says what decides: client, emulator and relay agree, on either interface."""
+    fields: dict[str, Any] = {"lamp_picture": png(800, 600), "lamp_mood": MOOD, "mode": mode}
+    request = Relight(model_name=model, backdrop_video=backdrop, **fields)
+    with KlingMock() as mock, mock.client() as client, mock.relay_client() as relay_client:
         kling: Any = client
-        task = kling.relight.wait(kling.submit(request))
-        assert (kling.estimate(request).units, task.units) == (Decimal(units), Decimal(units))
+        relayed: Any = relay_client
+        task, estimate = kling.relight.wait(kling.submit(request)), kling.estimate(request)
+        before = mock.ledger.user().quota
+        sent = relayed.submit(request)
+        held = mock.ledger.user().held_quota
+        relayed.relight.wait(sent)
+        charged = before - mock.ledger.user().quota
+    assert (estimate.units, task.units) == (Decimal(units), Decimal(units))
+    assert held == charged == quota_of(Decimal(units))
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -33,6 +33,7 @@ EDITS: Final = (
             MODEL_NAME,
             FieldFacts("lamp_picture", "image", required=True),
             FieldFacts("lamp_mood", "string", required=True, high=200, private=True),
+            FieldFacts("backdrop_video", "url"),
             FieldFacts("mode", "string", enum=("std", "pro")),
             DURATION,
             *COMMON,
@@ -53,7 +54,7 @@ EDITS: Final = (
                 "array",
                 required=True,
                 members=(
-                    FieldFacts("type", "string", required=True, enum=("lamp_picture",)),
+                    FieldFacts("type", "string", required=True, enum=("lamp_picture", "backdrop")),
                     FieldFacts("url", "string"),
                 ),
             ),
@@ -87,11 +88,20 @@ EDITS: Final = (
         """\
     PriceTable(
         ("relight",),
-        "call",
+        "second",
         ONE_COPY,
-        {("kling-v2-6", "std"): {"silent": "2"}, ("kling-v2-6", "pro"): {"silent": "3.5"}},
+        {
+            ("kling-v2-6", "std"): {"silent": "0.4", "video": "0.6"},
+            ("kling-v2-6", "pro"): {"silent": "0.7", "video": "0.9"},
+        },
+        _CLIPS,
     ),
 """,
+    ),
+    Edit(
+        "kling_sdk/facts/prices.py",
+        "USES: Final[dict[str, tuple[UseRule, ...]]] = {\n",
+        """    "relight": (UseRule("video", "backdrop_video"),),\n""",
     ),
     Edit(
         "kling_sdk/client.py",

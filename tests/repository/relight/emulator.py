@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
+from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import MAX_BYTES, inspect
 from kling_mock.kling.endpoints.models import of_videos
@@ -37,6 +37,7 @@ RECORD = EmulatedEndpoint(
             "model_name": "kling-v2-6",
             "lamp_picture": IMAGE,
             "lamp_mood": "Candles at dusk.",
+            "backdrop_video": f"{SITE}/sea.mp4",
             "mode": "pro",
             "duration": "5",
             "watermark_info": {"enabled": True},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
+from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.model_path_contents import (
     ContentLimit,
@@ -14,12 +14,22 @@ from kling_mock.kling.endpoints.model_path_contents import (
 from kling_mock.kling.endpoints.model_path_requests import flattened, seconds_of
 from kling_mock.kling.endpoints.models import of_path
 from kling_mock.kling.endpoints.prices import listed_prices
-from kling_mock.kling.endpoints.record import EmulatedEndpoint
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, listed_use
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_sdk.facts.model_path_requests import REQUESTS
 
 _FACTS: Final = REQUESTS["model-path-relight"]
-_CAPABILITIES = of_path("relight", {}, "lamp_picture")
+_LIMITS: Final = (
+    ContentLimit("lamp_picture", "image", required=True),
+    ContentLimit("backdrop", "video"),
+)
+_CAPABILITIES = of_path("relight", {}, "lamp_picture", "backdrop")
+
+
+def _use(request: CreateRequest) -> str:
+    backdrops = [item for item in request.fields["contents"] if item["type"] == "backdrop"]
+    return listed_use(request, backdrop_video=backdrops)
+
 
 RECORD = EmulatedEndpoint(
     name="model-path-relight",
@@ -30,7 +40,10 @@ RECORD = EmulatedEndpoint(
     fields=fields_of(_FACTS),
     examples={
         "plain": {
-            "contents": [{"type": "lamp_picture", "url": IMAGE}],
+            "contents": [
+                {"type": "lamp_picture", "url": IMAGE},
+                {"type": "backdrop", "url": f"{SITE}/sea.mp4"},
+            ],
             "settings": {"lamp_mood": "Candles at dusk.", "resolution": "720p", "duration": 5},
             "options": {
                 "callback_url": CALLBACK,
@@ -40,9 +53,11 @@ RECORD = EmulatedEndpoint(
         },
     },
     prepare=flattened(_CAPABILITIES, {}),
-    rules=(check_contents((ContentLimit("lamp_picture", "image", required=True),)),),
+    rules=(check_contents(_LIMITS),),
     capabilities=_CAPABILITIES,
     fixed_seconds=seconds_of,
     aspect_ratio=shape_of_image("lamp_picture"),
+    priced_as="relight",
     prices=listed_prices("relight", _CAPABILITIES),
+    use=_use,
 )

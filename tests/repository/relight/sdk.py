@@ -25,7 +25,10 @@ _RECORD: Final = EndpointRecord(
     path=_FACTS.path,
     fields=_FACTS.fields,
     product="relight",
-    contents=(ContentItem("lamp_picture", "lamp_picture", "url"),),
+    contents=(
+        ContentItem("lamp_picture", "lamp_picture", "url"),
+        ContentItem("backdrop_video", "backdrop", "url"),
+    ),
     default_model="kling-v2-6",
     models=model_limits(*videos.MODELS["relight"], *videos.PATH_MODELS["relight"]),
 )
@@ -40,6 +43,7 @@ class Relight(VideoRequest):
     Attributes:
         lamp_picture: The picture: a path object, bytes, binary file, URL, data-URI or base64.
         lamp_mood: The light, in at most 200 characters.
+        backdrop_video: The URL of a video to put behind it.
         model_name: Always sent. Known: `kling-v2-6`, `kling-2.6`.
         mode: `std` (720p) or `pro` (1080p). None: `std`.
         resolution: `720p` or `1080p`: another name for `mode`.
@@ -60,6 +64,7 @@ class Relight(VideoRequest):
 
     lamp_picture: str = attrs.field(converter=converters.needed_image)
     lamp_mood: str
+    backdrop_video: str | None = None
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
     mode: QualityMode | str | None = None
     resolution: Resolution | str | None = attrs.field(

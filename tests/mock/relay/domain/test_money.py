@@ -153,7 +153,10 @@ def test_what_is_not_listed_is_held_at_a_dearer_price() -> None:
     """A model or combination without a price holds enough, since no charge can exceed a hold."""
     pricing = UnitPricing()
     assert pricing.per_second(billable("kling-v9")) == (DEAREST, False)
-    assert pricing.per_second(billable("kling-v2-6", "std", use="sound")) == (Decimal("0.3"), False)
+    assert pricing.per_second(billable("kling-v2-5-turbo", "std", use="sound")) == (
+        Decimal("0.3"),
+        False,
+    )
     assert pricing.per_second(billable("kling-v2-6", "8k")) == (Decimal("1.2"), False)
     assert UnitPricing(Decimal(7)).quote(billable("kling-v9", seconds="1")).quota == 490_000
 
@@ -354,7 +357,7 @@ def test_a_price_list_is_chosen_by_its_name() -> None:
         (billable("kling-v3-omni"), "0.6"),  # std is meant
         (billable("kling-v3-omni", endpoint="omni-video"), "0.8"),  # pro is
         (billable("kling-v2-master", "pro", use="sound"), "2"),  # the dearest of its rows
-        (billable("kling-v2-6", "pro", use="video"), "1.2"),  # the dearest of its mode
+        (billable("kling-v3", "pro", use="voice"), "1.2"),  # the dearest of its mode
         (billable("kling-v2-6", "4k", use="video"), "1.2"),  # the dearest of the model
     ],
 )

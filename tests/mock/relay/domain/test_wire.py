@@ -100,11 +100,6 @@ def test_resolution_and_audio_are_priced_as_mode_and_sound(
 @pytest.mark.parametrize(
     ("body", "seconds"),
     [
-        ({}, "5"),
-        ({"duration": ""}, "5"),
-        ({"duration": "10"}, "10"),
-        ({"duration": 10}, "10"),
-        ({"duration": "5.041"}, "5.041"),
         ({"video_list": [{"video_url": "https://x/y"}]}, "15"),
         ({"video_list": [{"refer_type": "base"}], "duration": "3"}, "15"),
         ({"video_list": [{}], "duration": "3", "model_name": "kling-video-o1"}, "10"),
@@ -116,8 +111,28 @@ def test_resolution_and_audio_are_priced_as_mode_and_sound(
         ({"video_list": [], "duration": "3"}, "3"),
     ],
 )
+def test_an_omni_video_has_the_seconds_of_what_it_edits(body: dict[str, Any], seconds: str) -> None:
+    """Beside a base video Kling ignores the duration: the longest that it takes is held."""
+    assert read(body, "omni-video").seconds == Decimal(seconds)
+
+
+def test_another_endpoint_edits_no_video() -> None:
+    """A parameter that is not its own is passed on, and changes no price."""
+    assert read({"video_list": [{}], "duration": "3"}).seconds == Decimal(3)
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ({}, "5"),
+        ({"duration": ""}, "5"),
+        ({"duration": "10"}, "10"),
+        ({"duration": 10}, "10"),
+        ({"duration": "5.041"}, "5.041"),
+    ],
+)
 def test_seconds_are_read_from_numbers_and_text(body: dict[str, Any], seconds: str) -> None:
-    """A duration as text costs what it costs as a number; beside a base video Kling ignores it."""
+    """A duration as text costs what it costs as a number."""
     assert read(body).seconds == Decimal(seconds)
 
 
@@ -131,6 +146,8 @@ def test_seconds_are_read_from_numbers_and_text(body: dict[str, Any], seconds: s
         ({"duration": [5]}, "duration"),
         ({"duration": "1e400"}, "duration"),
         ({"duration": "NaN"}, "duration"),
+        ({"sound": "off", "audio": "native"}, "audio"),
+        ({"sound": "on", "audio": "off"}, "audio"),
         ({"model": 5}, "model"),
         ({"model": "a" * 101}, "model"),
         ({"model": "a", "model_name": "b"}, "model"),
@@ -505,18 +522,20 @@ def test_what_is_empty_is_none(none: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "use"),
+    ("endpoint", "body", "use"),
     [
-        ({"video_list": [{}], "voice_list": [{}], "sound": "on"}, "video"),
-        ({"voice_list": [{}], "sound": "on"}, "voice"),
-        ({"sound": "on"}, "sound"),
-        ({"audio": "native"}, "sound"),
-        ({"sound": "off", "audio": "off", "video_list": [], "voice_list": []}, "silent"),
+        ("omni-video", {"video_list": [{}], "sound": "on"}, "video"),
+        ("image2video", {"voice_list": [{}], "sound": "on"}, "voice"),
+        ("image2video", {"sound": "on"}, "sound"),
+        ("omni-video", {"audio": "native"}, "sound"),
+        ("omni-video", {"sound": "off", "audio": "off", "video_list": []}, "silent"),
+        ("text2video", {"sound": "ON"}, None),
+        ("omni-video", {"audio": "NATIVE"}, None),
     ],
 )
-def test_the_dearest_use_counts(body: dict[str, Any], use: str) -> None:
-    """An input video, a voice, sound, nothing."""
-    assert read(body).use == use
+def test_the_dearest_use_counts(endpoint: str, body: dict[str, Any], use: str | None) -> None:
+    """An input video, a voice, sound, nothing; None if Kling alone knows what a value means."""
+    assert read(body, endpoint).use == use
 
 
 def test_an_endpoint_without_models_sends_none() -> None:
