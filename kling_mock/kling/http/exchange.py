@@ -323,7 +323,9 @@ class Exchange:
         if operation == "get":
             return service.get(world, account, call, self.origin(), self.noticed)
         if operation == "list":
-            return service.list_tasks(world, account, call.record, self.query, self.origin())
+            return service.list_tasks(
+                world, account, call.record, self.query, self.origin(), self.noticed
+            )
         body = self.body or b""
         if operation == "presets":
             return service.list_presets(world, call.record, self.query, self.origin())
