@@ -104,7 +104,7 @@ def test_where_finds_calls_by_what_a_test_knows(api: Any, mock: Any) -> None:
     assert positions(task_id=second) == [1, 6]
     assert positions(external_task_id="order-1") == [0, 2, 3]
     assert positions(body={"duration": "5"}) == [0]
-    assert positions(body={"duration": 5}) == []
+    assert positions(body={"duration": 5}) == [0]
     assert positions(body={"mode": "std", "model_name": "kling-v2-6"}) == [0]
 
 
