@@ -14,6 +14,7 @@ from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import make_plan, prompt_of, read_object
 from kling_mock.kling.journal.entries import BODY_KEPT
 from kling_mock.kling.journal.matching import Subject
+from kling_mock.kling.journal.notes import Note
 from kling_mock.kling.media.urls import RETENTION_SECONDS, OutputType
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.admission import Purchase
@@ -108,10 +109,7 @@ def note_strange_id(name: str, noticed: Noticed) -> None:
 def _note_other_endpoint(
     world: World, account: Account, call: RoutedCall, noticed: Noticed
 ) -> None:
-    """Note that a query has the id of a task of another endpoint.
-
-    External ids and tasks of the other interface are not noted: the SDK looks there for them.
-    """
+    """Note that a query has the id of a task of another endpoint; external ids are not noted."""
     task = world.tasks.by_id(account, call.name)
     if task is None:
         return
@@ -119,10 +117,32 @@ def _note_other_endpoint(
     if own.interface is call.record.interface:
         text = f"the task belongs to {own.name}, and {call.record.name} does not show it"
         noticed.misdirected("task_id", text)
+    else:
+        _note_other_interface(world, task, f"{call.record.path}/{task.task_id}", noticed)
+
+
+def _note_other_interface(world: World, task: EmulatedTask, asked: str, noticed: Noticed) -> None:
+    """Note that a query has the id of a task that another path shows.
+
+    It is unexpected unless the task is found later: the SDK looks in several places for an id
+    without an endpoint.
+
+    Args:
+        asked: The path, or the path and query, that does not show the task.
+    """
+    own = world.endpoints[task.plan.endpoint]
+    shown = f"{own.path}/{task.task_id}"
+    if not any(route.operation == "get" for route in own.routes):
+        path = next(route.path for route in own.routes if route.operation == "list")
+        shown = f"{path}?task_ids={task.task_id}"
+    text = f"the task was made by POST {task.plan.path}; ask GET {shown}"
+    noticed.add(Note("refused", "task_id", text))
+    world.findings.note_misdirected(task.task_id, f"GET {asked}: {text}")
 
 
 def _show(world: World, record: EmulatedEndpoint, origin: str, task: EmulatedTask) -> str:
     """Return a task as a query of the endpoint shows it; one that waits for queries moves on."""
+    world.findings.note_found(task.task_id)
     if world.counts_queries:
         world.count_query(task)
     if world.busy_polling is not None:
@@ -131,7 +151,12 @@ def _show(world: World, record: EmulatedEndpoint, origin: str, task: EmulatedTas
 
 
 def list_tasks(
-    world: World, account: Account, record: EmulatedEndpoint, query: str, origin: str
+    world: World,
+    account: Account,
+    record: EmulatedEndpoint,
+    query: str,
+    origin: str,
+    noticed: Noticed,
 ) -> str:
     """Return the tasks that a list shows, as JSON.
 
@@ -140,12 +165,20 @@ def list_tasks(
         account: The owner of the tasks.
         query: The query string.
         origin: Scheme, host and port that result URLs begin with.
+        noticed: Collects the notes.
 
     Raises:
         Refusal: 400/1201, the query is wrong.
     """
     select, max_page_size = record.interface.select, record.max_page_size
     tasks = select(world.tasks, account, record.name, query, max_page_size)
+    for task in tasks:
+        world.findings.note_found(task.task_id)
+    for name in record.interface.named(query):
+        other = world.tasks.by_id(account, name)
+        if other is not None and other not in tasks:
+            path = next(route.path for route in record.routes if route.operation == "list")
+            _note_other_interface(world, other, f"{path}?task_ids={name}", noticed)
     if world.counts_queries:
         for task in tasks:
             world.count_query(task)

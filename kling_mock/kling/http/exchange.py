@@ -219,8 +219,8 @@ class Exchange:
         account: The caller; `None` until the request is authenticated, or if it cannot be.
         body: The body; `None` until it is read, or if it cannot be.
         task_fault: The fault that happened to the task that the request made; "" if none did.
-        is_refused: Whether the request is refused before its account is known.
         noticed: The notes.
+        refusal: Why the request is refused before its account is known; `None` if it is not.
     """
 
     __slots__ = (
@@ -228,10 +228,10 @@ class Exchange:
         "account",
         "body",
         "call",
-        "is_refused",
         "noticed",
         "path",
         "query",
+        "refusal",
         "request",
         "task_fault",
         "world",
@@ -255,7 +255,7 @@ class Exchange:
         self.body: bytes | None = None
         self.task_fault = ""
         self.noticed = Noticed(world.note_policy)
-        self.is_refused = False
+        self.refusal: Refusal | None = None
 
     def origin(self) -> str:
         """Return the scheme, host and port that result URLs begin with."""
@@ -279,8 +279,7 @@ class Exchange:
                     header, self.world.clock, only_keys=self.call.record.interface.api_key_only
                 )
             except Refusal as error:
-                refusal = error
-                self.is_refused = True
+                self.refusal = refusal = error
             # A body that cannot be read is refused, whatever the faults are.
             if faults is not None and (self.call is None or self.body is not None):
                 early = await faults.received(self)
@@ -324,7 +323,9 @@ class Exchange:
         if operation == "get":
             return service.get(world, account, call, self.origin(), self.noticed)
         if operation == "list":
-            return service.list_tasks(world, account, call.record, self.query, self.origin())
+            return service.list_tasks(
+                world, account, call.record, self.query, self.origin(), self.noticed
+            )
         body = self.body or b""
         if operation == "presets":
             return service.list_presets(world, call.record, self.query, self.origin())
@@ -417,6 +418,11 @@ class Exchange:
         )
 
     # ------------------------------------------------------------ for the findings, on any thread
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the request is refused before its account is known."""
+        return self.refusal is not None
 
     @property
     def has_client(self) -> bool:

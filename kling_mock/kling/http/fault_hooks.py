@@ -18,6 +18,7 @@ from kling_mock.kling.faults.matching import Fault
 from kling_mock.kling.http.exchange import NO_REPLY, EmulatorReply, Exchange
 from kling_mock.kling.http.media import Damage, FoundFile, send_result
 from kling_mock.kling.journal.matching import Subject
+from kling_mock.kling.journal.notes import Note
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.service_codes import CODES, Refusal
 from kling_mock.kling.world import World
@@ -111,7 +112,9 @@ class FaultHooks:
         settings = before.settings
         if before.kind.name == "status":
             refusal = _refusal(settings, settings["retry_after"])
+            _note_hidden(exchange, refusal.http)
             return self._refuse(exchange, refusal, settings["body"])
+        _note_hidden(exchange, 0)
         if before.kind.name == "hang":
             with self._world.clock.holding_back_reply():
                 await _hang(exchange.request, settings["seconds"])
@@ -144,6 +147,14 @@ class FaultHooks:
 
     def _record(self, exchange: Exchange, reply: EmulatorReply) -> float:
         return exchange.record(reply, "+".join(self._struck))
+
+
+def _note_hidden(exchange: Exchange, http: int) -> None:
+    """Note what a fault that replies with the status *http* hides: the refusal of a wrong call."""
+    hidden = exchange.refusal
+    if hidden is not None and hidden.http != http:
+        text = f"without the fault it is refused: {hidden.http}/{hidden.code} {hidden.message}"
+        exchange.noticed.notes.append(Note("refused", "", text, unexpected=True))
 
 
 # ---------------------------------------------------------------- subjects of rules
@@ -191,10 +202,14 @@ def _with_body(subject: Subject, body: bytes, shape: FieldShape) -> Subject:
 def _create(
     world: World, account: Account, endpoint: str, name: str, body: bytes, origin: str
 ) -> None:
+    call = RoutedCall(world.endpoints[endpoint], "create", name)
+    noticed = Noticed(world.note_policy)
     with contextlib.suppress(Refusal):
-        call = RoutedCall(world.endpoints[endpoint], "create", name)
-        noticed = Noticed(world.note_policy)
         service.create(world, account, call, body, lambda: origin, noticed)
+    unexpected = [str(note) for note in noticed.notes if note.unexpected]
+    if unexpected:  # the entry in the journal was written before the body was read
+        text = f"POST {call.record.path}, accepted late: {'; '.join(unexpected)}"
+        world.findings.note_unexpected(text)
 
 
 def _refusal(settings: Mapping[str, Any], retry_after: int | None = None) -> Refusal:

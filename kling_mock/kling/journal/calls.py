@@ -10,12 +10,13 @@ from kling_mock.kling.journal.entries import RESULTS, Entry, shorten
 from kling_mock.kling.journal.matching import METHOD, read_match
 from kling_mock.kling.journal.patterns import is_like, is_like_path
 from kling_mock.kling.journal.redaction import kept_url, redact_value
-from kling_mock.web.values import as_text, as_whole, is_one_of
+from kling_mock.web.values import as_text, as_whole, bounded_decimal, is_one_of
 
 _SHOWN: Final = 80  # characters of a value in a message
 _MISSING: Final = object()
 _KINDS: Final = ("api", "download", "*")
 _IDS: Final = ("task_id", "external_task_id")
+_LIKE_JSON: Final[tuple[Any, ...]] = ("", 0, 0.0, True, [], {})
 _OF_REPLIES: Final = ("status", "code", "account", "task_id", "fault")
 
 
@@ -34,7 +35,8 @@ class CallFilters(TypedDict, total=False):
         fault: A fault that happened to the call; "" for calls that none happened to.
         body: Members that the request's JSON body has, among others. Members of members are
             compared in the same way, arrays item by item. The user info, query and fragment of
-            a URL are not kept, so their digests are compared.
+            a URL are not kept, so their digests are compared. Numbers, true and false equal
+            their texts, as the server itself takes `10` for `"10"`.
         kind: `api`, `download`, or `*` for both. Left out, downloads of result files match only
             if the path is one below `/media/`, or if a fault is named.
     """
@@ -224,6 +226,11 @@ def _check_members(field: str, value: object) -> None:
     elif _is_array(value):
         for number, member in enumerate(value):
             _check_members(f"{field}[{number}]", member)
+    elif value is not None and all(value.__eq__(like) is NotImplemented for like in _LIKE_JSON):
+        raise ValueError(
+            f"{field}: must be a value of JSON, or an object that compares itself with one; no "
+            f"request has a {type(value).__name__}"
+        )
 
 
 _READ: Final[Mapping[str, Callable[[str, Any], Any]]] = {
@@ -277,9 +284,21 @@ def _differ(field: str, expected: Any, got: Any, member: str = "") -> Iterator[D
 def _equal(expected: Any, got: Any) -> bool:
     if got is _MISSING:
         return False
-    if isinstance(expected, bool) is not isinstance(got, bool) and isinstance(expected, int):
+    is_number = isinstance(expected, int | float) and isinstance(got, int | float)
+    if is_number and isinstance(expected, bool) is not isinstance(got, bool):
         return False  # true is not 1 in JSON
-    return bool(expected == got or shorten(expected) == got)
+    return bool(expected == got or shorten(expected) == got or _is_text_of(expected, got))
+
+
+def _is_text_of(value: object, other: object) -> bool:
+    """Return whether one is a number, true or false, and the other its text."""
+    text, scalar = (value, other) if isinstance(value, str) else (other, value)
+    if not isinstance(text, str) or not isinstance(scalar, int | float):
+        return False
+    if isinstance(scalar, bool):
+        return text == ("true" if scalar else "false")
+    number = bounded_decimal(text)
+    return number is not None and number == bounded_decimal(scalar)
 
 
 def _is_array(value: Any) -> TypeGuard[Sequence[Any]]:

@@ -102,6 +102,7 @@ class Findings:
         self.own_urls: set[str] = set()
         self._unexpected: deque[tuple[int, Entry | str]] = deque(maxlen=_UNEXPECTED_KEPT)
         self._forgiven: set[int] = set()
+        self._misdirected: dict[str, int] = {}
         self._retired: dict[str, int] = {}
         self._idle: dict[int, object] = {}
         self._lasting: set[int] = set()
@@ -125,6 +126,18 @@ class Findings:
     def note_unexpected(self, call: Entry | str) -> None:
         """Keep an unexpected call: its entry in the journal, or a line if it does not have one."""
         self._unexpected.append((self._next(0), call))
+
+    def note_misdirected(self, task_id: str, text: str) -> None:
+        """Keep an unexpected query that does not show a task, until the task is found."""
+        if task_id not in self._misdirected:
+            self.note_unexpected(text)
+            self._misdirected[task_id] = self._marks[0]
+
+    def note_found(self, task_id: str) -> None:
+        """Note that a query has shown a task."""
+        number = self._misdirected.pop(task_id, None)
+        if number is not None:
+            self._forgiven.add(number)
 
     def unexpected_since(self, mark: Mark) -> tuple[int, list[Entry | str]]:
         """Return the number of unexpected calls since *mark*, and the newest of them."""
@@ -231,6 +244,7 @@ class Findings:
         self._untaken.clear()
         self._repeated.clear()
         self._refusals.clear()
+        self._misdirected.clear()
 
     def untaken_since(self, mark: Mark) -> list[Untaken]:
         """Return the callbacks that were tried since *mark* and not taken."""

@@ -56,14 +56,14 @@ def explain(entry: Entry, served: Sequence[str]) -> str:
     result = f"{entry.status}/{entry.code}" if entry.status else "no response yet"
     call = f"{entry.method} {entry.path[:200]}: {result}"
     noted = "; ".join(str(note) for note in entry.notes if note.unexpected)
-    if noted:
-        return f"{call}, {noted}"
-    nearest = nearest_served(entry, served)
+    is_known = entry.account or entry.kind == "download"
+    nearest = None if noted and is_known else nearest_served(entry, served)
     if nearest is None or not nearest[1]:
-        return f"{call} {entry.message}"
+        return f"{call}, {noted}" if noted else f"{call} {entry.message}"
     match, differences = nearest
     differing = "; ".join(map(str, differences))
-    return f"{call}, nearest is {match}; differs in {differing}"
+    noted = f"{noted}; " if noted else ""
+    return f"{call}, {noted}nearest is {match}; differs in {differing}"
 
 
 def lines(numbered: Sequence[tuple[int, Entry]]) -> list[str]:

@@ -891,3 +891,56 @@ async def test_it(kling_mock):
         group.create_task(clock.aadvance(1))
     """)
     result.assert_outcomes(passed=1)
+
+
+def test_a_task_that_is_asked_for_at_the_other_interface_is_in_the_verdict(run: Run) -> None:
+    """Unless its own interface is asked as well, as the SDK does with a bare id."""
+    result = run(f"""{HEAD}
+NEW = "/text-to-video/kling-3.0"
+
+def get(mock, path):
+    headers = {{"Authorization": f"Bearer {{mock.api_key}}"}}
+    return httpx.get(mock.kling_url + path, headers=headers, trust_env=False).json()
+
+def new(mock):
+    with mock.client() as kling:
+        return kling.text2video.create(prompt="a kitten", model_name="kling-3.0").task_id
+
+def test_new_task_at_v1(kling_mock):
+    task_id = new(kling_mock)
+    for _ in range(3):
+        assert get(kling_mock, "/v1/videos/text2video/" + task_id)["code"] == 1201
+
+def test_task_at_solutions(kling_mock):
+    task_id = create(kling_mock, None).task_id
+    assert get(kling_mock, "/solutions?task_ids=" + task_id)["data"] == []
+
+def test_found_in_the_end(kling_mock):
+    task_id = new(kling_mock)
+    get(kling_mock, "/v1/videos/text2video/" + task_id)
+    get(kling_mock, "/solutions?task_ids=" + task_id)
+    assert get(kling_mock, "/tasks?task_ids=" + task_id)["code"] == 0
+
+def test_v1_task_at_tasks(kling_mock):
+    task_id = create(kling_mock, None).task_id
+    assert get(kling_mock, "/tasks?task_ids=" + task_id)["code"] == 0
+
+def test_sdk(kling_mock, kling):
+    for model in ("kling-3.0", "kling-v2-6"):
+        task_id = kling.text2video.create(prompt="a kitten", model_name=model).task_id
+        assert kling.text2video.get(task_id).task_id == task_id
+""")
+    result.assert_outcomes(passed=3, failed=2)
+    assert str(result.stdout).count("\n1 call unexpected:") == 2
+    result.stdout.fnmatch_lines(
+        [
+            (
+                "  GET /v1/videos/text2video/*: the task was made by POST "
+                "/text-to-video/kling-3.0; ask GET /tasks[?]task_ids=*"
+            ),
+            (
+                "  GET /solutions[?]task_ids=*: the task was made by POST "
+                "/v1/videos/text2video; ask GET /v1/videos/text2video/*"
+            ),
+        ]
+    )

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
+from kling_mock.server.judged import STARTED
 from tests.mock.loop_time import let_pass
 
 LIST = "/v1/videos/text2video"
@@ -169,3 +170,14 @@ def test_hanging_up_in_mid_body_is_no_failure(
     assert caplog.text == ""
     mock.faults.clear()
     assert api.get(LIST).status_code == 200
+
+
+def test_the_keys_of_a_create_that_is_accepted_late_are_judged(mock: KlingMock, api: Any) -> None:
+    """The fault hides the reply, and not that the app has misspelt a key."""
+    mock.faults.add("delayed-acceptance", http=504, times=1)
+    server = next(server for server in STARTED.all() if server.name == repr(mock)[1:-1])
+    mark = server.findings.mark()
+    api.create(promt="a kitten")
+    mock.clock.advance(10)
+    _, (text,) = server.findings.unexpected_since(mark)
+    assert "POST /v1/videos/text2video, accepted late: unknown promt" in str(text)

@@ -180,7 +180,8 @@ def is_unexpected(request: Made) -> bool:
     refused = request.code != 0
     return (
         refused
-        and request.account == request.fault == ""
+        and not request.account
+        and "status" not in request.fault.split("+")
         and not request.path.startswith("/media/")
     )
 

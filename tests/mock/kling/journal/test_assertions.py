@@ -45,6 +45,9 @@ IMPOSSIBLE: Final[list[tuple[str, Filters, str]]] = [
     (CREATE, {"body": {}}, "body: must have a member"),
     (CREATE, {"body": {"camera_control": {}}}, "body.camera_control: must have a member"),
     (CREATE, {"body": {"multi_prompt": [{"promt": "a"}]}}, "no endpoint has this key"),
+    (CREATE, {"body": {"prompt": b"a kitten"}}, "body.prompt: must be a value of JSON"),
+    (CREATE, {"body": {"multi_prompt": [{"prompt": {"a"}}]}}, "no request has a set"),
+    (CREATE, {"body": {"prompt": object()}}, "body.prompt: must be a value of JSON"),
     (CREATE, {"kind": "download"}, "must be GET or HEAD"),
     ("GET /media/*", {"kind": "api"}, "path: no endpoint matches"),
 ]
@@ -77,6 +80,7 @@ POSSIBLE: Final[list[tuple[str, Filters]]] = [
     ("GET", {"task_id": "831114115449500717"}),
     ("*", {"external_task_id": "заказ-7"}),
     (CREATE, {"body": {"duration": "10"}}),
+    (CREATE, {"body": {"duration": 10, "image_tail": None, "watermark_info": {"enabled": True}}}),
     (CREATE, {"body": {"callback_url": "http://app.test/?id=2"}}),
     (CREATE, {"body": {"multi_prompt": [{"prompt": "a"}]}}),
     ("POST /tasks", {"body": {"limit": 20}}),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from kling_mock import Call
+from kling_mock.kling.faults.kinds import KINDS
 from kling_mock.kling.journal.entries import BODY_KEPT, Entry
 from kling_mock.kling.journal.journal import Journal
 from kling_mock.kling.service_codes import CODES
@@ -101,7 +104,7 @@ def test_where_finds_calls_by_what_a_test_knows(api: Any, mock: Any) -> None:
     assert positions(task_id=second) == [1, 6]
     assert positions(external_task_id="order-1") == [0, 2, 3]
     assert positions(body={"duration": "5"}) == [0]
-    assert positions(body={"duration": 5}) == []
+    assert positions(body={"duration": 5}) == [0]
     assert positions(body={"mode": "std", "model_name": "kling-v2-6"}) == [0]
 
 
@@ -237,6 +240,42 @@ def test_what_a_kling_refuses_or_a_fault_breaks_is_not_unexpected(api: Any, mock
     assert [entry.code for entry in mock.journal] == [1201, 1201, 1201, 404, 1000]
     assert mock.journal.unexpected == []
     mock.journal.assert_no_unexpected()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("wrong", ["path", "token"])
+def test_a_fault_does_not_excuse_a_wrong_call(api: Any, mock: Any, kind: str, wrong: str) -> None:
+    """The call is judged as it would have been without the fault, and a right one is not."""
+    settings = {"seconds": 0} if kind in {"latency", "hang", "slow-body"} else {}
+    times = None if kind == "status" else 1
+    mock.faults.add(kind, times=times, **settings)
+    path, headers = LIST, api.headers()
+    if wrong == "path":
+        path = "/v1/video/text2video"
+    else:
+        headers = api.headers("nonsense")
+    with contextlib.suppress(httpx.TransportError):
+        api.http.get(path, headers=headers)
+    with pytest.raises(AssertionError, match=r"1 call unexpected:\n.*(nearest is|3 parts)"):
+        mock.journal.assert_no_unexpected()
+
+    mock.journal.clear()
+    mock.faults.add(kind, times=1, **settings)
+    with contextlib.suppress(httpx.TransportError):
+        api.create()
+    mock.journal.assert_no_unexpected()
+
+
+def test_a_declared_refusal_excuses_its_own_status_only(api: Any, mock: Any) -> None:
+    """A 401 of a fault may be what the test is about; a wrong path is not."""
+    mock.faults.add("latency", seconds=0)
+    mock.faults.add("status", code=1000)
+    api.http.get(LIST, headers=api.headers("nonsense"))
+    assert mock.journal[-1].fault == "latency+status"
+    mock.journal.assert_no_unexpected()
+    api.http.get("/v1/video/text2video", headers=api.headers())
+    with pytest.raises(AssertionError, match="without the fault it is refused: 404/1203"):
+        mock.journal.assert_no_unexpected()
 
 
 def test_an_unexpected_call_is_not_forgotten_among_many() -> None:

@@ -121,10 +121,24 @@ def test_shortening_keeps_equal_and_different_apart(value: Any, other: Any) -> N
         ({"a": [1]}, {"a": [1, 2]}, "refused"),
         ({"a": {"b": 1}}, {"a": "b"}, "refused"),
         ({"a": None}, {}, "refused"),
+        ({"a": None}, {"a": None}, "accepted"),
+        ({"a": 10}, {"a": "10"}, "accepted"),
+        ({"a": "10"}, {"a": 10}, "accepted"),
+        ({"a": 10.0}, {"a": "10"}, "accepted"),
+        ({"a": "0.5"}, {"a": 0.5}, "accepted"),
+        ({"a": True}, {"a": "true"}, "accepted"),
+        ({"a": "false"}, {"a": False}, "accepted"),
+        ({"a": [{"b": 5}]}, {"a": [{"b": "5"}]}, "accepted"),
+        ({"a": 10}, {"a": "5"}, "refused"),
+        ({"a": 1}, {"a": "true"}, "refused"),
+        ({"a": True}, {"a": "1"}, "refused"),
+        ({"a": 10}, {"a": "ten"}, "refused"),
+        ({"a": "10"}, {"a": "10.0"}, "refused"),
+        ({"a": 10**400}, {"a": "10"}, "refused"),
     ],
 )
 def test_how_members_are_compared(expected: Any, sent: Any, verdict: str) -> None:
-    """The rules are JSON's: true is not 1, arrays go item by item, and `ANY` is any given value."""
+    """The rules are JSON's and the server's: true is not 1, `ANY` is any value, 10 is "10"."""
     entry = Entry(0.0, "POST", "/", "", 200, 0, "", "", json.dumps(sent).encode(), b"")
     assert Call(body=expected).accepts(entry) is (verdict == "accepted")
 
