@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kling_mock.relay.migration.check import check
+from kling_mock.relay.migration.database.cluster import REPLICA_UNKNOWN
 from kling_mock.relay.migration.database.introspect import next_number
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.downgrade import downgrade_statements, in_the_way, recorded
@@ -35,7 +36,8 @@ def upgrade_script(session: Session, dialect: Dialect) -> Iterator[str]:
     _check_family(session.dialect, dialect)
     if report.table is None or not report.shape.upgradable:
         raise BlockedError([Finding(report.shape.value, "blocker", report.shape.means)])
-    blockers = [finding for finding in report.blockers if finding.name != "foreign-tables"]
+    allowed = {"foreign-tables", REPLICA_UNKNOWN}
+    blockers = [finding for finding in report.blockers if finding.name not in allowed]
     if blockers:
         raise BlockedError(blockers)
     source, target = report.table, goal(report.table, target_schema(session.dialect))
@@ -48,6 +50,8 @@ def upgrade_script(session: Session, dialect: Dialect) -> Iterator[str]:
         yield from (f"{statement};" for statement in rebuild(source, target, dialect, rows.copied))
         yield "COMMIT;"
         return
+    if any(finding.name == REPLICA_UNKNOWN for finding in report.blockers):
+        yield "-- run it on the server that takes the writes: whether this is a replica is unknown"
     yield "-- first stop the application: what it writes meanwhile would be lost"
     yield "-- if a statement fails, do not run those after it: the table is as it was before"
     next_id = next_number(session, source.name)

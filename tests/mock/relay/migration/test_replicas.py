@@ -168,12 +168,46 @@ def test_a_replica_that_takes_writes_is_refused(
     cluster.catch_up()
 
 
-def test_a_user_who_may_not_see_whether_it_is_a_replica_is_told_so(
+def test_a_user_who_may_not_see_that_it_is_a_replica_is_refused_there(
     replicated: ClusterDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The check and the upgrade say which privilege is missing, and go on.
+    """Also while its replication is stopped; on MariaDB a running one is found nevertheless."""
+    cluster, name = replicated.cluster, replicated.name
+    assert isinstance(cluster, Replicated)
+    is_mariadb = cluster.kind == "mariadb-replica"
+    with connect(cluster.url(name, [PRIMARY])) as primary:
+        tables.make(primary, "gorm")
+        primary.execute(f"CREATE USER {name}@'%'")
+        primary.execute(f"GRANT ALL ON {name}.* TO {name}@'%'")
+    cluster.catch_up()
+    there = cluster.url(name, [REPLICA])
+    words = ("--db", there.replace("root@", f"{name}@"))
+    with connect(there) as replica:
+        before = definition(replica, "videos"), tables.rows(replica)
+        try:
+            for stopped in (False, True):
+                if stopped:
+                    replica.execute("STOP REPLICA")
+                found = "replica" if is_mariadb and not stopped else "replica-unknown"
+                assert run("upgrade", *words) == 11
+                errors = capsys.readouterr().err
+                assert f"blocker   {found}: " in errors
+                assert ("it is one or was one" in errors) is (is_mariadb and stopped)
+                if is_mariadb and not stopped:
+                    assert run("upgrade", *words, "--yes-not-a-replica") == 11
+            assert (definition(replica, "videos"), tables.rows(replica)) == before
+        finally:
+            replica.execute("START REPLICA")
+    with connect(cluster.url(name, [PRIMARY])) as primary:
+        primary.execute(f"DROP USER {name}@'%'")
 
-    So they do for a user who may not create triggers: the online upgrade makes nothing then.
+
+def test_a_user_who_may_not_create_triggers_is_told_so(
+    replicated: ClusterDatabase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The check and the upgrade say which privilege is missing; the online upgrade makes nothing.
+
+    The user may not see either whether the server is a replica, and states that it is not.
     """
     cluster, name = replicated.cluster, replicated.name
     url = cluster.url(name, [PRIMARY])
@@ -182,24 +216,24 @@ def test_a_user_who_may_not_see_whether_it_is_a_replica_is_told_so(
         primary.execute(f"CREATE USER {name}@'%'")
         primary.execute(f"GRANT ALL ON {name}.* TO {name}@'%'")
     words = ("--db", url.replace("root@", f"{name}@"))
-    assert run("check", *words) == 10
+    assert run("check", *words) == 11
     output = capsys.readouterr().out
-    assert "warning   replica-unknown: " in output
+    assert "blocker   replica-unknown: " in output
     assert "warning   trigger-privilege: " in output
-    assert run("upgrade", *words, "--online") == 11
+    no_replica = "--yes-not-a-replica"
+    assert run("upgrade", *words, no_replica, "--online") == 11
     assert "blocker   trigger-privilege: " in capsys.readouterr().err
     with connect(url) as primary:
         assert primary.query("SHOW TABLES") == [("videos",)]
         assert primary.query("SHOW TRIGGERS") == []
         primary.execute(f"GRANT SUPER ON *.* TO {name}@'%'")
-    assert run("check", *words) == 10
-    assert "trigger-privilege" not in capsys.readouterr().out
-    assert run("upgrade", *words) == 0
     may_ask = cluster.kind == "mysql9-replica"  # with MySQL's SUPER
-    assert ("warning   replica-unknown: " in capsys.readouterr().err) is not may_ask
+    assert run("check", *words) == (10 if may_ask else 11)
+    assert "trigger-privilege" not in capsys.readouterr().out
+    assert run("upgrade", *words, *([] if may_ask else [no_replica])) == 0
     with connect(url) as primary:
         primary.execute(f"REVOKE SUPER ON *.* FROM {name}@'%'")
-    assert run("upgrade", *words, "--online") == 0  # nothing is to be copied
+    assert run("upgrade", *words, no_replica, "--online") == 0  # nothing is to be copied
     with connect(url) as primary:
         primary.execute(f"DROP USER {name}@'%'")
 
