@@ -31,7 +31,7 @@ from kling_mock.relay.migration.online.stopping import StoppedError, stopping
 from kling_mock.relay.migration.rows.row_changes import RESOLUTIONS
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, target_schema
 from kling_mock.relay.migration.script import downgrade_script, upgrade_script
-from kling_mock.relay.migration.state import MigrationState
+from kling_mock.relay.migration.state import MigrationState, taken_names
 from kling_mock.relay.migration.upgrade import Upgrade
 from kling_mock.relay.migration.verify import verify
 from kling_mock.relay.migration.versions import upgrade_tables, was_downgraded
@@ -91,7 +91,8 @@ def _steers(options: argparse.Namespace) -> bool:
 
 def _must_take_writes(session: Session, *, is_no_replica: bool) -> None:
     server, unseen = seen_server(session)
-    if refused := read_only(server) or ([] if is_no_replica else unseen):
+    refused = read_only(server) or ([] if is_no_replica else unseen)
+    if refused or (refused := taken_names(session)):
         raise BlockedError(refused)
 
 
