@@ -41,13 +41,14 @@ def run(*words: str) -> int:
     return command.run(words[0], parser.parse_args(["db", *words]))
 
 
-def fill(url: str, shape: str, *, same_ids: bool = False) -> None:
+def fill(url: str, shape: str, same_id: str | None = None) -> None:
     """Make rows of pairs of callers: the first inserts first, the second commits first.
 
     Args:
         url: The database.
         shape: The shape of the table.
-        same_ids: Whether the two rows of a pair differ in their prompt alone.
+        same_id: The id of both rows of a pair, with the number of the pair in place of a `{}`; they
+            then differ in their prompt alone.
     """
     with connect(url) as first, connect(url) as second:
         tables.make(first, shape)
@@ -58,8 +59,8 @@ def fill(url: str, shape: str, *, same_ids: bool = False) -> None:
                 # Without a key there may be ids that differ in nothing but case, at the same time.
                 only_case = shape == "gorm" and pair % 2 == 0
                 task_id = f"{'Aa'[name > 'a'] if only_case else name}-{pair}"
-                if same_ids:
-                    task_id, row["prompt"] = f"same-{pair}", name
+                if same_id is not None:
+                    task_id, row["prompt"] = same_id.format(pair), name
                 row |= {"task_id": task_id, "created_at": 1_700_000_000 + pair // 2}
                 names, marks = ", ".join(row), ", ".join("?" for _ in row)
                 session.execute(f"INSERT INTO videos ({names}) VALUES ({marks})", *row.values())
@@ -120,16 +121,20 @@ def test_a_replica_has_the_ids_of_its_primary(
 
 
 @pytest.mark.parametrize("binlog_format", ["STATEMENT", "MIXED", "ROW"])
+@pytest.mark.parametrize(
+    ("same_id", "resolution"),
+    [("same-{}", "duplicate-task-id=rename"), ("", "empty-task-id=generate")],
+)
 def test_of_rows_alike_a_replica_renames_the_one_that_its_primary_does(
-    replicated: ClusterDatabase, binlog_format: str
+    replicated: ClusterDatabase, same_id: str, resolution: str, binlog_format: str
 ) -> None:
     """Also where the statement is repeated there, on rows that are kept in another order."""
     cluster = replicated.cluster
     assert isinstance(cluster, Replicated)
     cluster.write_as(binlog_format)
     url, there = (cluster.url(replicated.name, [node]) for node in (PRIMARY, REPLICA))
-    fill(url, "gorm", same_ids=True)
-    resolve = "--resolve=duplicate-task-id=rename"
+    fill(url, "gorm", same_id)
+    resolve = f"--resolve={resolution}"
     assert run("upgrade", resolve, "--db", url) == 0
     cluster.catch_up()
     with connect(url) as primary, connect(there) as replica:
