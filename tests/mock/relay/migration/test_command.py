@@ -19,10 +19,11 @@ from kling_mock.relay.migration.database import preflight as facts
 from kling_mock.relay.migration.database.introspect import definition, read_table
 from kling_mock.relay.migration.database.session import DatabaseError, Session, connect
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, recognise, target_schema
+from kling_mock.relay.migration.upgrade import Upgrade
 from kling_mock.relay.storage.connect import connect as connect_storage
 from kling_mock.relay.storage.schema import VERSION
 from tests.mock.relay.migration import legacy, tables
-from tests.mock.relay.migration.watched_session import Watched
+from tests.mock.relay.migration.watched_session import KilledError, Watched
 
 DIALECTS = ["mariadb", "sqlite", "postgresql"]
 Say = Callable[..., tuple[int, str, str]]
@@ -95,6 +96,30 @@ def test_the_printed_statements_do_it_too(
             is KnownSchema.OURS
         )
         assert session.query("SELECT COUNT(*), MIN(legacy) FROM videos") == [(4, 1)]
+
+
+@pytest.mark.slow
+def test_no_statements_are_printed_that_cannot_be_run(
+    databases: Callable[[str], str], say: Say
+) -> None:
+    """Not beside what an interrupted upgrade has left, nor if there is nothing to upgrade."""
+    url = databases("mariadb")
+
+    def after(sql: str, _parameters: object) -> None:
+        if sql.startswith("CREATE TABLE kling_migration_new"):
+            raise KilledError
+
+    with connect(url) as session:
+        tables.make(session, "gorm")
+        watched = Watched(session, after)
+        with pytest.raises(KilledError):
+            Upgrade(watched, target_schema(session.dialect), str, log=lambda _: None).run()
+        for words in (("sql",), ("sql", "--down")):
+            status, out, err = say(*words, "--db", url)
+            assert (status, out, "unfinished: an upgrade was interrupted" in err) == (11, "", True)
+        assert say("upgrade", "--db", url)[0] == 0
+        status, out, _ = say("sql", "--db", url)
+        assert (status, out) == (0, "-- nothing to do: the table is in the target schema\n")
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
