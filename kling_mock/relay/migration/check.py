@@ -24,7 +24,12 @@ from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.findings import Finding, Severity
 from kling_mock.relay.migration.online.sql import INDEX
 from kling_mock.relay.migration.rows.data_checks import check_rows
-from kling_mock.relay.migration.schema.known_schemas import KnownSchema, goal, recognise
+from kling_mock.relay.migration.schema.known_schemas import (
+    KnownSchema,
+    goal,
+    own_columns,
+    recognise,
+)
 from kling_mock.relay.migration.schema.rebuild import BEFORE, COPY, OLD
 from kling_mock.relay.migration.state import ImportStage, MigrationState, taken, taken_names
 from kling_mock.relay.migration.versions import table_version
@@ -153,7 +158,7 @@ def check(session: Session, schema: Table) -> CheckReport:
         findings += of_rows
     if session.dialect.is_mysql:
         findings += binary_log(session, "warning")
-    findings += [*judge(facts), *_required(table, schema)]
+    findings += [*judge(facts), *_columns(table, schema)]
     if not others:
         findings += [*_unfinished(session), *left_over(session)]
     return CheckReport(
@@ -230,8 +235,18 @@ def left_over(session: Session) -> list[Finding]:
     return findings
 
 
-def _required(table: Table, schema: Table) -> list[Finding]:
-    return [
+def _columns(table: Table, schema: Table) -> list[Finding]:
+    """Return a blocker for each column of the operator's own that the relay could not live with."""
+    own = [
+        Finding(
+            f"own-{name.replace('_', '-')}",
+            "blocker",
+            f"the column {name} is not the relay's, and the relay would take its values for its "
+            "own; rename the column",
+        )
+        for name in own_columns(table)
+    ]
+    return own + [
         Finding(
             f"required-{column.name.replace('_', '-')}",
             "blocker",

@@ -129,3 +129,20 @@ def test_the_size_of_a_table_is_not_that_of_old_statistics(session: Session) -> 
     statistics = "SELECT DATA_LENGTH FROM information_schema.TABLES WHERE TABLE_NAME = 'videos' "
     assert session.query(f"{statistics} AND TABLE_SCHEMA = DATABASE()") == [(16_384,)]
     assert 2_000_000 < look(session, "videos").size < 2_100_000
+
+
+@pytest.mark.parametrize(
+    ("session", "shape"),
+    [("mariadb", "gorm"), ("mariadb", "guide"), ("sqlite", "gorm"), ("postgresql", "gorm")],
+    indirect=["session"],
+)
+@pytest.mark.parametrize("name", ["legacy", "service"])
+def test_a_column_that_only_has_the_name_of_ours_is_a_blocker(
+    session: Session, shape: str, name: str
+) -> None:
+    """A `legacy` of 0, for instance, made old rows the relay's own, which it polls and charges."""
+    tables.make(session, shape)
+    session.execute(f"ALTER TABLE videos ADD {name} int NOT NULL DEFAULT 0")
+    report = check(session, target_schema(session.dialect))
+    assert report.verdict is CheckVerdict.BLOCKED
+    assert f"own-{name}" in {finding.name for finding in report.blockers}
