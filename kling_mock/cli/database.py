@@ -25,7 +25,9 @@ def _add_db(group: argparse.ArgumentParser) -> None:
     _check(_command(db, "check", "report the state of the videos table; changes nothing"))
     _upgrade(_command(db, "upgrade", "bring the videos table to the relay's schema"))
     text = "end an online upgrade, once the old program is stopped"
-    _add_resolve(_command(db, "finish", text))
+    finish = _command(db, "finish", text)
+    _add_resolve(finish)
+    _add_not_a_replica(finish)
     _verify(_command(db, "verify", "check a table that was upgraded; changes nothing"))
     _downgrade(_command(db, "downgrade", "restore the table to what it was before"))
     _sql(_command(db, "sql", "print the statements of an upgrade, without running them"))
@@ -46,6 +48,7 @@ def _add_import(group: argparse.ArgumentParser) -> None:
     option("--to", dest="db", required=True, metavar="URL", help="an empty one, of the same kind")
     option("--dry-run", action="store_true", help="print what would be done, and write nothing")
     _add_resolve(parser)
+    _add_not_a_replica(parser)
     _add_progress(parser)
 
     def run(options: argparse.Namespace) -> int:
@@ -88,6 +91,7 @@ def _check(parser: argparse.ArgumentParser) -> None:
 
 def _upgrade(parser: argparse.ArgumentParser) -> None:
     _add_resolve(parser)
+    _add_not_a_replica(parser)
     _add_progress(parser)
     option = parser.add_argument
     option("--backup", metavar="FILE", help="first dump the table with the database's own tool")
@@ -125,6 +129,15 @@ def _add_resolve(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_not_a_replica(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--yes-not-a-replica",
+        action="store_true",
+        help="state that the server is not a replica, if the user of the URL may not see it; on a "
+        "replica, a migration stops replication",
+    )
+
+
 def _add_wait(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait-at-most",
@@ -151,6 +164,7 @@ def _verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _downgrade(parser: argparse.ArgumentParser) -> None:
+    _add_not_a_replica(parser)
     _add_wait(parser)
     parser.add_argument(
         "--set-aside",

@@ -12,6 +12,7 @@ from kling_mock.relay.migration.database.cluster import read_only, seen_server, 
 from kling_mock.relay.migration.database.features import types, unsupported
 from kling_mock.relay.migration.database.introspect import definition, read_table
 from kling_mock.relay.migration.database.preflight import (
+    OWN_TRIGGERS,
     Facts,
     UpgradeEstimate,
     binary_log,
@@ -21,10 +22,16 @@ from kling_mock.relay.migration.database.preflight import (
 )
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.findings import Finding, Severity
+from kling_mock.relay.migration.online.sql import INDEX
 from kling_mock.relay.migration.rows.data_checks import check_rows
-from kling_mock.relay.migration.schema.known_schemas import KnownSchema, goal, recognise
+from kling_mock.relay.migration.schema.known_schemas import (
+    KnownSchema,
+    goal,
+    own_columns,
+    recognise,
+)
 from kling_mock.relay.migration.schema.rebuild import BEFORE, COPY, OLD
-from kling_mock.relay.migration.state import ImportStage, MigrationState
+from kling_mock.relay.migration.state import ImportStage, MigrationState, taken, taken_names
 from kling_mock.relay.migration.versions import table_version
 from kling_mock.relay.storage.adapters.mysql_nodes import MysqlNode
 from kling_mock.relay.storage.rule_queries import RULE_QUERIES
@@ -132,13 +139,14 @@ def check(session: Session, schema: Table) -> CheckReport:
     shape, version = recognise(table, schema), table_version(session)
     server, unseen = seen_server(session)
     cluster = server if isinstance(server, MysqlNode) else None
-    foreign = _foreign(session, shape)
+    foreign, others = _foreign(session, shape), taken_names(session)
+    # Another program's table cannot be read as the state of a migration.
+    foreign += others or import_unfinished(MigrationState(session))
     if table is None or not shape.upgradable:
-        early = (*foreign, *import_unfinished(MigrationState(session)))
+        early = tuple(foreign)
         return CheckReport(shape, findings=early, table=table, version=version, cluster=cluster)
     text, facts = definition(session, table.name), look(session, table.name)
     findings = [*unseen, *read_only(server), *several_writers(server, "warning"), *foreign]
-    findings += import_unfinished(MigrationState(session))
     if server.problem is None or cluster:  # a PostgreSQL standby cannot create temporary tables
         findings += unsupported(session, table, schema)
     if types(session, table, schema):  # then checks of the rows make no sense
@@ -150,8 +158,9 @@ def check(session: Session, schema: Table) -> CheckReport:
         findings += of_rows
     if session.dialect.is_mysql:
         findings += binary_log(session, "warning")
-    findings += [*judge(facts), *_required(table, schema), *_unfinished(session)]
-    findings += left_over(session)
+    findings += [*judge(facts), *_columns(table, schema)]
+    if not others:
+        findings += [*_unfinished(session), *left_over(session)]
     return CheckReport(
         shape,
         rows,
@@ -207,23 +216,37 @@ def _unfinished(session: Session) -> list[Finding]:
 
 
 def left_over(session: Session) -> list[Finding]:
-    """Return a blocker for each table that has a name that a migration needs for its own."""
-    if session.dialect.is_mysql and MigrationState(session).method == "direct":
-        return []  # an interrupted run has made them, and the next one removes them
-    return [
-        Finding(
-            "left-over",
-            "blocker",
-            f"there is a table {name}, whose name a migration needs for a moment; rename that "
-            "table, or drop it if nobody needs it",
+    """Return a blocker for each thing that has a name that a migration needs for its own."""
+    if not session.dialect.is_mysql:
+        return [] if read_table(session, BEFORE) is None else [taken("table", BEFORE)]
+    method, findings = MigrationState(session).method, list[Finding]()
+    if method != "direct":  # an interrupted run has made them, and the next one removes them
+        names = (name for name in (COPY, OLD) if read_table(session, name) is not None)
+        findings += [taken("table", name) for name in names]
+    if method != "online":
+        triggers = session.query(
+            "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS "
+            f"WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE '{OWN_TRIGGERS}%'"
         )
-        for name in ((COPY, OLD) if session.dialect.is_mysql else (BEFORE,))
-        if read_table(session, name) is not None
+        findings += [taken("trigger", str(row[0])) for row in triggers]
+        table = read_table(session, "videos")
+        if table is not None and table.index(INDEX) is not None:
+            findings.append(taken("index", INDEX))
+    return findings
+
+
+def _columns(table: Table, schema: Table) -> list[Finding]:
+    """Return a blocker for each column of the operator's own that the relay could not live with."""
+    own = [
+        Finding(
+            f"own-{name.replace('_', '-')}",
+            "blocker",
+            f"the column {name} is not the relay's, and the relay would take its values for its "
+            "own; rename the column",
+        )
+        for name in own_columns(table)
     ]
-
-
-def _required(table: Table, schema: Table) -> list[Finding]:
-    return [
+    return own + [
         Finding(
             f"required-{column.name.replace('_', '-')}",
             "blocker",

@@ -31,7 +31,7 @@ from kling_mock.relay.migration.online.stopping import StoppedError, stopping
 from kling_mock.relay.migration.rows.row_changes import RESOLUTIONS
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, target_schema
 from kling_mock.relay.migration.script import downgrade_script, upgrade_script
-from kling_mock.relay.migration.state import MigrationState
+from kling_mock.relay.migration.state import MigrationState, taken_names
 from kling_mock.relay.migration.upgrade import Upgrade
 from kling_mock.relay.migration.verify import verify
 from kling_mock.relay.migration.versions import upgrade_tables, was_downgraded
@@ -58,7 +58,7 @@ def run(name: str, options: argparse.Namespace, opened: Opener = connect) -> int
         with opened(options.db) as session:
             if name not in _WRITING:
                 return _COMMANDS[name](session, options)
-            _must_take_writes(session)
+            _must_take_writes(session, is_no_replica=options.yes_not_a_replica)
             with nullcontext() if _steers(options) else only_run(session):
                 return _COMMANDS[name](session, options)
 
@@ -89,12 +89,11 @@ def _steers(options: argparse.Namespace) -> bool:
     return bool(getattr(options, "pause", False) or getattr(options, "resume", False))
 
 
-def _must_take_writes(session: Session) -> None:
+def _must_take_writes(session: Session, *, is_no_replica: bool) -> None:
     server, unseen = seen_server(session)
-    if refused := read_only(server):
+    refused = read_only(server) or ([] if is_no_replica else unseen)
+    if refused or (refused := taken_names(session)):
         raise BlockedError(refused)
-    for line in _findings(unseen):
-        _print_error(line)
 
 
 def _print(text: str) -> None:
@@ -288,7 +287,7 @@ def run_import(
         with opened(options.source) as source, opened(options.db) as target:
             if options.dry_run:
                 return _import(source, target, options, hashed)
-            _must_take_writes(target)
+            _must_take_writes(target, is_no_replica=options.yes_not_a_replica)
             with only_run(target):
                 return _import(source, target, options, hashed)
 

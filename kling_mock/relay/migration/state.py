@@ -13,7 +13,9 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from kling_mock.relay.migration.database.introspect import read_table
 from kling_mock.relay.migration.database.session import Session
+from kling_mock.relay.migration.findings import Finding
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema
 from kling_mock.relay.storage.schema import Dialect, Table
 
@@ -75,6 +77,26 @@ class Origin:
         """Return the origin that `to_json` wrote."""
         table = Table.from_json(value["table"])
         return cls(KnownSchema(value["shape"]), table, tuple(value["definition"]))
+
+
+def taken_names(session: Session) -> list[Finding]:
+    """Return a blocker for each of the two tables that is another program's, by its shape."""
+    return [
+        taken("table", name)
+        for name, (primary, columns) in _SHAPES.items()
+        if (table := read_table(session, name)) is not None
+        and (
+            table.primary != primary
+            or [(column.name, column.type.replace("longtext", "text")) for column in table.columns]
+            != columns
+        )
+    ]
+
+
+def taken(kind: str, name: str) -> Finding:
+    """Return the blocker about a thing of the operator's that has the name of one of ours."""
+    says = f"there is a {kind} {name}, whose name a migration needs; rename that {kind}, or drop it"
+    return Finding("left-over", "blocker", f"{says} if nobody needs it")
 
 
 class MigrationState:
@@ -157,6 +179,17 @@ class MigrationState:
         return None if record is None else record["way"]
 
 
+#: The key of each table, and its columns with their types.
+_SHAPES: Final = {
+    STATE: (("name",), [("name", "varchar(50)"), ("value", "text")]),
+    CHANGES: (
+        ("column_name", "task_id"),
+        [
+            *(("column_name", "varchar(64)"), ("task_id", "varchar(200)")),
+            *(("old_value", "text"), ("new_value", "text")),
+        ],
+    ),
+}
 _TABLES: Final = (
     (
         f"CREATE TABLE IF NOT EXISTS {STATE} (name VARCHAR(50) NOT NULL PRIMARY KEY, "

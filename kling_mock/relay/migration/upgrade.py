@@ -21,6 +21,7 @@ from kling_mock.relay.migration.auxiliary_tables import (
     write_version,
 )
 from kling_mock.relay.migration.check import CheckReport, check, import_unfinished
+from kling_mock.relay.migration.database.cluster import REPLICA_UNKNOWN
 from kling_mock.relay.migration.database.introspect import definition, next_number, read_table
 from kling_mock.relay.migration.database.lock_retry import WAIT_AT_MOST, LockRetry
 from kling_mock.relay.migration.database.session import DatabaseError, Session
@@ -145,11 +146,15 @@ class Upgrade:
         return report.table
 
     def unresolved(self, blockers: Iterable[Finding]) -> list[Finding]:
-        """Return the blockers that the operator has not resolved."""
+        """Return the blockers that the operator has not resolved.
+
+        Each command that writes asks first whether the server is a replica, so not again here.
+        """
         return [
             blocker
             for blocker in blockers
-            if not blocker.resolution or self.resolutions.get(blocker.name) != blocker.resolution
+            if blocker.name != REPLICA_UNKNOWN
+            and (not blocker.resolution or self.resolutions.get(blocker.name) != blocker.resolution)
         ]
 
     # ------------------------------------------------------------ steps

@@ -29,15 +29,24 @@ _KINDS: Final[Mapping[MysqlKind, str]] = {
 
 
 _REPLICA: Final = "it is a replica of "
+#: The name of the finding that a server does not say whether it is a replica.
+REPLICA_UNKNOWN: Final = "replica-unknown"
 #: The query for a server's primary, and the columns of the primary's host and port in its result.
 _SOURCES: Final[Mapping[Dialect, tuple[str, int, int]]] = {
     Dialect.MARIADB: ("SHOW ALL SLAVES STATUS", 3, 5),
     Dialect.MYSQL: ("SHOW REPLICA STATUS", 1, 3),
 }
+#: The right to ask for the primary.
+_RIGHTS: Final = {Dialect.MARIADB: "REPLICA MONITOR", Dialect.MYSQL: "REPLICATION CLIENT"}
+#: What MariaDB tells every user: whether it replicates now, and whether it ever did.
+_SIGNS: Final = (
+    "SELECT VARIABLE_VALUE <> '0', @@gtid_slave_pos <> '' FROM information_schema.GLOBAL_STATUS "
+    "WHERE VARIABLE_NAME = 'SLAVES_RUNNING'"
+)
 
 
 def seen_server(session: Session) -> tuple[Server, list[Finding]]:
-    """Return the server's description of itself, and a warning if it is incomplete.
+    """Return the server's description of itself, and a blocker if it is incomplete.
 
     A replica need not be read-only. A change on a replica stops its replication, so a replica has a
     `problem` here, even while its replication is stopped.
@@ -49,12 +58,19 @@ def seen_server(session: Session) -> tuple[Server, list[Finding]]:
     try:
         rows = session.query(question)
     except DatabaseError as error:
+        is_mariadb = session.dialect is Dialect.MARIADB
+        runs, ever = session.query(_SIGNS)[0] if is_mariadb else (0, 0)
+        if runs:
+            return attrs.evolve(server, problem=f"{_REPLICA}a server that it does not name"), []
+        user, at, at_host = str(session.query("SELECT CURRENT_USER()")[0][0]).rpartition("@")
+        was = ", and it is one or was one, since it has a gtid_slave_pos" if ever else ""
         says = (
-            f"whether this server is a replica, on which nothing may be migrated, is unknown: "
-            f"{error}; grant REPLICATION CLIENT (MariaDB: REPLICA MONITOR), or make sure that it "
-            "is not one"
+            f"this is {server.name}, which does not say whether it is a replica, where a migration "
+            f"stops replication{was}: {error}; have its administrator run GRANT "
+            f"{_RIGHTS[session.dialect]} ON *.* TO '{user}'{at}'{at_host}', or, if it is not a "
+            "replica, give --yes-not-a-replica"
         )
-        return server, [Finding("replica-unknown", "warning", says)]
+        return server, [Finding(REPLICA_UNKNOWN, "blocker", says)]
     for row in rows:  # channels of Group Replication do not have one primary
         if not any(str(value).startswith("group_replication_") for value in row):
             return attrs.evolve(server, problem=f"{_REPLICA}{row[host]}:{row[port]}"), []

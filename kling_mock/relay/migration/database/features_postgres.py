@@ -58,6 +58,8 @@ _PROPERTIES: Final = (
     """SELECT 'the constraint ' || conname, 'definition', concat_ws(' ', contype,
     pg_get_constraintdef(oid), condeferrable, condeferred, convalidated, conislocal, coninhcount,
     connoinherit) FROM pg_constraint WHERE conrelid = ?::oid""",
+    """SELECT 'the subscription with the oid ' || srsubid, 'fills the table', ''
+    FROM pg_subscription_rel WHERE srrelid = ?::oid""",
     f"""SELECT 'the sequence ' || c.relname, p.key, p.value
     FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid,
     jsonb_each_text(to_jsonb(s) - {_WITHOUT}) p WHERE s.seqrelid IN ({_RELATIONS})""",

@@ -43,6 +43,8 @@ class AccountTable:
     Attributes:
         name: Its name.
         old: The columns that are read, the number first.
+        optional: More columns that are read, those of other versions and of new-api; a missing one
+            is NULL.
         where: The condition for the rows to import, with the old names of the columns.
         new: The columns that are written.
         converted: Returns the new row for an old one.
@@ -50,13 +52,24 @@ class AccountTable:
 
     name: str
     old: tuple[str, ...]
+    optional: tuple[str, ...]
     where: str
     new: tuple[str, ...]
     converted: Callable[..., tuple[Any, ...]]
 
+    def columns(self, session: Session) -> tuple[str, ...]:
+        """Return the columns that are read and that the old table has."""
+        table = read_table(session, self.name)
+        names = (*self.old, *self.optional)
+        return tuple(name for name in names if table is not None and table.has(name))
+
     def read(self, session: Session, after: int = 0, limit: int = -1) -> list[tuple[Any, ...]]:
         """Return up to *limit* old rows (-1: all) with numbers above *after*, the lowest first."""
-        columns = ", ".join(quoted(column, session.dialect) for column in self.old)
+        there = self.columns(session)
+        columns = ", ".join(
+            quoted(column, session.dialect) if column in there else "NULL"
+            for column in (*self.old, *self.optional)
+        )
         end = f" LIMIT {limit}" if limit >= 0 else ""
         where = self.where.replace("{key}", quoted("key", session.dialect))
         return session.query(
@@ -72,8 +85,11 @@ class AccountTable:
         return int(selected), int(rows)
 
 
-def _user(number: int, name: str, status: int | None, quota: int | None) -> tuple[Any, ...]:
+def _user(
+    number: int, name: str, status: int | None, quota: int | None, deleted: object
+) -> tuple[Any, ...]:
     known = {1: ENABLED, 3: DELETED}.get(ENABLED if status is None else status, DISABLED)
+    known = DELETED if deleted else known
     balance = quota or 0
     return number, name, known, balance, min(balance, 0)
 
@@ -88,13 +104,21 @@ def _token(
     expires: int | None,
     remaining: int | None,
     unlimited: int | None,
+    deleted: object,
+    *limits: object,
 ) -> tuple[Any, ...]:
-    is_enabled = status is None or status == ENABLED
+    is_enabled = status in {None, ENABLED} and not _is_limited(limits)
+    known = DELETED if deleted else ENABLED if is_enabled else DISABLED
     return (
         *(number, user, key, (name or "")[:_NAME_LENGTH]),
-        *(ENABLED if is_enabled else DISABLED, None if expires in {None, -1} else expires),
+        *(known, None if expires in {None, -1} else expires),
         *(int(bool(unlimited)), max(remaining or 0, 0), created or 0),
     )
+
+
+def _is_limited(limits: Iterable[object]) -> bool:
+    """Return whether a token is for some models or addresses only, by its `_LIMITS`."""
+    return any(limit.strip() if isinstance(limit, str) else limit for limit in limits)
 
 
 def _channel(
@@ -112,12 +136,16 @@ def _channel(
     )
 
 
+#: What limits a token to models or addresses: in one-api the first two, in new-api the others.
+_LIMITS: Final = ("models", "subnet", "model_limits_enabled", "allow_ips")
+
 #: Tokens of removed users are left out, because they do not belong to a user any more. The relay
 #: takes only the channels to Kling.
 ACCOUNTS: Final = (
     AccountTable(
         "users",
         ("id", "username", "status", "quota"),
+        ("deleted_at",),
         "id > 0",
         ("id", "username", "status", "quota", "credited_quota"),
         _user,
@@ -128,6 +156,7 @@ ACCOUNTS: Final = (
             *("id", "user_id", "key", "status", "name", "created_time", "expired_time"),
             *("remain_quota", "unlimited_quota"),
         ),
+        ("deleted_at", *_LIMITS),
         "{key} <> '' AND user_id IN (SELECT id FROM users)",
         (
             *("id", "user_id", "token_hash", "name", "status", "expires_at", "unlimited"),
@@ -138,6 +167,7 @@ ACCOUNTS: Final = (
     AccountTable(
         "channels",
         ("id", "name", "base_url", "models", "priority", "weight", "created_time"),
+        (),
         f"type = {KELING}",
         (
             *("id", "name", "base_url", "api_keys", "model_mapping", "models", "webhook_secrets"),
@@ -152,14 +182,14 @@ def account_findings(source: Session) -> list[Finding]:
     """Return findings about the old accounts, such as those that the relay cannot hold."""
     findings = list[Finding]()
     for table in ACCOUNTS:
-        old = read_table(source, table.name)
-        missing = [column for column in table.old if old is None or not old.has(column)]
-        if missing:
+        if missing := [name for name in table.old if name not in table.columns(source)]:
             says = f"the table {table.name} of one-api has no {', '.join(missing)}"
             findings.append(Finding(f"no-{table.name}", "blocker", says))
     if findings:
         return findings
     users = ACCOUNTS[0].read(source)
+    deleted = len(ACCOUNTS[1].old)
+    tokens = [row for row in ACCOUNTS[1].read(source) if row[3] in {None, ENABLED}]
     odd: tuple[tuple[str, Severity, str, list[tuple[Any, ...]]], ...] = (
         (
             "user-name",
@@ -179,9 +209,24 @@ def account_findings(source: Session) -> list[Finding]:
             "the balance is negative, and stays so until it is topped up",
             [row for row in users if (row[3] or 0) < 0],
         ),
+        (
+            "token-limits",
+            "warning",
+            (
+                "these tokens are for some models or addresses only, which a relay cannot hold, so "
+                "they are imported disabled; kling-mock token enable ID allows one everything"
+            ),
+            [row for row in tokens if not row[deleted] and _is_limited(row[deleted + 1 :])],
+        ),
     )
     return [
-        Finding(name, severity, says, len(rows), tuple(f"user {row[0]}" for row in rows[:5]))
+        Finding(
+            name,
+            severity,
+            says,
+            len(rows),
+            tuple(f"{name.partition('-')[0]} {row[0]}" for row in rows[:5]),
+        )
         for name, severity, says, rows in odd
         if rows
     ]

@@ -164,7 +164,7 @@ class OneApiImport:
     def _content(self) -> dict[str, str]:
         """Return number of rows and checksum of the columns to import, for each old table."""
         videos = read_table(self.source, "videos")
-        columns = {table.name: table.old for table in ACCOUNTS}
+        columns = {table.name: table.columns(self.source) for table in ACCOUNTS}
         columns["videos"] = (
             () if videos is None else tuple(column.name for column in videos.columns)
         )

@@ -15,7 +15,7 @@ import attrs
 
 from kling_mock.relay.migration.database.introspect import definition
 from kling_mock.relay.migration.database.lock_retry import LockRetry
-from kling_mock.relay.migration.database.preflight import look
+from kling_mock.relay.migration.database.preflight import references
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.database.table_lock import (
     no_causal_reads,
@@ -159,7 +159,7 @@ class CutOver:
 
             def once() -> None:
                 self.retry.wait_for_transactions()
-                if keys := look(self.session, "videos").references:
+                if keys := references(self.session, "videos"):
                     raise UnfinishedError(f"foreign keys point to the table: {', '.join(keys)}")
                 guard.execute("LOCK TABLES videos WRITE")
                 try:

@@ -43,7 +43,7 @@ from kling_mock.relay.migration.rows.row_changes import RowChanges, apart
 from kling_mock.relay.migration.schema.alter import alter
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, goal, recognise
 from kling_mock.relay.migration.schema.plan import plan
-from kling_mock.relay.migration.state import CHANGES, DELETED, MigrationState
+from kling_mock.relay.migration.state import CHANGES, DELETED, MigrationState, taken_names
 from kling_mock.relay.migration.upgrade import Upgrade
 from kling_mock.relay.storage.schema import Dialect, Table
 
@@ -184,8 +184,9 @@ class OnlineUpgrade:
         cut_over.must_be(recorded, self._session)
         copying.complete()
         copying.compare()
-        # A node may have joined, or a group may have been switched to several primaries.
-        if escaping := self._escaping():
+        # A node may have joined, a group may have been switched to several primaries, or a table
+        # of ours may have been replaced.
+        if escaping := [*self._escaping(), *taken_names(self._session)]:
             says = "; ".join(finding.says for finding in escaping)
             raise UnfinishedError(f"the tables were not swapped: {says}")
         # The triggers of the old table write to the copy, so the copy is locked too.

@@ -215,13 +215,22 @@ class RowChanges:
         )
 
     def _renamed(self, question: DataCheck) -> int:
-        count = 0
-        while rows := self.session.query(
-            f"SELECT task_id FROM {self._table} WHERE {question.condition} LIMIT 1"
-        ):
-            self._rename(rows[0][0], self.new_id())
-            count += 1
-        return count
+        """Give each row that meets *question* another id, in one statement for all of them."""
+        name, column = self.source.name, self._old("task_id")
+        prefix, where, order = f"'{self.new_id()}-'", question.condition, ""
+        if self.session.dialect.is_mysql:
+            # The same rows are numbered twice, in the order of their content: rows that are alike
+            # in everything may change places.
+            order = f"ORDER BY {self._newest_first()}"
+            new = f"CONCAT({prefix}, ROW_NUMBER() OVER ({order}))"
+            number = f"CONCAT({prefix}, @kling_number := @kling_number + 1)"
+            self.session.execute("SET @kling_number = 0")
+        else:
+            new = number = f"{prefix} || {_ROW[self.session.dialect]}"
+        remember(self.session, name, column, where, new, new)
+        return self.session.execute(
+            f"UPDATE {self._table} SET task_id = {number} WHERE {where} {order}"
+        )
 
     def _apart(self) -> int:
         count = 0
@@ -258,23 +267,32 @@ class RowChanges:
     def _newest(self, same: str) -> str:
         """Return the condition on the newest of the rows that meet *same*."""
         if self.session.dialect.is_mysql:
-            # A replica that repeats the statement stores its rows in another order, and has to
-            # choose the same one among rows of the same time.
-            others = (f"SHA2({self._quoted(column)}, 256)" for column in self.source.columns)
-            return f"{same} ORDER BY created_at DESC, {', '.join(others)} LIMIT 1"
+            return f"{same} ORDER BY {self._newest_first()} LIMIT 1"
         row = "rowid" if self.session.dialect is Dialect.SQLITE else "ctid"
         return (
             f"{row} = (SELECT {row} FROM {self._table} WHERE {same} "
             f"ORDER BY created_at DESC, {row} DESC LIMIT 1)"
         )
 
-    def _quoted(self, column: Column) -> str:
-        return quoted(column.name, self.session.dialect)
+    def _newest_first(self) -> str:
+        """Return the order of rows on MariaDB and MySQL, which is the same on every replica.
+
+        A replica that repeats a statement stores its rows in another order, and has to choose the
+        same one among rows of the same time.
+        """
+        columns = (quoted(column.name, self.session.dialect) for column in self.source.columns)
+        return ", ".join(["created_at DESC", *(f"SHA2({column}, 256)" for column in columns)])
 
 
 def _tightened(old: Column, new: Column) -> bool:
     return old.nullable and not new.nullable
 
+
+#: What tells rows apart that have no key, as text.
+_ROW: Final = {
+    Dialect.SQLITE: "rowid",
+    Dialect.POSTGRES: "translate(ctid::text, ',()', '-')",
+}
 
 #: The condition that ids are the same to the last byte; utf8mb4_bin ignores trailing blanks.
 _MY_SAME: Final = f"CAST({binary('task_id', Dialect.MARIADB)} AS BINARY) = CAST(? AS BINARY)"

@@ -74,6 +74,8 @@ _ESSENTIAL = ("task_id", "created_at", "provider", "username", "channel_id")
 #: Columns that only this project makes; the Go program's later model also has the two that are
 #: excluded here.
 _OURS = set(ADDED) - {"token_id", "callback_url"}
+#: The column among them that the first version of the relay did not make.
+_LATER = {"service"}
 
 #: The guide's composite indexes; its script and the Go models lack them.
 _COMPOSITES = (("user_id", "created_at"), ("channel_id", "created_at"))
@@ -97,6 +99,16 @@ def recognise(table: Table | None, schema: Table) -> KnownSchema:
     if table.primary == ("task_id",):
         return KnownSchema.TASK_ID_KEY
     return KnownSchema.UNKNOWN if table.primary else KnownSchema.GORM
+
+
+def own_columns(table: Table) -> list[str]:
+    """Return the operator's own columns of *table* that have the names of ours.
+
+    The first version of the relay made all of its columns at once.
+    """
+    if table.has(*(_OURS - _LATER)):
+        return []
+    return [column.name for column in table.columns if column.name in _OURS]
 
 
 def _with_id(table: Table, schema: Table) -> KnownSchema:

@@ -196,6 +196,7 @@ _EXTRAS: Final = {
             ),
         ),
         ("view", "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'"),
+        ("subscription", "SELECT srsubid FROM pg_subscription_rel"),
         (
             "rights",
             (

@@ -348,6 +348,21 @@ POSTGRESQL: Final = (
         undo=("DROP PUBLICATION pub_extra",),
     ),
     Feature(
+        "subscription",
+        (
+            "CREATE SUBSCRIPTION sub_extra CONNECTION '' PUBLICATION pub WITH (connect = false)",
+            "ALTER SUBSCRIPTION sub_extra SET (slot_name = NONE)",
+            "SET allow_system_table_mods = on",
+            (
+                "INSERT INTO pg_subscription_rel SELECT s.oid, 'videos'::regclass, 'r', NULL "
+                "FROM pg_subscription s JOIN pg_database d ON d.oid = subdbid "
+                "WHERE datname = current_database()"
+            ),
+        ),
+        "the subscription with the oid ",
+        undo=("DROP SUBSCRIPTION sub_extra",),
+    ),
+    Feature(
         "rule",
         ("CREATE RULE rule_extra AS ON DELETE TO videos WHERE n = 77 DO INSTEAD NOTHING",),
         "rule_extra",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kling_mock.relay.migration.check import CheckVerdict, check
-from kling_mock.relay.migration.database.preflight import Facts, estimate, judge
+from kling_mock.relay.migration.database.preflight import Facts, estimate, judge, look
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.downgrade import Downgrade
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, target_schema
@@ -118,3 +118,31 @@ def test_a_required_column_is_one_without_a_default() -> None:
     assert not Column("a", "int", nullable=False, auto=True).required
     assert not Column("a", "int", nullable=False, default="0").required
     assert Table("t", ()).column("a") is None
+
+
+def test_the_size_of_a_table_is_not_that_of_old_statistics(session: Session) -> None:
+    """Which say 16 KB of a table that was filled since; the disk would be full in the middle."""
+    tables.make(session, "gorm", ())
+    session.execute("ALTER TABLE videos STATS_AUTO_RECALC = 0")
+    row = dict(zip(legacy.COLUMNS, legacy.CLEAN[0], strict=True)) | {"prompt": "p" * 100_000}
+    tables.insert(session, [tuple(row.values())] * 20)
+    statistics = "SELECT DATA_LENGTH FROM information_schema.TABLES WHERE TABLE_NAME = 'videos' "
+    assert session.query(f"{statistics} AND TABLE_SCHEMA = DATABASE()") == [(16_384,)]
+    assert 2_000_000 < look(session, "videos").size < 2_100_000
+
+
+@pytest.mark.parametrize(
+    ("session", "shape"),
+    [("mariadb", "gorm"), ("mariadb", "guide"), ("sqlite", "gorm"), ("postgresql", "gorm")],
+    indirect=["session"],
+)
+@pytest.mark.parametrize("name", ["legacy", "service"])
+def test_a_column_that_only_has_the_name_of_ours_is_a_blocker(
+    session: Session, shape: str, name: str
+) -> None:
+    """A `legacy` of 0, for instance, made old rows the relay's own, which it polls and charges."""
+    tables.make(session, shape)
+    session.execute(f"ALTER TABLE videos ADD {name} int NOT NULL DEFAULT 0")
+    report = check(session, target_schema(session.dialect))
+    assert report.verdict is CheckVerdict.BLOCKED
+    assert f"own-{name}" in {finding.name for finding in report.blockers}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -206,6 +207,40 @@ def test_no_command_writes_on_a_replica(
     assert "read-only: this is db2:3306, and it is read-only" in errors
     assert "nothing was changed" in errors
     assert content(session) == before
+
+
+@pytest.fixture
+def limited(session: Session) -> Iterator[str]:
+    """The URL for a user who has all rights in this database, and none of the server."""
+    user = f"{session.database}"[-24:]
+    session.execute(f"CREATE USER '{user}'@'%'")
+    session.execute(f"GRANT ALL ON {session.database}.* TO '{user}'@'%'")
+    yield session.url.replace("root@", f"{user}@")
+    session.execute(f"DROP USER '{user}'@'%'")
+
+
+def test_what_does_not_say_whether_it_is_a_replica_is_not_migrated(
+    session: Session, limited: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The right that is missing is named word for word, and so is the option that does without."""
+    tables.make(session, "gorm")
+    before = content(session)
+    grants = set[str]()
+    for words in (("check",), ("upgrade",), ("upgrade", "--online"), ("finish",), ("downgrade",)):
+        assert run_plainly(*words, "--db", limited) == 11
+        output = "".join(capsys.readouterr())
+        assert "blocker   replica-unknown: this is " in output
+        grants |= {*re.findall("run (GRANT REPLICA.* ON .* TO .*), or, if it is not", output)}
+        assert "give --yes-not-a-replica" in output
+        assert content(session) == before
+    assert run_plainly("sql", "--db", limited) == 0
+    assert "whether this is a replica is unknown" in capsys.readouterr().out
+    assert run_plainly("upgrade", "--yes-not-a-replica", "--db", limited) == 0
+    assert run_plainly("downgrade", "--yes-not-a-replica", "--db", limited) == 0
+    (grant,) = grants
+    session.execute(grant)
+    assert run_plainly("upgrade", "--db", limited) == 0
+    assert "replica-unknown" not in "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize("session", ["postgresql"], indirect=True)

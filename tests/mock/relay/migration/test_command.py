@@ -19,10 +19,11 @@ from kling_mock.relay.migration.database import preflight as facts
 from kling_mock.relay.migration.database.introspect import definition, read_table
 from kling_mock.relay.migration.database.session import DatabaseError, Session, connect
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, recognise, target_schema
+from kling_mock.relay.migration.upgrade import Upgrade
 from kling_mock.relay.storage.connect import connect as connect_storage
 from kling_mock.relay.storage.schema import VERSION
 from tests.mock.relay.migration import legacy, tables
-from tests.mock.relay.migration.watched_session import Watched
+from tests.mock.relay.migration.watched_session import KilledError, Watched
 
 DIALECTS = ["mariadb", "sqlite", "postgresql"]
 Say = Callable[..., tuple[int, str, str]]
@@ -95,6 +96,30 @@ def test_the_printed_statements_do_it_too(
             is KnownSchema.OURS
         )
         assert session.query("SELECT COUNT(*), MIN(legacy) FROM videos") == [(4, 1)]
+
+
+@pytest.mark.slow
+def test_no_statements_are_printed_that_cannot_be_run(
+    databases: Callable[[str], str], say: Say
+) -> None:
+    """Not beside what an interrupted upgrade has left, nor if there is nothing to upgrade."""
+    url = databases("mariadb")
+
+    def after(sql: str, _parameters: object) -> None:
+        if sql.startswith("CREATE TABLE kling_migration_new"):
+            raise KilledError
+
+    with connect(url) as session:
+        tables.make(session, "gorm")
+        watched = Watched(session, after)
+        with pytest.raises(KilledError):
+            Upgrade(watched, target_schema(session.dialect), str, log=lambda _: None).run()
+        for words in (("sql",), ("sql", "--down")):
+            status, out, err = say(*words, "--db", url)
+            assert (status, out, "unfinished: an upgrade was interrupted" in err) == (11, "", True)
+        assert say("upgrade", "--db", url)[0] == 0
+        status, out, _ = say("sql", "--db", url)
+        assert (status, out) == (0, "-- nothing to do: the table is in the target schema\n")
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -410,3 +435,78 @@ def test_free_room_on_another_computer_is_not_known(session: Session) -> None:
 
     assert facts.look(session, "videos").free
     assert facts.look(Elsewhere(session, lambda _sql, _parameters: None), "videos").free is None
+
+
+#: What an operator may have that is called as a thing of ours is.
+TAKEN = {
+    "migration_changes": "CREATE TABLE migration_changes (id int, note varchar(9))",
+    "migration_state": "CREATE TABLE migration_state (name varchar(50) PRIMARY KEY, value int)",
+    "kling_migration_delete": (
+        "CREATE TRIGGER kling_migration_delete BEFORE DELETE ON mine FOR EACH ROW SET @n = 1"
+    ),
+    "kling_migration_created": "CREATE INDEX kling_migration_created ON videos (user_id)",
+}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "name"),
+    [
+        *(("mariadb", name) for name in TAKEN),
+        *(("sqlite", name) for name in tuple(TAKEN)[:2]),
+        *(("postgresql", name) for name in tuple(TAKEN)[:2]),
+    ],
+)
+def test_what_only_has_the_name_of_ours_is_named_and_left(
+    dialect: str, name: str, databases: Callable[[str], str], say: Say
+) -> None:
+    """By the check and by each command that writes; nothing is changed, and nothing dropped."""
+    url = databases(dialect)
+    with connect(url) as session:
+        tables.make(session, "gorm")
+        session.execute("CREATE TABLE mine (n int)")
+        session.execute(TAKEN[name])
+        before = definition(session, "videos"), definition(session, "mine")
+        status, out, _ = say("check", "--db", url)
+        kind = TAKEN[name].split()[1].lower()
+        assert (status, f"left-over: there is a {kind} {name}" in out) == (11, True)
+        for words in (("upgrade",), ("upgrade", "--online"), ("sql",)):
+            status, out, err = say(*words, "--db", url)
+            assert (status, out, f" {name}," in err) == (11, "", True)
+        assert (definition(session, "videos"), definition(session, "mine")) == before
+        if "state" in name or "changes" in name:
+            assert read_table(session, name) is not None
+            session.execute(f"DROP TABLE {name}")
+            assert say("upgrade", "--db", url)[0] == 0
+            session.execute(f"DROP TABLE {name}")
+            session.execute(TAKEN[name])
+            status, _, err = say("downgrade", "--db", url)
+            assert (status, f"left-over: there is a table {name}" in err) == (11, True)
+
+
+@pytest.mark.slow
+def test_a_table_of_ours_that_is_replaced_meanwhile_stops_the_swap(
+    databases: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the swap, each DELETE of the old program would write to the table of another."""
+    url = databases("mariadb")
+    parser = make_parser(["db"])
+
+    @contextmanager
+    def opened(url: str) -> Iterator[Session]:
+        with connect(url) as session:
+
+            def after(sql: str, _parameters: object) -> None:
+                if sql.startswith("CREATE TABLE videos_migrating"):
+                    session.execute("DROP TABLE migration_changes")
+                    session.execute(TAKEN["migration_changes"])
+
+            yield Watched(session, after)
+
+    with connect(url) as session:
+        tables.make(session, "gorm")
+        options = parser.parse_args(["db", "upgrade", "--online", "--max-running=0", "--db", url])
+        assert command.run("upgrade", options, opened) == 1
+        errors = capsys.readouterr().err
+        assert "the tables were not swapped: there is a table migration_changes" in errors
+        assert read_table(session, "videos_before_migration") is None
+        assert session.query("SHOW TRIGGERS") == []

@@ -401,7 +401,7 @@ def test_a_row_that_slips_in_before_the_triggers_is_resolved_by_the_next_run(
     online(session).abandon()
     online(session, resolved).upgrade.run()
     assert session.query("SELECT COUNT(*), MIN(task_id) FROM videos WHERE task_id LIKE 'leg%'") == [
-        (1, "legacy-1")
+        (1, "legacy-1-1")
     ]
 
 

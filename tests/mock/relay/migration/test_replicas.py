@@ -41,13 +41,14 @@ def run(*words: str) -> int:
     return command.run(words[0], parser.parse_args(["db", *words]))
 
 
-def fill(url: str, shape: str, *, same_ids: bool = False) -> None:
+def fill(url: str, shape: str, same_id: str | None = None) -> None:
     """Make rows of pairs of callers: the first inserts first, the second commits first.
 
     Args:
         url: The database.
         shape: The shape of the table.
-        same_ids: Whether the two rows of a pair differ in their prompt alone.
+        same_id: The id of both rows of a pair, with the number of the pair in place of a `{}`; they
+            then differ in their prompt alone.
     """
     with connect(url) as first, connect(url) as second:
         tables.make(first, shape)
@@ -58,8 +59,8 @@ def fill(url: str, shape: str, *, same_ids: bool = False) -> None:
                 # Without a key there may be ids that differ in nothing but case, at the same time.
                 only_case = shape == "gorm" and pair % 2 == 0
                 task_id = f"{'Aa'[name > 'a'] if only_case else name}-{pair}"
-                if same_ids:
-                    task_id, row["prompt"] = f"same-{pair}", name
+                if same_id is not None:
+                    task_id, row["prompt"] = same_id.format(pair), name
                 row |= {"task_id": task_id, "created_at": 1_700_000_000 + pair // 2}
                 names, marks = ", ".join(row), ", ".join("?" for _ in row)
                 session.execute(f"INSERT INTO videos ({names}) VALUES ({marks})", *row.values())
@@ -120,16 +121,20 @@ def test_a_replica_has_the_ids_of_its_primary(
 
 
 @pytest.mark.parametrize("binlog_format", ["STATEMENT", "MIXED", "ROW"])
+@pytest.mark.parametrize(
+    ("same_id", "resolution"),
+    [("same-{}", "duplicate-task-id=rename"), ("", "empty-task-id=generate")],
+)
 def test_of_rows_alike_a_replica_renames_the_one_that_its_primary_does(
-    replicated: ClusterDatabase, binlog_format: str
+    replicated: ClusterDatabase, same_id: str, resolution: str, binlog_format: str
 ) -> None:
     """Also where the statement is repeated there, on rows that are kept in another order."""
     cluster = replicated.cluster
     assert isinstance(cluster, Replicated)
     cluster.write_as(binlog_format)
     url, there = (cluster.url(replicated.name, [node]) for node in (PRIMARY, REPLICA))
-    fill(url, "gorm", same_ids=True)
-    resolve = "--resolve=duplicate-task-id=rename"
+    fill(url, "gorm", same_id)
+    resolve = f"--resolve={resolution}"
     assert run("upgrade", resolve, "--db", url) == 0
     cluster.catch_up()
     with connect(url) as primary, connect(there) as replica:
@@ -168,12 +173,46 @@ def test_a_replica_that_takes_writes_is_refused(
     cluster.catch_up()
 
 
-def test_a_user_who_may_not_see_whether_it_is_a_replica_is_told_so(
+def test_a_user_who_may_not_see_that_it_is_a_replica_is_refused_there(
     replicated: ClusterDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The check and the upgrade say which privilege is missing, and go on.
+    """Also while its replication is stopped; on MariaDB a running one is found nevertheless."""
+    cluster, name = replicated.cluster, replicated.name
+    assert isinstance(cluster, Replicated)
+    is_mariadb = cluster.kind == "mariadb-replica"
+    with connect(cluster.url(name, [PRIMARY])) as primary:
+        tables.make(primary, "gorm")
+        primary.execute(f"CREATE USER {name}@'%'")
+        primary.execute(f"GRANT ALL ON {name}.* TO {name}@'%'")
+    cluster.catch_up()
+    there = cluster.url(name, [REPLICA])
+    words = ("--db", there.replace("root@", f"{name}@"))
+    with connect(there) as replica:
+        before = definition(replica, "videos"), tables.rows(replica)
+        try:
+            for stopped in (False, True):
+                if stopped:
+                    replica.execute("STOP REPLICA")
+                found = "replica" if is_mariadb and not stopped else "replica-unknown"
+                assert run("upgrade", *words) == 11
+                errors = capsys.readouterr().err
+                assert f"blocker   {found}: " in errors
+                assert ("it is one or was one" in errors) is (is_mariadb and stopped)
+                if is_mariadb and not stopped:
+                    assert run("upgrade", *words, "--yes-not-a-replica") == 11
+            assert (definition(replica, "videos"), tables.rows(replica)) == before
+        finally:
+            replica.execute("START REPLICA")
+    with connect(cluster.url(name, [PRIMARY])) as primary:
+        primary.execute(f"DROP USER {name}@'%'")
 
-    So they do for a user who may not create triggers: the online upgrade makes nothing then.
+
+def test_a_user_who_may_not_create_triggers_is_told_so(
+    replicated: ClusterDatabase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The check and the upgrade say which privilege is missing; the online upgrade makes nothing.
+
+    The user may not see either whether the server is a replica, and states that it is not.
     """
     cluster, name = replicated.cluster, replicated.name
     url = cluster.url(name, [PRIMARY])
@@ -182,24 +221,24 @@ def test_a_user_who_may_not_see_whether_it_is_a_replica_is_told_so(
         primary.execute(f"CREATE USER {name}@'%'")
         primary.execute(f"GRANT ALL ON {name}.* TO {name}@'%'")
     words = ("--db", url.replace("root@", f"{name}@"))
-    assert run("check", *words) == 10
+    assert run("check", *words) == 11
     output = capsys.readouterr().out
-    assert "warning   replica-unknown: " in output
+    assert "blocker   replica-unknown: " in output
     assert "warning   trigger-privilege: " in output
-    assert run("upgrade", *words, "--online") == 11
+    no_replica = "--yes-not-a-replica"
+    assert run("upgrade", *words, no_replica, "--online") == 11
     assert "blocker   trigger-privilege: " in capsys.readouterr().err
     with connect(url) as primary:
         assert primary.query("SHOW TABLES") == [("videos",)]
         assert primary.query("SHOW TRIGGERS") == []
         primary.execute(f"GRANT SUPER ON *.* TO {name}@'%'")
-    assert run("check", *words) == 10
-    assert "trigger-privilege" not in capsys.readouterr().out
-    assert run("upgrade", *words) == 0
     may_ask = cluster.kind == "mysql9-replica"  # with MySQL's SUPER
-    assert ("warning   replica-unknown: " in capsys.readouterr().err) is not may_ask
+    assert run("check", *words) == (10 if may_ask else 11)
+    assert "trigger-privilege" not in capsys.readouterr().out
+    assert run("upgrade", *words, *([] if may_ask else [no_replica])) == 0
     with connect(url) as primary:
         primary.execute(f"REVOKE SUPER ON *.* FROM {name}@'%'")
-    assert run("upgrade", *words, "--online") == 0  # nothing is to be copied
+    assert run("upgrade", *words, no_replica, "--online") == 0  # nothing is to be copied
     with connect(url) as primary:
         primary.execute(f"DROP USER {name}@'%'")
 

@@ -15,7 +15,7 @@ from kling_mock.relay.migration import command
 from kling_mock.relay.migration.database.introspect import definition
 from kling_mock.relay.migration.database.session import DatabaseError, Session, connect
 from kling_mock.relay.storage.connect import connect as connect_storage
-from kling_mock.relay.storage.values import DISABLED, ENABLED
+from kling_mock.relay.storage.values import DELETED, DISABLED, ENABLED
 from tests.mock.relay.migration import legacy, one_api_tables, tables
 from tests.mock.relay.migration.watched_session import KilledError, Watched
 
@@ -152,6 +152,43 @@ def test_accounts_and_old_tasks_are_the_relays_own(
     assert "FAIL" not in say("db", "verify", "--db", urls[1])[1]
     assert say("reconcile", "--db", urls[1])[0] == 0
     assert say("db", "check", "--db", urls[1])[0] == 0
+
+
+def test_what_new_api_deleted_or_limited_is_not_revived(urls: tuple[str, str], say: Say) -> None:
+    """Deleted users and tokens stay deleted; tokens with limits are named, and disabled."""
+    fill(urls[0])
+    with connect(urls[0]) as session:
+        for table in ("users", "tokens"):
+            session.execute(f"ALTER TABLE {table} ADD deleted_at datetime")
+        for column in ("model_limits_enabled int", "allow_ips varchar(191)", "subnet varchar(9)"):
+            session.execute(f"ALTER TABLE tokens ADD {column}")
+        session.execute("UPDATE users SET deleted_at = '2025-01-02 03:04:05' WHERE id = 2")
+        session.execute("UPDATE tokens SET deleted_at = '2025-01-02 03:04:05' WHERE id = 3")
+        session.execute("UPDATE tokens SET subnet = ' ', allow_ips = '' WHERE id = 4")
+        limits = ("model_limits_enabled = 1", "allow_ips = '10.0.0.1'", "subnet = '10.0.0.0'")
+        for number, limit in enumerate(limits, start=11):
+            session.execute(
+                "INSERT INTO tokens (id, user_id, `key`, status) VALUES (?, 1, ?, 1)",
+                *(number, one_api_tables.key_of(number)),
+            )
+            session.execute(f"UPDATE tokens SET {limit} WHERE id = {number}")
+    status, out, err = say(*words(urls))
+    assert (status, err.count("Error")) == (0, 0), (out, err)
+    assert "warning   token-limits: these tokens are for some models or addresses only" in out
+    assert [line.strip() for line in out.splitlines() if "  token " in line] == [
+        *("token 11", "token 12", "token 13")
+    ]
+    with connect(urls[1]) as session:
+        states = dict(session.query("SELECT id, status FROM users"))
+        assert (states[1], states[2]) == (ENABLED, DELETED)
+        assert dict(session.query("SELECT id, status FROM tokens")) == {
+            3: DELETED,
+            4: ENABLED,
+            **dict.fromkeys((5, 11, 12, 13), DISABLED),
+        }
+    with connect(urls[0]) as session:
+        session.execute("UPDATE tokens SET deleted_at = '2025-01-02 03:04:05' WHERE id = 4")
+    assert "changed: the old database has changed" in say(*words(urls))[2]
 
 
 def test_a_second_import_changes_nothing(urls: tuple[str, str], say: Say) -> None:
