@@ -6,7 +6,6 @@ any number of threads (`Kling`) or tasks (`AsyncKling`). Connections open on fir
 
 from __future__ import annotations
 
-import math
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -27,6 +26,7 @@ from kling_sdk.downloads import AsyncDownloads, Downloads
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Flow, Operation, once, repeat
 from kling_sdk.hidden import private
+from kling_sdk.options import UNITS, check_number
 from kling_sdk.resources import (
     AsyncRunner,
     SyncRunner,
@@ -416,9 +416,12 @@ def _run_many(
     from kling_sdk.flows.batch_input import check_all
     from kling_sdk.flows.many import RunLimits, run_many
 
-    _check_limit("max_concurrent", max_concurrent, int, 1)
-    _check_limit("timeout", timeout, (int, float), 0)
-    _check_limit("max_units", max_units, (int, float, Decimal), 0)
+    if max_concurrent is not None:
+        check_number("max_concurrent", max_concurrent, int, "a whole number, or None", least=1)
+    if timeout is not None:
+        check_number("timeout", timeout, int | float, "a number, or None")
+    if max_units is not None:
+        check_number("max_units", max_units, *UNITS)
     argument: object = requests  # a caller may not run a type checker
     if not isinstance(argument, Iterable | AsyncIterable) or isinstance(argument, str):
         raise TypeError(f"run_many takes several requests, not a {type(argument).__name__}")
@@ -434,16 +437,6 @@ def _run_many(
         limits = RunLimits(max_concurrent, timeout, Decimal(max_units), cost_of)
     about = {"tasks": len(requests)} if isinstance(requests, Collection) else {}
     return Operation("run_many", lambda ctx: run_many(ctx, requests, limits), about=about)
-
-
-def _check_limit(name: str, limit: Any, kinds: Any, minimum: int) -> None:
-    if limit is None:
-        return
-    if isinstance(limit, bool) or not isinstance(limit, kinds):
-        kind = "a whole number" if kinds is int else "a number"
-        raise TypeError(f"{name} is a {type(limit).__name__}; it must be {kind}, or None")
-    if math.isnan(limit) or limit < minimum:
-        raise ValueError(f"{name} is {limit}; it must be {minimum} or more, or None")
 
 
 def _path_operation(

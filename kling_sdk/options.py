@@ -28,11 +28,10 @@ _NUMBERS_OR_NONE: Final = frozenset(
     {"first_look", "wait_timeout", "download_timeout", "max_download"}
 )
 
+#: The type of a ceiling of units, and its name: a float is not exact.
+UNITS: Final = (int | Decimal, "a whole number, a Decimal, or None")
 #: Options that take some kinds of numbers, or None.
-_KINDS: Final = {
-    "retries": (int, "a whole number, or None"),
-    "max_units": (int | Decimal, "a whole number, a Decimal, or None"),
-}
+_KINDS: Final = {"retries": (int, "a whole number, or None"), "max_units": UNITS}
 _FLAGS: Final = frozenset(
     {"wait_for_server", "reuse_connections", "look_up", "check", "trace", "traceparent"}
 )
@@ -209,9 +208,9 @@ def _check(name: str, value: object) -> None:
         if value not in {"return", "error"}:
             raise ValueError(f'if_exists is {value!r:.40}; it must be "return" or "error"')
     elif name in _KINDS and value is not None:
-        _check_number(name, value, *_KINDS[name])
+        check_number(name, value, *_KINDS[name])
     elif name in _NUMBERS or (name in _NUMBERS_OR_NONE and value is not None):
-        _check_number(name, value, int | float, "a number")
+        check_number(name, value, int | float, "a number")
     elif name in _FLAGS:
         check_flag(name, value)
     elif name in {"on_update", "on_event", "confirm"}:
@@ -226,11 +225,12 @@ def check_flag(name: str, value: object) -> None:
         raise TypeError(f"{name} is a {type(value).__name__}; it must be True or False")
 
 
-def _check_number(name: str, value: Any, kind: Any, expected: str) -> None:
+def check_number(name: str, value: Any, kind: Any, expected: str, least: int = 0) -> None:
+    """Raise a `TypeError` or `ValueError` unless *value* is of *kind*, and *least* or more."""
     if isinstance(value, bool) or not isinstance(value, kind):
         raise TypeError(f"{name} is a {type(value).__name__}; it must be {expected}")
-    if not value >= 0:
-        raise ValueError(f"{name} is {value}; it must be 0 or more")
+    if (isinstance(value, Decimal) and value.is_nan()) or not value >= least:
+        raise ValueError(f"{name} is {value}; it must be {least} or more")
 
 
 def _is_number(value: object) -> bool:

@@ -18,7 +18,7 @@ from kling_sdk.errors import (
 from kling_sdk.flows.context import Context, Event, log
 from kling_sdk.flows.effects import Flow, Send, Sleep, T
 from kling_sdk.flows.privacy import discreet
-from kling_sdk.flows.wrong_clock import TOKEN_REFUSED, name_both_times, server_time
+from kling_sdk.flows.wrong_clock import TOKEN_REFUSED, name_both_times
 from kling_sdk.hidden import private_texts
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import poll_after
@@ -95,7 +95,7 @@ def _send(
         ctx.emit(Event("request", call.method, call.path, attempt))
 
     def received(reply: Reply) -> T:
-        ctx.server.replied(reply.status)
+        ctx.server.replied(reply)
         if ctx.is_real_time:  # any other clock is in step with the emulator, or knows better
             ctx.server.poll_after = poll_after(reply.headers) or ctx.server.poll_after
         log.debug("%s %s: HTTP %d, attempt %d", call.method, call.path, reply.status, attempt)
@@ -115,7 +115,6 @@ def _send(
                 )
             )
         except KlingAPIError as error:
-            ctx.server.time = server_time(reply)
             error.over_used_connection = not (matched or reply.fresh)
             raise
 

@@ -46,6 +46,7 @@ from kling_sdk.flows.interrupted import interrupted, unanswered
 from kling_sdk.flows.retry import is_unexplained_conflict, maybe_done
 from kling_sdk.flows.send_once import makes_no_task, send_once
 from kling_sdk.flows.spending import Reservation, reserve
+from kling_sdk.flows.wrong_clock import server_time
 from kling_sdk.results import Task
 from kling_sdk.wire import HttpCall, Reply, V1Wire
 
@@ -53,6 +54,7 @@ _ALWAYS_SENT: Final = (
     "each create sends an external_task_id, and it is not known whether this model takes one: if "
     "it does not, send the body once with client.request"
 )
+_CLOCK_ERROR: Final = 60.0  # s by which the clocks of the server's own machines may differ
 _LOOKUP_RESERVE: Final = 10.0  # s to look up its outcome, even after the create's deadline
 
 
@@ -158,7 +160,7 @@ def _create(
         reservation,
         wait_for_slot=wait_for_slot,
         sends_once=ids == "unknown" and not ctx.is_relay,
-        may_be_ours=request.external_task_id is None and not may_be_used,
+        is_new_id=request.external_task_id is None and not may_be_used,
     )
     try:
         return (yield from attempts.run())
@@ -211,9 +213,12 @@ class _Attempts:
     wait_for_slot: bool = attrs.field(kw_only=True)
     #: Whether it is not known that the model takes an id: then a repeat could buy a second task.
     sends_once: bool = attrs.field(kw_only=True)
-    #: Whether a task that has the id may be of this create: nobody else uses the id, or an earlier
-    #: attempt may have been accepted.
-    may_be_ours: bool = attrs.field(kw_only=True)
+    #: Whether nobody else can have used the id.
+    is_new_id: bool = attrs.field(kw_only=True)
+    #: Whether an attempt may have been accepted.
+    may_be_accepted: bool = attrs.field(default=False, init=False)
+    #: When the first attempt began: monotonic, and by the clock of the call.
+    began: tuple[float, float] = attrs.field(init=False)
     expected: ExpectedTask = attrs.field(init=False)
     pages: RepeatedPages = attrs.field(factory=RepeatedPages, init=False)
     uncertain: KlingError | None = attrs.field(default=None, init=False)
@@ -228,6 +233,7 @@ class _Attempts:
 
     def __attrs_post_init__(self) -> None:
         self.expected = ExpectedTask(external_task_id=self.external_id)
+        self.began = self.ctx.monotonic(), self.ctx.time()
 
     def run(self) -> Flow[Task]:
         ctx, call = self.ctx, self.call
@@ -312,7 +318,7 @@ class _Attempts:
     def _note(self, error: KlingError) -> None:
         """Remember the first failure after which the server may have accepted the task."""
         may_be_done = maybe_done(error) or self._may_be_anothers(error)
-        self.may_be_ours |= may_be_done
+        self.may_be_accepted |= may_be_done
         if maybe_done(error) and self.uncertain is None:
             self.uncertain = error
             self.keys.hold()
@@ -335,15 +341,34 @@ class _Attempts:
             raise self.unknown(
                 "its id is already in use, but the server does not show the task"
             ) from error
-        task = self._named(task)
-        if self.may_be_ours:
+        return self._found(self._named(task), error)
+
+    def _found(self, task: Task, error: KlingError) -> Task:
+        """Return the task that has our id, marked if an earlier create has made it."""
+        if self.is_new_id or (self.may_be_accepted and not self._is_earlier(task)):
             return task
         return self._reused(task, error)
 
-    def _reused(self, task: Task, error: KlingAPIError) -> Task:
+    def _is_earlier(self, task: Task) -> bool:
+        """Return whether a task was made before the first attempt, by the server's clock."""
+        ctx, (monotonic, began) = self.ctx, self.began
+        if task.created_at is None or ctx.is_relay:  # a relay compares the requests
+            return False
+        if ctx.is_real_time:
+            # An emulator that asks for other pauses has another time than this computer.
+            now = server_time(ctx.server) if ctx.server.poll_after is None else None
+            if now is None:
+                return False
+            began = now - (ctx.monotonic() - monotonic)
+        return task.created_at.timestamp() < began - _CLOCK_ERROR
+
+    def _reused(self, task: Task, error: KlingError) -> Task:
         self.reservation.note("refused")
         log.info("external_task_id %s had a task already: %s", self.external_id, task.task_id)
         if self.ctx.options.if_exists == "error":
+            if not isinstance(error, AlreadyExistsError):
+                text = f"external_task_id {self.external_id} had a task before this create"
+                error = AlreadyExistsError(text, code=1201, http_status=400, is_refusal=True)
             raise error.about(task_id=task.task_id, external_task_id=self.external_id)
         return attrs.evolve(task, reused=True)
 
@@ -421,7 +446,7 @@ class _Attempts:
         if task is None:
             # "Not found" does not prove anything: a server may accept late.
             raise self.unknown("the server does not show the task yet") from error
-        return self._named(task)
+        return self._found(self._named(task), error)
 
     def _confirm(self, error: KlingError) -> Flow[Task]:
         """Raise a refusal that came over a used connection, unless there is a task of ours."""
@@ -437,7 +462,7 @@ class _Attempts:
         log.warning(
             "a refusal belonged to another request: %s is %s", self.external_id, task.task_id
         )
-        return self._named(task)
+        return self._found(self._named(task), error)
 
     def _confirm_conflict(self, error: ConflictError) -> Flow[Task]:
         """Send the create once more over a new connection, and raise the conflict if it is one.

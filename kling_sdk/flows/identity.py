@@ -30,11 +30,10 @@ class Server:
         echoes: Whether it has repeated an `x-request-id`.
         poll_after: Seconds after which it has last asked to be polled again; None for any server
             but an emulator, and for one that cannot be reached.
-        time: Its time by the last refusal, in seconds since the Unix epoch; None where that proves
-            nothing.
+        date: The `Date` of its last reply; "" where that proves nothing.
     """
 
-    __slots__ = ("answered", "echoes", "poll_after", "reached", "time", "trouble")
+    __slots__ = ("answered", "date", "echoes", "poll_after", "reached", "trouble")
 
     def __init__(self) -> None:
         self.answered = False
@@ -42,12 +41,14 @@ class Server:
         self.trouble: UnreachableError | None = None
         self.echoes = False
         self.poll_after: float | None = None
-        self.time: float | None = None
+        self.date = ""
 
-    def replied(self, status: int) -> None:
+    def replied(self, reply: Reply) -> None:
         """Take note of a reply."""
         self.trouble = None
-        if not 300 <= status < 400:
+        # With an age it is the date of a cache.
+        self.date = "" if "age" in reply.headers else reply.headers.get("date", "")
+        if not 300 <= reply.status < 400:
             self.answered = True
 
     def failed(self, error: TransportError) -> None:

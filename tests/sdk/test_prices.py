@@ -75,11 +75,11 @@ def of_use(endpoint: str, use: str) -> dict[str, Any]:
 def request(endpoint: str, model: str, mode: str, use: str, seconds: int) -> Request:
     """Return the plainest request of these."""
     decided = {"model_name": model, "duration": seconds, ENDPOINTS[endpoint].size_field: mode}
-    made = request_class(endpoint)
-    taken = attrs.fields_dict(made)
-    fields = {name: value for name, value in decided.items() if value and name in taken}
+    cls = request_class(endpoint)
+    parameters = attrs.fields_dict(cls)
+    fields = {name: value for name, value in decided.items() if value and name in parameters}
     plain = {name: value for name, value in BODIES[endpoint].items() if name not in DECIDED}
-    return made(**(plain | of_use(endpoint, use) | fields))
+    return cls(**(plain | of_use(endpoint, use) | fields))
 
 
 @pytest.mark.parametrize(
@@ -286,18 +286,18 @@ def test_estimate_charge_and_hold_agree(endpoint: str, row: prices.Price) -> Non
     # A selection is as long as its video, of which the test has one.
     lengths = (row.clips or (5, 10)) if endpoint != "multi-elements" else (5,)
     for seconds in lengths:
-        asked = request(endpoint, row.model, row.mode, row.use, seconds)
-        made, estimate = emulated_plan(asked, row), prices.estimate(asked).units
+        priced = request(endpoint, row.model, row.mode, row.use, seconds)
+        plan_, estimate = emulated_plan(priced, row), prices.estimate(priced).units
         parts = {
-            "second": made.seconds,
-            "5 seconds": math.ceil(made.seconds / 5),
-            "result": made.result.total,
+            "second": plan_.seconds,
+            "5 seconds": math.ceil(plan_.seconds / 5),
+            "result": plan_.result.total,
             "call": 1,
         }
-        assert made.units == row.units * parts[row.per]
-        held = held_units(asked) if record.is_on_relays else made.units
+        assert plan_.units == row.units * parts[row.per]
+        held = held_units(priced) if record.is_on_relays else plan_.units
         if record.input_length is None and bool(row.model) == bool(record.models):
-            assert estimate == made.units == held
+            assert estimate == plan_.units == held
         else:  # something that is not in the request decides: at least as much is held
             assert estimate is None
-            assert held >= made.units
+            assert held >= plan_.units

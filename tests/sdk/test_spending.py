@@ -316,8 +316,10 @@ def test_a_relay_is_not_bound_by_the_ceiling_of_a_program(
     assert task.task_id.startswith("kling_")
 
 
-@pytest.mark.parametrize("wrong", [-1, 3.5, "3", True, Decimal(-1)])
+@pytest.mark.parametrize("wrong", [-1, 3.5, "3", True, Decimal(-1), Decimal("NaN")])
 def test_a_ceiling_is_a_number_of_units(wrong: Any) -> None:
     """A float would not be exact."""
     with pytest.raises((TypeError, ValueError), match="max_units"):
         Kling("AK|SK", max_units=wrong)
+    with Kling("AK|SK") as kling, pytest.raises((TypeError, ValueError), match="max_units"):
+        kling.run_many([], max_units=wrong)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import Any, Final
 
 import attrs
@@ -32,7 +33,7 @@ from kling_sdk.wire import Reply
 from kling_sdk.wire.relay import RelayWire
 from tests.endpoints import MAKERS
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import FakeClock, Played, context, in_turn, play, reply
+from tests.sdk.scripted import START, FakeClock, Played, context, in_turn, play, reply
 
 ID: Final = "order-1"
 POST, LOOK = "POST /v1/videos/text2video", f"GET /v1/videos/text2video/{ID}"
@@ -54,11 +55,15 @@ ASK = (
 )
 
 
-def task_reply(external: str | None = ID, task_id: str = "7") -> Reply:
+def task_reply(
+    external: str | None = ID, task_id: str = "7", age: float | None = None, date: str = ""
+) -> Reply:
+    """Return a reply about a task that was made *age* seconds before the first attempt."""
     info = {} if external is None else {"task_info": {"external_task_id": external}}
-    return reply(
-        answer(200, 0, "SUCCEED", {"task_id": task_id, "task_status": "submitted", **info})
-    )
+    made = {} if age is None else {"created_at": round((START - age) * 1000)}
+    task = {"task_id": task_id, "task_status": "submitted", **info, **made}
+    shown = reply(answer(200, 0, "SUCCEED", task))
+    return shown._replace(headers={**shown.headers, "date": date})
 
 
 def unknown(why: str) -> str:
@@ -72,6 +77,7 @@ def created(
     model: str = "kling-v2-6",
     with_tasks: bool = False,
     of_solutions: bool = False,
+    is_real_time: bool = False,
     **options: Any,
 ) -> Played[Task]:
     """Create a task; each call gets the answer of its `METHOD path`, several in turn."""
@@ -90,6 +96,7 @@ def created(
         request = DramaSubtitle(source_video=video, external_task_id=own)
     keys = None if with_tasks else Keyring((AccessKey("ak", "sk"),))
     ctx = context(clock, keys=keys, with_tasks=with_tasks, **options)
+    ctx = attrs.evolve(ctx, is_real_time=is_real_time)
     return play(create(ctx, request, external_id=ID), clock, respond)
 
 
@@ -153,6 +160,34 @@ def test_a_task_that_has_the_id_is_returned_and_marked() -> None:
     assert (played.sent, played.result.task_id, played.result.reused) == ([POST, LOOK], "7", True)
     assert created({POST: TAKEN, LOOK: task_reply()}, own_id=False).result.reused is False
     assert created({POST: [LOST, TAKEN], LOOK: task_reply()}).result.reused is False
+
+
+@pytest.mark.parametrize("last", [TAKEN, REFUSED])
+@pytest.mark.parametrize(("age", "reused"), [(86_400, True), (61, True), (59, False), (-1, False)])
+def test_a_task_from_before_the_first_attempt_is_an_earlier_one(
+    last: Reply, *, age: float, reused: bool
+) -> None:
+    """However many replies were lost: a task that was there already is not of this create."""
+    answers = {POST: [LOST, last], LOOK: task_reply(age=age)}
+    assert created(answers).result.reused is reused
+    refused = created(answers, if_exists="error")
+    assert isinstance(refused.error, AlreadyExistsError) is reused
+    # Nobody else can have used an id that the client has made.
+    assert created(answers, own_id=False).result.reused is False
+
+
+@pytest.mark.parametrize(
+    ("date", "reused"),
+    [
+        (formatdate(START, usegmt=True), True),
+        (formatdate(START - 1000, usegmt=True), False),  # this computer's clock is ahead
+        ("", False),
+    ],
+)
+def test_the_server_s_clock_says_which_came_first(*, date: str, reused: bool) -> None:
+    """By this computer's clock, which may be wrong, it would be another task."""
+    answers = {POST: [LOST, TAKEN], LOOK: task_reply(age=900, date=date)}
+    assert created(answers, is_real_time=True).result.reused is reused
 
 
 @pytest.mark.parametrize("first", [BUSY, TransportError("refused", maybe_sent=False)])

@@ -297,7 +297,7 @@ def test_any_reply_but_a_redirect_is_an_answer(*, status: int, answered: bool) -
     """Whatever the response is, the server was reached."""
     server = Server()
     server.failed(UnreachableError("no such host"))
-    server.replied(status)
+    server.replied(Reply(status, {}, b""))
     assert server.answered is answered
     assert server.trouble is None
 

@@ -42,7 +42,7 @@ GIVEN: dict[type, list[str]] = {
         "reservation",
         "wait_for_slot",
         "sends_once",
-        "may_be_ours",
+        "is_new_id",
     ],
     Keyring: ["keys"],
     CallKeys: ["ring"],
@@ -83,7 +83,7 @@ def attempts() -> _Attempts:
         Reservation(),
         wait_for_slot=True,
         sends_once=False,
-        may_be_ours=True,
+        is_new_id=True,
     )
 
 
@@ -114,7 +114,7 @@ def test_what_it_has_found_out_at_first_is_nothing() -> None:
     assert tries.expected.external_task_id == "a"
     server = Server()
     assert (server.answered, server.reached, server.echoes) == (False, False, False)
-    assert server.trouble is None
+    assert (server.trouble, server.date) == (None, "")
     limits = RunLimits()
     assert (limits.max_concurrent, limits.timeout) == (None, None)
     assert (limits.max_units, limits.cost_of) == (None, None)

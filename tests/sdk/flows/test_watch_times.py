@@ -19,6 +19,7 @@ from kling_sdk import (
 from kling_sdk.flows.look import Look
 from kling_sdk.flows.watch import Watch
 from kling_sdk.transports.address import proxy_failed
+from kling_sdk.wire import Reply
 from tests.sdk.scripted import FakeClock, context
 
 
@@ -160,7 +161,7 @@ def test_a_proxy_that_does_not_connect_ends_no_wait_of_a_server_that_has_answere
 def test_a_server_that_has_answered_is_waited_for() -> None:
     """It may be starting again."""
     watch, _ = watching()
-    watch.ctx.server.replied(200)
+    watch.ctx.server.replied(Reply(200, {}, b""))
     watch.ctx.server.trouble = lost()
     for _ in range(9):
         assert watch.finish_look(Look(0.0, requests=1)) == 0
