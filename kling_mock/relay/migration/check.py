@@ -22,7 +22,6 @@ from kling_mock.relay.migration.database.preflight import (
 )
 from kling_mock.relay.migration.database.session import Session
 from kling_mock.relay.migration.findings import Finding, Severity
-from kling_mock.relay.migration.online.sql import INDEX
 from kling_mock.relay.migration.rows.data_checks import check_rows
 from kling_mock.relay.migration.schema.known_schemas import (
     KnownSchema,
@@ -30,7 +29,7 @@ from kling_mock.relay.migration.schema.known_schemas import (
     own_columns,
     recognise,
 )
-from kling_mock.relay.migration.schema.rebuild import BEFORE, COPY, OLD
+from kling_mock.relay.migration.schema.rebuild import BEFORE, COPY, INDEX, OLD
 from kling_mock.relay.migration.state import ImportStage, MigrationState, taken, taken_names
 from kling_mock.relay.migration.versions import table_version
 from kling_mock.relay.storage.adapters.mysql_nodes import MysqlNode

@@ -12,14 +12,13 @@ import attrs
 
 from kling_mock.relay.migration.database.preflight import OWN_TRIGGERS
 from kling_mock.relay.migration.rows.data_checks import filler
-from kling_mock.relay.migration.schema.rebuild import BEFORE
+from kling_mock.relay.migration.schema.rebuild import BEFORE, INDEX
 from kling_mock.relay.migration.state import CHANGES, DELETED
 from kling_mock.relay.storage.schema import WRITTEN_BY_OTHERS, Column, Dialect, Table, quoted
 
 __all__ = ["BEFORE", "INDEX", "SHADOW", "TRIGGERS", "WATCHERS", "OnlineSql"]
 
 SHADOW: Final = "videos_migrating"
-INDEX: Final = "kling_migration_created"
 
 #: In the order in which the triggers are made. With INSERT first, a row that is inserted and
 #: deleted before the DELETE trigger exists would stay in the copy.

@@ -32,6 +32,8 @@ BEFORE: Final = "videos_before_migration"
 #: The copy on MariaDB and MySQL, and the old table between the swap and its removal.
 COPY: Final = "kling_migration_new"
 OLD: Final = "kling_migration_old"
+#: The index that an online upgrade adds to a table without numbers.
+INDEX: Final = "kling_migration_created"
 SWAP: Final = f"RENAME TABLE videos TO {OLD}, {COPY} TO videos"
 
 #: A PostgreSQL setting that holds the next number of the old table for a moment.
