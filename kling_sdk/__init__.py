@@ -17,21 +17,23 @@ from kling_sdk._lazy import lazily
 from kling_sdk._request_classes import HOMES
 
 if TYPE_CHECKING:
-    from kling_sdk.account import AccountResource, AsyncAccountResource
-    from kling_sdk.answers import (
-        Face,
-        FaceSession,
-        FrameSelection,
-        ImagePart,
-        RecognizedImage,
-        Selection,
-        SelectionMask,
-        SelectionPreview,
-        Speech,
-    )
-    from kling_sdk.bills import Charge, ChargePage, ResourcePack
     from kling_sdk.callbacks import CallbackEvent, check_signature, parse_callback
-    from kling_sdk.client import AsyncKling, Kling
+    from kling_sdk.client.account import AccountResource, AsyncAccountResource
+    from kling_sdk.client.clients import AsyncKling, Kling
+    from kling_sdk.client.libraries import (
+        AsyncElementLibraryResource,
+        AsyncLibraryResource,
+        ElementLibraryResource,
+        LibraryResource,
+    )
+    from kling_sdk.client.resources import (
+        AsyncCallResource,
+        AsyncTaskResource,
+        CallResource,
+        TaskResource,
+    )
+    from kling_sdk.client.solutions import AsyncSolutions, Solutions
+    from kling_sdk.client.tasks import AnyTaskResource, AsyncAnyTaskResource
     from kling_sdk.endpoints import ENDPOINTS
     from kling_sdk.endpoints.base import Request, VideoRequest
     from kling_sdk.endpoints.capabilities import CapabilityWarning
@@ -81,22 +83,22 @@ if TYPE_CHECKING:
     )
     from kling_sdk.flows import Event
     from kling_sdk.flows.external_ids import external_id_for
-    from kling_sdk.libraries import (
-        AsyncElementLibraryResource,
-        AsyncLibraryResource,
-        ElementLibraryResource,
-        LibraryResource,
-    )
-    from kling_sdk.library_items import Element, ElementPage, Voice
     from kling_sdk.options import Options
     from kling_sdk.prices import PRICES, Estimate, Price
-    from kling_sdk.resources import (
-        AsyncCallResource,
-        AsyncTaskResource,
-        CallResource,
-        TaskResource,
+    from kling_sdk.results.answers import (
+        Face,
+        FaceSession,
+        FrameSelection,
+        ImagePart,
+        RecognizedImage,
+        Selection,
+        SelectionMask,
+        SelectionPreview,
+        Speech,
     )
-    from kling_sdk.results import (
+    from kling_sdk.results.bills import Charge, ChargePage, ResourcePack
+    from kling_sdk.results.library_items import Element, ElementPage, Voice
+    from kling_sdk.results.task import (
         Audio,
         Download,
         Image,
@@ -107,8 +109,6 @@ if TYPE_CHECKING:
         Task,
         Video,
     )
-    from kling_sdk.solutions import AsyncSolutions, Solutions
-    from kling_sdk.tasks import AnyTaskResource, AsyncAnyTaskResource
     from kling_sdk.transports import Clock
     from kling_sdk.wire import Reply
 
@@ -285,14 +285,14 @@ __all__ += [  # generated: the classes of requests
 
 _HOMES = {
     **HOMES,
-    "account": "AccountResource AsyncAccountResource",
-    "answers": (
+    "client.account": "AccountResource AsyncAccountResource",
+    "results.answers": (
         "Face FaceSession FrameSelection ImagePart RecognizedImage Selection SelectionMask "
         "SelectionPreview Speech"
     ),
-    "bills": "Charge ChargePage ResourcePack",
+    "results.bills": "Charge ChargePage ResourcePack",
     "callbacks": "CallbackEvent check_signature parse_callback",
-    "client": "AsyncKling Kling",
+    "client.clients": "AsyncKling Kling",
     "endpoints": "ENDPOINTS",
     "endpoints.base": "Request VideoRequest",
     "endpoints.capabilities": "CapabilityWarning",
@@ -312,17 +312,17 @@ _HOMES = {
         "TransportError UnreachableError WaitCancelledError WaitTimeoutError"
     ),
     "flows": "Event",
-    "library_items": "Element ElementPage Voice",
-    "libraries": (
+    "results.library_items": "Element ElementPage Voice",
+    "client.libraries": (
         "AsyncElementLibraryResource AsyncLibraryResource ElementLibraryResource LibraryResource"
     ),
     "flows.external_ids": "external_id_for",
     "options": "Options",
     "prices": "PRICES Estimate Price",
-    "resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
-    "results": "Audio Download Image Outcome Page Response Subtitles Task Video",
-    "solutions": "AsyncSolutions Solutions",
-    "tasks": "AnyTaskResource AsyncAnyTaskResource",
+    "client.resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
+    "results.task": "Audio Download Image Outcome Page Response Subtitles Task Video",
+    "client.solutions": "AsyncSolutions Solutions",
+    "client.tasks": "AnyTaskResource AsyncAnyTaskResource",
     "transports": "Clock",
     "version": "__version__",
     "wire": "Reply",

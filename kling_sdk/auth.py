@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from kling_sdk.hidden import hide
+from kling_sdk.text.hidden import hide
 
 if TYPE_CHECKING:
     from jwt import PyJWS

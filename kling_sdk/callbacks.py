@@ -25,7 +25,7 @@ from typing import Any, Final
 import attrs
 
 from kling_sdk.errors import CallbackVerificationError, TransportError
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 from kling_sdk.wire import model_path, v1
 from kling_sdk.wire.messages import read_json
 

@@ -44,12 +44,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
-from kling_sdk.printable import printable
+from kling_sdk.text.printable import printable
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from kling_sdk.results import Task
+    from kling_sdk.results.task import Task
 
 
 def _rebuild(cls: type[KlingError], message: str, state: dict[str, Any]) -> KlingError:

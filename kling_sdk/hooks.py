@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
-from kling_sdk.printable import log
+from kling_sdk.text.printable import log
 
 
 def notify(hook: Callable[..., object], args: tuple[Any, ...], *failed: Any) -> HookResult | None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import attrs
 
-from kling_sdk.hidden import hide
 from kling_sdk.hooks import check_hook
-from kling_sdk.spelling import nearest
+from kling_sdk.text.hidden import hide
+from kling_sdk.text.spelling import nearest
 
 if TYPE_CHECKING:
     from kling_sdk.flows.context import Event
     from kling_sdk.prices import Estimate
-    from kling_sdk.results import Task
+    from kling_sdk.results.task import Task
 
 #: The options that `create`, `run` and `call` take beside a request's parameters, with the types.
 CALL_OPTIONS: Final = {"timeout": "float | None", "extra_headers": "Mapping[str, str] | None"}

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import attrs
 
-from kling_sdk.attributes import make_resource
 from kling_sdk.cli.completion import completion_script
 from kling_sdk.cli.connect import connect, where_the_key_went
 from kling_sdk.cli.exits import INTERRUPTED, MissingKeyError, OptionError, exit_status
@@ -25,6 +24,8 @@ from kling_sdk.cli.parser import LIBRARIES, make_parser
 from kling_sdk.cli.show import Screen
 from kling_sdk.cli.spending import check_ceiling, confirm, estimate_row
 from kling_sdk.cli.standard_output import BROKEN_PIPE, OutputError, PipeClosedError
+from kling_sdk.client.attributes import make_resource
+from kling_sdk.client.logs import log_to_stderr
 from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.capabilities import CapabilityWarning
@@ -38,8 +39,7 @@ from kling_sdk.errors import (
 )
 from kling_sdk.files.names import safe_name
 from kling_sdk.files.target import FileTarget, place_for
-from kling_sdk.logs import log_to_stderr
-from kling_sdk.results import Audio, Download, ResultFile, Subtitles, Task, Video
+from kling_sdk.results.task import Audio, Download, ResultFile, Subtitles, Task, Video
 
 _DAY_MS: Final = 86_400_000
 _AUDIO: Final = (".mp3", ".wav")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kling_sdk.cli.exits import MissingKeyError, OptionError
-from kling_sdk.client import Kling
+from kling_sdk.client.clients import Kling
 from kling_sdk.wire.v1 import REGIONS
 
 _NO_KEY = """there is no key. Set the key pair of your account, or its API key:

@@ -17,8 +17,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from kling_sdk.printable import printable
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
+from kling_sdk.text.printable import printable
 
 
 def _line(console: Console, *columns: ProgressColumn) -> Progress:

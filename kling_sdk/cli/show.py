@@ -13,12 +13,12 @@ from typing import Any
 import attrs
 from rich.console import Console
 
-from kling_sdk.bills import ResourcePack
 from kling_sdk.cli.models import ModelRow, seconds_text
 from kling_sdk.cli.progress import fetching, waiting
 from kling_sdk.cli.standard_output import write
-from kling_sdk.printable import printable
-from kling_sdk.results import Download, Image, ResultFile, Subtitles, Task, redact_url
+from kling_sdk.results.bills import ResourcePack
+from kling_sdk.results.task import Download, Image, ResultFile, Subtitles, Task, redact_url
+from kling_sdk.text.printable import printable
 
 _PACK = ("name", "id", "type", "status", "total", "remaining", "effective_at", "invalid_at")
 _TASK = (

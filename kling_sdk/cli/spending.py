@@ -12,7 +12,7 @@ from kling_sdk.cli.exits import OptionError
 from kling_sdk.endpoints.base import Request
 from kling_sdk.errors import RequestValidationError, SpendingError
 from kling_sdk.prices import cost_of, estimate
-from kling_sdk.scalars import decimal
+from kling_sdk.text.scalars import decimal
 
 
 def add_spending_options(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NoReturn
 
 from kling_sdk.cli.standard_output import write
-from kling_sdk.spelling import nearest
+from kling_sdk.text.spelling import nearest
 
 _INVALID_CHOICE: Final = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")
 

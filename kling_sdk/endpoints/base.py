@@ -18,8 +18,8 @@ from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.values import hider_of, media
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.facts.limits import MAX_PROMPT
-from kling_sdk.hidden import private, private_texts
-from kling_sdk.spelling import nearest
+from kling_sdk.text.hidden import private, private_texts
+from kling_sdk.text.spelling import nearest
 
 __all__ = ["Request", "VideoRequest", "check_external_id", "documentation", "example", "positional"]
 

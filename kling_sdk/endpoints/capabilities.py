@@ -18,7 +18,7 @@ from kling_sdk.endpoints.interfaces import RESOLUTIONS, one_vocabulary
 from kling_sdk.endpoints.models import ABSENT, AVAILABILITY, ModeLimits, ModelLimits
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import RequestValidationError
-from kling_sdk.spelling import nearest
+from kling_sdk.text.spelling import nearest
 
 __all__ = ["CapabilityWarning", "Problem", "check", "parameter_of", "require"]
 

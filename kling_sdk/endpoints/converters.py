@@ -25,7 +25,7 @@ from kling_sdk.endpoints.values import (
 )
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.files import ImageSource, SoundSource, to_image, to_sound
-from kling_sdk.library_items import Element, Voice
+from kling_sdk.results.library_items import Element, Voice
 
 AnyMapping = Mapping[str, Any]
 Switch = Literal["on", "off"]

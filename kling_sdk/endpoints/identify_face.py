@@ -6,12 +6,12 @@ from typing import ClassVar, Final
 
 import attrs
 
-from kling_sdk.answers import FaceSession
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.common_rules import exactly_one
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.facts.people_requests import REQUESTS
+from kling_sdk.results.answers import FaceSession
 
 __all__ = ["IdentifyFace"]
 

@@ -16,7 +16,7 @@ from kling_sdk.endpoints.record import EndpointRecord, Library
 from kling_sdk.endpoints.values import media, objects
 from kling_sdk.facts.library_requests import REQUESTS
 from kling_sdk.files import ImageSource, to_image
-from kling_sdk.library_items import Element
+from kling_sdk.results.library_items import Element
 
 __all__ = ["LegacyElement"]
 

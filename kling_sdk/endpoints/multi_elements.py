@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Final, Literal, cast
 
 import attrs
 
-from kling_sdk.answers import FrameSelection, Selection, SelectionPreview
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.checks import picture_problems
@@ -23,6 +22,7 @@ from kling_sdk.errors import RequestValidationError
 from kling_sdk.facts.editing_requests import REQUESTS
 from kling_sdk.facts.media import PICTURES_OF_EDITING
 from kling_sdk.files import ImageSource
+from kling_sdk.results.answers import FrameSelection, Selection, SelectionPreview
 
 __all__ = ["EditMode", "ElementsMode", "MultiElements", "SelectionPoint"]
 

@@ -14,7 +14,7 @@ from kling_sdk.endpoints.interfaces import Interface
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.values import hider_of
 from kling_sdk.errors import RequestValidationError
-from kling_sdk.hidden import public
+from kling_sdk.text.hidden import public
 
 __all__ = ["RawRequest"]
 

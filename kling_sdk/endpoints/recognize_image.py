@@ -6,12 +6,12 @@ from typing import ClassVar, Final
 
 import attrs
 
-from kling_sdk.answers import RecognizedImage
 from kling_sdk.endpoints import converters
 from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.results.answers import RecognizedImage
 
 __all__ = ["RecognizeImage"]
 

@@ -6,12 +6,12 @@ from typing import ClassVar, Final
 
 import attrs
 
-from kling_sdk.answers import Speech
 from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.lip_sync import VoiceLanguage
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.facts.sound_requests import REQUESTS
+from kling_sdk.results.answers import Speech
 
 __all__ = ["TextToSpeech"]
 

@@ -15,9 +15,9 @@ from kling_sdk.endpoints import checks
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.facts.limits import MAX_PROMPT
 from kling_sdk.files import ImageSource, to_image
-from kling_sdk.hidden import hide, private, public
-from kling_sdk.results import shown_url
-from kling_sdk.spelling import nearest
+from kling_sdk.results.task import shown_url
+from kling_sdk.text.hidden import hide, private, public
+from kling_sdk.text.spelling import nearest
 
 __all__ = [
     "MAX_PROMPT",

@@ -18,7 +18,7 @@ from kling_sdk.endpoints.values import build, media, media_list, sequence
 from kling_sdk.facts.effects import UNLISTED, WITHDRAWN, DualScene, SingleScene
 from kling_sdk.facts.video_requests import REQUESTS
 from kling_sdk.files import ImageSource, to_image
-from kling_sdk.spelling import nearest
+from kling_sdk.text.spelling import nearest
 
 __all__ = ["EffectInput", "VideoEffects"]
 

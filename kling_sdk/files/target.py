@@ -25,8 +25,8 @@ from urllib.parse import unquote, urlsplit
 from kling_sdk.errors import DownloadError
 from kling_sdk.files.names import PARTS, is_device_name, part_name, safe_name
 from kling_sdk.files.receiving import OnProgress, Receiving
-from kling_sdk.hidden import hide
-from kling_sdk.results import Audio, Download, Image, ResultFile, Subtitles, Video
+from kling_sdk.results.task import Audio, Download, Image, ResultFile, Subtitles, Video
+from kling_sdk.text.hidden import hide
 
 if sys.platform != "win32":  # where a file that is open can be neither removed nor renamed
     import fcntl

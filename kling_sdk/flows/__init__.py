@@ -1,8 +1,9 @@
 """Every decision of a call, as generators without I/O.
 
 How a call runs: a method of a resource makes an `Operation`, which names the flow. The client's
-runner (`kling_sdk.resources`) starts the flow with a `Context`, and a loop (`transports.run`)
-performs each effect that the flow yields and sends the result back, until the flow returns.
+runner (`kling_sdk.client.resources`) starts the flow with a `Context`, and a loop
+(`transports.run`) performs each effect that the flow yields and sends the result back, until the
+flow returns.
 
 What is called by a method, and what it calls:
 

@@ -15,7 +15,7 @@ from kling_sdk.flows.interrupted import naming
 from kling_sdk.flows.look_by_ids import groups_of_names, read_tasks
 from kling_sdk.flows.tasks import merged, place_of, record_of
 from kling_sdk.flows.wait import wait
-from kling_sdk.results import Page, Task
+from kling_sdk.results.task import Page, Task
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.model_path import MODEL_PATH
 from kling_sdk.wire.relay import RelayWire

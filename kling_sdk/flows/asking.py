@@ -20,7 +20,7 @@ from kling_sdk.flows.core import WRONG_ADDRESS, repeat
 from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.retry import is_transient
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 from kling_sdk.wire import HttpCall, Reply
 
 #: The place for tasks of every product on the interface with the model in the path.

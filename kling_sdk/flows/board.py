@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 
 #: From this many waits of one endpoint on, a list page is cheaper than a query for each.
 ENOUGH: Final = 4

@@ -17,8 +17,8 @@ from kling_sdk.flows.retry import SHORTEST, Policy
 from kling_sdk.flows.spending import Spending
 from kling_sdk.hooks import PendingHooks, notify
 from kling_sdk.options import Options
-from kling_sdk.printable import log
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
+from kling_sdk.text.printable import log
 from kling_sdk.wire import WIRES, HttpCall, V1Wire
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from kling_sdk.flows.context import Context, Event, log
 from kling_sdk.flows.effects import Flow, Send, Sleep, T
 from kling_sdk.flows.privacy import discreet
 from kling_sdk.flows.wrong_clock import TOKEN_REFUSED, name_both_times
-from kling_sdk.hidden import private_texts
+from kling_sdk.text.hidden import private_texts
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import poll_after
 

@@ -47,7 +47,7 @@ from kling_sdk.flows.retry import is_unexplained_conflict, maybe_done
 from kling_sdk.flows.send_once import makes_no_task, send_once
 from kling_sdk.flows.spending import Reservation, reserve
 from kling_sdk.flows.wrong_clock import server_time
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 from kling_sdk.wire import HttpCall, Reply, V1Wire
 
 _ALWAYS_SENT: Final = (

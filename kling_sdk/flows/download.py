@@ -14,8 +14,8 @@ from urllib.parse import urljoin, urlsplit
 from kling_sdk.errors import DownloadError, TransportError
 from kling_sdk.flows.context import Context, Event, log
 from kling_sdk.flows.effects import Fetch, Flow, Sink, Sleep, Work
-from kling_sdk.hidden import hide
-from kling_sdk.results import redact_url
+from kling_sdk.results.task import redact_url
+from kling_sdk.text.hidden import hide
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import retry_after
 

@@ -9,7 +9,7 @@ from kling_sdk.flows.core import repeat
 from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.tasks import merged, place_of
-from kling_sdk.results import Page, Task
+from kling_sdk.results.task import Page, Task
 
 
 def get(ctx: Context, record: EndpointRecord, task: Task | str) -> Flow[Task]:

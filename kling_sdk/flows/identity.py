@@ -16,7 +16,7 @@ from kling_sdk.errors import (
     UnnamedReplyError,
     UnreachableError,
 )
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 from kling_sdk.wire import NameKind, Reply
 
 

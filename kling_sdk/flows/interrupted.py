@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from kling_sdk.errors import KlingError, OutcomeUnknownError
 from kling_sdk.flows.context import log
 from kling_sdk.flows.effects import Flow, T
-from kling_sdk.results import Outcome, Task
+from kling_sdk.results.task import Outcome, Task
 
 
 def unanswered(external_ids: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from kling_sdk.flows.context import Context
 from kling_sdk.flows.core import RepeatedPages, exchange, note_retry, repeat
 from kling_sdk.flows.effects import Flow, Sleep
 from kling_sdk.flows.retry import maybe_done
-from kling_sdk.library_items import ElementPage, elements_from
+from kling_sdk.results.library_items import ElementPage, elements_from
 from kling_sdk.wire import Reply
 
 

@@ -29,7 +29,7 @@ from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.look_by_ids import look_at_ids, look_for_names
 from kling_sdk.flows.retry import is_transient
-from kling_sdk.results import Page, Task
+from kling_sdk.results.task import Page, Task
 from kling_sdk.wire import HttpCall, Reply
 
 #: Minimum tasks of a page, and how many more to read than the last poll needed: pages also show

@@ -17,7 +17,7 @@ from kling_sdk.flows.context import Context
 from kling_sdk.flows.core import ask
 from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.retry import is_transient
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 from kling_sdk.wire import WIRES, NameKind, Reply
 from kling_sdk.wire.model_path import MODEL_PATH, ModelPathWire, looks_like_task_id
 

@@ -37,7 +37,7 @@ from kling_sdk.flows.slots import AT_ONCE, Slots
 from kling_sdk.flows.spending import Reservation, Spending
 from kling_sdk.flows.tasks import is_complete, note_change, record_of
 from kling_sdk.flows.watch import Watch
-from kling_sdk.results import Outcome, Task
+from kling_sdk.results.task import Outcome, Task
 
 #: No request is taken while more outcomes than this wait for a slow caller.
 READ_AHEAD: Final = 8

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from kling_sdk.results import redact_url
+from kling_sdk.results.task import redact_url
 
 GAP: Final = "…"
 RUN: Final = 12

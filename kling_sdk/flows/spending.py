@@ -17,7 +17,7 @@ import attrs
 
 from kling_sdk.errors import SpendingError
 from kling_sdk.flows.effects import Ask, Flow, Sleep
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request

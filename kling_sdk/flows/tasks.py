@@ -18,7 +18,7 @@ from kling_sdk.errors import (
 from kling_sdk.flows.asking import SHARED, place_for
 from kling_sdk.flows.context import Context, Event
 from kling_sdk.flows.privacy import discreet
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 
 #: On a relay: it has one list for all endpoints, and finds a task by its id alone.
 _ANY_ENDPOINT: Final = EndpointRecord("", path="")

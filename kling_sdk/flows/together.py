@@ -15,7 +15,7 @@ from kling_sdk.flows.effects import Flow, Sleep
 from kling_sdk.flows.look import Look, look_at_pages
 from kling_sdk.flows.look_by_ids import look_at_ids
 from kling_sdk.flows.tasks import cancelled, place_of
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 
 #: Seconds between two looks at the board while another wait reads the list, and in all.
 MOMENT, PATIENCE = 0.5, 2.0

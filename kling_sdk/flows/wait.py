@@ -42,7 +42,7 @@ from kling_sdk.flows.tasks import (
     timed_out,
 )
 from kling_sdk.flows.together import shared_look, waiting
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 
 #: Seconds a video typically takes, from create to result. Assumed (confidence low): the
 #: vendor publishes no figure; users report one to several minutes.

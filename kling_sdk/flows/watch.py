@@ -23,7 +23,7 @@ from kling_sdk.flows.tasks import (
     place_of,
     timed_out,
 )
-from kling_sdk.results import Outcome, Task
+from kling_sdk.results.task import Outcome, Task
 
 #: Seconds between two polls that take three requests or more.
 TICK: Final = 10.0

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from kling_sdk.errors import TransportError, UnreachableError
-from kling_sdk.results import redact_url
+from kling_sdk.results.task import redact_url
 
 #: The beginning of a note that names the addresses that were tried.
 TRIED: Final = "tried "

@@ -15,7 +15,7 @@ import attrs
 
 from kling_sdk.errors import KlingError, TransportError
 from kling_sdk.flows import Fetch, Send
-from kling_sdk.hidden import HiddenBytes
+from kling_sdk.text.hidden import HiddenBytes
 from kling_sdk.transports.address import (
     Address,
     before_sending,

@@ -21,8 +21,8 @@ import attrs
 
 from kling_sdk.errors import RequestValidationError, TransportError
 from kling_sdk.flows import Fetch, Send
-from kling_sdk.hidden import HiddenBytes
-from kling_sdk.results import redact_url
+from kling_sdk.results.task import redact_url
+from kling_sdk.text.hidden import HiddenBytes
 from kling_sdk.transports.address import (
     Address,
     before_sending,

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from kling_sdk.errors import TransportError, UnreachableError
-from kling_sdk.results import Response, redact_url
+from kling_sdk.results.task import Response, redact_url
 
 #: Maximum size of a JSON reply in bytes, before and after decompression. A page of 500 tasks is
 #: about 0.5 MB.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from kling_sdk.errors import NotFoundError, RequestValidationError, TransportError
-from kling_sdk.results import Image, Page, Response, Subtitles, Task, audios_from
-from kling_sdk.scalars import decimal, instant, objects_of, text
+from kling_sdk.results.task import Image, Page, Response, Subtitles, Task, audios_from
+from kling_sdk.text.scalars import decimal, instant, objects_of, text
 from kling_sdk.wire.messages import HttpCall, NameKind, Reply
 from kling_sdk.wire.v1 import (
     V1Wire,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from kling_sdk.errors import RequestValidationError, TransportError
-from kling_sdk.results import Page, Response, Task, Video, audios_from
-from kling_sdk.scalars import decimal, instant, object_of, text
+from kling_sdk.results.task import Page, Response, Task, Video, audios_from
+from kling_sdk.text.scalars import decimal, instant, object_of, text
 from kling_sdk.wire.messages import (
     HttpCall,
     NameKind,

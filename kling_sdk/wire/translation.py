@@ -24,7 +24,7 @@ from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.facts.model_path_requests import REQUESTS
 from kling_sdk.facts.video_requests import REQUESTS as VIDEO_REQUESTS
-from kling_sdk.hidden import private
+from kling_sdk.text.hidden import private
 
 #: Fields that the functions below write in other words, where the product has a place for them.
 _TRANSLATED: Final = frozenset(

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import attrs
 
 from kling_sdk.errors import RequestValidationError, TransportError
-from kling_sdk.results import Image, Page, Response, Task, Video, audios_from
-from kling_sdk.scalars import decimal, instant, object_of, objects_of, text
+from kling_sdk.results.task import Image, Page, Response, Task, Video, audios_from
+from kling_sdk.text.scalars import decimal, instant, object_of, objects_of, text
 from kling_sdk.wire.messages import (
     HttpCall,
     NameKind,
@@ -357,6 +357,6 @@ def library_items(voices: object, elements: object) -> dict[str, Any]:
     """Return the fields of a `Task` that are items of a library, from the lists of a reply."""
     if not voices and not elements:
         return {}
-    from kling_sdk.library_items import elements_from, voices_from  # most tasks have none
+    from kling_sdk.results.library_items import elements_from, voices_from  # most tasks have none
 
     return {"voices": voices_from(voices), "elements": elements_from(elements)}

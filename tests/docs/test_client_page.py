@@ -13,7 +13,7 @@ from kling_mock import KlingMock
 from kling_sdk import Kling, Options
 from kling_sdk.cli.exits import EXITS
 from kling_sdk.cli.parser import make_parser
-from kling_sdk.resources import TaskResource
+from kling_sdk.client.resources import TaskResource
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {name: (DOCS / name).read_text("utf-8") for name in ("client.md", "client.zh-CN.md")}

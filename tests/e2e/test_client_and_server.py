@@ -33,7 +33,7 @@ from kling_sdk import (
     WaitCancelledError,
     WaitTimeoutError,
 )
-from kling_sdk.attributes import make_resource
+from kling_sdk.client.attributes import make_resource
 from kling_sdk.endpoints import request_class
 from tests.endpoints import CALLS, MAKERS, body, with_sources
 

@@ -10,7 +10,7 @@ import kling_sdk
 from kling_mock import KlingMock
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_sdk import RequestValidationError
-from kling_sdk.attributes import make_resource
+from kling_sdk.client.attributes import make_resource
 from kling_sdk.endpoints import request_class
 from tests.endpoints import with_sources
 

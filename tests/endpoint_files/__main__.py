@@ -2,7 +2,7 @@
 
 They are `endpoints/_index.py`, which finds an endpoint's module without loading the others;
 `_request_classes.py` and lines of `__init__.py`, the public names of their classes;
-`_signatures.pyi`, which gives type checkers and editors the parameters of each resource with
+`client/signatures.pyi`, which gives type checkers and editors the parameters of each resource with
 their documentation and the names of the known models; and the tables of endpoints and models in
 docs/client.md, in each of its languages. A test compares them with the endpoints.
 """
@@ -148,21 +148,21 @@ from kling_sdk.facts.effects import DualScene, SingleScene
 from kling_sdk.facts.voices import AgentAvatar, AgentVoice, DupeVoice
 from kling_sdk.files import ImageSource, SoundSource
 from kling_sdk.flows.context import Event
-from kling_sdk.resources import (
+from kling_sdk.client.resources import (
     AsyncCallResource,
     AsyncTaskResource,
     CallResource,
     TaskResource,
 )
-from kling_sdk.libraries import (
+from kling_sdk.client.libraries import (
     AsyncElementLibraryResource,
     AsyncLibraryResource,
     ElementLibraryResource,
     LibraryResource,
 )
-from kling_sdk.library_items import Element, Voice
+from kling_sdk.results.library_items import Element, Voice
 from kling_sdk.prices import Estimate
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 """
 
 
@@ -294,8 +294,8 @@ def _formatted(lines: Iterator[str], name: str) -> str:
 
 def _endpoint_table(classes: list[type[Request]], words: Words) -> str:
     """Return the table of endpoints in docs/client.md, in the order of the client's docstring."""
-    from kling_sdk.client import Kling
-    from kling_sdk.solutions import Solutions
+    from kling_sdk.client.clients import Kling
+    from kling_sdk.client.solutions import Solutions
 
     attributes = [
         f"{prefix}{name}"
@@ -355,7 +355,7 @@ def generated() -> dict[Path, str]:
             _request_classes(classes), "_request_classes.py"
         ),
         _PACKAGE / "__init__.py": _package((_PACKAGE / "__init__.py").read_text("utf-8"), classes),
-        _PACKAGE / "_signatures.pyi": _formatted(_signatures(classes), "_signatures.pyi"),
+        _PACKAGE / "client/signatures.pyi": _formatted(_signatures(classes), "signatures.pyi"),
     }
 
 

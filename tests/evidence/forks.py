@@ -99,7 +99,7 @@ def _first_failure(side: str, copy: Path) -> str:
     sys.path.insert(0, str(copy))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     try:
-        importlib.import_module("kling_sdk.client")
+        importlib.import_module("kling_sdk.client.clients")
         importlib.import_module("kling_mock.kling.endpoints.registry")
         modules = [importlib.import_module(f"tests.evidence.{name}") for name in TESTS]
     except Exception as error:  # noqa: BLE001 - whatever a wrong value leads to

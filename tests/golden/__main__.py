@@ -34,7 +34,7 @@ DOCUMENTS: Final = (
     "docs/coverage.md",
     "docs/fidelity.md",
     "docs/public-surface.txt",
-    "kling_sdk/_signatures.pyi",
+    "kling_sdk/client/signatures.pyi",
 )
 COMMANDS: Final = (("kling",), ("kling-mock",))
 

@@ -30,7 +30,7 @@ from kling_mock.relay.storage.memory import MemoryStorage
 from kling_mock.relay.storage.values import Notice, NoticeState, VideoRow
 from kling_sdk import CallbackVerificationError, TextToVideo, parse_callback
 from kling_sdk.errors import KlingError
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 from kling_sdk.wire import relay
 from kling_sdk.wire import v1 as kling
 from kling_sdk.wire.messages import Reply

@@ -24,7 +24,7 @@ from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.relay.storage.memory import MemoryStorage
 from kling_mock.relay.storage.values import NewNotice, Settlement, TaskOutcome, TaskResult
-from kling_sdk.results import Task, Video
+from kling_sdk.results.task import Task, Video
 from tests.mock.relay.storage import samples as kit
 from tests.mock.relay.storage.samples import PRICE, Shop
 

@@ -29,7 +29,7 @@ from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.relay.storage.memory import MemoryStorage
 from kling_mock.relay.storage.values import LateReport, TaskResult, VideoRow
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 from tests.mock.relay.storage import samples as kit
 from tests.mock.relay.storage.samples import Shop
 from tests.proof.test_p3_any_order import WORDS, Order

@@ -211,7 +211,7 @@ def test_no_frame_of_a_key_that_is_not_taken_shows_it(
 
 def test_a_client_that_holds_plain_texts_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control."""
-    monkeypatch.setattr("kling_sdk.hidden.Hidden.__repr__", str.__repr__)
+    monkeypatch.setattr("kling_sdk.text.hidden.Hidden.__repr__", str.__repr__)
     with FaultyKling() as server:
         server.breaks(then=Fault.code(400, 1201))
         with pytest.raises(Exception) as caught:  # noqa: PT011 - as above

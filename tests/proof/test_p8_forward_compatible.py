@@ -32,9 +32,9 @@ from kling_sdk import (
     WaitTimeoutError,
     parse_callback,
 )
-from kling_sdk.bills import packs_from
 from kling_sdk.flows.create import create
 from kling_sdk.flows.wait import wait
+from kling_sdk.results.bills import packs_from
 from kling_sdk.wire import Reply, V1Wire
 from kling_sdk.wire.relay import RelayWire
 from kling_sdk.wire.solutions import SOLUTIONS_WIRE

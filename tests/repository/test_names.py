@@ -89,7 +89,7 @@ def test_no_class_name_is_used_twice() -> None:
 def test_the_search_finds_what_is_there() -> None:
     """The check is not empty: it knows the well-known classes."""
     files_by_class = classes("kling_sdk", "kling_mock")
-    assert files_by_class["Kling"] == ["kling_sdk/client.py"]
+    assert files_by_class["Kling"] == ["kling_sdk/client/clients.py"]
     assert files_by_class["KlingMock"] == ["kling_mock/server/mock.py"]
     assert len(files_by_class) > 250
 

@@ -91,7 +91,7 @@ PRICES: Final = Place(
 )
 CLASS: Final = Place(2, "kling_sdk/endpoints/video_extend.py", None, "[vV]ideo[-_]?[eE]xtend")
 LINE: Final = Place(
-    3, "kling_sdk/client.py", without_lines("video_extend: "), "no line on video_extend"
+    3, "kling_sdk/client/clients.py", without_lines("video_extend: "), "no line on video_extend"
 )
 RECORD: Final = Place(4, "kling_mock/kling/endpoints/video_extend.py", None, CLASS.says)
 NEWS: Final = Place(5, "CHANGELOG.md", without_lines("VideoExtend"), "{'VideoExtend")

@@ -20,7 +20,7 @@ from kling_sdk import KlingError, Task
 from kling_sdk.auth import ApiKey, Keyring
 from kling_sdk.flows import Context, Effect, Emit, Fetch, Flow, Send, Sleep, Work
 from kling_sdk.options import Options
-from kling_sdk.scalars import instant
+from kling_sdk.text.scalars import instant
 from kling_sdk.wire import Reply, V1Wire
 from tests.sdk.fake_kling import Answer, HonestKling
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kling_sdk.auth import AccessKey, ApiKey, CallKeys, Keyring, mint, parse_keys
-from kling_sdk.settings import settings_from
+from kling_sdk.client.settings import settings_from
 
 NOW = 1_790_000_000.0
 PAIR = AccessKey("access", "secret")

@@ -22,7 +22,7 @@ from kling_sdk import (
     TextToVideo,
     UnreachableError,
 )
-from kling_sdk.settings import settings_from
+from kling_sdk.client.settings import settings_from
 from kling_sdk.wire.v1 import REGIONS
 from tests.sdk.clients import KEY
 from tests.sdk.faulty_server import FaultyKling

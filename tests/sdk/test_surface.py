@@ -36,7 +36,7 @@ from kling_sdk import (
     TaskResource,
     TextToVideo,
 )
-from kling_sdk.attributes import _Attribute
+from kling_sdk.client.attributes import _Attribute
 from kling_sdk.endpoints import request_class
 from kling_sdk.options import CALL_OPTIONS
 from kling_sdk.wire.refusals import api_error

@@ -104,7 +104,7 @@ EDITS: Final = (
         """    "relight": (UseRule("video", "backdrop_video"),),\n""",
     ),
     Edit(
-        "kling_sdk/client.py",
+        "kling_sdk/client/clients.py",
         "        motion_control: Videos of a picture that moves as a video does.\n",
         "        relight: Videos of a picture in another light.\n",
     ),

@@ -23,9 +23,9 @@ from kling_mock import KlingMock
 from kling_sdk.cli import main
 from kling_sdk.cli.show import Screen
 from kling_sdk.cli.standard_output import OutputError
-from kling_sdk.logs import _HANDLER
-from kling_sdk.printable import log
-from kling_sdk.results import Audio, Image, Task, Video
+from kling_sdk.client.logs import _HANDLER
+from kling_sdk.results.task import Audio, Image, Task, Video
+from kling_sdk.text.printable import log
 from tests.sdk.cli.test_commands import command, environment
 
 CREATE = ("create", "text2video", "--prompt", "a kitten")

@@ -11,7 +11,7 @@ import pytest
 
 from kling_sdk.cli.show import Screen
 from kling_sdk.cli.standard_output import OutputError, PipeClosedError
-from kling_sdk.results import Task
+from kling_sdk.results.task import Task
 
 TASK = Task(endpoint="text2video", task_id="831922345719271433", status="submitted")
 

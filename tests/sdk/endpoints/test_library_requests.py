@@ -20,7 +20,7 @@ from kling_sdk import (
     RequestValidationError,
     Voice,
 )
-from kling_sdk.hidden import private_texts
+from kling_sdk.text.hidden import private_texts
 from kling_sdk.wire.v1 import wire_body
 
 URL: Final = "https://example.com/a.png"

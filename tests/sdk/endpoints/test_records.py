@@ -26,7 +26,7 @@ from kling_sdk import (
     RequestValidationError,
     Task,
 )
-from kling_sdk.attributes import make_resource
+from kling_sdk.client.attributes import make_resource
 from kling_sdk.endpoints import checks
 from kling_sdk.wire import WIRES, HttpCall, NameKind, Reply, V1Wire
 from kling_sdk.wire.messages import json_object

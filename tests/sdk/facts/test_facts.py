@@ -64,7 +64,9 @@ def test_what_is_no_data_is_noticed() -> None:
     """Negative control."""
     assert not_data("A = dict.fromkeys('ab', 1)") == ["dict.fromkeys('ab', 1)"]
     assert len(not_data("def f():\n    return 1")) == 2
-    assert not_data("from kling_sdk.results import Task") == ["from kling_sdk.results import Task"]
+    assert not_data("from kling_sdk.results.task import Task") == [
+        "from kling_sdk.results.task import Task"
+    ]
 
 
 @pytest.mark.slow

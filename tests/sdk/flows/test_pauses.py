@@ -13,7 +13,7 @@ from kling_sdk.flows import Fetch, once
 from kling_sdk.flows.core import reason
 from kling_sdk.flows.download import download
 from kling_sdk.flows.retry import Policy
-from kling_sdk.results import Download
+from kling_sdk.results.task import Download
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.refusals import api_error
 from tests.sdk.fake_kling import answer

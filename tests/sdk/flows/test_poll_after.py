@@ -15,7 +15,7 @@ from kling_sdk.flows.look import Look
 from kling_sdk.flows.many import wait_many
 from kling_sdk.flows.wait import wait
 from kling_sdk.flows.watch import Watch
-from kling_sdk.scalars import instant
+from kling_sdk.text.scalars import instant
 from kling_sdk.wire import Reply
 from kling_sdk.wire.messages import MIN_POLL_AFTER, POLL_AFTER, poll_after
 from tests.sdk.fake_kling import answer

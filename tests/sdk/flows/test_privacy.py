@@ -24,7 +24,7 @@ from kling_sdk import (
 from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.endpoints.values import hidden
 from kling_sdk.flows.privacy import RUN, discreet
-from kling_sdk.hidden import private_texts
+from kling_sdk.text.hidden import private_texts
 from kling_sdk.wire.v1 import wire_body
 from tests.sdk.clients import CLIENTS, KEY, PROMPT, Calls, over
 from tests.sdk.fake_kling import HonestKling, answer

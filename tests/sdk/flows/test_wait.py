@@ -26,7 +26,7 @@ from kling_sdk import (
 )
 from kling_sdk.flows import Send
 from kling_sdk.flows.wait import run_task, wait
-from kling_sdk.scalars import instant
+from kling_sdk.text.scalars import instant
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import HonestKling, answer
 from tests.sdk.scripted import START, FakeClock, Played, context, in_turn, play, reply, reply_of

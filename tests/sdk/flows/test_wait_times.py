@@ -18,7 +18,7 @@ from kling_sdk import (
     WaitTimeoutError,
 )
 from kling_sdk.flows.wait import _first_look, _next_look, wait
-from kling_sdk.scalars import instant
+from kling_sdk.text.scalars import instant
 from tests.sdk.fake_kling import answer
 from tests.sdk.flows.test_wait import DONE, NEW, task_reply, waited
 from tests.sdk.scripted import START, FakeClock, Scene, context, in_turn, play, reply

@@ -21,7 +21,7 @@ from kling_sdk import (
     RequestValidationError,
     UnreachableError,
 )
-from kling_sdk.settings import settings_from
+from kling_sdk.client.settings import settings_from
 from kling_sdk.transports.default import shared_ssl_context
 from tests.sdk.clients import KEY, PROMPT
 from tests.sdk.faulty_server import FaultyKling

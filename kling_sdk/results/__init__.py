@@ -1,0 +1,1 @@
+"""What calls return: tasks, answers, bills and items of a library, and their JSON."""

@@ -1,0 +1,1 @@
+"""Texts: secrets hidden in them, made safe to print, read as values, corrected."""
