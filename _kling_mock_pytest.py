@@ -27,10 +27,11 @@ PLUGIN = "kling_mock_servers"
 _MARKER = (
     "kling_mock(clock='manual', seed=None, strict=True, faults=(), journal_size=2000, "
     "unused_faults='report', undelivered='answered', ignored_fields='note', "
-    "unexpected_notes=('unknown',)): settings of the emulated Kling in this test; clock is "
-    "'manual', 'real' or a speed, faults are kinds or mappings, unused ones are in the report or "
-    "'fail', callbacks that were not taken fail if they were 'answered', or 'fail' or 'report', "
-    "ignored fields are noted or 'refuse'd."
+    "unexpected_notes=('unknown',), refused='fail'): settings of the emulated Kling in this test; "
+    "clock is 'manual', 'real' or a speed, faults are kinds or mappings, unused ones are in the "
+    "report or 'fail', callbacks that were not taken fail if they were 'answered', or 'fail' or "
+    "'report', ignored fields are noted or 'refuse'd, requests that are refused 'fail' the test "
+    "unless it asserts them, or are in the report."
 )
 _RECORDING = (
     "kling_recording(file, strict=True): the recorded session that kling_recorded plays back; the "
@@ -76,6 +77,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "kling_mock_undelivered",
         "which callbacks that were not taken fail the test: answered, fail or report",
         default="answered",
+    )
+    parser.addini(
+        "kling_mock_refused",
+        "the effect of requests that were refused and not asserted: fail or report",
+        default="fail",
     )
     parser.addini(
         "kling_mock_ignored_fields",

@@ -49,8 +49,12 @@ def create(
     """
     record = call.record
     context = _context(world, account, record, call.name, noticed)
-    fields = read_object(body)
-    plan = make_plan(record, fields, context)
+    try:
+        fields = read_object(body)
+        plan = make_plan(record, fields, context)
+    except Refusal:
+        noticed.is_refused = True
+        raise
     task = world.submit(account, plan, origin() if plan.callback_url else "")
     if len(body) > BODY_KEPT:  # a smaller body cannot contain an image worth viewing
         world.inputs.keep(task.task_id, fields)
@@ -245,7 +249,11 @@ def reply(
     fields: dict[str, Any] = {}
     context = _context(world, account, record, "", noticed)
     if record.method != "GET":
-        fields = check_fields(record.fields, read_object(body), context.reader)
+        try:
+            fields = check_fields(record.fields, read_object(body), context.reader)
+        except Refusal:
+            noticed.is_refused = True
+            raise
     purchase = Purchase(record.name, "", record.units_per_call, record.pack)
     subject = Subject(record.method, record.path, account.name, prompt_of(record.fields, fields))
     return record.reply(

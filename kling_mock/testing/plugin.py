@@ -23,6 +23,7 @@ from kling_mock.testing.report import sections
 from kling_mock.testing.settings import PluginSettings, of_ini, with_marker
 from kling_mock.testing.verdict import (
     declaration,
+    refused_calls,
     unawaited_calls,
     unexpected_calls,
     verdict_on,
@@ -67,7 +68,7 @@ class _Test:
         settings: Its settings.
         words: The arguments of its markers.
         requests: The number of requests when the test began, of each server that it does not name.
-        declared: The number of faults and rules of each server at that time.
+        begun: The findings of each server at that time.
         judged: The findings of each server when it was last judged.
         passed_over: Things that did not happen, but do not fail the test.
         has_faults: Whether a server that started in the test has the faults of its markers.
@@ -77,7 +78,7 @@ class _Test:
     settings: PluginSettings
     words: set[str] = field(default_factory=set)
     requests: dict[JudgedServer, int] = field(default_factory=dict)
-    declared: dict[JudgedServer, int] = field(default_factory=dict)
+    begun: dict[JudgedServer, Mark] = field(default_factory=dict)
     judged: dict[JudgedServer, Mark] = field(default_factory=dict)
     passed_over: list[str] = field(default_factory=list)
     has_faults: bool = False
@@ -115,8 +116,7 @@ class Plugin:
             world = server.world
             if self._names.get(server) != _SHARED or _SHARED not in names:
                 test.requests[server] = 0 if world is None else world.journal.total
-            test.judged[server] = mark = server.findings.mark()
-            test.declared[server] = mark.declared
+            test.judged[server] = test.begun[server] = server.findings.mark()
         if _SHARED in names:
             for name in _OF_A_SERVER:
                 if getattr(test.settings, name) != getattr(self._defaults, name):
@@ -361,10 +361,12 @@ class Plugin:
         if world is None or not self._is_used(server, test):
             return
         name = self._names.get(server, server.name)
-        idle = server.findings.idle_since(Mark(declared=test.declared.get(server, 0)))
-        unused = [declaration(rule) for rule, _ in idle]
+        begun = test.begun.get(server, NOTHING)
+        unused = [declaration(rule) for rule, _ in server.findings.idle_since(begun)]
+        refused = refused_calls(server, begun)
         deliveries, lines = list(world.callbacks.log), test.settings.lines
-        yield from sections(name, world.journal, deliveries, lines, world.clock.reports, unused)
+        clock = world.clock.reports
+        yield from sections(name, world.journal, deliveries, lines, clock, unused, refused)
 
     # ------------------------------------------------------------ inside
 

@@ -24,6 +24,7 @@ def sections(
     lines: int,
     clock: Sequence[str] = (),
     unused: Sequence[str] = (),
+    refused: Sequence[str] = (),
 ) -> list[Section]:
     """Return the sections of a report, each with its title.
 
@@ -34,12 +35,15 @@ def sections(
         lines: Maximum number of lines in the sections of calls and callbacks.
         clock: What delayed its clock.
         unused: Its faults and rules that never applied.
+        refused: Requests that it has refused, and the test has not asserted.
     """
     report: list[Section] = []
     if clock:
         report.append((f"{name}: what held the clock up", "\n".join(clock)))
     if unused:
         report.append((f"{name}: faults that never happened", "\n".join(unused)))
+    if lines and refused:
+        report.append((f"{name}: requests that were refused", "\n".join(refused[-lines:])))
     calls = journal.tail(lines)
     if calls:
         downloads = journal.downloads_total

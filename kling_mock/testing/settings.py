@@ -34,6 +34,8 @@ class PluginSettings:
         undelivered: The effect of callbacks that were not taken: `answered` fails the test if the
             receiver was its own or answered something other than 2xx, `fail` fails it in any
             case, `report` shows them, as above.
+        refused: The effect of requests that were refused and not asserted: `fail` or `report`, as
+            above.
     """
 
     clock: Literal["manual", "real"] | float = "manual"
@@ -44,6 +46,7 @@ class PluginSettings:
     journal_size: int = 2000
     unused_faults: Literal["report", "fail"] = "report"
     undelivered: Undelivered = "answered"
+    refused: Literal["report", "fail"] = "fail"
     ignored_fields: IgnoredFields = "note"
     unexpected_notes: tuple[NoteKind, ...] = ("unknown",)
 
@@ -66,8 +69,9 @@ def of_ini(get: Callable[[str], Any]) -> PluginSettings:
             strict=get("kling_mock_strict"),
             lines=_lines(_number(int, lines)),
             journal_size=_journal_size(_number(int, size)),
-            unused_faults=_unused_faults(get("kling_mock_unused_faults")),
+            unused_faults=_effect("unused_faults")(get("kling_mock_unused_faults")),
             undelivered=_undelivered(get("kling_mock_undelivered")),
+            refused=_effect("refused")(get("kling_mock_refused")),
             ignored_fields=_ignored_fields(get("kling_mock_ignored_fields")),
             unexpected_notes=_unexpected_notes(get("kling_mock_unexpected_notes").split()),
         )
@@ -136,12 +140,15 @@ def _journal_size(size: Any) -> int:
     return size
 
 
-def _unused_faults(unused_faults: Any) -> Literal["report", "fail"]:
-    if unused_faults == "report":
-        return "report"
-    if unused_faults == "fail":
-        return "fail"
-    raise ValueError(f"unused_faults: must be 'report' or 'fail', got {unused_faults!r}")
+def _effect(name: str) -> Callable[[Any], Literal["report", "fail"]]:
+    def read(value: Any) -> Literal["report", "fail"]:
+        if value == "report":
+            return "report"
+        if value == "fail":
+            return "fail"
+        raise ValueError(f"{name}: must be 'report' or 'fail', got {value!r}")
+
+    return read
 
 
 def _undelivered(value: Any) -> Undelivered:
@@ -183,8 +190,9 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "strict": _strict,
     "faults": _faults,
     "journal_size": _journal_size,
-    "unused_faults": _unused_faults,
+    "unused_faults": _effect("unused_faults"),
     "undelivered": _undelivered,
+    "refused": _effect("refused"),
     "ignored_fields": _ignored_fields,
     "unexpected_notes": _unexpected_notes,
 }

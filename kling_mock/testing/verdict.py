@@ -23,6 +23,12 @@ _UNTAKEN: Final = (
     "The real service gives up after some attempts. If the test does this on purpose: "
     "@pytest.mark.kling_mock(undelivered='report')"
 )
+_REFUSED: Final = (
+    "An app can swallow a refusal. If the test means it, it asserts the code, such as "
+    'kling_mock.journal.assert_called("POST", code=1201), or has '
+    "@pytest.mark.kling_mock(refused='report')"
+)
+_FAILS_REFUSED: Final = "@pytest.mark.kling_mock(refused='fail') makes such a test fail"
 _FAILS_UNUSED: Final = "@pytest.mark.kling_mock(unused_faults='fail') makes such a test fail"
 _FAILS_UNTAKEN: Final = "@pytest.mark.kling_mock(undelivered='fail') makes such a test fail"
 _SHOWN: Final = 10  # lines of one kind
@@ -65,6 +71,7 @@ def verdict_on(
         mark = marks.get(server, NOTHING)
         if settings.strict:
             verdict.failures.extend(unexpected_calls(server, mark))
+        _judge_refused(server, mark, settings, verdict)
         _judge_callbacks(server, mark, settings, verdict)
         _judge_unused(server, mark, settings, verdict)
     return verdict
@@ -87,6 +94,30 @@ def unexpected_calls(server: JudgedServer, mark: Mark) -> list[str]:
     if count > len(newest):
         headline = f"{_many(count, 'call')} unexpected, of which the newest {len(newest)} are:"
     return [_text(headline, map(server.explain, newest), _MEANT)]
+
+
+def refused_calls(server: JudgedServer, mark: Mark) -> list[str]:
+    """Return the requests that were refused since *mark* and not asserted, a line for each."""
+    return [
+        call
+        if isinstance(call, str)
+        else f"{call.method} {call.path[:200]}: {call.status}/{call.code} {call.message[:200]}"
+        for call in server.findings.refused_since(mark)
+    ]
+
+
+def _judge_refused(
+    server: JudgedServer, mark: Mark, settings: PluginSettings, verdict: Verdict
+) -> None:
+    lines = refused_calls(server, mark)
+    if not lines or not settings.strict:
+        return
+    if settings.refused == "fail":
+        headline = f"{_many(len(lines), 'request')} refused, which no assertion is about:"
+        verdict.failures.append(_text(headline, lines[-_SHOWN:], _REFUSED))
+    else:
+        more = "" if len(lines) == 1 else f" and {len(lines) - 1} more"
+        verdict.passed_over.append(f"refused: {lines[0]}{more}; {_FAILS_REFUSED}")
 
 
 def _judge_callbacks(

@@ -21,14 +21,16 @@ class Noticed:
     Attributes:
         notes: In the order in which they were made.
         failure: Why the task of the request will fail; `None` if no reason is known.
+        is_refused: Whether the request itself was refused, whatever the state of its account.
     """
 
-    __slots__ = ("_policy", "failure", "notes")
+    __slots__ = ("_policy", "failure", "is_refused", "notes")
 
     def __init__(self, policy: NotePolicy = _USUAL) -> None:
         self._policy = policy
         self.notes: list[Note] = []
         self.failure: LaterFailure | None = None
+        self.is_refused = False
 
     def unknown(self, field: str, text: str) -> None:
         """Note that a key unknown to all endpoints was ignored.

@@ -397,6 +397,8 @@ class Exchange:
                 if is_unexpected and reply.code not in _TOO_EARLY_OR_LATE:
                     ORIGINS.note_late(origin, world.journal.explain(entry))
         world.journal.add(entry, is_found=self not in under_way)
+        if self.noticed.is_refused and not entry.late_of:
+            world.findings.note_refused(entry)
         under_way.discard(self)  # after the journal entry, before the client knows
         return entry.at
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -204,8 +203,11 @@ def _create(
 ) -> None:
     call = RoutedCall(world.endpoints[endpoint], "create", name)
     noticed = Noticed(world.note_policy)
-    with contextlib.suppress(Refusal):
+    try:
         service.create(world, account, call, body, lambda: origin, noticed)
+    except Refusal as error:
+        if noticed.is_refused:
+            world.findings.note_refused(f"POST {call.record.path}, accepted late: {error}")
     unexpected = [str(note) for note in noticed.notes if note.unexpected]
     if unexpected:  # the entry in the journal was written before the body was read
         text = f"POST {call.record.path}, accepted late: {'; '.join(unexpected)}"

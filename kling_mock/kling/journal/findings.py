@@ -76,12 +76,14 @@ class Mark(NamedTuple):
         retired: Uses of retired models or endpoints.
         declared: Faults and rules.
         untaken: Callbacks that were not taken.
+        refused: Creates and other calls that were refused for what they request.
     """
 
     unexpected: int = 0
     retired: int = 0
     declared: int = 0
     untaken: int = 0
+    refused: int = 0
 
 
 NOTHING: Final = Mark()
@@ -111,7 +113,9 @@ class Findings:
         self._repeated: dict[str, tuple[int, Untaken]] = {}
         self._refusals: dict[str, int] = {}
         self._settled: deque[tuple[int, Untaken]] = deque(maxlen=_UNTAKEN_KEPT)
-        self._marks = [0, 0, 0, 0]
+        self._refused: deque[tuple[int, Entry | str]] = deque(maxlen=_UNEXPECTED_KEPT)
+        self._asserted: set[int] = set()
+        self._marks = [0, 0, 0, 0, 0]
 
     def mark(self) -> Mark:
         """Return the number of findings so far."""
@@ -154,6 +158,24 @@ class Findings:
         for number, call in tuple(self._unexpected):
             if any(call is entry for entry in calls):
                 self._forgiven.add(number)
+
+    def note_refused(self, call: Entry | str) -> None:
+        """Keep a refused request, unless it is asserted: its entry, or a line if it has none."""
+        self._refused.append((self._next(4), call))
+
+    def refused_since(self, mark: Mark) -> list[Entry | str]:
+        """Return the newest refused requests since *mark* that were not asserted."""
+        return [
+            call
+            for number, call in tuple(self._refused)
+            if number > mark.refused and number not in self._asserted
+        ]
+
+    def expect_refused(self, calls: Sequence[Entry]) -> None:
+        """Note that refused requests were asserted; from any thread."""
+        for number, call in tuple(self._refused):
+            if any(call is entry for entry in calls):
+                self._asserted.add(number)
 
     def note_retired(self, text: str) -> None:
         """Keep the use of something that the real service was seen to refuse."""

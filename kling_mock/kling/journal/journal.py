@@ -286,7 +286,9 @@ class Journal:
         numbered = self.numbered()
         positions, missing = _in_order(sequence, numbered)
         if missing is None:
-            return [numbered[at][1] for at in positions]
+            entries = [numbered[at][1] for at in positions]
+            self._expect_refused(sequence, entries)
+            return entries
         # Leave out calls that a forgotten entry may match. If the rest is not in order, the
         # sequence is wrong in any case; otherwise the result cannot be known.
         doubtful = [call for call in sequence if self._forgotten.matching(call)]
@@ -338,7 +340,9 @@ class Journal:
             raise self._failure(f"expected {_calls(len(sequence))} in all, there {_were(count)}")
         if doubtful:
             raise self._incomplete(doubtful, "whether exactly these calls came in this order")
-        return [entries[number] for number in numbers]
+        found = [entries[number] for number in numbers]
+        self._expect_refused(sequence, found)
+        return found
 
     def assert_no_unexpected(self, *, late: bool = True) -> None:
         """Check that every call was of a served kind, with a valid credential and known keys.
@@ -415,8 +419,14 @@ class Journal:
         possible = len(matches) + cut + sum(forgotten.values())
         if not possible and self._possible is not None:
             self._possible.check(call)
+        self._expect_refused([call], matches)
         certain = sum(count for kind, count in forgotten.items() if is_certain(call, kind))
         return matches, len(matches) + certain, possible
+
+    def _expect_refused(self, calls: Iterable[Call], entries: Sequence[Entry]) -> None:
+        """Note the refused requests among *entries* that a test has asserted, by code or status."""
+        if any(not call.filters.keys().isdisjoint({"code", "status"}) for call in calls):
+            self._findings.expect_refused([entry for entry in entries if entry.code])
 
     def _check_under_way(self, call: Call, question: str, *, absent: bool = False) -> None:
         """Check that no request without a reply matches *call*, or may match it later.

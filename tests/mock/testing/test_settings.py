@@ -17,6 +17,7 @@ INI: dict[str, Any] = {
     "kling_mock_journal_size": "50",
     "kling_mock_unused_faults": "fail",
     "kling_mock_undelivered": "report",
+    "kling_mock_refused": "report",
     "kling_mock_ignored_fields": "refuse",
     "kling_mock_unexpected_notes": "unknown coerced",
 }
@@ -155,8 +156,8 @@ def test_a_wrong_marker_is_reported_before_the_test(run: Run) -> None:
     """)
     result.assert_outcomes(errors=3)
     arguments = (
-        "clock, seed, strict, faults, journal_size, unused_faults, undelivered, ignored_fields, "
-        "unexpected_notes"
+        "clock, seed, strict, faults, journal_size, unused_faults, undelivered, refused, "
+        "ignored_fields, unexpected_notes"
     )
     text = f"@pytest.mark.kling_mock: sede: unknown; the arguments are {arguments}"
     result.stdout.fnmatch_lines([text] * 3)
@@ -239,6 +240,7 @@ def test_settings_are_read_without_pytest() -> None:
         journal_size=50,
         unused_faults="fail",
         undelivered="report",
+        refused="report",
         ignored_fields="refuse",
         unexpected_notes=("unknown", "coerced"),
     )
@@ -252,6 +254,7 @@ def test_settings_are_read_without_pytest() -> None:
         ("journal_size", "0", "journal_size: must be a whole number of 1 or more, got 0"),
         ("journal_size", "all", "journal_size: must be .*, got 'all'"),
         ("unused_faults", "ignore", "unused_faults: must be 'report' or 'fail', got 'ignore'"),
+        ("refused", "never", "refused: must be 'report' or 'fail', got 'never'"),
         ("undelivered", "never", "undelivered: must be 'answered', 'fail' or 'report', got"),
         ("ignored_fields", "drop", "ignored_fields: must be 'note' or 'refuse', got 'drop'"),
         (

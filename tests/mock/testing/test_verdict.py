@@ -14,7 +14,7 @@ import time
 
 import httpx
 import pytest
-from kling_mock import KlingMock
+from kling_mock import Call, KlingMock
 
 WRONG = "/v1/video/text2video"
 HOST = "http://app.test/kling/callback"
@@ -942,5 +942,84 @@ def test_sdk(kling_mock, kling):
                 "  GET /solutions[?]task_ids=*: the task was made by POST "
                 "/v1/videos/text2video; ask GET /v1/videos/text2video/*"
             ),
+        ]
+    )
+
+
+def test_a_refused_request_that_an_app_swallows_is_in_the_verdict(run: Run) -> None:
+    """Unless the test asserts its code, or what it has arranged is the reason."""
+    result = run(f"""{HEAD}
+def post(mock, path="/v1/videos/text2video", model_name="kling-v2-6", **body):
+    body["model_name"] = model_name
+    headers = {{"Authorization": f"Bearer {{mock.api_key}}"}}
+    return httpx.post(mock.kling_url + path, json=body, headers=headers, trust_env=False)
+
+def test_swallowed(kling_mock):
+    post(kling_mock, prompt="a kitten", duration="7")
+
+def test_swallowed_call_without_a_task(kling_mock):
+    post(kling_mock, "/v1/audio/tts", None, text="hello")
+
+def test_swallowed_when_accepted_late(kling_mock):
+    kling_mock.faults.add("delayed-acceptance", http=504)
+    post(kling_mock, prompt="a kitten", duration="7")
+    kling_mock.clock.advance(10)
+
+@pytest.mark.kling_mock(refused="report")
+def test_reported(kling_mock):
+    post(kling_mock, prompt="a kitten", duration="7")
+
+@pytest.mark.kling_mock(refused="report")
+def test_reported_in_a_failure(kling_mock):
+    post(kling_mock, prompt="a kitten", duration="7")
+    assert False
+
+@pytest.mark.kling_mock(strict=False)
+def test_not_strict(kling_mock):
+    post(kling_mock, prompt="a kitten", duration="7")
+
+@pytest.mark.parametrize("question", [
+    lambda journal: journal.assert_called("POST", code=1201),
+    lambda journal: journal.assert_called("POST", times=1, status=400),
+    lambda journal: journal.where(code=1201),
+    lambda journal: journal.assert_sequence([Call("POST", code=1201)]),
+    lambda journal: journal.assert_sequence([Call("POST", status=400)], exact=True),
+])
+def test_asserted(kling_mock, question):
+    post(kling_mock, prompt="a kitten", duration="7")
+    question(kling_mock.journal)
+
+def test_another_one_is_asserted(kling_mock):
+    kling_mock.journal.where(code=1201)
+    post(kling_mock, prompt="a kitten", duration="7")
+    kling_mock.journal.assert_called("POST")
+
+def test_declared(kling_mock):
+    kling_mock.faults.add("status", code=1201, times=1)
+    assert post(kling_mock, prompt="a kitten").status_code == 400
+    kling_mock.content.add("kitten")
+    assert post(kling_mock, prompt="a kitten").status_code == 400
+
+def test_of_the_account(kling_mock):
+    body = {{"prompt": "a dog", "external_task_id": "order-1"}}
+    assert [post(kling_mock, **body).status_code for _ in range(2)] == [200, 400]
+    assert httpx.get(
+        kling_mock.kling_url + "/v1/videos/text2video/none",
+        headers={{"Authorization": f"Bearer {{kling_mock.api_key}}"}},
+        trust_env=False,
+    ).status_code == 400
+""")
+    result.assert_outcomes(passed=9, failed=5)
+    result.stdout.fnmatch_lines(
+        [
+            "1 request refused, which no assertion is about:",
+            "  POST /v1/videos/text2video: 400/1201 *",
+            "An app can swallow a refusal. *journal.assert_called(*code=1201)*",
+            "  POST /v1/audio/tts: 400/1201 *",
+            "  POST /v1/videos/text2video, accepted late: 400/1201: *",
+            "*kling_mock: requests that were refused*",
+            "POST /v1/videos/text2video: 400/1201 *",
+            "*test_reported: refused: POST /v1/videos/text2video: 400/1201 *",
+            "@pytest.mark.kling_mock(refused='fail') makes such a test fail",
         ]
     )
