@@ -32,7 +32,7 @@ MISTAKES: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (lambda kling: kling.as_completed([{}]), TypeError, "as_completed takes tasks or their ids"),
     (lambda kling: kling.run_many([PROMPT]), TypeError, "run_many takes Request objects"),
     (lambda kling: kling.run_many([TASK]), TypeError, "not a Task"),
-    (lambda kling: kling.run_many([REQUEST], max_concurrent=0), ValueError, "1 or more, or None"),
+    (lambda kling: kling.run_many([REQUEST], max_concurrent=0), ValueError, "1 or more"),
     (lambda kling: kling.run_many([REQUEST], timeout=-1), ValueError, "timeout is -1; it must be"),
     (lambda kling: kling.run_many([REQUEST], max_units=-1), ValueError, "max_units is -1; it must"),
     (lambda kling: kling.run_many(REQUEST), TypeError, "several requests, not a TextToVideo"),
