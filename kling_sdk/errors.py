@@ -142,6 +142,8 @@ class KlingAPIError(KlingError):
             parts.append(f"code {self.code}")
         if self.request_id:
             parts.append(f"request_id {self.request_id}")
+        if self.retry_after:
+            parts.append(f"retry after {self.retry_after:g} s")
         self.message = message = printable(message)
         self.args = (f"{message or 'no message'} ({', '.join(parts)})",)
 

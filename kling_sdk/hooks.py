@@ -11,21 +11,21 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
-from kling_sdk.text.printable import log
 
-
-def notify(hook: Callable[..., object], args: tuple[Any, ...], *failed: Any) -> HookResult | None:
+def notify(
+    hook: Callable[..., object], args: tuple[Any, ...], failed: Callable[[Exception], object]
+) -> HookResult | None:
     """Call a hook, and return what it wants awaited, if anything.
 
     Args:
         hook: The function.
         args: Its arguments.
-        *failed: The log line for a failure of the hook, and its arguments.
+        failed: Logs what the hook raises.
     """
     try:
         result = hook(*args)
-    except Exception:  # noqa: BLE001 - whatever it is
-        log.exception(*failed)
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        failed(error)
         return None
     return HookResult(result, failed) if inspect.isawaitable(result) else None
 
@@ -33,14 +33,14 @@ def notify(hook: Callable[..., object], args: tuple[Any, ...], *failed: Any) -> 
 class HookResult:
     """Awaits what a hook has returned, and logs what that raises."""
 
-    def __init__(self, result: Awaitable[object], failed: tuple[Any, ...]) -> None:
+    def __init__(self, result: Awaitable[object], failed: Callable[[Exception], object]) -> None:
         self._result, self._failed = result, failed
 
     def __await__(self) -> Any:
         try:
             yield from self._result.__await__()
-        except Exception:  # noqa: BLE001 - as above
-            log.exception(*self._failed)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failed(error)
 
     def close(self) -> None:
         """Drop the result without awaiting it."""

@@ -14,6 +14,7 @@ from kling_sdk.errors import DownloadError, TransportError
 from kling_sdk.files.endings import FileEnd
 from kling_sdk.files.pages import HEAD, page_kind
 from kling_sdk.hooks import notify
+from kling_sdk.text.printable import log
 
 T_co = TypeVar("T_co", covariant=True)
 #: Called with the bytes received so far, and their total; None when that is not known.
@@ -30,7 +31,7 @@ class Receiving(abc.ABC, Generic[T_co]):
 
     Args:
         max_bytes: Maximum size in bytes.
-        on_progress: See `OnProgress`. What it raises is logged, and ends nothing.
+        on_progress: See `OnProgress`. What it raises is logged, and ends only the calls of it.
 
     Attributes:
         received: How many bytes there are.
@@ -117,8 +118,13 @@ class Receiving(abc.ABC, Generic[T_co]):
         """Report the progress, after `write`."""
         if self.on_progress is None or not self._takes:
             return None
-        failed = ("on_progress failed at byte %d", self.received)
-        return notify(self.on_progress, (self.received, self.total), *failed)
+        return notify(self.on_progress, (self.received, self.total), self._progress_failed)
+
+    def _progress_failed(self, error: Exception) -> None:
+        if self.on_progress is not None:
+            self.on_progress = None  # it would fail at each chunk
+            text = "on_progress failed at byte %d; it is not called again for this file"
+            log.error(text, self.received, exc_info=error)
 
     def verify(self, *, is_tls: bool = False) -> None:
         """Take note that all bytes have come.

@@ -198,7 +198,7 @@ class Context:
         """Call a hook of the caller's, if there is one; see `notify`."""
         if hook is None:
             return
-        result = notify(hook, (news,), *failed)
+        result = notify(hook, (news,), lambda error: log.error(*failed, exc_info=error))
         if result is not None and self.pending is not None:
             self.pending.append(result)
 

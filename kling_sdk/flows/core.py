@@ -16,7 +16,7 @@ from kling_sdk.errors import (
     UnnamedReplyError,
 )
 from kling_sdk.flows.context import Context, Event, log
-from kling_sdk.flows.effects import Flow, Send, Sleep, T
+from kling_sdk.flows.effects import LONGEST, Flow, Send, Sleep, T
 from kling_sdk.flows.privacy import discreet
 from kling_sdk.flows.wrong_clock import TOKEN_REFUSED, name_both_times
 from kling_sdk.text.hidden import private_texts
@@ -89,7 +89,7 @@ def _send(
         # proves that a reply belongs to its call.
         fresh = fresh or not ctx.server.echoes
     signed = HttpCall(call.method, call.path, call.params, call.json, headers)
-    timeout = max(0.001, min(ctx.options.timeout, until - ctx.monotonic()))
+    timeout = max(0.001, min(ctx.options.timeout, until - ctx.monotonic(), LONGEST))
     watched = ctx.options.on_event is not None
     if watched:
         ctx.emit(Event("request", call.method, call.path, attempt))

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 from kling_sdk.errors import DownloadError, TransportError
 from kling_sdk.flows.context import Context, Event, log
-from kling_sdk.flows.effects import Fetch, Flow, Sink, Sleep, Work
+from kling_sdk.flows.effects import LONGEST, Fetch, Flow, Sink, Sleep, Work
 from kling_sdk.results.task import redact_url
 from kling_sdk.text.hidden import hide
 from kling_sdk.wire import HttpCall, Reply
@@ -117,7 +117,7 @@ def _fetch(
     redacted = redact_url(call.path)
     ctx.emit(Event("request", "GET", redacted, attempt))
     left = max(0.001, until - ctx.monotonic())
-    reply: Reply = yield Fetch(call, target, min(ctx.options.timeout, left), left)
+    reply: Reply = yield Fetch(call, target, min(ctx.options.timeout, left, LONGEST), left)
     log.debug("download of %s: HTTP %d, attempt %d", redacted, reply.status, attempt)
     ctx.emit(Event("response", "GET", redacted, attempt, status=reply.status))
     return reply

@@ -60,6 +60,10 @@ class Sink(Protocol):
         ...
 
 
+#: Seconds that a `Send` or `Fetch` may take: no socket waits for ever.
+LONGEST: Final = 86_400.0
+
+
 class Send(NamedTuple):
     """Make a call, and read its reply while the connection is still held.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from datetime import UTC
@@ -21,6 +22,8 @@ MAX_REPLY: Final = 16 * 1024 * 1024
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 _decode: Final = json.JSONDecoder().decode
+#: At most 999,999.999...
+_SECONDS: Final = r"[0-9]{1,6}(?:\.[0-9]{1,9})?"
 _MAX_DATE: Final = 40  # characters; the longest form has 33
 
 # Statuses whose page may be another one in a moment, whichever server sent it.
@@ -200,12 +203,16 @@ def names_asked_path(reply: Reply, body: Mapping[str, Any]) -> bool:
 def retry_after(reply: Reply) -> float | None:
     """Return the seconds that a `Retry-After` header asks to wait, or None.
 
+    Gateways also send `retry-after-ms`, which is more exact, and decimals.
     A date is compared with the reply's own `Date`, which comes from the same clock; our clock is
     used only if there is none.
     """
+    milliseconds = reply.headers.get("retry-after-ms", "").strip()
+    if re.fullmatch(_SECONDS, milliseconds):
+        return float(milliseconds) / 1000
     value = reply.headers.get("retry-after", "").strip()
-    if not value or (value.isascii() and value.isdigit()):
-        return float(value) if 0 < len(value) < 7 else None
+    if re.fullmatch(_SECONDS, value):
+        return float(value)
     sent_at = http_date(reply.headers.get("date", ""))
     return seconds_until(value, reply.received_at if sent_at is None else sent_at)
 

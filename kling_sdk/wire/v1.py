@@ -190,17 +190,16 @@ class V1Wire:
             if reply.status < 500:
                 raise
             envelope = {}
-        code = envelope.get("code")
-        has_code = isinstance(code, int) and not isinstance(code, bool)
-        if reply.status < 300 and has_code and code == 0:
+        code = _code(envelope.get("code"))
+        if reply.status < 300 and code == 0:
             return envelope.get("data"), response_of(reply, envelope)
         unknown_path = names_asked_path(reply, envelope)
-        if reply.status < 500 and not (has_code and code) and not unknown_path:
+        if reply.status < 500 and not code and not unknown_path:
             raise no_answer(reply, "without the code of an envelope")
         request_id = text(envelope.get("request_id"))
         error = api_error(
             text(envelope.get("message")) or f"HTTP {reply.status} without a message",
-            code=code if isinstance(code, int) and abs(code) < 10**9 else 0,
+            code=code if code is not None and abs(code) < 10**9 else 0,
             http_status=reply.status,
             request_id=request_id,
             retry_after=retry_after(reply),
@@ -238,6 +237,13 @@ class V1Wire:
         tasks = self.read_all(reply, record, *self.payload(reply))
         more = len(tasks) >= page_size and page < self.max_page
         return Page(tasks, page, page_size, has_next=more)
+
+
+def _code(value: object) -> int | None:
+    """Return a service code, which gateways also send as text."""
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def check_page_size(page_size: int, maximum: int) -> None:

@@ -121,7 +121,7 @@ async def test_a_call_that_is_cancelled_leaves_no_hook_behind(
         await call
 
     watcher, hooks = Watcher(), PendingHooks()
-    hooks.append(HookResult(watcher.progress(1, 2), ("failed",)))
+    hooks.append(HookResult(watcher.progress(1, 2), watcher.notes.append))
     await hooks.__aexit__(asyncio.CancelledError)
     assert (watcher.notes, list(hooks)) == ([], [])
 

@@ -182,15 +182,11 @@ def test_what_is_no_binary_stream_is_refused(stream: Any, words: str) -> None:
         check_stream(stream)
 
 
-def test_progress_is_reported_and_its_errors_end_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_is_reported() -> None:
     """Progress is the bytes so far and the total, or None; error pages do not count."""
     seen: list[tuple[int, int | None]] = []
 
-    def note(received: int, total: int | None) -> None:
-        seen.append((received, total))
-        raise ValueError("mine")
-
-    target = MemoryTarget(10**9, note)
+    target = MemoryTarget(10**9, lambda received, total: seen.append((received, total)))
     target.start(503, {})
     target.write(b"busy")
     target.progressed()
@@ -205,7 +201,24 @@ def test_progress_is_reported_and_its_errors_end_nothing(caplog: pytest.LogCaptu
     target.end_is_certain()
     target.verify()
     assert target.finish() == b"a video"
-    assert "on_progress failed at byte 4" in caplog.text
+
+
+def test_progress_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """It ends nothing but itself: a large file has thousands of chunks."""
+
+    def fail(_received: int, _total: int | None) -> None:
+        raise ValueError("mine")
+
+    target = MemoryTarget(10**9, fail)
+    target.start(200, {"content-length": "7"})
+    for chunk in (b"a vi", b"deo"):
+        target.write(chunk)
+        target.progressed()
+    target.verify()
+    assert target.finish() == b"a video"
+    assert [record.getMessage() for record in caplog.records] == [
+        "on_progress failed at byte 4; it is not called again for this file"
+    ]
 
 
 def test_encodings_that_change_nothing_are_taken() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
 
+from kling_mock import KlingMock
 from kling_sdk import KlingError, OutcomeUnknownError, TextToVideo, TransportError
 from kling_sdk.flows import Flow, Send
 from kling_sdk.flows.any_task import wait_any
@@ -58,6 +60,21 @@ def test_a_timeout_given_to_a_call_bounds_all_its_repeats(client: str, call: str
             over(client, calls[call], server.url, clock)
         assert len(server.requests) >= 2
     assert 0 < sum(clock.slept) <= 4
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("call", ["list", "create", "download"])
+def test_a_call_may_take_for_ever(client: str, call: str) -> None:
+    """No socket takes infinity, so an attempt has an end."""
+    calls: dict[str, Callable[[Any], Any]] = {
+        "list": lambda kling: kling.text2video.list(timeout=math.inf),
+        "create": lambda kling: kling.text2video.create(prompt="x", timeout=math.inf),
+        "download": lambda kling: kling.download(url),
+    }
+    with KlingMock() as mock, mock.client() as kling:
+        url = kling.text2video.run(prompt="x").videos[0].url
+        limits = dict.fromkeys(("timeout", "create_deadline", "download_timeout"), math.inf)
+        assert over(client, calls[call], mock.kling_url, FakeClock(), key=mock.api_key, **limits)
 
 
 def test_without_one_the_deadline_bounds_them() -> None:

@@ -58,6 +58,12 @@ def test_no_text_breaks_the_reading(text: str) -> None:
     [
         ({"retry-after": "7"}, None, 7),
         ({"retry-after": " 0 "}, None, 0),
+        ({"retry-after": "1.5"}, None, 1.5),
+        ({"retry-after-ms": "1500"}, None, 1.5),
+        ({"retry-after-ms": "1500", "retry-after": "1"}, None, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "2"}, None, 2),
+        ({"retry-after": "1.5.5"}, START, None),
+        ({"retry-after": "-1"}, START, None),
         ({"retry-after": "999999"}, None, 999_999),
         ({"retry-after": "1000000"}, None, None),
         ({"retry-after": "\u0667"}, START, None),

@@ -164,7 +164,9 @@ def test_a_full_page_may_have_another_behind_it(*, page: int, more: bool) -> Non
         (299, {"code": 1}, KlingAPIError, "HTTP 299 without a message"),
         (300, {"code": 0}, TransportError, "HTTP 300 without the code of an envelope"),
         (200, {"code": True}, TransportError, "HTTP 200 without the code of an envelope"),
-        (200, {"code": "0"}, TransportError, "HTTP 200 without the code of an envelope"),
+        (200, {"code": "zero"}, TransportError, "HTTP 200 without the code of an envelope"),
+        (200, {"code": 0.5}, TransportError, "HTTP 200 without the code of an envelope"),
+        (400, {"code": "1201", "message": "no"}, InvalidRequestError, "no"),
         (499, {}, TransportError, "HTTP 499 without the code of an envelope"),
         (500, {}, ServerError, "HTTP 500 without a message"),
         (400, {"code": 1201, "message": "no"}, InvalidRequestError, "no"),
@@ -179,10 +181,10 @@ def test_a_reply_without_data_reads(
     assert str(caught.value).startswith(words)
 
 
-@pytest.mark.parametrize("status", [200, 299])
-def test_any_2xx_with_code_0_has_data(status: int) -> None:
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (299, 0), (200, "0")])
+def test_any_2xx_with_code_0_has_data(status: int, code: int | str) -> None:
     """The envelope counts."""
-    body = json.dumps({"code": 0, "data": 5}).encode()
+    body = json.dumps({"code": code, "data": 5}).encode()
     assert V1Wire().data(Reply(status, {}, body)) == 5
 
 
