@@ -143,7 +143,7 @@ def generate(session: nox.Session) -> None:
     _install(session)
     python = _tool(session, "python")
     session.run(python, "-m", "tests.endpoint_files")
-    session.run(python, "-m", "kling_mock.reference", "docs")
+    session.run(python, "-m", "tests.reference", "docs")
     session.run(python, "-m", "tests.evidence", "docs")
     session.run(python, "-m", "kling_mock.relay.storage")
     session.run(python, "-m", "tests.vendor_coverage")

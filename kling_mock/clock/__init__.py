@@ -10,10 +10,10 @@ seconds, all instants in Unix seconds (UTC). A clock has two users:
   with `clock=mock.clock` uses the server's time.
 """
 
-from kling_mock.clock._base import ClockState, MockClock, Timer, TokenWindow
-from kling_mock.clock._manual import ManualClock
-from kling_mock.clock._running import NodeClock, RealClock, ScaledClock
-from kling_mock.clock._sleepers import event_loop_here
+from kling_mock.clock.base import ClockState, MockClock, Timer, TokenWindow
+from kling_mock.clock.manual import ManualClock
+from kling_mock.clock.running import NodeClock, RealClock, ScaledClock
+from kling_mock.clock.sleepers import event_loop_here
 
 __all__ = [
     "ClockState",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kling_mock.clock import ManualClock, MockClock, RealClock, ScaledClock
-from kling_mock.process_time import real_time
+from kling_mock.clock.process_time import real_time
 
 SEEDED_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where the clock of a seeded server starts
 

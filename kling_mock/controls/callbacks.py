@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from kling_mock.clock import event_loop_here
+from kling_mock.clock.unawaited import must_be_awaited
 from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.journal.forgotten import IncompleteJournalError
 from kling_mock.kling.journal.matching import STATUSES
-from kling_mock.unawaited import must_be_awaited
 from kling_mock.web.addresses import ANY_HOST, is_http_url, read_hosts
 from kling_mock.web.values import as_items, as_number, as_text, as_whole, is_one_of
 

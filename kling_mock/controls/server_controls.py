@@ -10,12 +10,12 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from kling_mock.clock.unawaited import must_be_awaited
 from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of, would_block
 from kling_mock.kling.journal.journal import Journal
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.world import World
-from kling_mock.unawaited import must_be_awaited
 from kling_mock.web.values import as_text, as_whole
 
 if TYPE_CHECKING:

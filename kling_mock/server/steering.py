@@ -108,7 +108,7 @@ class Steering:
         return await self._admin_api(request, path, query)
 
     def health(self) -> bytes:
-        """Return the JSON of `/health`; its schema is in `kling_mock.reference.operations`."""
+        """Return the JSON of `/health`; its schema is in `kling_mock.kling.http.openapi`."""
         from kling_mock import __version__
 
         world = self.emulator.world
@@ -128,6 +128,6 @@ class Steering:
 
     def openapi(self) -> bytes:
         """Return the OpenAPI document."""
-        from kling_mock.reference.documents import openapi_bytes
+        from kling_mock.server.openapi import openapi_bytes
 
         return openapi_bytes(with_admin=self._settings.access.is_on)

@@ -15,6 +15,7 @@ from zlib import crc32
 import pytest
 
 from _kling_mock_pytest import PLUGIN
+from kling_mock.clock.unawaited import take_unawaited
 from kling_mock.kling.journal.findings import NOTHING, Mark
 from kling_mock.kling.journal.notes import RetiredWarning
 from kling_mock.server.judged import STARTED, JudgedServer
@@ -28,7 +29,6 @@ from kling_mock.testing.verdict import (
     unexpected_calls,
     verdict_on,
 )
-from kling_mock.unawaited import take_unawaited
 from kling_mock.web.origins import ORIGINS, TestRun
 
 if TYPE_CHECKING:

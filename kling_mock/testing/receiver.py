@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from aiohttp import web
 
+from kling_mock.clock.unawaited import must_be_awaited
 from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import HasTaskId, id_of
 from kling_mock.kling.journal.findings import RECEIVERS
 from kling_mock.kling.journal.matching import STATUSES
-from kling_mock.unawaited import must_be_awaited
 from kling_mock.web.addresses import bind, url_of
 from kling_mock.web.loop_thread import LoopThread
 from kling_mock.web.values import as_number, as_whole, is_one_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from kling_mock.clock.unawaited import take_unawaited
 from kling_mock.kling.journal.findings import NOTHING, Mark
 from kling_mock.server.judged import JudgedServer
 from kling_mock.testing.settings import PluginSettings
-from kling_mock.unawaited import take_unawaited
 
 _UNAWAITED: Final = "Without `await` they do nothing, so what they were to test was not tested."
 _MEANT: Final = (

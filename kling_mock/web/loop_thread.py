@@ -11,7 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Generic, Literal, TypeVar
 
-from kling_mock.process_time import ignore_frozen_time
+from kling_mock.clock.process_time import ignore_frozen_time
 
 T = TypeVar("T")
 

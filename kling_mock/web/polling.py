@@ -13,9 +13,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-from kling_mock import process_time
-from kling_mock.terminal import tell
+from kling_mock.clock import process_time
 from kling_mock.web.origins import ORIGINS
+from kling_mock.web.terminal import tell
 
 MANY = 20  # queries of one task at one instant; clients that wait in step make a few
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
     ("modules", "folder", "names"),
     [
         (
-            ["kling_mock.reference", "tests.evidence"],
+            ["tests.reference", "tests.evidence"],
             "docs",
             ["fidelity.md", "openapi.json", "relay-openapi.json"],
         ),

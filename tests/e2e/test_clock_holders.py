@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from kling_mock import KlingMock, RateLimit
-from kling_mock.clock import _manual
+from kling_mock.clock import manual as _manual
 from kling_sdk import Kling, KlingError, Task
 from tests.mock.receiver import Receiver, receiver
 

@@ -27,7 +27,7 @@ FILES: Final = ("CHANGELOG.md", "pyproject.toml", "_kling_mock_pytest.py", "READ
 CHECKS: Final = ("tests/repository/test_endpoints.py", "tests/repository/test_public_surface.py")
 GENERATORS: Final = (
     ("tests.endpoint_files",),
-    ("kling_mock.reference", "docs"),
+    ("tests.reference", "docs"),
     ("tests.evidence", "docs"),
     ("tests.vendor_coverage",),
     ("tests.public_surface",),

@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kling_mock.kling.media._canvas import Canvas, Colour, Region
-from kling_mock.kling.media._h264 import BLOCK, FrameShape
-from kling_mock.kling.media._lettering import Lettering, draw, width_of
+from kling_mock.kling.media.canvas import Canvas, Colour, Region
+from kling_mock.kling.media.h264 import BLOCK, FrameShape
 from kling_mock.kling.media.input_picture import InputView, see
+from kling_mock.kling.media.lettering import Lettering, draw, width_of
 
 _REGULAR, _BOLD = 0.62, 0.85  # half the thickness of the strokes
 _WHITE, _GREY, _DARK = 235, 170, 24  # luma

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from kling_mock.kling.media._h264 import FrameShape, avcc, inter_slice, intra_slice
-from kling_mock.kling.media._header import Track, file_header, picture_entry, sound_entry
-from kling_mock.kling.media._tone import AAC_FRAME, AUDIO_RATE, sound_second
 from kling_mock.kling.media.card import Card, Drawing
 from kling_mock.kling.media.file import MediaFile
+from kling_mock.kling.media.h264 import FrameShape, avcc, inter_slice, intra_slice
+from kling_mock.kling.media.mp4_header import Track, file_header, picture_entry, sound_entry
+from kling_mock.kling.media.tone_samples import AAC_FRAME, AUDIO_RATE, sound_second
 
 #: Maximum total size of files kept after they were made; the newest one is kept whatever its size.
 KEPT_BYTES: Final = 8 * 1024 * 1024

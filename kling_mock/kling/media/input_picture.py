@@ -10,7 +10,7 @@ import base64
 import io
 from typing import TYPE_CHECKING, NamedTuple
 
-from kling_mock.kling.media._canvas import Planes
+from kling_mock.kling.media.canvas import Planes
 from kling_mock.kling.media.picture_size import stated_size
 
 if TYPE_CHECKING:

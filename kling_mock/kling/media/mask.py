@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from math import isqrt
 from typing import NamedTuple
 
-from kling_mock.kling.media._png import chunk, head, packed, png_file
 from kling_mock.kling.media.file import MediaFile
+from kling_mock.kling.media.png import chunk, head, packed, png_file
 
 #: The maximum length of a side of a mask, in pixels.
 MAX_SIDE = 8192

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-from kling_mock.kling.media._png import chunk, head, packed, png_file
 from kling_mock.kling.media.file import MediaFile
+from kling_mock.kling.media.png import chunk, head, packed, png_file
 
 _BLOCKS = 8  # in each direction
 _MAX_PIXELS = 8192  # a side

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from kling_mock import KlingMock
 from kling_mock.admin.calls import CALLS
 from kling_mock.admin.openapi import OPERATIONS
-from kling_mock.reference.documents import openapi
+from kling_mock.server.openapi import openapi
 from kling_mock.web.openapi import ApiOperation
 from tests.mock.admin.test_files import picture
 from tests.mock.admin_client import Admin
 from tests.mock.conftest import Api
-from tests.mock.reference.test_openapi import CASES, MODES, checks, schema
+from tests.mock.server.test_openapi import CASES, MODES, checks, schema
 from tests.nightly import NIGHTLY
 
 CASES_EACH = max(4, CASES // 4)

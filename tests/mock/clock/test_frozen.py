@@ -8,9 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from kling_mock import process_time
-from kling_mock.clock import ManualClock, RealClock, ScaledClock
-from kling_mock.clock._sleepers import event_loop_here
+from kling_mock.clock import ManualClock, RealClock, ScaledClock, process_time
+from kling_mock.clock.sleepers import event_loop_here
 
 REAL = 1_800_000_000.0
 FROZEN = 1_577_836_800.0

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from kling_mock.clock import ManualClock
-from kling_mock.clock._base import SpawnedWork
-from kling_mock.clock._stalls import Stalls
+from kling_mock.clock.base import SpawnedWork
+from kling_mock.clock.stalls import Stalls
 
 START = 1_700_000_000.0
 

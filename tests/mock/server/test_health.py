@@ -9,7 +9,7 @@ import pytest
 
 import kling_mock
 from kling_mock import KlingMock
-from kling_mock.reference.operations import OPERATIONS
+from kling_mock.kling.http.openapi import OPERATIONS
 from tests.plain_http import NO_TLS
 
 

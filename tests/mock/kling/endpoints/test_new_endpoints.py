@@ -29,6 +29,7 @@ from kling_mock.kling.endpoints.record import (
 )
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry, discover
 from kling_mock.kling.http.handler import KlingHandler
+from kling_mock.kling.http.openapi import operations, schemas
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import Status
 from kling_mock.kling.model.plan import Resulting, ResultList
@@ -36,7 +37,6 @@ from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.v1 import V1, envelope
 from kling_mock.kling.world import World
-from kling_mock.reference.operations import operations, schemas
 from kling_mock.web.connections import make_request
 from kling_mock.web.facts import assumed
 from kling_mock.web.openapi import document

@@ -166,7 +166,7 @@ with KlingMock() as mock:
         task = kling.text2video.create(prompt="a kitten")
         mock.complete(task)
         url = kling.text2video.get(task.task_id).videos[0].url
-    names = ["kling_mock.kling.media._h264", "kling_mock.kling.media._lettering", "PIL"]
+    names = ["kling_mock.kling.media.h264", "kling_mock.kling.media.lettering", "PIL"]
     before = [name in sys.modules for name in names]
     urllib.request.urlopen(url).read()
     print(json.dumps([before, [name in sys.modules for name in names]]))

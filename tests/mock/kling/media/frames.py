@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kling_mock.kling.media._lettering import FULL, Lettering, draw
+from kling_mock.kling.media.lettering import FULL, Lettering, draw
 from tests.ffmpeg import decode
 
 REGULAR, BOLD = 0.62, 0.85  # half the thickness of the two kinds of letters

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kling_mock.kling.media._h264 import BLOCK, FrameShape
 from kling_mock.kling.media.card import Card, Drawing
 from kling_mock.kling.media.clip import render
+from kling_mock.kling.media.h264 import BLOCK, FrameShape
 from kling_mock.kling.media.sizes import frame_size
 from tests.ffmpeg import decode, probe, run
 from tests.mock.kling.media.frames import BOLD, decoded

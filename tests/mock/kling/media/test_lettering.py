@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from kling_mock.kling.endpoints.registry import ENDPOINTS
-from kling_mock.kling.media._lettering import FULL, draw, width_of
+from kling_mock.kling.media.lettering import FULL, draw, width_of
 
 BOX = "\N{SNOWMAN}"  # what has no letter is shown as a box
 PEN = 0.62

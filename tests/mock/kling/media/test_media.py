@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kling_mock.kling.media import clip as clips
-from kling_mock.kling.media._h264 import FrameShape
 from kling_mock.kling.media.card import Card
 from kling_mock.kling.media.clip import render
 from kling_mock.kling.media.file import MediaFile
+from kling_mock.kling.media.h264 import FrameShape
 from kling_mock.kling.media.sizes import frame_size
 
 SIZES = {

@@ -23,8 +23,8 @@ from kling_mock.relay.operator.service import OperatorService
 from kling_mock.web.openapi import ApiOperation
 from tests.committed import check_copy
 from tests.endpoints import BODIES, body, with_sources
-from tests.mock.reference.test_openapi import MODES, checks
 from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller
+from tests.mock.server.test_openapi import MODES, checks
 from tests.nightly import NIGHTLY
 from tests.plain_http import NO_TLS
 
@@ -76,8 +76,8 @@ def test_it_is_valid() -> None:
 
 @pytest.mark.committed_copy
 def test_the_committed_copy_is_up_to_date() -> None:
-    """docs/ holds what `python -m kling_mock.reference` would write now."""
-    check_copy(COMMITTED, openapi_bytes().decode(), "python -m kling_mock.reference docs")
+    """docs/ holds what `python -m tests.reference` would write now."""
+    check_copy(COMMITTED, openapi_bytes().decode(), "python -m tests.reference docs")
 
 
 def test_the_relay_gives_it_to_anybody(caller: Caller) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Generator
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeVarTuple
 
-from kling_mock.unawaited import must_be_awaited
+from kling_mock.clock.unawaited import must_be_awaited
 
 Ts = TypeVarTuple("Ts")
 

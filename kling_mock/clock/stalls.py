@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from kling_mock.clock._base import SpawnedWork
-from kling_mock.clock._sleepers import PendingCall
+from kling_mock.clock.base import SpawnedWork
+from kling_mock.clock.sleepers import PendingCall
 
 # Seconds of real time.
 TICK: Final = 0.1  # between two polls, while a caller waits

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from kling_mock import process_time
-from kling_mock.clock._base import ClockState, MockClock, TokenWindow, differs
+from kling_mock.clock import process_time
+from kling_mock.clock.base import ClockState, MockClock, TokenWindow, differs
 
 # Seconds of real time: timers that are due closer together than this run together. Waking up
 # for each of a thousand tasks would cost more than all their requests.

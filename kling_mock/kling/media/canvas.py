@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from kling_mock.kling.media._h264 import BLOCK, Blocks, FrameShape
-from kling_mock.kling.media._lettering import FULL, Lettering
+from kling_mock.kling.media.h264 import BLOCK, Blocks, FrameShape
+from kling_mock.kling.media.lettering import FULL, Lettering
 
 _HALF = BLOCK // 2
 

@@ -7,18 +7,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from kling_mock.kling.endpoints.fields import Field, FieldShape
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.endpoints.typical_times import FACT as TIMES
 from kling_mock.kling.refusal_texts import MESSAGES
 from kling_mock.kling.service_codes import CODES
-from kling_mock.reference.changes import CHANGES
-from kling_mock.web.facts import Behaviour, Fact
+from kling_mock.server.openapi import OPERATIONS
+from kling_mock.web.facts import SOURCES, Behaviour, Fact
 from kling_mock.web.openapi import ApiOperation
 from kling_sdk.facts.models import RETIRED_ENDPOINTS, RETIRED_MODELS
+from tests.reference.behaviours import BEHAVIOURS
+from tests.reference.changes import CHANGES
 
 _HEAD = """\
 # Fidelity
 
-Written by `python -m kling_mock.reference` from the records that the emulator runs on.
+Written by `python -m tests.reference` from the records that the emulator runs on.
 
 There is no public specification of the service, and the vendor's pages contradict each other in
 places. So every row states how far it is known:
@@ -36,34 +39,22 @@ _ORIGIN = ("kind", "sources", "as of", "confidence", "note")
 Row = Sequence[str]
 
 
-def page(
-    operations: Sequence[ApiOperation],
-    behaviours: Sequence[Behaviour],
-    endpoints: Mapping[str, EmulatedEndpoint],
-    sources: Mapping[str, str],
-) -> str:
-    """Return the page.
-
-    Args:
-        operations: The calls.
-        behaviours: The behaviours outside the records.
-        endpoints: The records.
-        sources: The meaning of the keys of sources.
-    """
+def page() -> str:
+    """Return the page."""
     parts = [
         _HEAD,
-        _counts(operations, behaviours, endpoints.values()),
-        _section("Sources", ("key", "what"), sources.items()),
+        _counts(OPERATIONS, BEHAVIOURS, ENDPOINTS.values()),
+        _section("Sources", ("key", "what"), SOURCES.items()),
         _section("What changed", ("before", "now", "why"), CHANGES),
-        _section("Calls", ("call", *_ORIGIN), _calls(operations)),
+        _section("Calls", ("call", *_ORIGIN), _calls(OPERATIONS)),
         "## Behaviour\n",
-        *_behaviours(behaviours),
-        *(part for record in endpoints.values() for part in _endpoint(record)),
+        *_behaviours(BEHAVIOURS),
+        *(part for record in ENDPOINTS.values() for part in _endpoint(record)),
         _section("Service codes", ("code", "HTTP", "text", "retry", *_ORIGIN), _codes()),
         _section("Texts of refusals", ("code", "text", *_ORIGIN), _messages()),
         _section("Seen refused", ("model or endpoint", "since", *_ORIGIN), _retired()),
         _section(
-            "Typical times", ("model", "seconds for 5 s, std", *_ORIGIN), _times(endpoints.values())
+            "Typical times", ("model", "seconds for 5 s, std", *_ORIGIN), _times(ENDPOINTS.values())
         ),
     ]
     return "\n".join(parts)

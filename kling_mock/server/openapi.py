@@ -1,4 +1,4 @@
-"""The OpenAPI document and the page on fidelity, from the rows of all folders."""
+"""The OpenAPI document of a server, from the rows of all folders."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from functools import cache
 from typing import Any
 
 from kling_mock.admin import openapi as admin
-from kling_mock.kling.endpoints.registry import ENDPOINTS
-from kling_mock.reference import behaviours, operations
-from kling_mock.reference.fidelity import page
-from kling_mock.web.facts import SOURCES
+from kling_mock.kling.http import openapi as operations
 from kling_mock.web.openapi import document, encode
 
 OPERATIONS = (*operations.OPERATIONS, *admin.OPERATIONS)
@@ -44,8 +41,3 @@ def openapi_bytes(*, with_admin: bool = True) -> bytes:
         with_admin: Whether the admin API is served.
     """
     return encode(openapi(with_admin=with_admin))
-
-
-def fidelity_page() -> str:
-    """Return `docs/fidelity.md`."""
-    return page(OPERATIONS, behaviours.BEHAVIOURS, ENDPOINTS, SOURCES)

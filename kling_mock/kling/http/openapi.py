@@ -8,11 +8,11 @@ from typing import Any
 from kling_mock.kling.endpoints.library_parts import delete_fields
 from kling_mock.kling.endpoints.record import Capability, EmulatedEndpoint, EmulatedLibrary
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
+from kling_mock.kling.http.request_schemas import request_schema, schema_of
 from kling_mock.kling.media.urls import FILES, MEDIA, PATHS, FileForm
 from kling_mock.kling.service_codes import CODES
 from kling_mock.kling.wire.interface import EndpointRoute, InterfaceSchemas
 from kling_mock.kling.wire.v1_schemas import PRESETS, closed, paging, reference
-from kling_mock.reference.request_schemas import request_schema, schema_of
 from kling_mock.web.facts import Fact, assumed
 from kling_mock.web.json_schema import integer, number, optional, text
 from kling_mock.web.openapi import ApiOperation, ApiReply, Parameter, Schema

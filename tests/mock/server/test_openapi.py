@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from kling_mock import KlingMock
 from kling_mock.kling.endpoints.registry import ENDPOINTS
+from kling_mock.kling.http import openapi as operations
 from kling_mock.kling.journal.notes import NOTE_HEADER
 from kling_mock.kling.wire.v1 import V1
-from kling_mock.reference import operations
-from kling_mock.reference.documents import OPERATIONS, fidelity_page, openapi, openapi_bytes
+from kling_mock.server.openapi import OPERATIONS, openapi, openapi_bytes
 from kling_mock.web.openapi import ApiOperation
 from kling_mock.web.replies import json_reply
 from tests.committed import check_copy
@@ -29,6 +29,7 @@ from tests.endpoints import with_sources
 from tests.evidence.figures import with_figures
 from tests.nightly import NIGHTLY
 from tests.plain_http import NO_TLS
+from tests.reference.fidelity import page
 
 DOCS = Path(__file__).parents[3] / "docs"
 CASES = 80 if NIGHTLY else 10  # of each operation in each mode
@@ -68,7 +69,7 @@ def test_it_is_valid() -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("openapi.json", openapi_bytes().decode()), ("fidelity.md", with_figures(fidelity_page()))],
+    [("openapi.json", openapi_bytes().decode()), ("fidelity.md", with_figures(page()))],
 )
 @pytest.mark.committed_copy
 def test_the_committed_copies_are_up_to_date(name: str, text: str) -> None:

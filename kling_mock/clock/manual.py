@@ -10,10 +10,10 @@ import os
 import threading
 from collections.abc import Callable, Generator
 
-from kling_mock import process_time
-from kling_mock.clock._base import ClockState, MockClock, TokenWindow, differs
-from kling_mock.clock._sleepers import PendingCall, Sleepers, event_loop_here
-from kling_mock.clock._stalls import (
+from kling_mock.clock import process_time
+from kling_mock.clock.base import ClockState, MockClock, TokenWindow, differs
+from kling_mock.clock.sleepers import PendingCall, Sleepers, event_loop_here
+from kling_mock.clock.stalls import (
     FORKED,
     GIVE_UP,
     IN_A_CALL,
@@ -28,7 +28,7 @@ from kling_mock.clock._stalls import (
     TICK,
     Stalls,
 )
-from kling_mock.unawaited import must_be_awaited
+from kling_mock.clock.unawaited import must_be_awaited
 
 
 class SteppedClock(MockClock):

@@ -1,0 +1,1 @@
+"""The reference documents of both servers: OpenAPI, and the page on fidelity."""
