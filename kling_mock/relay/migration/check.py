@@ -157,7 +157,7 @@ def check(session: Session, schema: Table) -> CheckReport:
         rows, of_rows = check_rows(session, table, goal(table, schema))
         findings += of_rows
     if session.dialect.is_mysql:
-        findings += binary_log(session, "warning")
+        findings += [*binary_log(session, "warning"), *_character_sets(table, schema)]
     findings += [*judge(facts), *_columns(table, schema)]
     if not others:
         findings += [*_unfinished(session), *left_over(session)]
@@ -251,6 +251,24 @@ def _refused(session: Session, table: Table, schema: Table) -> list[Finding]:
     finally:
         session.execute(f"DROP TEMPORARY TABLE IF EXISTS {TRIAL}")
     return []
+
+
+def _character_sets(table: Table, schema: Table) -> list[Finding]:
+    """Return a warning about texts on MariaDB or MySQL that cannot hold every character."""
+    narrow = [
+        f"{column.name} ({column.collation.partition('_')[0]})"
+        for column in goal(table, schema).columns
+        if schema.has(column.name)
+        and column.collation
+        and not column.collation.startswith(("utf8mb4_", "ascii_"))
+    ]
+    if not narrow:
+        return []
+    says = (
+        f"{', '.join(narrow)} cannot hold every character, so the relay gets error 1366 for a text "
+        "with another one; first run ALTER TABLE videos CONVERT TO CHARACTER SET utf8mb4"
+    )
+    return [Finding("character-set", "warning", says)]
 
 
 def _columns(table: Table, schema: Table) -> list[Finding]:
