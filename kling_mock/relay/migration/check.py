@@ -20,7 +20,7 @@ from kling_mock.relay.migration.database.preflight import (
     judge,
     look,
 )
-from kling_mock.relay.migration.database.session import Session
+from kling_mock.relay.migration.database.session import DatabaseError, Session
 from kling_mock.relay.migration.findings import Finding, Severity
 from kling_mock.relay.migration.rows.data_checks import check_rows
 from kling_mock.relay.migration.schema.known_schemas import (
@@ -29,7 +29,7 @@ from kling_mock.relay.migration.schema.known_schemas import (
     own_columns,
     recognise,
 )
-from kling_mock.relay.migration.schema.rebuild import BEFORE, COPY, INDEX, OLD
+from kling_mock.relay.migration.schema.rebuild import BEFORE, COPY, INDEX, OLD, TRIAL, trial
 from kling_mock.relay.migration.state import ImportStage, MigrationState, taken, taken_names
 from kling_mock.relay.migration.versions import table_version
 from kling_mock.relay.storage.adapters.mysql_nodes import MysqlNode
@@ -147,7 +147,7 @@ def check(session: Session, schema: Table) -> CheckReport:
     text, facts = definition(session, table.name), look(session, table.name)
     findings = [*unseen, *read_only(server), *several_writers(server, "warning"), *foreign]
     if server.problem is None or cluster:  # a PostgreSQL standby cannot create temporary tables
-        findings += unsupported(session, table, schema)
+        findings += unsupported(session, table, schema) or _refused(session, table, schema)
     if types(session, table, schema):  # then checks of the rows make no sense
         rows = int(
             session.query(f"SELECT COUNT(*) FROM {quoted(table.name, session.dialect)}")[0][0]
@@ -156,7 +156,7 @@ def check(session: Session, schema: Table) -> CheckReport:
         rows, of_rows = check_rows(session, table, goal(table, schema))
         findings += of_rows
     if session.dialect.is_mysql:
-        findings += binary_log(session, "warning")
+        findings += [*binary_log(session, "warning"), *_character_sets(table, schema)]
     findings += [*judge(facts), *_columns(table, schema)]
     if not others:
         findings += [*_unfinished(session), *left_over(session)]
@@ -232,6 +232,42 @@ def left_over(session: Session) -> list[Finding]:
         if table is not None and table.index(INDEX) is not None:
             findings.append(taken("index", INDEX))
     return findings
+
+
+def _refused(session: Session, table: Table, schema: Table) -> list[Finding]:
+    """Return a blocker if MariaDB or MySQL refuses the table that an upgrade would make.
+
+    An empty temporary table is made for a moment.
+    """
+    if not session.dialect.is_mysql:
+        return []
+    try:
+        for statement in trial(table, goal(table, schema), session.dialect):
+            session.execute(statement)
+    except DatabaseError as error:
+        says = f"the server refuses the table that an upgrade would make: {error}"
+        return [Finding("refused", "blocker", says)]
+    finally:
+        session.execute(f"DROP TEMPORARY TABLE IF EXISTS {TRIAL}")
+    return []
+
+
+def _character_sets(table: Table, schema: Table) -> list[Finding]:
+    """Return a warning about texts on MariaDB or MySQL that cannot hold every character."""
+    narrow = [
+        f"{column.name} ({column.collation.partition('_')[0]})"
+        for column in goal(table, schema).columns
+        if schema.has(column.name)
+        and column.collation
+        and not column.collation.startswith(("utf8mb4_", "ascii_"))
+    ]
+    if not narrow:
+        return []
+    says = (
+        f"{', '.join(narrow)} cannot hold every character, so the relay gets error 1366 for a text "
+        "with another one; first run ALTER TABLE videos CONVERT TO CHARACTER SET utf8mb4"
+    )
+    return [Finding("character-set", "warning", says)]
 
 
 def _columns(table: Table, schema: Table) -> list[Finding]:

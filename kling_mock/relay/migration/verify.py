@@ -122,6 +122,10 @@ def _traffic(session: Session, state: MigrationState, old: Table, table: Table) 
     yield Result("old program", None, says)
 
 
+#: Rows of SQLite that are in memory together.
+_AT_A_TIME: Final = 500
+
+
 def _silent(_line: str) -> None:
     """Ignore the line, because rows are not changed here."""
 
@@ -142,8 +146,7 @@ def checksum(session: Session, table: str, values: Sequence[str], where: str) ->
         where: A WHERE clause, or "".
     """
     if session.dialect is Dialect.SQLITE:
-        rows = session.query(f"SELECT {', '.join(values)} FROM {table} {where}")
-        return f"{len(rows)}:{sum(zlib.crc32(repr(row).encode()) for row in rows)}"
+        return _checksum_on_sqlite(session, table, values, where)
     texts = (f"COALESCE({_text(value, session.dialect)}, '~null~')" for value in values)
     row = f"CONCAT_WS('|', {', '.join(texts)})"
     hashed = (
@@ -151,6 +154,19 @@ def checksum(session: Session, table: str, values: Sequence[str], where: str) ->
     )
     count, total = session.query(f"SELECT COUNT(*), SUM({hashed}) FROM {table} {where}")[0]
     return f"{count}:{total or 0}"
+
+
+def _checksum_on_sqlite(session: Session, table: str, values: Sequence[str], where: str) -> str:
+    select = (
+        f"SELECT rowid, {', '.join(values)} FROM {table} {where} {'AND' if where else 'WHERE'} "
+        f"rowid > ? ORDER BY rowid LIMIT {_AT_A_TIME}"
+    )
+    count, total, after = 0, 0, -(2**63)
+    while rows := session.query(select, after):
+        count += len(rows)
+        total += sum(zlib.crc32(repr(row[1:]).encode()) for row in rows)
+        after = rows[-1][0]
+    return f"{count}:{total}"
 
 
 def _text(value: str, dialect: Dialect) -> str:

@@ -20,6 +20,9 @@ _SHOWN: Final = 5
 #: Above this a time cannot be Unix seconds (the year 5138); Kling's own times are ms.
 _SECONDS_END: Final = 100_000_000_000
 
+#: The statuses that the old program and a relay know.
+_STATUSES: Final = "'submitted', 'pending', 'processing', 'succeed', 'failed'"
+
 
 @attrs.frozen
 class DataCheck:
@@ -56,6 +59,7 @@ def row_checks(source: Table, target: Table, dialect: Dialect) -> tuple[DataChec
         *_long_checks(source, target, dialect),
         *_user_checks(source, dialect),
         *_state_checks(source, dialect),
+        *_time_checks(source, dialect),
         *(
             DataCheck(
                 f"null-{_dashed(new.name)}",
@@ -203,16 +207,37 @@ def _user_checks(source: Table, dialect: Dialect) -> Iterable[DataCheck]:
     )
 
 
+def _time_checks(source: Table, dialect: Dialect) -> Iterable[DataCheck]:
+    if source.has("created_at", "updated_at"):
+        created, updated = quoted("created_at", dialect), quoted("updated_at", dialect)
+        yield DataCheck(
+            "early-updated-at",
+            "warning",
+            f"{updated} <> 0 AND {updated} < {created}",
+            "updated_at is before created_at; both stay as they are",
+            column="updated_at",
+        )
+
+
 def _state_checks(source: Table, dialect: Dialect) -> Iterable[DataCheck]:
     """Check for tasks that the old program has not finished, unless `legacy` already marks them."""
     if not source.has("status"):
         says = "the table has no column status: which of these tasks ended is unknown, and each "
         yield DataCheck("no-status", "warning", "1 = 1", f"{says}becomes pending", column="status")
     elif not source.has("legacy"):
+        small = f"LOWER({quoted('status', dialect)})"
+        yield DataCheck(
+            "capital-status",
+            "warning",
+            f"{small} IN ({_STATUSES}) AND {binary('status', dialect)} NOT IN ({_STATUSES})",
+            "status is written in capitals, and a relay knows these words in small letters only: "
+            "such a task is shown as it is, and counts as one that has not ended; change it before",
+            column="status",
+        )
         yield DataCheck(
             "tasks-in-flight",
             "warning",
-            f"{quoted('status', dialect)} IN ('submitted', 'pending', 'processing')",
+            f"{small} IN ('submitted', 'pending', 'processing')",
             "these tasks have not ended; after an upgrade they are no longer polled, so they keep "
             "this status and are never charged: let the old program accept no new tasks, and "
             "finish these, before it is stopped",

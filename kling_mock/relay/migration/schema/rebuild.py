@@ -34,6 +34,8 @@ COPY: Final = "kling_migration_new"
 OLD: Final = "kling_migration_old"
 #: The index that an online upgrade adds to a table without numbers.
 INDEX: Final = "kling_migration_created"
+#: The temporary table on which a check tries what the server takes.
+TRIAL: Final = "kling_migration_trial"
 SWAP: Final = f"RENAME TABLE videos TO {OLD}, {COPY} TO videos"
 
 #: A PostgreSQL setting that holds the next number of the old table for a moment.
@@ -91,9 +93,7 @@ def copy_beside(
         copied: Returns the SQL for a column's value; None leaves it to its default.
         next_id: The number that `videos` gives to its next row, if it numbers rows.
     """
-    empty = attrs.evolve(source, name=COPY, checks=_checks_of_copy(source, dialect))
-    complete = attrs.evolve(without_late_checks(source, target, dialect), name=COPY)
-    complete = applied(plan(empty, complete), empty)
+    empty, complete = _copy_of(source, target, dialect, COPY)
     # Indexes are made once the rows are there, which is faster. They are tried before: a table
     # that the server refuses is refused before anything is copied.
     bare = attrs.evolve(complete, indexes=())
@@ -107,6 +107,22 @@ def copy_beside(
         *([f"DROP TABLE {OLD}"] if source.name == OLD else []),
         SWAP,
     ]
+
+
+def trial(source: Table, target: Table, dialect: Dialect) -> list[str]:
+    """Return the statements that make an empty temporary table as `copy_beside` makes its copy."""
+    empty, complete = _copy_of(source, target, dialect, TRIAL)
+    return [
+        f"CREATE TEMPORARY TABLE {TRIAL} LIKE {source.name}",
+        *_altered(empty, complete, dialect),
+    ]
+
+
+def _copy_of(source: Table, target: Table, dialect: Dialect, name: str) -> tuple[Table, Table]:
+    """Return the copy of *source* as CREATE TABLE ... LIKE makes it, and as it should be."""
+    empty = attrs.evolve(source, name=name, checks=_checks_of_copy(source, dialect, name))
+    complete = attrs.evolve(without_late_checks(source, target, dialect), name=name)
+    return empty, applied(plan(empty, complete), empty)
 
 
 def settled(table: Table, target: Table, dialect: Dialect) -> list[str]:
@@ -129,11 +145,11 @@ def without_late_checks(source: Table, target: Table, dialect: Dialect) -> Table
     return attrs.evolve(target, checks=target.checks - late)
 
 
-def _checks_of_copy(source: Table, dialect: Dialect) -> frozenset[Check]:
+def _checks_of_copy(source: Table, dialect: Dialect, name: str) -> frozenset[Check]:
     """Return the CHECKs that CREATE TABLE ... LIKE gives to the copy: MySQL renames them."""
     if dialect is not Dialect.MYSQL:
         return source.checks
-    return frozenset(Check(f"{COPY}_chk_{number + 1}") for number in range(len(source.checks)))
+    return frozenset(Check(f"{name}_chk_{number + 1}") for number in range(len(source.checks)))
 
 
 def _altered(table: Table, target: Table, dialect: Dialect) -> list[str]:

@@ -12,8 +12,8 @@ _NOTHING: Final = (
     *("CREATE TEMPORARY TABLE", "DROP TEMPORARY TABLE", "LOCK TABLES", "UNLOCK TABLES"),
 )
 
-#: Statements about the temporary table with which a check compares.
-_COMPARED: Final = ("kling_migration_compare",)
+#: Statements about the temporary tables with which a check compares and tries.
+_COMPARED: Final = ("kling_migration_compare", "kling_migration_trial")
 
 _NAMES: Final = (
     ("state table", r"CREATE TABLE IF NOT EXISTS migration_state"),
@@ -30,8 +30,8 @@ _NAMES: Final = (
     ("marks forgotten", r"DELETE FROM migration_state .*:online:"),
     ("upgraded", r"DELETE FROM migration_state .*:upgrading:swapped"),
     ("state emptied", r"DELETE FROM migration_state:$"),
-    ("id changed", r"UPDATE .(videos|kling_migration_old). SET task_id = \?"),
-    ("id remembered", r"INSERT INTO migration_changes .* VALUES \('task_id'"),
+    ("id changed", r"UPDATE .(videos|kling_migration_old). SET task_id = (CONCAT|')"),
+    ("id remembered", r"INSERT INTO migration_changes .*SELECT 'task_id'"),
     ("value remembered", r"INSERT (IGNORE )?INTO migration_changes .*SELECT"),
     ("quota changed", r"UPDATE .(videos|kling_migration_old). SET .quota. = ABS"),
     ("stage made", r"CREATE TABLE kling_migration_old LIKE `videos`"),
@@ -89,7 +89,7 @@ _NAMES: Final = (
 )
 
 _BEGIN: Final = ("state table", "changes table", "origin", "upgrading")
-_FIT: Final = ("id changed", "id remembered", "value remembered", "quota changed")
+_FIT: Final = ("id remembered", "id changed", "value remembered", "quota changed")
 _END: Final = (
     *("tables to make", "a table beside", "version emptied", "version written", "upgraded"),
 )
@@ -131,7 +131,8 @@ STEPS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
         ),
         *_WATCHED,
         *("swapped", "index for the copy gone", "swap noted"),
-        *("value remembered", "deleted rows forgotten", "rows marked", "quota changed"),
+        *("value remembered", "id remembered", "deleted rows forgotten", "rows marked"),
+        "quota changed",
         *("times filled", "rows counted", "rows summed", "committed: rows summed"),
         *_END,
     ),

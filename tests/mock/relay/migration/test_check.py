@@ -146,3 +146,25 @@ def test_a_column_that_only_has_the_name_of_ours_is_a_blocker(
     report = check(session, target_schema(session.dialect))
     assert report.verdict is CheckVerdict.BLOCKED
     assert f"own-{name}" in {finding.name for finding in report.blockers}
+
+
+@pytest.mark.parametrize("session", ["mariadb", "sqlite", "postgresql"], indirect=True)
+def test_what_a_relay_would_read_otherwise_is_a_warning(session: Session) -> None:
+    """Statuses in capitals, times in the wrong order, texts that cannot hold every character."""
+    tables.make(session, "gorm")
+    session.execute("ALTER TABLE videos ADD updated_at bigint")
+    session.execute(
+        "UPDATE videos SET updated_at = created_at - 1, status = 'SUCCEED', prompt = ''"
+    )
+    session.execute("UPDATE videos SET status = 'Processing' WHERE task_id = 'luma-0001'")
+    if session.dialect.is_mysql:
+        session.execute("ALTER TABLE videos CONVERT TO CHARACTER SET latin1")
+    report = check(session, target_schema(session.dialect))
+    found = {finding.name: finding.count for finding in report.findings}
+    assert found["capital-status"] == len(legacy.CLEAN)
+    assert found["tasks-in-flight"] == 1
+    assert (
+        found["early-updated-at"]
+        == session.query("SELECT COUNT(*) FROM videos WHERE created_at IS NOT NULL")[0][0]
+    )
+    assert ("character-set" in found) is session.dialect.is_mysql

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
 
-from kling_mock.relay.migration.database.session import connect
+from kling_mock.relay.migration.database.session import Session, SessionWrapper, connect
 from kling_mock.relay.migration.schema.known_schemas import target_schema
-from kling_mock.relay.migration.verify import verify
+from kling_mock.relay.migration.verify import checksum, verify
 from tests.mock.relay.migration import legacy, tables
 from tests.mock.relay.migration.test_command import Say, say
 
@@ -46,3 +47,29 @@ def test_a_plan_without_its_index_says_why(
             assert (reason in since.says) is (passed is None)
             assert plans["plan by id"].passed
             assert plans["plan by task_id"].passed
+
+
+class Counting(SessionWrapper):
+    """A session that knows the largest number of rows that it has returned at once."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.most = session, 0
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        found = super().query(sql, *parameters)
+        self.most = max(self.most, len(found))
+        return found
+
+
+@pytest.mark.parametrize("session", ["sqlite"], indirect=True)
+def test_a_checksum_holds_a_part_of_the_table_at_a_time(session: Session) -> None:
+    """Each row is in it once, whatever its number and its place; a WHERE leaves rows out."""
+    tables.make(session, "gorm", rows(2))
+    session.execute("UPDATE videos SET rowid = -rowid WHERE user_id = 1")
+    of_all = session.query("SELECT task_id, user_id FROM videos")
+    for where, of_user in (("", {1, 2}), ("WHERE user_id = 1", {1})):
+        counting = Counting(session)
+        counted = [zlib.crc32(repr(row).encode()) for row in of_all if row[1] in of_user]
+        expected = f"{len(counted)}:{sum(counted)}"
+        assert checksum(counting, "videos", ["task_id", "user_id"], where) == expected
+        assert counting.most <= 500
