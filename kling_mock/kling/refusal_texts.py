@@ -280,11 +280,10 @@ MESSAGES: dict[str, Message] = {
     # ------------------------------------------------------------ the model-path interface
     "api_key_only": Message(
         1002,
-        "The current API does not support AK/SK",
+        "Authentication error. The current API does not support AK/SK; please go to the console "
+        "(https://kling.ai/dev/api-key) to create API key.",
         observed(
-            "probe-2026-09",
-            as_of="2026-09-22",
-            note="the beginning of the text; also of a credential that is not a token",
+            "probe-2026-09", as_of="2026-09-22", note="also of a credential that is not a token"
         ),
     ),
     "ids_required": Message(1201, "task_ids or external_task_ids is required", _PROBES),
