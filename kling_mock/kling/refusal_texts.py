@@ -73,6 +73,15 @@ MESSAGES: dict[str, Message] = {
         "Task not found by id/external id: {}",
         observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high"),
     ),
+    "parameter_missing": Message(
+        1200,
+        "Missing Request Parameter",
+        observed(
+            "clients",
+            as_of="2026-09-20",
+            note="seen of /account/costs with startTime and endTime for start_time and end_time",
+        ),
+    ),
     "external_id_exists": Message(
         1201,
         "External_task_id {} already exists",
