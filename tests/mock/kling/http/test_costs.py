@@ -69,7 +69,7 @@ def test_costs_once_a_second(mock: KlingMock, api: Any) -> None:
     ],
 )
 def test_costs_need_two_times(api: Any, query: str) -> None:
-    """A missing, unreadable or turned time is refused by name."""
+    """An empty, unreadable or turned time is refused by name."""
     reply = costs(api, query)
     assert code(reply) == (400, 1201)
     assert "_time" in reply.json()["message"]
