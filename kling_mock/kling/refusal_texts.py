@@ -73,6 +73,15 @@ MESSAGES: dict[str, Message] = {
         "Task not found by id/external id: {}",
         observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high"),
     ),
+    "parameter_missing": Message(
+        1200,
+        "Missing Request Parameter",
+        observed(
+            "clients",
+            as_of="2026-09-20",
+            note="seen of /account/costs with startTime and endTime for start_time and end_time",
+        ),
+    ),
     "external_id_exists": Message(
         1201,
         "External_task_id {} already exists",
@@ -280,11 +289,10 @@ MESSAGES: dict[str, Message] = {
     # ------------------------------------------------------------ the model-path interface
     "api_key_only": Message(
         1002,
-        "The current API does not support AK/SK",
+        "Authentication error. The current API does not support AK/SK; please go to the console "
+        "(https://kling.ai/dev/api-key) to create API key.",
         observed(
-            "probe-2026-09",
-            as_of="2026-09-22",
-            note="the beginning of the text; also of a credential that is not a token",
+            "probe-2026-09", as_of="2026-09-22", note="also of a credential that is not a token"
         ),
     ),
     "ids_required": Message(1201, "task_ids or external_task_ids is required", _PROBES),

@@ -1665,7 +1665,9 @@ class ImageGenerationResource(TaskResource):
         self,
         *,
         prompt: str,
-        model_name: Literal["kling-v3", "kling-v2-1", "kling-v2", "kling-v1-5", "kling-v1"]
+        model_name: Literal[
+            "kling-v3", "kling-v2-1", "kling-v2", "kling-v2-new", "kling-v1-5", "kling-v1"
+        ]
         | str = "kling-v3",
         negative_prompt: str | None = None,
         image: ImageSource | None = None,
@@ -1689,7 +1691,8 @@ class ImageGenerationResource(TaskResource):
 
         Args:
             prompt: What to show, 1 to 2500 characters.
-            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v1-5, kling-v1.
+            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v2-new (another
+                style of image), kling-v1-5, kling-v1.
             negative_prompt: What to avoid, at most 2500 characters; not with image.
             image: A picture to start from; sources and limits as ImageToVideo.image.
             image_reference: What to take from image: subject or face (exactly one face);
@@ -1700,7 +1703,7 @@ class ImageGenerationResource(TaskResource):
             human_fidelity: How close to stay to the face, 0 to 1, with image_reference subject;
                 kling-v2-1 (older models: beta). None: 0.45.
             element_list: Elements, as ids or objects; with image at most 10. kling-v3.
-            resolution: 1k or 2k (kling-v1-5, kling-v1: 1k). None: 1k.
+            resolution: 1k or 2k (kling-v2-new, kling-v1-5, kling-v1: 1k). None: 1k.
             n: How many pictures, 1 to 9. None: 1.
             aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
             watermark_info: True to get a second copy with a watermark.
@@ -1720,7 +1723,9 @@ class ImageGenerationResource(TaskResource):
         self,
         *,
         prompt: str,
-        model_name: Literal["kling-v3", "kling-v2-1", "kling-v2", "kling-v1-5", "kling-v1"]
+        model_name: Literal[
+            "kling-v3", "kling-v2-1", "kling-v2", "kling-v2-new", "kling-v1-5", "kling-v1"
+        ]
         | str = "kling-v3",
         negative_prompt: str | None = None,
         image: ImageSource | None = None,
@@ -1744,7 +1749,8 @@ class ImageGenerationResource(TaskResource):
 
         Args:
             prompt: What to show, 1 to 2500 characters.
-            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v1-5, kling-v1.
+            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v2-new (another
+                style of image), kling-v1-5, kling-v1.
             negative_prompt: What to avoid, at most 2500 characters; not with image.
             image: A picture to start from; sources and limits as ImageToVideo.image.
             image_reference: What to take from image: subject or face (exactly one face);
@@ -1755,7 +1761,7 @@ class ImageGenerationResource(TaskResource):
             human_fidelity: How close to stay to the face, 0 to 1, with image_reference subject;
                 kling-v2-1 (older models: beta). None: 0.45.
             element_list: Elements, as ids or objects; with image at most 10. kling-v3.
-            resolution: 1k or 2k (kling-v1-5, kling-v1: 1k). None: 1k.
+            resolution: 1k or 2k (kling-v2-new, kling-v1-5, kling-v1: 1k). None: 1k.
             n: How many pictures, 1 to 9. None: 1.
             aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
             watermark_info: True to get a second copy with a watermark.
@@ -1778,7 +1784,9 @@ class AsyncImageGenerationResource(AsyncTaskResource):
         self,
         *,
         prompt: str,
-        model_name: Literal["kling-v3", "kling-v2-1", "kling-v2", "kling-v1-5", "kling-v1"]
+        model_name: Literal[
+            "kling-v3", "kling-v2-1", "kling-v2", "kling-v2-new", "kling-v1-5", "kling-v1"
+        ]
         | str = "kling-v3",
         negative_prompt: str | None = None,
         image: ImageSource | None = None,
@@ -1802,7 +1810,8 @@ class AsyncImageGenerationResource(AsyncTaskResource):
 
         Args:
             prompt: What to show, 1 to 2500 characters.
-            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v1-5, kling-v1.
+            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v2-new (another
+                style of image), kling-v1-5, kling-v1.
             negative_prompt: What to avoid, at most 2500 characters; not with image.
             image: A picture to start from; sources and limits as ImageToVideo.image.
             image_reference: What to take from image: subject or face (exactly one face);
@@ -1813,7 +1822,7 @@ class AsyncImageGenerationResource(AsyncTaskResource):
             human_fidelity: How close to stay to the face, 0 to 1, with image_reference subject;
                 kling-v2-1 (older models: beta). None: 0.45.
             element_list: Elements, as ids or objects; with image at most 10. kling-v3.
-            resolution: 1k or 2k (kling-v1-5, kling-v1: 1k). None: 1k.
+            resolution: 1k or 2k (kling-v2-new, kling-v1-5, kling-v1: 1k). None: 1k.
             n: How many pictures, 1 to 9. None: 1.
             aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
             watermark_info: True to get a second copy with a watermark.
@@ -1833,7 +1842,9 @@ class AsyncImageGenerationResource(AsyncTaskResource):
         self,
         *,
         prompt: str,
-        model_name: Literal["kling-v3", "kling-v2-1", "kling-v2", "kling-v1-5", "kling-v1"]
+        model_name: Literal[
+            "kling-v3", "kling-v2-1", "kling-v2", "kling-v2-new", "kling-v1-5", "kling-v1"
+        ]
         | str = "kling-v3",
         negative_prompt: str | None = None,
         image: ImageSource | None = None,
@@ -1857,7 +1868,8 @@ class AsyncImageGenerationResource(AsyncTaskResource):
 
         Args:
             prompt: What to show, 1 to 2500 characters.
-            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v1-5, kling-v1.
+            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v2-new (another
+                style of image), kling-v1-5, kling-v1.
             negative_prompt: What to avoid, at most 2500 characters; not with image.
             image: A picture to start from; sources and limits as ImageToVideo.image.
             image_reference: What to take from image: subject or face (exactly one face);
@@ -1868,7 +1880,7 @@ class AsyncImageGenerationResource(AsyncTaskResource):
             human_fidelity: How close to stay to the face, 0 to 1, with image_reference subject;
                 kling-v2-1 (older models: beta). None: 0.45.
             element_list: Elements, as ids or objects; with image at most 10. kling-v3.
-            resolution: 1k or 2k (kling-v1-5, kling-v1: 1k). None: 1k.
+            resolution: 1k or 2k (kling-v2-new, kling-v1-5, kling-v1: 1k). None: 1k.
             n: How many pictures, 1 to 9. None: 1.
             aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
             watermark_info: True to get a second copy with a watermark.
@@ -3662,8 +3674,9 @@ class OmniVideoResource(TaskResource):
                 at most 7, beside a video at most 4.
             element_list: Elements, as ids or objects.
             video_list: At most one video, as URL or OmniVideoReference.
-            duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10), as int or text.
-                None: 5 s. It has no effect with a base video.
+            duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10, and 5 or 10 from
+                text or a first frame alone), as int or text. None: 5 s. It has no effect with a
+                base video.
             mode: std (720p), pro (1080p) or 4k (2160p). None: pro.
             resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. The vendor's pages disagree on whether it may be absent
@@ -3726,8 +3739,9 @@ class OmniVideoResource(TaskResource):
                 at most 7, beside a video at most 4.
             element_list: Elements, as ids or objects.
             video_list: At most one video, as URL or OmniVideoReference.
-            duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10), as int or text.
-                None: 5 s. It has no effect with a base video.
+            duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10, and 5 or 10 from
+                text or a first frame alone), as int or text. None: 5 s. It has no effect with a
+                base video.
             mode: std (720p), pro (1080p) or 4k (2160p). None: pro.
             resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. The vendor's pages disagree on whether it may be absent
@@ -3793,8 +3807,9 @@ class AsyncOmniVideoResource(AsyncTaskResource):
                 at most 7, beside a video at most 4.
             element_list: Elements, as ids or objects.
             video_list: At most one video, as URL or OmniVideoReference.
-            duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10), as int or text.
-                None: 5 s. It has no effect with a base video.
+            duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10, and 5 or 10 from
+                text or a first frame alone), as int or text. None: 5 s. It has no effect with a
+                base video.
             mode: std (720p), pro (1080p) or 4k (2160p). None: pro.
             resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. The vendor's pages disagree on whether it may be absent
@@ -3857,8 +3872,9 @@ class AsyncOmniVideoResource(AsyncTaskResource):
                 at most 7, beside a video at most 4.
             element_list: Elements, as ids or objects.
             video_list: At most one video, as URL or OmniVideoReference.
-            duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10), as int or text.
-                None: 5 s. It has no effect with a base video.
+            duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10, and 5 or 10 from
+                text or a first frame alone), as int or text. None: 5 s. It has no effect with a
+                base video.
             mode: std (720p), pro (1080p) or 4k (2160p). None: pro.
             resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. The vendor's pages disagree on whether it may be absent

@@ -70,6 +70,7 @@ MODELS: Final = frozenset(
         "kling-v2-5-turbo",
         "kling-v2-6",
         "kling-v2-master",
+        "kling-v2-new",
         "kling-v3",
         "kling-v3-omni",
         "kling-video-o1",

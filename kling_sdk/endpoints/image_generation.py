@@ -66,13 +66,13 @@ class ImageGeneration(Request):
     """Pictures from words, or from a picture: `POST /v1/images/generations`.
 
     Source: the vendor's page of 2026-09, two copies (confidence high where nothing else is
-    said). `kling-v2`, `kling-v1-5` and `kling-v1` were dropped from it (beta: one condensed copy
-    of older pages).
+    said). `kling-v2`, `kling-v2-new`, `kling-v1-5` and `kling-v1` were dropped from it (beta: one
+    condensed copy of older pages).
 
     Attributes:
         prompt: What to show, 1 to 2500 characters.
-        model_name: Always sent. Known: `kling-v3`, `kling-v2-1`, `kling-v2`, `kling-v1-5`,
-            `kling-v1`.
+        model_name: Always sent. Known: `kling-v3`, `kling-v2-1`, `kling-v2`,
+            `kling-v2-new` (another style of `image`), `kling-v1-5`, `kling-v1`.
         negative_prompt: What to avoid, at most 2500 characters; not with `image`.
         image: A picture to start from; sources and limits as `ImageToVideo.image`.
         image_reference: What to take from `image`: `subject` or `face` (exactly one face);
@@ -83,7 +83,7 @@ class ImageGeneration(Request):
         human_fidelity: How close to stay to the face, 0 to 1, with `image_reference` subject;
             `kling-v2-1` (older models: beta). None: 0.45.
         element_list: Elements, as ids or objects; with `image` at most 10. `kling-v3`.
-        resolution: `1k` or `2k` (`kling-v1-5`, `kling-v1`: `1k`). None: `1k`.
+        resolution: `1k` or `2k` (`kling-v2-new`, `kling-v1-5`, `kling-v1`: `1k`). None: `1k`.
         n: How many pictures, 1 to 9. None: 1.
         aspect_ratio: `16:9`, `9:16`, `1:1`, `4:3`, `3:4`, `3:2`, `2:3` or `21:9`. None: `16:9`.
         external_task_id: Your own id of the task, unique in the account; None generates one.

@@ -151,8 +151,9 @@ class OmniVideo(VideoRequest):
             elements at most 7, beside a video at most 4.
         element_list: Elements, as ids or objects.
         video_list: At most one video, as URL or `OmniVideoReference`.
-        duration: Length in whole seconds, 3 to 15 (`kling-video-o1`: 3 to 10), as int or
-            text. None: 5 s. It has no effect with a base video.
+        duration: Length in whole seconds, 3 to 15 (`kling-video-o1`: 3 to 10, and 5 or
+            10 from text or a first frame alone), as int or text. None: 5 s. It has no
+            effect with a base video.
         mode: `std` (720p), `pro` (1080p) or `4k` (2160p). None: `pro`.
         resolution: `720p`, `1080p` or `4k`: another name for `mode`.
         aspect_ratio: `16:9`, `9:16` or `1:1`. The vendor's pages disagree on whether it

@@ -9,6 +9,14 @@ from kling_sdk.facts.sources import ONE_COPY, Fact
 
 #: A condensed copy of older pages, for what the page of 2026-09 has dropped.
 _CONDENSED: Final = Fact("documented", ("digest-2026-01",), "2026-01-01", "low")
+_STYLES: Final = Fact(
+    "documented",
+    ("digest-2026-01",),
+    "2026-01-01",
+    "low",
+    "the vendor's log of 2025-08-15 has it for another style of a picture; whether it makes a "
+    "picture of words alone is not known",
+)
 _TRY_ON: Final = Fact(
     "documented",
     ("pages-2026-09", "pages-2026-04"),
@@ -48,6 +56,7 @@ MODELS: Final[dict[str, tuple[ModelFacts, ...]]] = {
         ModelFacts(
             "kling-v2", _TO_2K, (), _FREE, _CONDENSED, excludes=_EXCLUDES, requires=_REQUIRES
         ),
+        ModelFacts("kling-v2-new", _1K, (), _FREE, _STYLES, excludes=_EXCLUDES, requires=_REQUIRES),
         ModelFacts(
             "kling-v1-5", _1K, (), _FACES, _CONDENSED, excludes=_EXCLUDES, requires=_REQUIRES
         ),

@@ -105,6 +105,11 @@ CHARGED: Final = PriceList(
     Fact("observed", ("probe-2026-09",), "2026-09-22", "low", "seen once"),
 )
 
+AS_KLING_V2: Final = PriceList(
+    "that of kling-v2, which is assumed",
+    Fact("assumed", ("digest-2026-01",), "2026-01-01", "low", "the list lacks kling-v2-new"),
+)
+
 _BOTH: Final = ("text2video", "image2video")
 #: The list has one price for 5 and one for 10 seconds; per second they are the same.
 _CLIPS: Final = (5, 10)
@@ -269,6 +274,13 @@ PRICES: Final[tuple[PriceTable, ...]] = (
             ("kling-v1-5", "1k"): {"silent": "4", "image": "8"},
             ("kling-v1", "1k"): {"silent": "1", "image": "1"},
         },
+        pack="image",
+    ),
+    PriceTable(
+        ("image-generation",),
+        "result",
+        AS_KLING_V2,
+        {("kling-v2-new", "1k"): {"silent": "4", "image": "8"}},
         pack="image",
     ),
     PriceTable(

@@ -72,6 +72,8 @@ _V3_EXCLUDES: Final = (
 # kling-o1 a first frame only, is on the page.
 _KEEPS_SOUND: Final = (("keep_original_sound", "video_base"),)
 _FIRST_FRAME_ONLY: Final = (("first_frame_only", CLIPS),)
+# The maps of /v1 say it of kling-video-o1, against one FAQ; the page of kling-o1 has 3 to 10 s. The
+# refusal that was seen of kling-o1 ("when no refer_image is provided") was of frames alone.
 _TEXT_ONLY: Final = (("text_only", CLIPS),)
 
 #: By endpoint; on /v1.
@@ -190,8 +192,7 @@ MODELS: Final[dict[str, tuple[ModelFacts, ...]]] = {
             _REFERENCES,
             _OMNI,
             _SIZES,
-            _FIRST_FRAME_ONLY,
-            doubtful_seconds=_TEXT_ONLY,
+            (*_FIRST_FRAME_ONLY, *_TEXT_ONLY),
             excludes=_O1_EXCLUDES,
         ),
         ModelFacts(

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint
 from kling_mock.kling.model.admission import COSTS_RATE, check_costs_rate
 from kling_mock.kling.model.packs import Pack, PackStatus
-from kling_mock.kling.service_codes import SUCCEED, invalid
+from kling_mock.kling.service_codes import SUCCEED, invalid, refusal
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.kling.wire.v1_schemas import closed
 from kling_mock.web.facts import assumed, documented
@@ -24,8 +24,8 @@ def _costs(call: DirectCall) -> str:
     """Return the reply's `data` as JSON: packs that counted at some instant between two times.
 
     Raises:
-        Refusal: 400/1201, a time is missing or not a number; 429/1302, the last call was less
-            than a second ago.
+        Refusal: 400/1200, a time is missing; 400/1201, it is not a number; 429/1302, the last
+            call was less than a second ago.
     """
     parameters = dict(parse_qsl(call.query, keep_blank_values=True))
     start, end = _time("start_time", parameters), _time("end_time", parameters)
@@ -57,7 +57,9 @@ def _row(pack: Pack, now: float) -> dict[str, object]:
 
 
 def _time(name: str, parameters: dict[str, str]) -> int:
-    value = parameters.get(name, "")
+    value = parameters.get(name)
+    if value is None:
+        raise refusal("parameter_missing", field=name, note="required, Unix time in milliseconds")
     if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
         raise invalid(name, "required, must be Unix time in milliseconds", value)
     return int(value)

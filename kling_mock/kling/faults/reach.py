@@ -47,7 +47,7 @@ def why_never(
         _why_statuses(kind, where)
         or _why_method(kind, where)
         or _why_path(kind, where, creates if creates and kind.stage in _OF_CREATES else served)
-        or _why_fields(where, served)
+        or _why_fields(where, served, creates)
     )
 
 
@@ -124,24 +124,31 @@ def _nearest(path: str, pairs: Iterable[tuple[str, str]]) -> str:
     return f"; the nearest is {near[0]}{query}" if near else query
 
 
-def _why_fields(where: Where, served: Sequence[str]) -> str:
+def _why_fields(where: Where, served: Sequence[str], creates: Sequence[str]) -> str:
     """Return why none of the requests of *where* has one of its fields; "" if some may."""
     if where.account is not None and _is_within(where.path, _FILES):
         return (
             "account: result files are fetched without a key, so these requests belong to no "
             "account"
         )
-    has_prompt = where.prompt not in {None, ""}
-    has_id = where.external_id is not None and not is_like(where.external_id, "")
-    if not (has_prompt or has_id) or where.method in {"*", "POST"}:
-        return ""
-    # A query that names a task has the fields of that task.
-    named = [p for method, p in map(str.split, served) if method == "GET" and p.endswith(_NAMING)]
-    named = [*named, _FILES] if where.method == "GET" else [_FILES] * (where.method == "HEAD")
-    if any(may_overlap(where.path, path) for path in named):
-        return ""
-    name = "prompt" if has_prompt else "external_id"
-    return f"{name}: requests that match {where.method} {where.path} do not have this field"
+    # A query that names a task has the fields of that task, and so has a download of its result.
+    named = [call for call in served if call.startswith("GET ") and call.endswith(_NAMING)]
+    named += [f"{method} {_FILES}" for method in ("GET", "HEAD")]
+    posts = [call for call in served if call.startswith("POST ")]
+    for name, text, sent in (
+        ("prompt", where.prompt, posts),
+        ("external_id", where.external_id, creates or posts),
+    ):
+        if text not in {None, "*"} and not any(_has(where, call) for call in (*named, *sent)):
+            match = f"{where.method} {where.path}"
+            return f"{name}: requests that match {match} do not have this field"
+    return ""
+
+
+def _has(where: Where, call: str) -> bool:
+    """Return whether a call, as a method and a path with `*` for an id, may match *where*."""
+    method, path = call.split()
+    return where.method in {"*", method} and may_overlap(where.path, path)
 
 
 def _is_within(pattern: str, path: str) -> bool:

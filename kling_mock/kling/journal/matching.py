@@ -46,9 +46,9 @@ class RequestTarget(TypedDict, total=False):
     """The keyword arguments that name a target, except `match`.
 
     Attributes:
-        prompt: Text that the prompt contains, in any case.
-        external_id: The external id, in which `*` stands for anything.
-        account: The account's name.
+        prompt: Text that the prompt contains, in any case; not empty.
+        external_id: The external id, in which `*` stands for anything; not empty.
+        account: The account's name; not empty.
     """
 
     prompt: str
@@ -77,7 +77,7 @@ class Where:
         statuses: The statuses that a report may be about; empty matches any.
 
     Raises:
-        ValueError: *match* is not of this form, or there is no such status.
+        ValueError: *match* is not of this form, a text is empty, or there is no such status.
     """
 
     __slots__ = ("account", "external_id", "method", "path", "prompt", "statuses")
@@ -93,7 +93,7 @@ class Where:
     ) -> None:
         for name, text in (("prompt", prompt), ("external_id", external_id), ("account", account)):
             if text is not None:
-                as_text(name, text)
+                as_text(name, text, can_be_empty=False)
         self.method, self.path = read_match(match)
         self.prompt = None if prompt is None else prompt.casefold()
         self.external_id = external_id

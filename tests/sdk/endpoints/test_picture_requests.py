@@ -152,7 +152,8 @@ def test_a_raw_body_keeps_its_resolution() -> None:
             "model_name",
             "kling-video-o1 has no image-generation",
             (
-                "kling-v3, kling-v2-1, kling-v2, kling-v1-5, kling-v1 (nearest: kling-v2-1); "
+                "kling-v3, kling-v2-1, kling-v2, kling-v2-new, kling-v1-5, kling-v1 (nearest: "
+                "kling-v2-1); "
                 "kling-video-o1 goes with kling.omni_video"
             ),
         ),

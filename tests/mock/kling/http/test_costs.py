@@ -52,7 +52,7 @@ def test_costs_are_wrapped_twice(mock: KlingMock, api: Any) -> None:
 
 def test_costs_once_a_second(mock: KlingMock, api: Any) -> None:
     """A second call within a second is 1302; a wrong call does not count."""
-    assert code(costs(api, "start_time=0")) == (400, 1201)
+    assert code(costs(api, "start_time=0&end_time=x")) == (400, 1201)
     assert code(costs(api)) == (200, 0)
     assert code(costs(api)) == (429, 1302)
     mock.clock.advance(1)
@@ -61,10 +61,15 @@ def test_costs_once_a_second(mock: KlingMock, api: Any) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["", "start_time=a&end_time=1", "start_time=2&end_time=1", "start_time=-1&end_time=1"],
+    [
+        "start_time=&end_time=1",
+        "start_time=a&end_time=1",
+        "start_time=2&end_time=1",
+        "start_time=-1&end_time=1",
+    ],
 )
 def test_costs_need_two_times(api: Any, query: str) -> None:
-    """A missing, unreadable or turned time is refused by name."""
+    """An empty, unreadable or turned time is refused by name."""
     reply = costs(api, query)
     assert code(reply) == (400, 1201)
     assert "_time" in reply.json()["message"]
@@ -91,3 +96,12 @@ def test_costs_are_filtered(mock: KlingMock, api: Any) -> None:
 def test_costs_are_only_read(api: Any) -> None:
     """Another method is refused with 1202, and does not make a task."""
     assert code(api.http.post("/account/costs", headers=api.headers())) == (404, 1202)
+
+
+def test_a_time_that_is_missing_is_no_wrong_one(api: Any, mock: Any) -> None:
+    """As the real service says it of the names in another spelling; a note names the right one."""
+    for query in ("", "start_time=0", "startTime=0&endTime=1"):
+        reply = costs(api, query)
+        assert (reply.status_code, reply.json()["code"]) == (400, 1200)
+        assert reply.json()["message"] == "Missing Request Parameter"
+    assert "refused start_time: required, Unix time" in str(mock.journal[-1].notes[-1])

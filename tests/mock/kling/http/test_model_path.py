@@ -92,7 +92,10 @@ def test_a_token_is_refused(api: Any, path: str) -> None:
     for credential in (api.token(), "garbage"):
         reply = api.http.post(path, json={}, headers=api.headers(credential))
         assert (reply.status_code, reply.json()["code"]) == (401, 1002)
-        assert reply.json()["message"] == "The current API does not support AK/SK"
+        assert reply.json()["message"] == (
+            "Authentication error. The current API does not support AK/SK; please go to the "
+            "console (https://kling.ai/dev/api-key) to create API key."
+        )
     reply = api.http.get("/tasks?task_ids=1", headers=api.headers(api.token()))
     assert (reply.status_code, reply.json()["code"]) == (401, 1002)
     assert api.http.post(path, json={}).json()["code"] == 1001
