@@ -112,6 +112,7 @@ class AiohttpTransport:
             data=io.BytesIO(content) if content and len(content) > LARGE else content,
             allow_redirects=False,
             auto_decompress=False,
+            raise_for_status=False,
             timeout=timeout,
             **options,
         )
@@ -145,7 +146,8 @@ class AiohttpTransport:
             self.session.trace_configs.remove(_CONNECT_TRACE)
 
     async def _read(self, effect: Send, response: aiohttp.ClientResponse, *, fresh: bool) -> Any:
-        body = HiddenBytes(await _bounded(response.content))
+        # Where a trace of the caller's has read the body, aiohttp has kept it.
+        body = HiddenBytes(await _bounded(response.content) or await response.read())
         self.address.has_answered = True
         try:
             return effect.read(Reply(response.status, response.headers, body, fresh=fresh))
@@ -166,6 +168,7 @@ class AiohttpTransport:
                 headers=headers,
                 allow_redirects=False,
                 auto_decompress=False,
+                raise_for_status=False,
                 timeout=_NO_LIMIT,
             ) as response,
         ):

@@ -59,9 +59,18 @@ class AsyncHttpxTransport(Calls):
         finally:
             fetching.reset(was_fetching)
 
+    async def _open(self, request: Any, **options: Any) -> Any:
+        try:
+            response = await self.client.send(
+                request, stream=True, follow_redirects=False, **options
+            )
+        except self.library.status_error as error:  # of a response hook's `raise_for_status`
+            response = error.response
+        return self.kept(response)
+
     async def _send(self, effect: Send, request: Any, trace: Trace) -> Any:
         while True:
-            response = await self.client.send(request, stream=True, follow_redirects=False)
+            response = await self._open(request)
             try:
                 body = Body()
                 async for chunk in response.stream:
@@ -81,7 +90,7 @@ class AsyncHttpxTransport(Calls):
 
     async def _fetch(self, effect: Fetch, request: Any, limit: asyncio.Timeout) -> Reply:
         transfer = TransferLimit(effect, limit)
-        response = await self.client.send(request, stream=True, follow_redirects=False, auth=None)
+        response = await self._open(request, auth=None)
         try:
             effect.sink.start(response.status_code, dict(response.headers))
             async for chunk in response.stream:

@@ -69,6 +69,9 @@ class _Library:
         self.new_request: Any = module.Request
         self.failures: tuple[type[Exception], ...] = (module.HTTPError, module.InvalidURL)
         self.proxy_error: type[Exception] = module.ProxyError
+        self.status_error: Any = module.HTTPStatusError
+        self.not_read: type[Exception] = module.ResponseNotRead
+        self.byte_stream: Any = module.ByteStream
         self.not_connected: tuple[type[Exception], ...] = (
             module.ConnectError,
             module.ConnectTimeout,
@@ -214,6 +217,24 @@ class Calls:
             return self.address.not_connected(error)
         text = redact_text(str(error)) or "no details"  # theirs may quote a URL
         return TransportError(f"{type(error).__name__}: {text}", maybe_sent=not unsent)
+
+    def kept(self, response: Any) -> Any:
+        """Return *response*, with a body that can be read although the caller's hook has read it.
+
+        Raises:
+            TransportError: the hook took the body and did not keep it.
+        """
+        if not (response.is_closed or response.is_stream_consumed):
+            return response
+        try:
+            response.stream = self.library.byte_stream(response.content)
+        except self.library.not_read:
+            raise TransportError(
+                f"HTTP {response.status_code}, whose body is lost: a response hook of http_client "
+                "must call response.read(), or await response.aread(), before it raises or closes"
+            ) from None
+        response.headers.pop("content-encoding", None)  # the library has decoded what it kept
+        return response
 
     def is_doubtful(self, failure: Exception, effect: Send | Fetch) -> bool:
         """Return whether to test if the port speaks TLS, where plain HTTP got no reply."""

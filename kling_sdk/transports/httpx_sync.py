@@ -88,9 +88,16 @@ class HttpxTransport(Calls):
             attempt.reset(was_attempt)
             fetching.reset(was_fetching)
 
+    def _open(self, request: Any, **options: Any) -> Any:
+        try:
+            response = self.client.send(request, stream=True, follow_redirects=False, **options)
+        except self.library.status_error as error:  # of a response hook's `raise_for_status`
+            response = error.response
+        return self.kept(response)
+
     def _send(self, effect: Send, request: Any, trace: Trace) -> Any:
         while True:
-            response = self.client.send(request, stream=True, follow_redirects=False)
+            response = self._open(request)
             try:
                 body = Body()
                 for chunk in response.stream:
@@ -112,7 +119,7 @@ class HttpxTransport(Calls):
 
     def _fetch(self, effect: Fetch, request: Any) -> Reply:
         until = time.monotonic() + effect.whole
-        response = self.client.send(request, stream=True, follow_redirects=False, auth=None)
+        response = self._open(request, auth=None)
         try:
             effect.sink.start(response.status_code, dict(response.headers))
             # In the pieces that come: a chunker would hold some back, and lose them on a cut.
