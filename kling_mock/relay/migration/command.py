@@ -28,14 +28,14 @@ from kling_mock.relay.migration.downgrade import Downgrade
 from kling_mock.relay.migration.findings import BlockedError, Finding, UnfinishedError
 from kling_mock.relay.migration.online.progress import Progress, Throttle, display, silent
 from kling_mock.relay.migration.online.stopping import StoppedError, stopping
-from kling_mock.relay.migration.rows.row_changes import RESOLUTIONS
+from kling_mock.relay.migration.rows.row_changes import RESOLUTIONS, resolution_of
 from kling_mock.relay.migration.schema.known_schemas import KnownSchema, target_schema
 from kling_mock.relay.migration.script import downgrade_script, upgrade_script
 from kling_mock.relay.migration.state import MigrationState, taken_names
 from kling_mock.relay.migration.upgrade import Upgrade
 from kling_mock.relay.migration.verify import verify
 from kling_mock.relay.migration.versions import upgrade_tables, was_downgraded
-from kling_mock.relay.storage.schema import VERSION, Dialect
+from kling_mock.relay.storage.schema import VERSION, Dialect, Table
 from kling_sdk.cli.standard_output import write
 
 if TYPE_CHECKING:
@@ -236,11 +236,12 @@ def _finish(session: Session, options: argparse.Namespace) -> int:
 
 
 def _direct(session: Session, resolve: Sequence[str]) -> Upgrade:
+    schema = target_schema(session.dialect)
     return Upgrade(
         session,
-        target_schema(session.dialect),
+        schema,
         lambda: f"legacy-{secrets.token_hex(12)}",
-        _resolutions(resolve),
+        _resolutions(resolve, schema),
         log=_print,
     )
 
@@ -257,12 +258,17 @@ def _pause(state: MigrationState, *, pause: bool) -> int:
     return 0
 
 
-def _resolutions(arguments: Sequence[str]) -> dict[str, str]:
+def _resolutions(arguments: Sequence[str], schema: Table) -> dict[str, str]:
     pairs = [argument.partition("=") for argument in arguments]
     for name, equals, resolution in pairs:
         if not (name and equals) or resolution not in RESOLUTIONS:
             known = ", ".join(RESOLUTIONS)
             raise ValueError(f"--resolve: expected NAME=RESOLUTION, with one of {known}")
+        if resolution_of(name, schema) != resolution:
+            raise ValueError(
+                f"--resolve: {name} is not a finding that {resolution} resolves; kling-mock db "
+                "check names the findings of this database"
+            )
     return {name: resolution for name, _, resolution in pairs}
 
 

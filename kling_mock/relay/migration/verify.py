@@ -147,11 +147,20 @@ def checksum(session: Session, table: str, values: Sequence[str], where: str) ->
     """
     if session.dialect is Dialect.SQLITE:
         return _checksum_on_sqlite(session, table, values, where)
-    texts = (f"COALESCE({_text(value, session.dialect)}, '~null~')" for value in values)
-    row = f"CONCAT_WS('|', {', '.join(texts)})"
-    hashed = (
-        f"CRC32({row})" if session.dialect is not Dialect.POSTGRES else f"hashtext({row})::bigint"
-    )
+    if session.dialect is Dialect.POSTGRES:
+        texts = (f"COALESCE(CAST({value} AS TEXT), '~null~')" for value in values)
+        hashed = f"hashtext(CONCAT_WS('|', {', '.join(texts)}))::bigint"
+    else:
+        # Above max_allowed_packet, CAST and CONCAT_WS are NULL.
+        texts = (
+            f"COALESCE(CAST({value} AS CHAR CHARACTER SET utf8mb4), SHA2({value}, 256), '~null~')"
+            for value in values
+        )
+        digests = (f"COALESCE(SHA2({value}, 256), '~null~')" for value in values)
+        hashed = (
+            f"CRC32(COALESCE(CONCAT_WS('|', {', '.join(texts)}), "
+            f"CONCAT_WS('|', {', '.join(digests)})))"
+        )
     count, total = session.query(f"SELECT COUNT(*), SUM({hashed}) FROM {table} {where}")[0]
     return f"{count}:{total or 0}"
 
@@ -167,11 +176,6 @@ def _checksum_on_sqlite(session: Session, table: str, values: Sequence[str], whe
         total += sum(zlib.crc32(repr(row[1:]).encode()) for row in rows)
         after = rows[-1][0]
     return f"{count}:{total}"
-
-
-def _text(value: str, dialect: Dialect) -> str:
-    kind = "CHAR CHARACTER SET utf8mb4" if dialect.is_mysql else "TEXT"
-    return f"CAST({value} AS {kind})"
 
 
 # ---------------------------------------------------------------- plans

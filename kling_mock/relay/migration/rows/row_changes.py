@@ -29,6 +29,20 @@ RESOLUTIONS: Final = {
     "leave": "upgrade only videos, for a program of your own, and leave the other tables",
 }
 
+#: The findings that each resolution resolves, and `long-…` by `cut`.
+_RESOLVED: Final = {
+    "null-task-id": "generate",
+    "empty-task-id": "generate",
+    "long-task-id": "generate",
+    "odd-task-id": "generate",
+    "duplicate-task-id": "rename",
+    "negative-quota": "absolute",
+    "milliseconds-created-at": "to-seconds",
+    "milliseconds-updated-at": "to-seconds",
+    "use-id": "copy",
+    "foreign-tables": "leave",
+}
+
 #: Resolutions that an online upgrade applies to each row that it copies, because the new column
 #: could not hold the value. `db finish` applies the others: until then the old program reads what
 #: it wrote.
@@ -36,6 +50,12 @@ _IN_THE_COPY: Final = frozenset({"cut", "generate"})
 
 #: Findings about rows without a task_id.
 _NAMELESS: Final = frozenset({"null-task-id", "empty-task-id"})
+
+
+def resolution_of(finding: str, target: Table) -> str | None:
+    """Return the resolution of a *finding* about a table that becomes *target*; None if none."""
+    cut = {f"long-{column.name.replace('_', '-')}" for column in target.columns if column.length}
+    return _RESOLVED.get(finding, "cut" if finding in cut else None)
 
 
 def apart(source: Table) -> frozenset[str]:

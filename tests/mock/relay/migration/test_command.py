@@ -98,6 +98,25 @@ def test_the_printed_statements_do_it_too(
         assert session.query("SELECT COUNT(*), MIN(legacy) FROM videos") == [(4, 1)]
 
 
+@pytest.mark.parametrize(
+    "pair",
+    ["negativ-quota=absolute", "negative-quota=rename", "long-prompt=cut", "long-modell=cut"],
+)
+def test_a_resolution_of_nothing_is_refused(
+    pair: str, databases: Callable[[str], str], say: Say
+) -> None:
+    """A misspelt one did nothing, and the command ended with 0."""
+    url = databases("sqlite")
+    with connect(url) as session:
+        tables.make(session, "gorm")
+    status, out, err = say("upgrade", "--db", url, "--resolve", pair)
+    assert (status, out) == (1, "")
+    name, _, resolution = pair.partition("=")
+    assert f"--resolve: {name} is not a finding that {resolution} resolves" in err
+    for known in legacy.RESOLUTIONS.items():
+        assert say("upgrade", "--db", url, "--resolve", "=".join(known))[0] == 0
+
+
 @pytest.mark.slow
 def test_no_statements_are_printed_that_cannot_be_run(
     databases: Callable[[str], str], say: Say

@@ -73,3 +73,21 @@ def test_a_checksum_holds_a_part_of_the_table_at_a_time(session: Session) -> Non
         expected = f"{len(counted)}:{sum(counted)}"
         assert checksum(counting, "videos", ["task_id", "user_id"], where) == expected
         assert counting.most <= 500
+
+
+def test_a_checksum_sees_a_row_that_is_longer_than_a_packet(session: Session) -> None:
+    """The server makes NULL of a text above its max_allowed_packet, whatever it was."""
+    tables.make(session, "gorm", list(rows(1))[:1])
+    session.execute(
+        "UPDATE videos SET prompt = REPEAT('p', @@max_allowed_packet * 0.6), "
+        "store_url = REPEAT('s', @@max_allowed_packet * 0.6)"
+    )
+    seen = set[str]()
+    for change in (
+        "prompt = prompt",
+        "prompt = CONCAT('q', SUBSTR(prompt, 2))",
+        "store_url = NULL",
+    ):
+        session.execute(f"UPDATE videos SET {change}")
+        seen.add(checksum(session, "videos", ["prompt", "store_url", "task_id"], ""))
+    assert len(seen) == 3
