@@ -120,6 +120,10 @@ RECORD = EmulatedEndpoint(
         ("The sound is a tone.", assumed("nothing is spoken here")),
         ("The file is an MP3.", assumed("the page has `url` and no type")),
         (
+            "The reply has no `created_at` and `updated_at`.",
+            assumed("the page shows one without; a published reply may have them"),
+        ),
+        (
             "Voices are those of `lip-sync`; any other is refused, those of `presets-voices` too.",
             CATALOGUE,
         ),

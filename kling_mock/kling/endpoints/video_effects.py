@@ -103,7 +103,10 @@ RECORD = EmulatedEndpoint(
         ),
         (
             "The result is 5 s in 720p, and its query has no `duration`.",
-            assumed("the page shows a result without one, and says nothing of its size"),
+            assumed(
+                "the page shows a result without one, and says nothing of its size; a published "
+                "reply may have one"
+            ),
         ),
     ),
 )
