@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
-
-import attrs
+from typing import Any, Final, Literal, NamedTuple
 
 from kling_mock.relay.storage.schema.model import Check, Column, Dialect, Index, Table
 
@@ -16,252 +14,205 @@ VERSION: Final = 10
 WRITTEN_BY_OTHERS: Final = 2
 
 
-@attrs.frozen
-class _Columns:
-    """The columns of a database, by their content.
+class _Row(NamedTuple):
+    """A column of every database.
 
     Attributes:
-        key_type: Type of the integer key, which the database generates.
-        int_type: Type of a small whole number or an id of a small table: the guide's INT.
-        big_type: Type of a time, an amount of quota, or a count.
-        exact: Collation of texts that are compared byte for byte.
-        ascii_exact: The same for ASCII.
-        printable: Condition that `task_id` is printable ASCII without spaces and not empty.
-            Written with "no other character" because `$` also matches before a last line feed.
-        appends_key: Whether every index ends with the integer key by itself.
+        name: Its name.
+        kind: `key` (a number that the database generates), `whole` (a small number, or an id of a
+            small table: the guide's INT), `big` (a time, an amount of quota, or a count), `text`
+            (without a limit), or a text of at most *length* characters: `string` (for people,
+            compared with the database's default collation), `exact` (compared byte for byte) or
+            `ascii` (the same for ASCII).
+        length: Maximum length in characters; 0 for numbers and `text`.
+        default: The default; `None` if there is none.
+        nullable: Whether it takes NULL.
     """
 
-    key_type: str
-    int_type: str
-    big_type: str
-    exact: str
-    ascii_exact: str
-    printable: str
-    appends_key: bool = True
-
-    def key(self) -> Column:
-        return Column("id", self.key_type, nullable=False, auto=True)
-
-    def integer(self, name: str, default: int | None = 0) -> Column:
-        return self._required(name, self.int_type, default)
-
-    def big(self, name: str, default: int | None = 0) -> Column:
-        return self._required(name, self.big_type, default)
-
-    def big_or_null(self, name: str) -> Column:
-        return Column(name, self.big_type)
-
-    def text(self, name: str) -> Column:
-        # Nullable and without a default, as in the guide: MySQL's TEXT can have none before 8.0.13.
-        return Column(name, "text")
-
-    def string(self, name: str, length: int) -> Column:
-        """Return a column of text for people, compared with the database's default collation."""
-        return self._required(name, f"varchar({length})", "")
-
-    def binary(self, name: str, length: int, default: str | None = "") -> Column:
-        return self._required(name, f"varchar({length})", default, self.exact)
-
-    def binary_or_null(self, name: str, length: int) -> Column:
-        return Column(name, f"varchar({length})", collation=self.exact)
-
-    def ascii(self, name: str, length: int, default: str | None = None) -> Column:
-        return self._required(name, f"varchar({length})", default, self.ascii_exact)
-
-    def paged(self, name: str, *columns: str) -> Index:
-        """Return an index for pages by the integer key, which has to end with that key."""
-        return Index(name, columns if self.appends_key else (*columns, "id"))
-
-    def _required(
-        self, name: str, kind: str, default: int | str | None, collation: str = ""
-    ) -> Column:
-        literal = f"'{default}'" if isinstance(default, str) else default
-        return Column(
-            name,
-            kind,
-            nullable=False,
-            default=None if literal is None else str(literal),
-            collation=collation,
-        )
+    name: str
+    kind: Literal["key", "whole", "big", "text", "string", "exact", "ascii"]
+    length: int = 0
+    default: int | str | None = None
+    nullable: bool = False
 
 
-_MYSQL: Final = _Columns(
-    key_type="bigint unsigned",
-    int_type="int",
-    big_type="bigint",
-    exact="utf8mb4_bin",
-    ascii_exact="ascii_bin",
-    printable="task_id <> '' AND task_id NOT REGEXP '[^!-~]'",
-)
-_COLUMNS: Final[Mapping[Dialect, _Columns]] = {
-    Dialect.MARIADB: _MYSQL,
-    Dialect.MYSQL: _MYSQL,
-    Dialect.POSTGRES: _Columns(
-        key_type="bigint",
-        # asyncpg refuses a number that an INTEGER parameter could not hold, before any lookup.
-        int_type="bigint",
-        big_type="bigint",
-        exact="C",
-        ascii_exact="C",
-        printable="task_id <> '' AND task_id !~ '[^!-~]'",
-        appends_key=False,
-    ),
-    Dialect.SQLITE: _Columns(
-        key_type="integer",
-        int_type="integer",
-        big_type="integer",
-        # SQLite compares every text byte for byte unless a collation is named.
-        exact="",
-        ascii_exact="",
-        printable="task_id <> '' AND task_id NOT GLOB '*[^!-~]*'",
-    ),
-}
-
+_KEY: Final = _Row("id", "key")
 _ID: Final = ("id",)
 
 
-def _users(c: _Columns) -> Table:
-    return Table(
+def _whole(name: str, default: int | None = 0) -> _Row:
+    return _Row(name, "whole", default=default)
+
+
+def _big(name: str, default: int | None = 0) -> _Row:
+    return _Row(name, "big", default=default)
+
+
+def _text(name: str) -> _Row:
+    # Nullable and without a default, as in the guide: MySQL's TEXT can have none before 8.0.13.
+    return _Row(name, "text", nullable=True)
+
+
+def _string(name: str, length: int) -> _Row:
+    return _Row(name, "string", length, "")
+
+
+def _exact(name: str, length: int, default: str | None = "") -> _Row:
+    return _Row(name, "exact", length, default)
+
+
+def _ascii(name: str, length: int, default: str | None = None) -> _Row:
+    return _Row(name, "ascii", length, default)
+
+
+def _null(row: _Row) -> _Row:
+    """Return a column that is NULL by default."""
+    return row._replace(default=None, nullable=True)
+
+
+class _Rows(NamedTuple):
+    """A table of every database.
+
+    Attributes:
+        name: Its name.
+        columns: Its columns.
+        primary: The columns of its key.
+        indexes: Its indexes. One for pages ends with the number; it is left out where every index
+            ends with it by itself.
+    """
+
+    name: str
+    columns: tuple[_Row, ...]
+    primary: tuple[str, ...]
+    indexes: tuple[Index, ...] = ()
+
+
+#: The guide's columns of `videos`, in its order.
+_GUIDE: Final = (
+    _KEY,
+    _ascii("task_id", 200),
+    _text("prompt"),
+    _big("created_at"),
+    _big("updated_at"),
+    _string("type", 50),
+    _string("provider", 50),
+    _string("mode", 50),
+    _string("duration", 20),
+    _string("resolution", 20),
+    _string("username", 100),
+    _whole("channel_id"),
+    _whole("user_id"),
+    _string("model", 100),
+    _exact("status", 50, "pending"),
+    _text("fail_reason"),
+    _string("video_id", 200),
+    _text("store_url"),
+    _big("quota"),
+    _whole("n", 1),
+    _text("credentials"),
+    _text("json_data"),
+)
+#: The columns of `videos` that this project added.
+_ADDED: Final = (
+    _null(_exact("external_task_id", 200)),
+    _ascii("request_hash", 64, ""),
+    _null(_exact("kling_task_id", 200)),
+    _exact("channel_key_id", 64),
+    _whole("token_id"),
+    _big("held_quota"),
+    _null(_big("next_poll_at")),
+    _big("lease_until"),
+    _text("callback_url"),
+    # The relay itself writes 0 or 1. The default marks rows of programs that do not know it.
+    _whole("legacy", WRITTEN_BY_OTHERS),
+    _big("attempt_until"),
+    _null(_big("not_found_at")),
+    _null(_exact("service", 255)),
+)
+
+#: In the order in which a script creates them: the version last, so that it means "complete".
+_ROWS: Final = (
+    _Rows(
         "users",
         (
-            c.key(),
-            c.binary("username", 100, None),
-            c.integer("status", 1),
-            c.big("quota"),
-            c.big("held_quota"),
-            c.big("used_quota"),
-            c.big("request_count"),
-            c.big("created_at"),
-            c.big_or_null("legacy_id"),
-            c.big("credited_quota"),
+            _KEY,
+            _exact("username", 100, None),
+            _whole("status", 1),
+            _big("quota"),
+            _big("held_quota"),
+            _big("used_quota"),
+            _big("request_count"),
+            _big("created_at"),
+            _null(_big("legacy_id")),
+            _big("credited_quota"),
         ),
         _ID,
         (Index("idx_users_username", ("username",), unique=True),),
-    )
-
-
-def _old_users(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "old_users",
         (
             # The number by which rows of an old program call a user: several may be one user's.
-            c.big("number", None),
+            _big("number", None),
             # 0: the operator has declared that the number is nobody's.
-            c.integer("user_id", None),
+            _whole("user_id", None),
         ),
         ("number",),
         (Index("idx_old_users_user", ("user_id",)),),
-    )
-
-
-def _tokens(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "tokens",
         (
-            c.key(),
-            c.integer("user_id", None),
-            c.ascii("token_hash", 64),
-            c.string("name", 100),
-            c.integer("status", 1),
-            c.big_or_null("expires_at"),
-            c.integer("unlimited"),
-            c.big("remain_quota"),
-            c.big("held_quota"),
-            c.big("used_quota"),
-            c.big("created_at"),
+            _KEY,
+            _whole("user_id", None),
+            _ascii("token_hash", 64),
+            _string("name", 100),
+            _whole("status", 1),
+            _null(_big("expires_at")),
+            _whole("unlimited"),
+            _big("remain_quota"),
+            _big("held_quota"),
+            _big("used_quota"),
+            _big("created_at"),
         ),
         _ID,
         (
             Index("idx_tokens_hash", ("token_hash",), unique=True),
             Index("idx_tokens_user", ("user_id",)),
         ),
-    )
-
-
-def _channels(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "channels",
         (
-            c.key(),
-            c.binary("name", 100, None),
-            c.string("base_url", 255),
-            c.text("api_keys"),
-            c.text("model_mapping"),
-            c.text("models"),
-            c.text("webhook_secrets"),
-            c.integer("priority"),
-            c.integer("weight", 1),
-            c.integer("status", 1),
-            c.integer("type", 41),
-            c.big("used_quota"),
-            c.big("created_at"),
-            c.big("deleted_id"),
-            c.binary("service", 255),
+            _KEY,
+            _exact("name", 100, None),
+            _string("base_url", 255),
+            _text("api_keys"),
+            _text("model_mapping"),
+            _text("models"),
+            _text("webhook_secrets"),
+            _whole("priority"),
+            _whole("weight", 1),
+            _whole("status", 1),
+            _whole("type", 41),
+            _big("used_quota"),
+            _big("created_at"),
+            _big("deleted_id"),
+            _exact("service", 255),
         ),
         _ID,
         # deleted_id is 0, or the channel's own id once it is deleted: only names in use collide.
         (Index("idx_channels_name", ("name", "deleted_id"), unique=True),),
-    )
-
-
-def _guide(c: _Columns) -> tuple[Column, ...]:
-    """Return the guide's columns of `videos`, in its order."""
-    return (
-        c.key(),
-        c.ascii("task_id", 200),
-        c.text("prompt"),
-        c.big("created_at"),
-        c.big("updated_at"),
-        c.string("type", 50),
-        c.string("provider", 50),
-        c.string("mode", 50),
-        c.string("duration", 20),
-        c.string("resolution", 20),
-        c.string("username", 100),
-        c.integer("channel_id"),
-        c.integer("user_id"),
-        c.string("model", 100),
-        c.binary("status", 50, "pending"),
-        c.text("fail_reason"),
-        c.string("video_id", 200),
-        c.text("store_url"),
-        c.big("quota"),
-        c.integer("n", 1),
-        c.text("credentials"),
-        c.text("json_data"),
-    )
-
-
-def _added(c: _Columns) -> tuple[Column, ...]:
-    """Return the columns that this project added."""
-    return (
-        c.binary_or_null("external_task_id", 200),
-        c.ascii("request_hash", 64, ""),
-        c.binary_or_null("kling_task_id", 200),
-        c.binary("channel_key_id", 64),
-        c.integer("token_id"),
-        c.big("held_quota"),
-        c.big_or_null("next_poll_at"),
-        c.big("lease_until"),
-        c.text("callback_url"),
-        # The relay itself writes 0 or 1. The default marks rows of programs that do not know it.
-        c.integer("legacy", WRITTEN_BY_OTHERS),
-        c.big("attempt_until"),
-        c.big_or_null("not_found_at"),
-        c.binary_or_null("service", 255),
-    )
-
-
-def _videos(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "videos",
-        (*_guide(c), *_added(c)),
+        (*_GUIDE, *_ADDED),
         _ID,
         (
             Index("idx_task_id", ("task_id",), unique=True),
             Index("idx_created_at", ("created_at",)),
-            c.paged("idx_user_id", "user_id"),
-            c.paged("idx_user_type", "user_id", "type", "legacy"),
+            Index("idx_user_id", ("user_id", "id")),
+            Index("idx_user_type", ("user_id", "type", "legacy", "id")),
             Index("idx_channel_id", ("channel_id",)),
             Index("idx_status", ("status",)),
             Index("idx_video_id", ("video_id",)),
@@ -275,172 +226,197 @@ def _videos(c: _Columns) -> Table:
             # NULL once a row has ended, so the sweeper's index holds open tasks only.
             Index("idx_next_poll", ("next_poll_at",)),
         ),
-        checks=frozenset({Check("chk_videos_printable_task_id", c.printable)}),
-    )
-
-
-def _ledger(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "ledger",
         (
-            c.key(),
-            c.ascii("kind", 20),
-            c.ascii("reference", 200),
-            c.integer("user_id", None),
-            c.integer("token_id"),
-            c.integer("channel_id"),
-            c.big("amount", None),
-            c.big("uncollected"),
-            c.string("note", 255),
-            c.big("created_at"),
+            _KEY,
+            _ascii("kind", 20),
+            _ascii("reference", 200),
+            _whole("user_id", None),
+            _whole("token_id"),
+            _whole("channel_id"),
+            _big("amount", None),
+            _big("uncollected"),
+            _string("note", 255),
+            _big("created_at"),
         ),
         _ID,
         (
             Index("idx_ledger_reference", ("reference", "kind"), unique=True),
-            c.paged("idx_ledger_user", "user_id"),
+            Index("idx_ledger_user", ("user_id", "id")),
             # The charges of each channel are added up from the index alone.
             Index("idx_ledger_channel", ("kind", "channel_id", "amount")),
         ),
-    )
-
-
-def _outbox(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "outbox",
         (
-            c.key(),
-            c.ascii("event_id", 200),
-            c.ascii("task_id", 200),
-            c.integer("user_id", None),
-            c.text("url"),
-            c.text("body"),
-            c.ascii("state", 20, "pending"),
-            c.integer("attempts"),
-            c.big("next_at"),
-            c.big("lease_until"),
-            c.integer("http_status"),
-            c.string("error", 255),
-            c.big("created_at"),
-            c.big("updated_at"),
+            _KEY,
+            _ascii("event_id", 200),
+            _ascii("task_id", 200),
+            _whole("user_id", None),
+            _text("url"),
+            _text("body"),
+            _ascii("state", 20, "pending"),
+            _whole("attempts"),
+            _big("next_at"),
+            _big("lease_until"),
+            _whole("http_status"),
+            _string("error", 255),
+            _big("created_at"),
+            _big("updated_at"),
         ),
         _ID,
         (
             Index("idx_outbox_event", ("event_id",), unique=True),
             Index("idx_outbox_due", ("state", "next_at")),
         ),
-    )
-
-
-def _reports(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "reports",
         (
-            c.key(),
-            c.ascii("task_id", 200),
-            c.binary("status", 50, None),
-            c.integer("user_id", None),
-            c.integer("channel_id"),
-            c.binary_or_null("kling_task_id", 200),
-            c.string("source", 50),
-            c.big("quota"),
-            c.text("json_data"),
-            c.integer("seen", 1),
-            c.big("first_at"),
-            c.big("last_at"),
+            _KEY,
+            _ascii("task_id", 200),
+            _exact("status", 50, None),
+            _whole("user_id", None),
+            _whole("channel_id"),
+            _null(_exact("kling_task_id", 200)),
+            _string("source", 50),
+            _big("quota"),
+            _text("json_data"),
+            _whole("seen", 1),
+            _big("first_at"),
+            _big("last_at"),
         ),
         _ID,
         (Index("idx_reports_task", ("task_id", "status"), unique=True),),
-    )
-
-
-def _receivers(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "receivers",
         (
-            c.key(),
-            c.integer("user_id", None),
-            c.ascii("host", 255),
-            c.integer("failures"),
-            c.big("failing_since"),
-            c.big("last_at"),
-            c.big("off_at"),
+            _KEY,
+            _whole("user_id", None),
+            _ascii("host", 255),
+            _whole("failures"),
+            _big("failing_since"),
+            _big("last_at"),
+            _big("off_at"),
         ),
         _ID,
         (Index("idx_receivers_host", ("user_id", "host"), unique=True),),
-    )
-
-
-def _webhook_secrets(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "webhook_secrets",
         (
-            c.integer("user_id", None),
-            c.integer("generation"),
-            c.big("overlap_until"),
+            _whole("user_id", None),
+            _whole("generation"),
+            _big("overlap_until"),
         ),
         ("user_id",),
-    )
-
-
-def _secrets(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "secrets",
         (
-            c.ascii("name", 64),
-            c.text("value"),
+            _ascii("name", 64),
+            _text("value"),
         ),
         ("name",),
-    )
-
-
-def _processes(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "processes",
         (
-            c.ascii("name", 64),
-            c.big("beats"),
-            c.big("beat_at"),
-            c.text("padding"),
+            _ascii("name", 64),
+            _big("beats"),
+            _big("beat_at"),
+            _text("padding"),
         ),
         ("name",),
-    )
-
-
-def _schema_version(c: _Columns) -> Table:
-    return Table(
+    ),
+    _Rows(
         "schema_version",
-        (c.integer("version", None),),
+        (_whole("version", None),),
         ("version",),
+    ),
+)
+
+
+class _Types(NamedTuple):
+    """The types of a database.
+
+    Attributes:
+        types: By kind of a column, its type; every other kind is a `varchar`.
+        collations: By kind of a column, its collation, where it is not the database's default.
+        printable: The condition that `task_id` is printable ASCII without spaces and not empty.
+            Written with "no other character" because `$` also matches before a last line feed.
+        appends_key: Whether every index ends with the integer key by itself.
+    """
+
+    types: Mapping[str, str]
+    collations: Mapping[str, str]
+    printable: str
+    appends_key: bool = True
+
+
+_MYSQL: Final = _Types(
+    {"key": "bigint unsigned", "whole": "int", "big": "bigint", "text": "text"},
+    {"exact": "utf8mb4_bin", "ascii": "ascii_bin"},
+    "task_id <> '' AND task_id NOT REGEXP '[^!-~]'",
+)
+_TYPES: Final[Mapping[Dialect, _Types]] = {
+    Dialect.MARIADB: _MYSQL,
+    Dialect.MYSQL: _MYSQL,
+    Dialect.POSTGRES: _Types(
+        # asyncpg refuses a number that an INTEGER parameter could not hold, before any lookup.
+        {"key": "bigint", "whole": "bigint", "big": "bigint", "text": "text"},
+        {"exact": "C", "ascii": "C"},
+        "task_id <> '' AND task_id !~ '[^!-~]'",
+        appends_key=False,
+    ),
+    Dialect.SQLITE: _Types(
+        {"key": "integer", "whole": "integer", "big": "integer", "text": "text"},
+        {},  # it compares every text byte for byte unless a collation is named
+        "task_id <> '' AND task_id NOT GLOB '*[^!-~]*'",
+    ),
+}
+
+
+def _column(row: _Row, types: _Types) -> Column:
+    default: Any = row.default
+    return Column(
+        row.name,
+        types.types.get(row.kind) or f"varchar({row.length})",
+        nullable=row.nullable,
+        default=None if default is None else f"'{default}'" if row.length else str(default),
+        collation=types.collations.get(row.kind, ""),
+        auto=row.kind == "key",
     )
 
 
-def _tables(columns: _Columns) -> tuple[Table, ...]:
-    # In the order in which a script creates them: the version last, so that it means "complete".
-    return (
-        _users(columns),
-        _old_users(columns),
-        _tokens(columns),
-        _channels(columns),
-        _videos(columns),
-        _ledger(columns),
-        _outbox(columns),
-        _reports(columns),
-        _receivers(columns),
-        _webhook_secrets(columns),
-        _secrets(columns),
-        _processes(columns),
-        _schema_version(columns),
+def _index(index: Index, types: _Types) -> Index:
+    is_paged = index.columns[-1] == "id" and types.appends_key
+    return Index(index.name, index.columns[:-1], index.unique) if is_paged else index
+
+
+def _table(rows: _Rows, types: _Types) -> Table:
+    check = Check("chk_videos_printable_task_id", types.printable)
+    return Table(
+        rows.name,
+        tuple(_column(row, types) for row in rows.columns),
+        rows.primary,
+        tuple(_index(index, types) for index in rows.indexes),
+        frozenset({check}) if rows.name == "videos" else frozenset(),
     )
 
 
 #: The tables of each database.
 TABLES: Final[Mapping[Dialect, tuple[Table, ...]]] = {
-    dialect: _tables(columns) for dialect, columns in _COLUMNS.items()
+    dialect: tuple(_table(rows, types) for rows in _ROWS) for dialect, types in _TYPES.items()
 }
 #: Their names, in the order in which a script creates them.
-TABLE_NAMES: Final = tuple(table.name for table in TABLES[Dialect.SQLITE])
+TABLE_NAMES: Final = tuple(rows.name for rows in _ROWS)
 #: The names of the columns that this project added to the guide's `videos`.
-ADDED: Final = tuple(column.name for column in _added(_MYSQL))
+ADDED: Final = tuple(row.name for row in _ADDED)
 
 
 def table_named(name: str, dialect: Dialect) -> Table:
