@@ -94,7 +94,7 @@ def test_a_blocker_is_named_and_nothing_touched(
         (finding,) = check(session, target_schema(session.dialect)).blockers
         assert (finding.name, finding.count, len(finding.rows)) == (blocker, 1, 1)
         for way in WAYS[legacy.family(session.dialect)]:
-            assert command(shared_table.url, way, "--resolve", "another=cut") == 11
+            assert command(shared_table.url, way, "--resolve", "foreign-tables=leave") == 11
             out, err = capsys.readouterr()
             assert out == ""
             assert f"blocker   {blocker}: " in err
