@@ -19,6 +19,7 @@ from kling_sdk._request_classes import HOMES
 if TYPE_CHECKING:
     from kling_sdk.callbacks import CallbackEvent, check_signature, parse_callback
     from kling_sdk.client.account import AccountResource, AsyncAccountResource
+    from kling_sdk.client.calls import AsyncCallResource, CallResource
     from kling_sdk.client.clients import AsyncKling, Kling
     from kling_sdk.client.libraries import (
         AsyncElementLibraryResource,
@@ -26,12 +27,7 @@ if TYPE_CHECKING:
         ElementLibraryResource,
         LibraryResource,
     )
-    from kling_sdk.client.resources import (
-        AsyncCallResource,
-        AsyncTaskResource,
-        CallResource,
-        TaskResource,
-    )
+    from kling_sdk.client.resources import AsyncTaskResource, TaskResource
     from kling_sdk.client.solutions import AsyncSolutions, Solutions
     from kling_sdk.client.tasks import AnyTaskResource, AsyncAnyTaskResource
     from kling_sdk.endpoints import ENDPOINTS
@@ -319,7 +315,8 @@ _HOMES = {
     "flows.external_ids": "external_id_for",
     "options": "Options",
     "prices": "PRICES Estimate Price",
-    "client.resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
+    "client.calls": "AsyncCallResource CallResource",
+    "client.resources": "AsyncTaskResource TaskResource",
     "results.task": "Audio Download Image Outcome Page Response Subtitles Task Video",
     "client.solutions": "AsyncSolutions Solutions",
     "client.tasks": "AnyTaskResource AsyncAnyTaskResource",

@@ -6,14 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from kling_sdk.client.resources import (
-    AsyncRunner,
-    Held,
-    SyncRunner,
-    check_whole,
-    milliseconds,
-    read_options,
-)
+from kling_sdk.client.operations import check_whole, milliseconds, read_options
+from kling_sdk.client.resources import Held
+from kling_sdk.client.runner import AsyncRunner, SyncRunner
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Flow, Operation, repeat
 from kling_sdk.results.bills import ChargePage, ResourcePack, charges_from, packs_from

@@ -12,14 +12,9 @@ from functools import cache
 from inspect import Parameter, Signature, cleandoc, signature
 from typing import TYPE_CHECKING, Any
 
-from kling_sdk.client.resources import (
-    AsyncCallResource,
-    AsyncTaskResource,
-    CallResource,
-    SyncRunner,
-    TaskResource,
-    aside,
-)
+from kling_sdk.client.calls import AsyncCallResource, CallResource
+from kling_sdk.client.resources import AsyncTaskResource, TaskResource, aside
+from kling_sdk.client.runner import SyncRunner
 from kling_sdk.endpoints import CLASSES, METHODS, request_class
 from kling_sdk.options import CALL_OPTIONS
 from kling_sdk.results.task import Task

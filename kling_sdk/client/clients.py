@@ -23,13 +23,8 @@ from typing import TYPE_CHECKING, Any, Self
 from kling_sdk.client.attributes import resources
 from kling_sdk.client.base import ClientBase, a_request
 from kling_sdk.client.downloads import AsyncDownloads, Downloads
-from kling_sdk.client.resources import (
-    AsyncRunner,
-    SyncRunner,
-    call_options,
-    request_operation,
-    wait_options,
-)
+from kling_sdk.client.operations import call_options, request_operation, wait_options
+from kling_sdk.client.runner import AsyncRunner, SyncRunner
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Flow, Operation, once, repeat
 from kling_sdk.options import UNITS, check_number

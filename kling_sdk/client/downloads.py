@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
-from kling_sdk.client.resources import AsyncRunner, SyncRunner
+from kling_sdk.client.runner import AsyncRunner, SyncRunner
 from kling_sdk.flows import Context, Flow, Operation
 from kling_sdk.hooks import check_hook
 from kling_sdk.results.task import Download, ResultFile

@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from kling_sdk.client.resources import (
+from kling_sdk.client.calls import AsyncOnceResource, OnceResource
+from kling_sdk.client.operations import (
     PAGE_SIZE,
-    AsyncOnceResource,
-    AsyncRunner,
-    AsyncTaskResource,
-    OnceResource,
-    SyncRunner,
-    TaskResource,
-    aside,
     check_whole,
     page_operation,
     read_options,
     request_operation,
 )
+from kling_sdk.client.resources import AsyncTaskResource, TaskResource, aside
+from kling_sdk.client.runner import AsyncRunner, SyncRunner
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Operation

@@ -1,224 +1,39 @@
-"""The endpoints of a client, sync and async: each method names its flow, which a runner runs.
+"""The endpoints of a client that make tasks, sync and async: each method names its flow.
 
 Flows that most programs never use are loaded when they are first called.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import (
-    AsyncIterator,
-    Callable,
-    Iterator,
-    Mapping,
-)
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from kling_sdk.client.settings import ClientSettings
+from kling_sdk.client.operations import (
+    PAGE_SIZE,
+    call_options,
+    checked_task,
+    page_operation,
+    read_options,
+    request_operation,
+    wait_operation,
+    wait_options,
+)
+from kling_sdk.client.runner import AsyncRunner, SyncRunner
 from kling_sdk.errors import RequestValidationError
-from kling_sdk.flows import Context, Flow, Operation
-from kling_sdk.hooks import PendingHooks, check_hook
+from kling_sdk.flows import Operation
 from kling_sdk.options import CALL_OPTIONS
 from kling_sdk.results.task import Page, Task
 from kling_sdk.text.hidden import hide, private
 from kling_sdk.text.spelling import Suggesting
-from kling_sdk.transports import arun, astream, run, stream
 from kling_sdk.transports.threads import in_thread, refuse_trio
 
 if TYPE_CHECKING:
-    from kling_sdk.client.tracing import Traced
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.interfaces import Interface
     from kling_sdk.endpoints.raw import RawRequest
-    from kling_sdk.endpoints.record import EndpointRecord
-    from kling_sdk.results.library_items import ElementPage
-
-P = TypeVar("P", Page, "ElementPage")
-R = TypeVar("R")
-T = TypeVar("T")
-
-#: Runs a flow, or streams it.
-_Loop = Callable[[Flow[T], Any, Any, Any], R]
-#: Tasks on a page when no size is given; the vendor's default.
-PAGE_SIZE = 30
-
-
-def call_options(**options: Any) -> dict[str, Any]:
-    """Return the options that are given."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def read_options(timeout: float | None) -> dict[str, Any]:
-    """Return the options that `timeout` stands for in a call that changes nothing."""
-    return {} if timeout is None else {"timeout": timeout, "deadline": timeout}
-
-
-def checked_task(method: str, task: Task | str) -> Task | str:
-    """Return a task or its id, or raise TypeError."""
-    argument: object = task  # a caller may not run a type checker
-    if not isinstance(argument, Task | str):
-        raise TypeError(f"{method} takes a task or its id, not a {type(argument).__name__}")
-    return task
-
-
-def check_whole(name: str, number: object) -> None:
-    """Raise `RequestValidationError` unless a parameter is a whole number."""
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise RequestValidationError(name, f"is a {type(number).__name__}", "a whole number")
-
-
-def milliseconds(when: datetime | int) -> int:
-    """Return a time of a query in Unix milliseconds."""
-    if isinstance(when, datetime):
-        if when.tzinfo is None:
-            raise RequestValidationError(
-                "start", "is a datetime without a time zone", "an aware datetime"
-            )
-        return round(when.timestamp() * 1000)
-    return when
-
-
-def request_operation(
-    name: str, flow: Callable[..., Flow[T]], request: Request | RawRequest
-) -> Operation[T]:
-    """Return the operation that *flow* makes of a request."""
-    start = partial(flow, request=request)
-    return Operation(name, start, request.record.name, {"model": request.model})
-
-
-def wait_operation(
-    flow: Callable[..., Flow[Task]], task: Task | str, endpoint: str = ""
-) -> Operation[Task]:
-    """Return the operation that *flow*, a wait for a task, makes."""
-    known = checked_task("wait", task)
-    about = {"task_id": known.task_id} if isinstance(known, Task) else {}
-    return Operation("wait", partial(flow, task=known), endpoint, about)
-
-
-def page_operation(
-    record: EndpointRecord,
-    page: int,
-    page_size: int,
-    after: str | None = None,
-    *,
-    name: str = "list",
-) -> Operation[Page]:
-    """Return the operation that reads a page of tasks."""
-    from kling_sdk.flows.get import list_page
-
-    check_whole("page", page)
-    check_whole("page_size", page_size)
-    start = partial(list_page, record=record, page=page, page_size=page_size, after=after)
-    return Operation(name, start, record.name)
-
-
-def wait_options(
-    timeout: float | None, on_update: Callable[[Task], object] | None = None
-) -> dict[str, Any]:
-    """Return the options that the parameters of a wait stand for."""
-    return call_options(wait_timeout=timeout, on_update=on_update)
-
-
-class _Runner:
-    """The runner of a client's flows, which opens its transport on first use."""
-
-    def __init__(self, settings: ClientSettings, open_transport: Callable[[], Any]) -> None:
-        self.settings = settings
-        self.open_transport = open_transport
-
-    def _changed(self, options: dict[str, Any]) -> Context:
-        ctx = self.settings.ctx
-        return attrs.evolve(ctx, options=ctx.options.changed(options))
-
-    def _traced(self, ctx: Context, operation: Operation[Any]) -> Traced | None:
-        # A program that has not loaded the API has nowhere to send spans, and is not made to load
-        # it.
-        if not ctx.options.trace or "opentelemetry.trace" not in sys.modules:
-            return None
-        from kling_sdk.client.tracing import Traced
-
-        return Traced(ctx, operation, self.settings.base_url)
-
-
-class SyncRunner(_Runner):
-    """Runs flows for a `Kling`."""
-
-    def __init__(self, settings: ClientSettings, open_transport: Callable[[], Any]) -> None:
-        super().__init__(settings, open_transport)
-        check_hook("on_update", settings.ctx.options.on_update)
-        check_hook("on_event", settings.ctx.options.on_event)
-        check_hook("confirm", settings.ctx.options.confirm)
-
-    def _changed(self, options: dict[str, Any]) -> Context:
-        check_hook("on_update", options.get("on_update"))
-        return super()._changed(options)
-
-    def run(self, operation: Operation[T], **options: Any) -> T:
-        """Run an operation with some options changed."""
-        ctx = self._changed(options) if options else self.settings.ctx
-        if (traced := self._traced(ctx, operation)) is None:
-            return self._play(run, operation, ctx)
-        with traced.call() as span:
-            return span.noted(self._play(run, operation, span.ctx))
-
-    def pages(self, page_behind: Callable[[P | None], Operation[P]]) -> Iterator[Any]:
-        """Yield what all pages list; *page_behind* reads the first one, and each next one."""
-        page: P | None = None
-        while page is None or page.has_next:
-            page = self.run(page_behind(page))
-            yield from page
-
-    def _play(self, loop: _Loop[T, R], operation: Operation[T], ctx: Context) -> R:
-        flow, settings = operation.start(ctx), self.settings
-        return loop(flow, self.open_transport(), settings.clock, settings.ctx.options.cancel)
-
-    def stream(self, operation: Operation[None], **options: Any) -> Iterator[Any]:
-        """Run an operation that hands out items."""
-        ctx = self._changed(options) if options else self.settings.ctx
-        if (traced := self._traced(ctx, operation)) is None:
-            return self._play(stream, operation, ctx)
-        return traced.stream(lambda ctx: self._play(stream, operation, ctx))
-
-
-class AsyncRunner(_Runner):
-    """Runs flows for an `AsyncKling`."""
-
-    def _context(self, options: dict[str, Any]) -> Context:
-        ctx = self._changed(options) if options else self.settings.ctx
-        if ctx.options.on_update is None and ctx.options.on_event is None:
-            return ctx
-        return attrs.evolve(ctx, pending=PendingHooks())
-
-    async def run(self, operation: Operation[T], **options: Any) -> T:
-        """Run an operation with some options changed."""
-        ctx = self._context(options)
-        if (traced := self._traced(ctx, operation)) is None:
-            return await self._play(arun, operation, ctx)
-        with traced.call() as span:
-            return span.noted(await self._play(arun, operation, span.ctx))
-
-    async def pages(self, page_behind: Callable[[P | None], Operation[P]]) -> AsyncIterator[Any]:
-        """Yield what all pages list; see `SyncRunner.pages`."""
-        page: P | None = None
-        while page is None or page.has_next:
-            page = await self.run(page_behind(page))
-            for row in page:
-                yield row
-
-    def _play(self, loop: _Loop[T, R], operation: Operation[T], ctx: Context) -> R:
-        transport, clock = self.open_transport(), self.settings.clock
-        return loop(operation.start(ctx), transport, clock, ctx.pending)
-
-    def stream(self, operation: Operation[None], **options: Any) -> AsyncIterator[Any]:
-        """Run an operation that hands out items."""
-        ctx = self._context(options)
-        if (traced := self._traced(ctx, operation)) is None:
-            return self._play(astream, operation, ctx)
-        return traced.astream(lambda ctx: self._play(astream, operation, ctx))
 
 
 class Held(Suggesting):
@@ -231,7 +46,7 @@ class Held(Suggesting):
         return f"<{type(self).__name__}>"
 
 
-class _Resource(Held):
+class Resource(Held):
     """The base of sync and async resources: it knows the request class and its record."""
 
     def __init__(self, runner: Any, cls: type[Request]) -> None:
@@ -295,7 +110,7 @@ class _Resource(Held):
         return page_operation(self.record, page.page + 1, page_size, page.next_cursor)
 
 
-class TaskResource(_Resource):
+class TaskResource(Resource):
     """One endpoint of a `Kling` client that makes tasks."""
 
     _runner: SyncRunner
@@ -415,7 +230,7 @@ class TaskResource(_Resource):
 
 
 async def aside(
-    resource: _Resource, method: str, args: tuple[Any, ...], parameters: dict[str, Any]
+    resource: Resource, method: str, args: tuple[Any, ...], parameters: dict[str, Any]
 ) -> tuple[Request, dict[str, Any]]:
     """Return request and options; a request that reads or encodes a picture is made in a thread."""
     from kling_sdk.files import takes_long  # a program that only reads needs none of it
@@ -427,7 +242,7 @@ async def aside(
     return make()
 
 
-class AsyncTaskResource(_Resource):
+class AsyncTaskResource(Resource):
     """One endpoint of an `AsyncKling` client that makes tasks."""
 
     _runner: AsyncRunner
@@ -499,77 +314,3 @@ class AsyncTaskResource(_Resource):
 
         operation = wait_operation(partial(resume, record=self.record), task, self.record.name)
         return await self._runner.run(operation, **wait_options(timeout, on_update))
-
-
-class OnceResource(_Resource):
-    """One endpoint of a `Kling` client whose requests are sent once."""
-
-    _runner: SyncRunner
-
-    def submit(
-        self,
-        request: Request,
-        *,
-        timeout: float | None = None,
-        extra_headers: Mapping[str, str] | None = None,
-    ) -> Any:
-        """Send a prepared request once, and return its result.
-
-        Args:
-            timeout: Seconds it may take; None takes the client's.
-            extra_headers: Further headers; see `Options.extra_headers`. None takes the client's.
-
-        Raises:
-            KlingAPIError: the server refused.
-            OutcomeUnknownError: no response came. The outcome cannot be looked up: the call makes
-                no task.
-        """
-        from kling_sdk.flows.send_once import call_once
-
-        options = call_options(timeout=timeout, extra_headers=extra_headers)
-        return self._runner.run(request_operation("call", call_once, request), **options)
-
-
-class CallResource(OnceResource):
-    """One endpoint of a `Kling` client that returns its result at once."""
-
-    if not TYPE_CHECKING:
-
-        def call(self, *args: Any, **parameters: Any) -> Any:
-            """Send the request once, and return its result."""
-            from kling_sdk.flows.send_once import call_once
-
-            request, options = self._prepared("call", args := args and hide(args), parameters)
-            return self._runner.run(request_operation("call", call_once, request), **options)
-
-
-class AsyncOnceResource(_Resource):
-    """One endpoint of an `AsyncKling` client whose requests are sent once."""
-
-    _runner: AsyncRunner
-
-    async def submit(
-        self,
-        request: Request,
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
-        extra_headers: Mapping[str, str] | None = None,
-    ) -> Any:
-        """Send a prepared request once, and return its result; see `OnceResource.submit`."""
-        from kling_sdk.flows.send_once import call_once
-
-        options = call_options(timeout=timeout, extra_headers=extra_headers)
-        return await self._runner.run(request_operation("call", call_once, request), **options)
-
-
-class AsyncCallResource(AsyncOnceResource):
-    """One endpoint of an `AsyncKling` client that returns its result at once."""
-
-    if not TYPE_CHECKING:
-
-        async def call(self, *args: Any, **parameters: Any) -> Any:
-            """Send the request once, and return its result."""
-            from kling_sdk.flows.send_once import call_once
-
-            request, options = await aside(self, "call", args := args and hide(args), parameters)
-            return await self._runner.run(request_operation("call", call_once, request), **options)

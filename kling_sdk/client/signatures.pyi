@@ -8,18 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, TypedDict
 
+from kling_sdk.client.calls import AsyncCallResource, CallResource
 from kling_sdk.client.libraries import (
     AsyncElementLibraryResource,
     AsyncLibraryResource,
     ElementLibraryResource,
     LibraryResource,
 )
-from kling_sdk.client.resources import (
-    AsyncCallResource,
-    AsyncTaskResource,
-    CallResource,
-    TaskResource,
-)
+from kling_sdk.client.resources import AsyncTaskResource, TaskResource
 from kling_sdk.endpoints.advanced_lip_sync import FaceChoice
 from kling_sdk.endpoints.avatar import AvatarMode
 from kling_sdk.endpoints.converters import AnyMapping, KeepSound, Switch

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kling_sdk.client.attributes import resources
-from kling_sdk.client.resources import AsyncRunner, Held, SyncRunner
+from kling_sdk.client.resources import Held
+from kling_sdk.client.runner import AsyncRunner, SyncRunner
 
 if TYPE_CHECKING:
     from kling_sdk.client.signatures import AsyncSolutionResources, SolutionResources

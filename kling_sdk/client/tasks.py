@@ -7,10 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal
 
-from kling_sdk.client.resources import (
-    AsyncRunner,
-    Held,
-    SyncRunner,
+from kling_sdk.client.operations import (
     check_whole,
     checked_task,
     milliseconds,
@@ -18,6 +15,8 @@ from kling_sdk.client.resources import (
     wait_operation,
     wait_options,
 )
+from kling_sdk.client.resources import Held
+from kling_sdk.client.runner import AsyncRunner, SyncRunner
 from kling_sdk.flows import Operation
 from kling_sdk.flows.any_task import get_several, resume_any, search
 from kling_sdk.flows.get import get_any

@@ -1,7 +1,7 @@
 """Every decision of a call, as generators without I/O.
 
 How a call runs: a method of a resource makes an `Operation`, which names the flow. The client's
-runner (`kling_sdk.client.resources`) starts the flow with a `Context`, and a loop
+runner (`kling_sdk.client.runner`) starts the flow with a `Context`, and a loop
 (`transports.run`) performs each effect that the flow yields and sends the result back, until the
 flow returns.
 

@@ -148,12 +148,8 @@ from kling_sdk.facts.effects import DualScene, SingleScene
 from kling_sdk.facts.voices import AgentAvatar, AgentVoice, DupeVoice
 from kling_sdk.files import ImageSource, SoundSource
 from kling_sdk.flows.context import Event
-from kling_sdk.client.resources import (
-    AsyncCallResource,
-    AsyncTaskResource,
-    CallResource,
-    TaskResource,
-)
+from kling_sdk.client.calls import (AsyncCallResource, CallResource)
+from kling_sdk.client.resources import (AsyncTaskResource, TaskResource)
 from kling_sdk.client.libraries import (
     AsyncElementLibraryResource,
     AsyncLibraryResource,
