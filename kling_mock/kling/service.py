@@ -125,23 +125,23 @@ def _note_other_endpoint(
         _note_other_interface(world, task, f"{call.record.path}/{task.task_id}", noticed)
 
 
-def _note_other_interface(world: World, task: EmulatedTask, asked: str, noticed: Noticed) -> None:
+def _note_other_interface(world: World, task: EmulatedTask, query: str, noticed: Noticed) -> None:
     """Note that a query has the id of a task that another path shows.
 
     It is unexpected unless the task is found later: the SDK looks in several places for an id
     without an endpoint.
 
     Args:
-        asked: The path, or the path and query, that does not show the task.
+        query: The path, or the path and query, that does not show the task.
     """
     own = world.endpoints[task.plan.endpoint]
-    shown = f"{own.path}/{task.task_id}"
+    right = f"{own.path}/{task.task_id}"
     if not any(route.operation == "get" for route in own.routes):
         path = next(route.path for route in own.routes if route.operation == "list")
-        shown = f"{path}?task_ids={task.task_id}"
-    text = f"the task was made by POST {task.plan.path}; ask GET {shown}"
+        right = f"{path}?task_ids={task.task_id}"
+    text = f"the task was made by POST {task.plan.path}; ask GET {right}"
     noticed.add(Note("refused", "task_id", text))
-    world.findings.note_misdirected(task.task_id, f"GET {asked}: {text}")
+    world.findings.note_misdirected(task.task_id, f"GET {query}: {text}")
 
 
 def _show(world: World, record: EmulatedEndpoint, origin: str, task: EmulatedTask) -> str:

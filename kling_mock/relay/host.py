@@ -181,7 +181,7 @@ class RelayHost:
 
 def _mistakes(request: web.BaseRequest, path: str, status: int) -> Iterator[str]:
     """Yield the mistakes that a client made in a request whose response has *status*."""
-    from kling_mock.relay.domain.wire import LIST_QUERY, PAGE_QUERY
+    from kling_mock.relay.domain.replies import LIST_QUERY, PAGE_QUERY
     from kling_mock.relay.http.kling_paths import VIDEOS, split
     from kling_mock.relay.http.routes import OTHER, REFUSAL, template
 

@@ -68,7 +68,7 @@ class _Test:
         settings: Its settings.
         words: The arguments of its markers.
         requests: The number of requests when the test began, of each server that it does not name.
-        begun: The findings of each server at that time.
+        marks: The findings of each server at that time.
         judged: The findings of each server when it was last judged.
         passed_over: Things that did not happen, but do not fail the test.
         has_faults: Whether a server that started in the test has the faults of its markers.
@@ -78,7 +78,7 @@ class _Test:
     settings: PluginSettings
     words: set[str] = field(default_factory=set)
     requests: dict[JudgedServer, int] = field(default_factory=dict)
-    begun: dict[JudgedServer, Mark] = field(default_factory=dict)
+    marks: dict[JudgedServer, Mark] = field(default_factory=dict)
     judged: dict[JudgedServer, Mark] = field(default_factory=dict)
     passed_over: list[str] = field(default_factory=list)
     has_faults: bool = False
@@ -116,7 +116,7 @@ class Plugin:
             world = server.world
             if self._names.get(server) != _SHARED or _SHARED not in names:
                 test.requests[server] = 0 if world is None else world.journal.total
-            test.judged[server] = test.begun[server] = server.findings.mark()
+            test.judged[server] = test.marks[server] = server.findings.mark()
         if _SHARED in names:
             for name in _OF_A_SERVER:
                 if getattr(test.settings, name) != getattr(self._defaults, name):
@@ -361,9 +361,9 @@ class Plugin:
         if world is None or not self._is_used(server, test):
             return
         name = self._names.get(server, server.name)
-        begun = test.begun.get(server, NOTHING)
-        unused = [declaration(rule) for rule, _ in server.findings.idle_since(begun)]
-        refused = refused_calls(server, begun)
+        mark = test.marks.get(server, NOTHING)
+        unused = [declaration(rule) for rule, _ in server.findings.idle_since(mark)]
+        refused = refused_calls(server, mark)
         deliveries, lines = list(world.callbacks.log), test.settings.lines
         clock = world.clock.reports
         yield from sections(name, world.journal, deliveries, lines, clock, unused, refused)

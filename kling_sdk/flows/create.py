@@ -341,9 +341,9 @@ class _Attempts:
             raise self.unknown(
                 "its id is already in use, but the server does not show the task"
             ) from error
-        return self._found(self._named(task), error)
+        return self._ours_or_earlier(self._named(task), error)
 
-    def _found(self, task: Task, error: KlingError) -> Task:
+    def _ours_or_earlier(self, task: Task, error: KlingError) -> Task:
         """Return the task that has our id, marked if an earlier create has made it."""
         if self.is_new_id or (self.may_be_accepted and not self._is_earlier(task)):
             return task
@@ -446,7 +446,7 @@ class _Attempts:
         if task is None:
             # "Not found" does not prove anything: a server may accept late.
             raise self.unknown("the server does not show the task yet") from error
-        return self._found(self._named(task), error)
+        return self._ours_or_earlier(self._named(task), error)
 
     def _confirm(self, error: KlingError) -> Flow[Task]:
         """Raise a refusal that came over a used connection, unless there is a task of ours."""
@@ -462,7 +462,7 @@ class _Attempts:
         log.warning(
             "a refusal belonged to another request: %s is %s", self.external_id, task.task_id
         )
-        return self._found(self._named(task), error)
+        return self._ours_or_earlier(self._named(task), error)
 
     def _confirm_conflict(self, error: ConflictError) -> Flow[Task]:
         """Send the create once more over a new connection, and raise the conflict if it is one.

@@ -270,9 +270,9 @@ class _Batch:
             self.is_reading = False
             self._queue(self.source.job_of(child.value))
         elif ended := self.watch.finish_look(child.value):
-            self._looked(ended)
+            self._look_ended(ended)
 
-    def _looked(self, ended: int) -> None:
+    def _look_ended(self, ended: int) -> None:
         """Free the slots of *ended* tasks, and give back the units of those that have failed."""
         self.moved_at = self.ctx.monotonic()
         for _ in range(ended):

@@ -66,7 +66,7 @@ class AsyncHttpxTransport(Calls):
             )
         except self.library.status_error as error:  # of a response hook's `raise_for_status`
             response = error.response
-        return self.kept(response)
+        return self.readable(response)
 
     async def _send(self, effect: Send, request: Any, trace: Trace) -> Any:
         while True:

@@ -218,7 +218,7 @@ class Calls:
         text = redact_text(str(error)) or "no details"  # theirs may quote a URL
         return TransportError(f"{type(error).__name__}: {text}", maybe_sent=not unsent)
 
-    def kept(self, response: Any) -> Any:
+    def readable(self, response: Any) -> Any:
         """Return *response*, with a body that can be read although the caller's hook has read it.
 
         Raises:

@@ -93,7 +93,7 @@ class HttpxTransport(Calls):
             response = self.client.send(request, stream=True, follow_redirects=False, **options)
         except self.library.status_error as error:  # of a response hook's `raise_for_status`
             response = error.response
-        return self.kept(response)
+        return self.readable(response)
 
     def _send(self, effect: Send, request: Any, trace: Trace) -> Any:
         while True:

@@ -340,9 +340,9 @@ class Journal:
             raise self._failure(f"expected {_calls(len(sequence))} in all, there {_were(count)}")
         if doubtful:
             raise self._incomplete(doubtful, "whether exactly these calls came in this order")
-        found = [entries[number] for number in numbers]
-        self._expect_refused(sequence, found)
-        return found
+        matches = [entries[number] for number in numbers]
+        self._expect_refused(sequence, matches)
+        return matches
 
     def assert_no_unexpected(self, *, late: bool = True) -> None:
         """Check that every call was of a served kind, with a valid credential and known keys.

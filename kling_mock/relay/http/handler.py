@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from kling_mock.clock import MockClock
-from kling_mock.relay.domain import errors, wire
+from kling_mock.relay.domain import errors, replies, wire
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.http import kling_paths
 from kling_mock.relay.http.kling_paths import VIDEOS
@@ -129,7 +129,7 @@ class RelayHandler:
             _log.exception("kling relay error on %s %s", request.method, path)
             broken = RelayError(errors.BROKEN, "the relay itself failed; see its log")
             return self._refuse(request, path, broken)
-        return json_reply(request, status, wire.to_json(body), self._clock.now())
+        return json_reply(request, status, replies.to_json(body), self._clock.now())
 
     async def _answer(self, request: web.BaseRequest, path: str) -> tuple[int, Mapping[str, Any]]:
         if call := kling_paths.split(path):
@@ -189,7 +189,7 @@ class RelayHandler:
             raise kling_paths.not_served(path)
         errors.check_method(request.method, "GET")
         if not name:
-            return await self._service.list(caller, wire.read_list(request.query))
+            return await self._service.list(caller, replies.read_list(request.query))
         return await self._service.query(caller, name)
 
     async def _kling_call(
@@ -202,7 +202,7 @@ class RelayHandler:
             return await self._service.query(caller, unquote(task), endpoint)
         if request.method == "POST":
             return await self._create(request, caller, endpoint)
-        if path == f"{VIDEOS}/{endpoint}" and request.query.keys().isdisjoint(wire.PAGE_QUERY):
+        if path == f"{VIDEOS}/{endpoint}" and request.query.keys().isdisjoint(replies.PAGE_QUERY):
             try:  # it may be the user's own id of a task
                 return await self._service.query(caller, endpoint)
             except RelayError as error:
@@ -213,7 +213,7 @@ class RelayHandler:
     async def _list(
         self, request: web.BaseRequest, caller: Caller, endpoint: str
     ) -> dict[str, Any]:
-        page = wire.read_page(request.query)
+        page = replies.read_page(request.query)
         return await self._service.list_of_endpoint(caller, endpoint, page)
 
     async def _create(

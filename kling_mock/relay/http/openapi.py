@@ -7,16 +7,9 @@ from functools import cache
 from typing import Any, Final
 
 from kling_mock.relay.domain.channels import DEGRADED
+from kling_mock.relay.domain.replies import MAX_KEY, MAX_PAGE, MAX_PAGE_NUMBER, MAX_PAGE_SIZE
 from kling_mock.relay.domain.shared_time import ClockFault
-from kling_mock.relay.domain.wire import (
-    ENDPOINTS,
-    IDEMPOTENCY_KEY,
-    MAX_EXTERNAL_ID,
-    MAX_KEY,
-    MAX_PAGE,
-    MAX_PAGE_NUMBER,
-    MAX_PAGE_SIZE,
-)
+from kling_mock.relay.domain.wire import ENDPOINTS, IDEMPOTENCY_KEY, MAX_EXTERNAL_ID
 from kling_mock.relay.http.kling_paths import PATHS, PREFIXES, VIDEOS
 from kling_mock.relay.http.openapi_schemas import SCHEMAS, named
 from kling_mock.relay.http.routes import (

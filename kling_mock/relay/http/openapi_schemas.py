@@ -6,14 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from kling_mock.relay.domain.errors import KINDS
-from kling_mock.relay.domain.wire import (
-    MAX_EXTERNAL_ID,
-    MAX_NAME,
-    MAX_PAGE_SIZE,
-    MAX_SECONDS,
-    MAX_URL,
-    MAX_WORD,
-)
+from kling_mock.relay.domain.replies import MAX_PAGE_SIZE
+from kling_mock.relay.domain.wire import MAX_EXTERNAL_ID, MAX_NAME, MAX_SECONDS, MAX_URL, MAX_WORD
 from kling_mock.web.json_schema import Schema, array, closed, integer, text
 
 _PICTURES: Final = array(

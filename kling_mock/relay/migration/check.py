@@ -30,7 +30,7 @@ from kling_mock.relay.migration.schema.known_schemas import (
     recognise,
 )
 from kling_mock.relay.migration.schema.rebuild import BEFORE, COPY, INDEX, OLD, TRIAL, trial
-from kling_mock.relay.migration.state import ImportStage, MigrationState, taken, taken_names
+from kling_mock.relay.migration.state import ImportStage, MigrationState, name_taken, taken_names
 from kling_mock.relay.migration.versions import table_version
 from kling_mock.relay.storage.adapters.mysql_nodes import MysqlNode
 from kling_mock.relay.storage.rule_queries import RULE_QUERIES
@@ -217,20 +217,20 @@ def _unfinished(session: Session) -> list[Finding]:
 def left_over(session: Session) -> list[Finding]:
     """Return a blocker for each thing that has a name that a migration needs for its own."""
     if not session.dialect.is_mysql:
-        return [] if read_table(session, BEFORE) is None else [taken("table", BEFORE)]
+        return [] if read_table(session, BEFORE) is None else [name_taken("table", BEFORE)]
     method, findings = MigrationState(session).method, list[Finding]()
     if method != "direct":  # an interrupted run has made them, and the next one removes them
         names = (name for name in (COPY, OLD) if read_table(session, name) is not None)
-        findings += [taken("table", name) for name in names]
+        findings += [name_taken("table", name) for name in names]
     if method != "online":
         triggers = session.query(
             "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS "
             f"WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE '{OWN_TRIGGERS}%'"
         )
-        findings += [taken("trigger", str(row[0])) for row in triggers]
+        findings += [name_taken("trigger", str(row[0])) for row in triggers]
         table = read_table(session, "videos")
         if table is not None and table.index(INDEX) is not None:
-            findings.append(taken("index", INDEX))
+            findings.append(name_taken("index", INDEX))
     return findings
 
 

@@ -82,7 +82,7 @@ class Origin:
 def taken_names(session: Session) -> list[Finding]:
     """Return a blocker for each of the two tables that is another program's, by its shape."""
     return [
-        taken("table", name)
+        name_taken("table", name)
         for name, (primary, columns) in _SHAPES.items()
         if (table := read_table(session, name)) is not None
         and (
@@ -93,7 +93,7 @@ def taken_names(session: Session) -> list[Finding]:
     ]
 
 
-def taken(kind: str, name: str) -> Finding:
+def name_taken(kind: str, name: str) -> Finding:
     """Return the blocker about a thing of the operator's that has the name of one of ours."""
     says = f"there is a {kind} {name}, whose name a migration needs; rename that {kind}, or drop it"
     return Finding("left-over", "blocker", f"{says} if nobody needs it")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from kling_mock.clock import MockClock
-from kling_mock.relay.domain import wire
+from kling_mock.relay.domain import replies, wire
 from kling_mock.relay.domain.channels import FailoverDecision, failover_decision
 from kling_mock.relay.domain.errors import RelayError, paused, stored_refusal, upstream_refusal
 from kling_mock.relay.domain.schedule import UNKNOWN_PAUSE, first_poll
@@ -144,7 +144,7 @@ class Dispatcher:
         if waits:
             return await self._refused(row, paused(min(waits)), "no channel answers")
         # The task was found or given up meanwhile.
-        return wire.create_reply(await self._storage.find_task(row.task_id) or row)
+        return replies.create_reply(await self._storage.find_task(row.task_id) or row)
 
     async def _attempt(
         self, row: VideoRow, request: CreateTaskRequest, route: ChannelRoute
@@ -165,7 +165,7 @@ class Dispatcher:
             await self._storage.accept(row.task_id, task.task_id, now=now, next_poll_at=poll_at)
         except KlingTaskClashError as error:
             _log.error("kling task error: %s", error)
-            return wire.create_reply(row)
+            return replies.create_reply(row)
         except StorageUnavailableError as error:
             # The task exists, and the row has the id under which to find it.
             _log.error("kling task error: %s is accepted, not stored: %s", row.task_id, error)
@@ -180,7 +180,7 @@ class Dispatcher:
             row.model,
             row.held_quota,
         )
-        return {**wire.create_reply(row), "kling_task_id": task.task_id}
+        return {**replies.create_reply(row), "kling_task_id": task.task_id}
 
     async def _unknown(self, row: VideoRow, route: ChannelRoute) -> dict[str, Any]:
         """Leave the outcome to the sweeper; the reply shows a task that is only submitted."""
@@ -194,7 +194,7 @@ class Dispatcher:
             # The task may exist, so the user must not be asked to repeat. The row's lease will end.
             _log.error("kling task error: %s is unknown, not stored: %s", row.task_id, error)
         self._schedule_sweep(poll_at)
-        return wire.create_reply(row)
+        return replies.create_reply(row)
 
     async def _interrupted(self, row: VideoRow) -> dict[str, Any]:
         """Leave the outcome of a create that failed in this process to the sweeper."""
@@ -206,7 +206,7 @@ class Dispatcher:
             self._schedule_sweep(now + _SOON)
         except Exception:  # noqa: BLE001 - the row's lease ends by itself
             _log.exception("kling task error: %s is unknown, not stored", row.task_id)
-        return wire.create_reply(row)
+        return replies.create_reply(row)
 
     async def _refused(self, row: VideoRow, refusal: RelayError, why: str) -> dict[str, Any]:
         """Release the hold; the user may repeat the request under the same external id.
@@ -233,7 +233,7 @@ class Dispatcher:
                 row.task_id,
             )
             self._metrics.create("accepted")
-            return wire.create_reply(settled.row)
+            return replies.create_reply(settled.row)
         self._metrics.create("refused")
         if settled.outcome is TaskOutcome.SETTLED:
             self._metrics.settled("failed", "create")

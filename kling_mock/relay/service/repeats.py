@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from kling_mock.clock import MockClock
-from kling_mock.relay.domain import wire
+from kling_mock.relay.domain import replies
 from kling_mock.relay.domain.errors import read_refusal
 from kling_mock.relay.domain.repeats import (
     WAIT_LIMIT,
@@ -74,7 +74,7 @@ class RepeatedCreates:
         self._metrics.create("repeated")
         if was_refused(row):
             raise read_refusal(row.json_data)
-        return wire.create_reply(row)
+        return replies.create_reply(row)
 
     async def _once_sent(self, row: VideoRow, token_id: int) -> VideoRow:
         sent = None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from kling_mock.clock import MockClock
-from kling_mock.relay.domain import errors, wire
+from kling_mock.relay.domain import errors, replies
 from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.credentials import token_hash
 from kling_mock.relay.domain.errors import RelayError
@@ -18,7 +18,8 @@ from kling_mock.relay.domain.other_results import PICTURES, SOUNDS
 from kling_mock.relay.domain.pricing import BillableRequest, Quote, price_list
 from kling_mock.relay.domain.rates import TokenBuckets
 from kling_mock.relay.domain.repeats import conflict
-from kling_mock.relay.domain.wire import CreateTaskRequest, ListQuery, PageQuery
+from kling_mock.relay.domain.replies import ListQuery, PageQuery
+from kling_mock.relay.domain.wire import CreateTaskRequest
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.channel_registry import ChannelRegistry, ChannelRoute
@@ -189,7 +190,7 @@ class RelayService:
             raise RelayError(errors.NOT_FOUND, _NO_TASK)
         if row.is_open and not row.legacy and await self._reconciler.refresh(row, "query"):
             row = await self._storage.find_task(row.task_id) or row
-        return wire.task_reply(row)
+        return replies.task_reply(row)
 
     async def list(self, caller: Caller, query: ListQuery) -> dict[str, Any]:
         """Return one page of the caller's own tasks, newest first."""
@@ -201,7 +202,7 @@ class RelayService:
             reports_of=PICTURES | SOUNDS,
         )
         following = rows[-1].id if len(rows) == query.limit else None
-        return wire.list_reply(rows, following)
+        return replies.list_reply(rows, following)
 
     async def list_of_endpoint(
         self, caller: Caller, endpoint: str, page: PageQuery
@@ -214,7 +215,7 @@ class RelayService:
             limit=page.size,
             reports_of=PICTURES | SOUNDS,
         )
-        return wire.page_reply(rows)
+        return replies.page_reply(rows)
 
     def _new_task(
         self, caller: Caller, request: CreateTaskRequest, routes: Sequence[ChannelRoute], lease: int

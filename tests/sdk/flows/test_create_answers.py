@@ -60,10 +60,10 @@ def task_reply(
 ) -> Reply:
     """Return a reply about a task that was made *age* seconds before the first attempt."""
     info = {} if external is None else {"task_info": {"external_task_id": external}}
-    made = {} if age is None else {"created_at": round((START - age) * 1000)}
-    task = {"task_id": task_id, "task_status": "submitted", **info, **made}
-    shown = reply(answer(200, 0, "SUCCEED", task))
-    return shown._replace(headers={**shown.headers, "date": date})
+    times = {} if age is None else {"created_at": round((START - age) * 1000)}
+    task = {"task_id": task_id, "task_status": "submitted", **info, **times}
+    success = reply(answer(200, 0, "SUCCEED", task))
+    return success._replace(headers={**success.headers, "date": date})
 
 
 def unknown(why: str) -> str:

@@ -113,9 +113,9 @@ def test_every_call_works_under_every_documented_hook(kind: str, name: str, tmp_
             ]
 
         settings: Any = {"api_key": API_KEY, "base_url": server.url, "clock": FakeClock()}
-        task, found, page, memory, _ = use(kind, HOOKS[name], calls, **settings)
+        task, again, page, memory, _ = use(kind, HOOKS[name], calls, **settings)
         assert len(server.sent("POST")) == len(server.kling.tasks) == 1
-        assert task.task_id == found.task_id == page.tasks[0].task_id
+        assert task.task_id == again.task_id == page.tasks[0].task_id
         assert memory == VIDEO == (tmp_path / "v.mp4").read_bytes()
 
 

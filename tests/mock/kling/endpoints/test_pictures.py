@@ -50,8 +50,12 @@ def shape(plan: Plan) -> tuple[str, int, tuple[int, int]]:
 def test_a_model_of_older_pages_restyles_a_picture() -> None:
     """The real service takes kling-v2-new, which the page of 2026-09 no longer names."""
     fields = {"model_name": "kling-v2-new", "image": URL, "prompt": "as a print", "n": 1}
-    made = plan_for("image-generation", **fields)
-    assert (made.model, shape(made)[:2], made.units) == ("kling-v2-new", ("images", 1), Decimal(8))
+    picture = plan_for("image-generation", **fields)
+    assert (picture.model, shape(picture)[:2], picture.units) == (
+        "kling-v2-new",
+        ("images", 1),
+        Decimal(8),
+    )
 
 
 # ------------------------------------------------------------ sizes

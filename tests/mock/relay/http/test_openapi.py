@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kling_mock import KlingMock, RelaySettings
-from kling_mock.relay.domain import wire
+from kling_mock.relay.domain import replies
 from kling_mock.relay.http.kling_paths import PATHS
 from kling_mock.relay.http.openapi import OPERATIONS, openapi, openapi_bytes
 from kling_mock.relay.http.routes import OPERATOR, OTHER, template
@@ -233,8 +233,8 @@ def test_schemathesis_notices_a_wrong_answer(
     )
     key = {"Authorization": f"Bearer {mock.relay_token}"}
     case.validate_response(case.call(base_url=mock.relay_url, headers=key), checks=checks())
-    plain = wire.task_reply
-    monkeypatch.setattr(wire, "task_reply", lambda row: plain(row) | wrong)
+    plain = replies.task_reply
+    monkeypatch.setattr(replies, "task_reply", lambda row: plain(row) | wrong)
     reply = case.call(base_url=mock.relay_url, headers=key)
     with pytest.raises(FailureGroup):
         case.validate_response(reply, checks=checks())

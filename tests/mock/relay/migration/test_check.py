@@ -160,11 +160,11 @@ def test_what_a_relay_would_read_otherwise_is_a_warning(session: Session) -> Non
     if session.dialect.is_mysql:
         session.execute("ALTER TABLE videos CONVERT TO CHARACTER SET latin1")
     report = check(session, target_schema(session.dialect))
-    found = {finding.name: finding.count for finding in report.findings}
-    assert found["capital-status"] == len(legacy.CLEAN)
-    assert found["tasks-in-flight"] == 1
+    counts = {finding.name: finding.count for finding in report.findings}
+    assert counts["capital-status"] == len(legacy.CLEAN)
+    assert counts["tasks-in-flight"] == 1
     assert (
-        found["early-updated-at"]
+        counts["early-updated-at"]
         == session.query("SELECT COUNT(*) FROM videos WHERE created_at IS NOT NULL")[0][0]
     )
-    assert ("character-set" in found) is session.dialect.is_mysql
+    assert ("character-set" in counts) is session.dialect.is_mysql

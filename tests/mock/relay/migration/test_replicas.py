@@ -193,10 +193,10 @@ def test_a_user_who_may_not_see_that_it_is_a_replica_is_refused_there(
             for stopped in (False, True):
                 if stopped:
                     replica.execute("STOP REPLICA")
-                found = "replica" if is_mariadb and not stopped else "replica-unknown"
+                name = "replica" if is_mariadb and not stopped else "replica-unknown"
                 assert run("upgrade", *words) == 11
                 errors = capsys.readouterr().err
-                assert f"blocker   {found}: " in errors
+                assert f"blocker   {name}: " in errors
                 assert ("it is one or was one" in errors) is (is_mariadb and stopped)
                 if is_mariadb and not stopped:
                     assert run("upgrade", *words, "--yes-not-a-replica") == 11

@@ -56,9 +56,9 @@ class Counting(SessionWrapper):
         self.session, self.most = session, 0
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        found = super().query(sql, *parameters)
-        self.most = max(self.most, len(found))
-        return found
+        rows = super().query(sql, *parameters)
+        self.most = max(self.most, len(rows))
+        return rows
 
 
 @pytest.mark.parametrize("session", ["sqlite"], indirect=True)
