@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from kling_sdk.errors import TransportError, UnreachableError
+from kling_sdk.printable import printable
 from kling_sdk.results import Response, redact_url
 
 #: Maximum size of a JSON reply in bytes, before and after decompression. A page of 500 tasks is
@@ -158,7 +159,7 @@ def response_of(reply: Reply, body: Mapping[str, Any]) -> Response:
     """Return what is kept of a reply; *body* is its JSON object."""
     own_id = body.get("request_id")
     request_id = own_id if isinstance(own_id, str) else reply.headers.get("x-request-id", "")
-    return Response(reply.status, reply.headers, request_id)
+    return Response(reply.status, reply.headers, printable(request_id))
 
 
 def no_answer(reply: Reply, why: str) -> TransportError:
