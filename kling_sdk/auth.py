@@ -11,7 +11,7 @@ This module does not read a clock: the time is an argument. No repr shows a key.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LIFETIME: Final = 1800  # s
 NOT_BEFORE: Final = 5  # s in the past, for a server whose clock runs behind ours
+BEARER: Final = "Bearer "
 MARGIN: Final = 300  # s before expiry at which a new token is minted
 
 
@@ -182,23 +183,34 @@ class Keyring:
     def header_of(self, key: AccessKey | ApiKey, now: float, *, fresh: bool = False) -> str:
         """Return the `Authorization` header's value for one of the keys; see `header`."""
         if isinstance(key, ApiKey):
-            return hide(f"Bearer {key.value}")
+            return hide(f"{BEARER}{key.value}")
         minted = self._minted
         if not fresh and minted is not None and minted[0] is key:
             # Also false when the clock was set back: a token from the future is refused.
             age = now - minted[2]
             if 0 <= age < LIFETIME - MARGIN:
                 return minted[1]
-        header = hide(f"Bearer {mint(key, now)}")
+        header = hide(f"{BEARER}{mint(key, now)}")
         self._minted = (key, header, now)
         return header
+
+    def secrets(self) -> Iterator[str]:
+        """Yield what no text may show: the keys, and the token in use."""
+        for key in self.keys:
+            if isinstance(key, ApiKey):
+                yield key.value
+            else:
+                yield key.access_key
+                yield key.secret_key
+        if self._minted is not None:
+            yield self._minted[1][len(BEARER) :]
 
     def turn(self, refused: str) -> None:
         """Move on to another key, if there is one, after the server refused *refused*."""
         key = self.keys[self._index]
         current = self._minted[1] if self._minted and self._minted[0] is key else None
         if isinstance(key, ApiKey):
-            current = hide(f"Bearer {key.value}")
+            current = hide(f"{BEARER}{key.value}")
         if refused == current:  # else another thread has turned already
             self._index = (self._index + 1) % len(self.keys)
 

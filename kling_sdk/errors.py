@@ -104,7 +104,7 @@ class KlingAPIError(KlingError):
     Attributes:
         code: Kling's service code (1000-5002), or 0 when the response had none.
         http_status: HTTP status of the response.
-        message: The server's own text, without what it quotes of the request's prompt.
+        message: The server's own text, without what it quotes of the request's prompt and of keys.
         request_id: The id to quote to the vendor's support; "" when the response had none.
         retryable: True when the same request can pass later without a change.
         retry_after: Seconds the server asked to wait, or None if it gave none.
@@ -130,7 +130,7 @@ class KlingAPIError(KlingError):
         self.is_refusal = is_refusal
         self.code = code
         self.http_status = http_status
-        self.request_id = request_id
+        self.request_id = printable(request_id)
         self.retryable = retryable
         self.retry_after = retry_after
         self.reword(message)

@@ -56,7 +56,8 @@ class ClientBase(Suggesting):
             access_key: Access key, with *secret_key*.
             secret_key: Secret key.
             api_key: Static API key.
-            base_url: Where the API is; None takes `KLING_BASE_URL`, or the server of *region*.
+            base_url: Where the API is; None takes `KLING_BASE_URL`, or the server of *region*. A
+                `/v1` at its end is left out: the client adds it where a path has it.
             region: The vendor's server: `global` is `https://api-singapore.klingai.com`, `cn`
                 (for accounts in China) is `https://api-beijing.klingai.com`. None takes
                 `KLING_REGION`, or `global`. Not together with *base_url*.
@@ -129,7 +130,7 @@ class ClientBase(Suggesting):
         """Return a client of a relay in front of Kling, with the same resources.
 
         Args:
-            url: Where the relay is, such as `http://localhost:3000`.
+            url: Where the relay is, such as `http://localhost:3000`, with or without `/v1`.
             token: The relay's own token, `sk-...`.
             http_client: See `Kling`.
             trust_env: See `Kling`.

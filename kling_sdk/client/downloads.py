@@ -59,8 +59,10 @@ class Downloads:
             video: The video, picture, sound or subtitles, or a URL. For a sound this is the MP3; if
                 the path ends in `.wav`, it is the WAV, if there is one.
             to: A path: the file, replaced if it is there; or a folder, which gets a name
-                inside. None: memory. A binary file object: the bytes are written to it as
-                they come; it is not closed, and keeps what it has when the download fails.
+                inside: the id of a video or sound, else the end of the URL and a digest of it, so
+                that two results never replace each other. None: memory. A binary file object: the
+                bytes are written to it as they come; it is not closed, and keeps what it has when
+                the download fails.
             on_progress: Called with the bytes received so far, and with the total, or None when the
                 host does not announce it. What it raises is logged.
 

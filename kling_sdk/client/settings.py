@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -174,6 +175,8 @@ def _base_url(
             raise ValueError(f"region is {region!r:.40}; it must be {expected}")
         url = REGIONS[region]
     url = (url or wire.default_base_url).strip().rstrip("/")
+    # Clients of other APIs take it as a part of the address; here it is a part of the paths.
+    url = re.sub("(?<=[^/:])/+v1$", "", url)
     limit, expected = _wrong_url(url)
     if limit:
         raise RequestValidationError(

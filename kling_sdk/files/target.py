@@ -25,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 from kling_sdk.errors import DownloadError
 from kling_sdk.files.names import PARTS, is_device_name, part_name, safe_name
 from kling_sdk.files.receiving import OnProgress, Receiving
-from kling_sdk.results.task import Audio, Download, Image, ResultFile, Subtitles, Video
+from kling_sdk.results.task import Audio, Download, Image, ResultFile, Subtitles, Video, redact_url
 from kling_sdk.text.hidden import hide
 
 if sys.platform != "win32":  # where a file that is open can be neither removed nor renamed
@@ -66,7 +66,8 @@ def place_for(source: ResultFile | str, path: str | os.PathLike[str]) -> Path:
     """Return the path of the file for *source*.
 
     A *path* that is a folder gets a name inside it: the id of a video or sound, else the last
-    part of the URL's path, with everything but letters, digits and `._-` replaced.
+    part of the URL's path, with everything but letters, digits and `._-` replaced, and a digest of
+    host and path, so that two results whose URLs end alike are two files.
 
     Raises:
         DownloadError: *path* ends with a slash, and there is no such folder.
@@ -80,11 +81,14 @@ def place_for(source: ResultFile | str, path: str | os.PathLike[str]) -> Path:
         if os.fspath(path).endswith(("/", os.sep)):
             raise DownloadError(f"the folder {place} does not exist; create it first")
         return place
-    name = unquote(urlsplit(url_for(source, None)).path).rpartition("/")[2]
     kind = next((kind for kind in _NAMES if isinstance(source, kind)), Video)
     if isinstance(source, Video | Audio) and source.id:
-        name = f"{source.id}{Path(_NAMES[kind]).suffix}"
-    return place / safe_name(name, _NAMES[kind])
+        return place / safe_name(f"{source.id}{Path(_NAMES[kind]).suffix}", _NAMES[kind])
+    url = redact_url(url_for(source, None))
+    name = Path(safe_name(unquote(urlsplit(url).path).rpartition("/")[2], _NAMES[kind]))
+    # Without the query: its signature is another one each time that the task is fetched.
+    digest = hashlib.sha256(url.encode(errors="replace")).hexdigest()[:8]
+    return place / f"{name.stem}-{digest}{name.suffix}"
 
 
 class FileTarget(Receiving[Download]):

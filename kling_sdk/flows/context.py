@@ -126,6 +126,11 @@ class Context:
             self.require_model_path(path=request.record.path)
         return WIRES[interface]
 
+    @property
+    def ring(self) -> Keyring:
+        """All keys of the client."""
+        return self.keys.ring if isinstance(self.keys, CallKeys) else self.keys
+
     def ring_for(self, call: HttpCall) -> Keyring:
         """Return the keys that may sign a call.
 
@@ -134,7 +139,7 @@ class Context:
                 call.
         """
         if not call.needs_api_key:
-            return self.keys.ring if isinstance(self.keys, CallKeys) else self.keys
+            return self.ring
         self.require_model_path(path=call.path)
         assert self.api_keys is not None  # noqa: S101 - as was just required
         return self.api_keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final, cast
 
-from kling_sdk.auth import CallKeys
+from kling_sdk.auth import BEARER, CallKeys
 from kling_sdk.errors import (
     KlingAPIError,
     KlingError,
@@ -55,7 +55,9 @@ def exchange(
         try:
             return (yield from _send(ctx, call, header, read, until, attempt, fresh))
         except KlingAPIError as error:
-            error.reword(discreet(error.message, private_texts(call.json)))
+            secrets = (*ctx.ring.secrets(), header[len(BEARER) :])
+            error.request_id = discreet(error.request_id, (), secrets)
+            error.reword(discreet(error.message, private_texts(call.json), secrets))
             if error.code in TOKEN_REFUSED and error.code not in seen:
                 seen.add(error.code)
             elif error.code in _KEY_REFUSED and turns and error.over_used_connection and not fresh:

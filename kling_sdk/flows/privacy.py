@@ -1,10 +1,10 @@
-"""A server's text, without the private texts of the request that it quotes.
+"""A server's text, without the private texts of the request and the keys that it quotes.
 
 An error's text ends up in logs and error reports. A server that refuses a prompt may quote
 it, whole or in part, or name the signed URL of a picture; here these are cut out before the
 text becomes an error. The rest stays.
 
-What counts as a quotation: the whole prompt; something between quotation marks that is in
+What counts as a quotation: the whole prompt or key; something between quotation marks that is in
 the prompt; twelve characters in a row that are in it, or four of a script that is written
 without spaces. Fewer may be common words.
 """
@@ -12,7 +12,7 @@ without spaces. Fewer may be common words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from kling_sdk.results.task import redact_url
@@ -32,8 +32,8 @@ _CLOSE: Final = "\"'`\u2019\u201d\u300d\u300f\u300b\u3009\u3011>)]"
 _MARKS: Final = f"(?<=[{re.escape(_OPEN)}])[^{re.escape(_OPEN + _CLOSE)}]+"
 
 
-def discreet(message: str, texts: Iterable[str]) -> str:
-    """Return a server's *message* without what it quotes of *texts*, and without signatures.
+def discreet(message: str, texts: Iterable[str], keys: Iterable[str] = ()) -> str:
+    """Return a server's *message* without what it quotes of *texts* and *keys*, or signatures.
 
     Base64 is cut out too, and text beyond the length of any message.
     """
@@ -43,18 +43,22 @@ def discreet(message: str, texts: Iterable[str]) -> str:
         _URL_OR_MEDIA, lambda match: redact_url(url) if (url := match[1]) else GAP, message
     )
     for text in texts:
-        message = _without(message, text.strip())
+        message = _without(message, text.strip(), _whole, _in_marks, _runs)
+    for key in keys:  # a number between quotation marks may happen to be in a key
+        message = _without(message, key, _whole, _runs)
     return message
 
 
-def _without(message: str, text: str) -> str:
+def _without(
+    message: str, text: str, *searches: Callable[[str, str], Iterator[tuple[int, int]]]
+) -> str:
     if not text:
         return message
     # Servers change the case of what they quote; a letter whose length changes with its case is
     # left.
     low, known = _lower(message), _lower(text)
     cut = bytearray(len(message))
-    for start, end in (*_whole(low, known), *_in_marks(low, known), *_runs(low, known)):
+    for start, end in (span for search in searches for span in search(low, known)):
         cut[start:end] = b"\x01" * (end - start)
     letters = [GAP if cut[at] else letter for at, letter in enumerate(message)]
     return re.sub(f"{GAP}{{2,}}", GAP, "".join(letters))

@@ -53,19 +53,20 @@ def timed_out(last: Task, seconds: float) -> WaitTimeoutError:
     )
 
 
-def finished(task: Task, private: Iterable[str] = ()) -> Task:
+def finished(task: Task, private: Iterable[str] = (), keys: Iterable[str] = ()) -> Task:
     """Return a task that ended well with at least one result.
 
     Args:
         task: A task that is done.
         private: Texts that the error's message must not quote; `task.status_msg` stays as received.
+        keys: The client's keys, which it must not quote either.
 
     Raises:
         TaskFailedError: it failed.
         EmptyResultError: it succeeded with nothing to show.
     """
     if not task.is_succeed:
-        reason = discreet(task.status_msg, private) or "the vendor gave no reason"
+        reason = discreet(task.status_msg, private, keys) or "the vendor gave no reason"
         end = "failed" if task.status == "failed" else f"ended as {task.status}"
         error = TaskFailedError(f"task {task.task_id} {end}: {reason}", task)
         if task.reused:

@@ -88,7 +88,7 @@ def wait(
     # A task knows its endpoint, also when another endpoint's resource waits for it.
     record = record_of(known, record) if known is not None else record
     if known is not None and is_complete(known):
-        return finished(known, private)
+        return finished(known, private, ctx.ring.secrets())
     with contextlib.ExitStack() as stack:
         return (yield from _wait(ctx, record, task, private, stack))
 
@@ -142,7 +142,7 @@ def _wait(
             known, trouble = seen, None
             place = _place(ctx, record, known)
             if seen.is_done:
-                return finished(seen, private)
+                return finished(seen, private, ctx.ring.secrets())
         # A result that another wait has seen is as old as the request for it.
         age = max(0.0, started - looked_at)
         pause = _server_pause(trouble, _next_look(ctx, looks) - age)

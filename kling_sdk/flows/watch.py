@@ -127,7 +127,7 @@ class Watch:
         """
         known = task if isinstance(task, Task) else None
         if known is not None and is_complete(known):
-            self.ended.append(_outcome(index, known, private))
+            self.ended.append(_outcome(self.ctx, index, known, private))
             return
         name = known.task_id if known is not None else str(task)
         now = self.ctx.monotonic()
@@ -219,7 +219,8 @@ class Watch:
             del self._open[key]
             self.changed_at = self.ctx.monotonic()
             self.ended += [
-                _outcome(waiter.index, waiter.sees(now), waiter.private) for waiter in entry.waiters
+                _outcome(self.ctx, waiter.index, waiter.sees(now), waiter.private)
+                for waiter in entry.waiters
             ]
         elif key != now.task_id:  # a bare id, which is known now: its task may be open already
             del self._open[key]
@@ -271,8 +272,8 @@ class Watch:
                 del self._open[key]
 
 
-def _outcome(index: int, task: Task, private: tuple[str, ...]) -> Outcome:
+def _outcome(ctx: Context, index: int, task: Task, private: tuple[str, ...]) -> Outcome:
     try:
-        return Outcome(index, finished(task, private))
+        return Outcome(index, finished(task, private, ctx.ring.secrets()))
     except KlingError as error:
         return Outcome(index, task, error)

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from kling_sdk.errors import TransportError, UnreachableError
 from kling_sdk.results.task import Response, redact_url
+from kling_sdk.text.printable import printable
 
 #: Maximum size of a JSON reply in bytes, before and after decompression. A page of 500 tasks is
 #: about 0.5 MB.
@@ -161,7 +162,7 @@ def response_of(reply: Reply, body: Mapping[str, Any]) -> Response:
     """Return what is kept of a reply; *body* is its JSON object."""
     own_id = body.get("request_id")
     request_id = own_id if isinstance(own_id, str) else reply.headers.get("x-request-id", "")
-    return Response(reply.status, reply.headers, request_id)
+    return Response(reply.status, reply.headers, printable(request_id))
 
 
 def no_answer(reply: Reply, why: str) -> TransportError:

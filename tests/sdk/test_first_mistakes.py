@@ -373,6 +373,25 @@ def test_a_region_chooses_the_server() -> None:
     assert repr(Kling("AK|SK", region="cn")) == "<Kling kling https://api-beijing.klingai.com>"
 
 
+@pytest.mark.parametrize("end", ["/v1", "/v1/", "//v1", "/v1\n"])
+def test_an_address_may_end_in_v1(end: str) -> None:
+    """Users of other APIs write it there; of Kling and of a relay it is a part of the paths."""
+    assert base_url({}, f"http://x{end}", None) == "http://x"
+    assert base_url({}, f"http://x/proxy{end}", None) == "http://x/proxy"
+    assert base_url({}, f"{REGIONS['cn']}{end}", None) == REGIONS["cn"]
+    assert base_url({"KLING_BASE_URL": f"http://x{end}"}, None, None) == "http://x"
+    assert repr(Kling.relay(f"http://x{end}", "sk-1")) == "<Kling relay http://x>"
+    with FaultyKling() as server, Kling(KEY, base_url=f"{server.url}{end}") as kling:
+        kling.text2video.create(prompt="a kitten")
+        assert [request.path for request in server.requests] == ["/v1/videos/text2video"]
+
+
+def test_no_interface_has_an_address_that_ends_in_v1() -> None:
+    """Negative control: a host of that name, and another end of a path, stay as they are."""
+    for url in ("http://v1", "http://x/av1", "http://x/v1/kling", "http://x/v2"):
+        assert base_url({}, url, None) == url
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -386,7 +405,7 @@ def test_a_region_chooses_the_server() -> None:
             "base_url is not an http(s) URL of a host; it must be a URL such as https://example.com",
         ),
         (
-            {"base_url": "https://api-beijing.klingai.com/v1"},
+            {"base_url": "https://api-beijing.klingai.com/v1/videos"},
             (
                 "base_url has a path; it must be the host alone, such as "
                 "https://api-beijing.klingai.com"

@@ -7,6 +7,7 @@ import pytest
 from kling_mock import KlingMock
 from kling_sdk.cli import main
 from kling_sdk.cli.connect import where_the_key_went
+from tests.sdk.faulty_server import Fault, FaultyKling
 
 CREATE = "kling create text2video"
 
@@ -81,6 +82,21 @@ def test_a_key_that_is_not_accepted_is_traced_to_its_variable(
     stderr = capsys.readouterr().err
     assert advice in stderr
     assert "another-key" not in stderr
+
+
+def test_a_key_that_the_server_quotes_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log of a CI job keeps what a command prints."""
+    key = "sk-0123456789-canary"
+    with FaultyKling() as server:
+        server.breaks(then=Fault.code(401, 1002, f"Incorrect API key provided: {key}"))
+        monkeypatch.setenv("KLING_BASE_URL", server.url)
+        monkeypatch.setenv("KLING_API_KEY", key)
+        assert main(["create", "text2video", "--prompt", "a kitten"]) == 3
+    printed = capsys.readouterr()
+    assert "Incorrect API key provided: …" in printed.err
+    assert key not in printed.err + printed.out
 
 
 @pytest.mark.parametrize(

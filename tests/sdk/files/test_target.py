@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kling_sdk import Audio, DownloadError, Video
+from kling_sdk import Audio, DownloadError, Image, Subtitles, Video
 from kling_sdk.files import target
 from kling_sdk.files.target import FileTarget, place_for, url_for
 
@@ -71,8 +75,27 @@ def test_a_folder_gives_a_name(tmp_path: Path) -> None:
     video = Video("con", "https://example.com/clip.mp4")
 
     assert place_for(video, tmp_path) == tmp_path / "_con.mp4"
-    assert place_for("https://example.com/..%2F..%2Fa.mp4?x=1", tmp_path) == tmp_path / "a.mp4"
-    assert place_for("https://example.com/", str(tmp_path)) == tmp_path / "video.mp4"
+    named = place_for("https://example.com/..%2F..%2Fa.mp4?x=1", tmp_path)
+    unnamed = place_for("https://example.com/", str(tmp_path))
+    assert [named.parent, unnamed.parent] == [tmp_path] * 2
+    assert re.fullmatch(r"a-[0-9a-f]{8}\.mp4", named.name)
+    assert re.fullmatch(r"video-[0-9a-f]{8}\.mp4", unnamed.name)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [Image, Subtitles, partial(Video, ""), partial(Audio, ""), str],
+    ids=["picture", "subtitles", "video without id", "sound without id", "URL"],
+)
+def test_two_results_never_have_one_name(make: Callable[[str], Any], tmp_path: Path) -> None:
+    """The vendor's URLs end alike; a new signature of the same file changes nothing."""
+    urls = [f"https://a.test/{part}/output.png?sign={part}" for part in ("x1", "x2")]
+    one, other = (place_for(make(url), tmp_path) for url in urls)
+    assert one != other
+    assert place_for(make(urls[0] + "new"), tmp_path) == one
+    long = [place_for(make(f"https://a.test/{part}{'a' * 900}.png"), tmp_path) for part in "xy"]
+    assert long[0] != long[1]
+    assert max(len(path.name) for path in long) < 255
 
 
 def test_a_sound_is_an_mp3_unless_a_path_says_otherwise(tmp_path: Path) -> None:
@@ -86,8 +109,9 @@ def test_a_sound_is_an_mp3_unless_a_path_says_otherwise(tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"cannot write a\.wav: this sound is an MP3"):
         url_for(only, "a.wav")
     assert place_for(both, tmp_path) == tmp_path / "7.mp3"
-    assert place_for(unknown, tmp_path) == tmp_path / "7"
-    assert place_for(Audio("", "https://a.test/"), tmp_path) == tmp_path / "audio.mp3"
+    assert re.fullmatch("7-[0-9a-f]{8}", place_for(unknown, tmp_path).name)
+    nameless = place_for(Audio("", "https://a.test/"), tmp_path)
+    assert re.fullmatch(r"audio-[0-9a-f]{8}\.mp3", nameless.name)
 
 
 def test_a_folder_that_is_not_there_is_not_taken_for_a_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -26,8 +27,8 @@ from kling_sdk.endpoints.values import hidden
 from kling_sdk.flows.privacy import RUN, discreet
 from kling_sdk.text.hidden import private_texts
 from kling_sdk.wire.v1 import wire_body
-from tests.sdk.clients import CLIENTS, KEY, PROMPT, Calls, over
-from tests.sdk.fake_kling import HonestKling, answer
+from tests.sdk.clients import API_KEY, CLIENTS, KEY, PROMPT, Calls, over
+from tests.sdk.fake_kling import Answer, HonestKling, answer
 from tests.sdk.faulty_server import Fault, FaultyKling
 from tests.sdk.scripted import FakeClock
 
@@ -265,3 +266,84 @@ def test_each_private_text_is_cut_out() -> None:
     """All of several private texts are cut out."""
     assert discreet("dog or cat", ["cat", "dog"]) == "… or …"
     assert discreet("dog or cat", []) == "dog or cat"
+
+
+RELAY_TOKEN = "relay-token-0123456789"
+
+
+def reply_that_quotes(headers: Any) -> Answer:
+    """Return a refusal that quotes the key it was sent, as its text and as its id."""
+    key = headers["authorization"].removeprefix("Bearer ")
+    reply = {"code": 1002, "message": f"Incorrect API key provided: {key}.", "request_id": key}
+    relays = {"error": {"type": "auth", **reply}}
+    body = json.dumps(relays if key == RELAY_TOKEN else reply).encode()
+    return Answer(401, body, {"content-type": "application/json"})
+
+
+class Quoting(HonestKling):
+    """A Kling or a relay that quotes the key of each request in its refusal."""
+
+    def answer(self, method: str, path: str, query: Any, headers: Any, body: Any) -> Answer:
+        return reply_that_quotes(headers)
+
+
+def over_relay(token: str, *, base_url: str, clock: FakeClock) -> Kling:
+    return Kling.relay(base_url, token, clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("client", "key"),
+    [(Kling, API_KEY), (Kling, KEY), (Kling, f"{KEY}\n{API_KEY}"), (over_relay, RELAY_TOKEN)],
+    ids=["API key", "token", "several keys", "relay token"],
+)
+def test_an_error_does_not_tell_the_key_that_the_server_quotes(
+    client: Callable[..., Kling], key: str
+) -> None:
+    """Neither a refusal nor the outcome of a batch; every key of the client is cut out."""
+    with FaultyKling(Quoting()) as server:
+        options: Any = {"base_url": server.url, "clock": FakeClock()}
+        with client(key, **options) as kling:
+            with pytest.raises(KlingError) as caught:
+                kling.text2video.create(prompt=PROMPT)
+            errors = [caught.value]
+            with pytest.raises(KlingError) as caught:
+                kling.text2video.get("1")
+            (outcome,) = kling.run_many([TextToVideo(prompt=PROMPT)])
+            assert outcome.error is not None
+            errors += [caught.value, outcome.error]
+    sent = {request.headers["authorization"].removeprefix("Bearer ") for request in server.requests}
+    for error in errors:
+        assert "Incorrect API key provided: …." in str(error)
+        for secret in (*sent, *key.replace("|", "\n").splitlines()):
+            assert secret not in f"{error} {error!r} {vars(error)}"
+
+
+def test_a_failed_task_s_reason_does_not_tell_the_key() -> None:
+    """`task.status_msg` has it as it came."""
+    with (
+        FaultyKling(failing(f"no access with {KEY.partition('|')[2]}")) as server,
+        Kling(KEY, base_url=server.url, clock=FakeClock()) as kling,
+        pytest.raises(TaskFailedError, match="failed: no access with … "),
+    ):
+        kling.text2video.run(prompt="a kitten")
+
+
+def test_a_number_that_happens_to_be_in_a_key_stays() -> None:
+    """Negative control: a key is a quotation as a whole or in twelve characters, not in a part."""
+    words = "duration '5' is not accepted; 'kling' is no model"
+    assert discreet(words, [], ["sk-kling-5-0123456789"]) == words
+    assert discreet("key sk-kling-5-01 is wrong", [], ["sk-kling-5-0123456789"]) == "key … is wrong"
+
+
+def test_a_request_id_has_no_control_characters() -> None:
+    """A terminal that shows it is not cleared, of an error and of a task."""
+    for code in (0, 1201):
+        reply = answer(400 if code else 200, code, "no", {"task_id": "1", "task_status": "succeed"})
+        body = reply.body.replace(b"req-1", b"req\\u001b[2J\\n1")
+        with FaultyKling() as server, Kling(KEY, base_url=server.url) as kling:
+            server.breaks(then=Fault("says", reply=attrs.evolve(reply, body=body)))
+            try:
+                request_id = kling.text2video.get("1").request_id
+            except KlingError as error:
+                request_id = getattr(error, "request_id", "")
+        assert request_id == "req [2J 1"
