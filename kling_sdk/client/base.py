@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Never, Self, Unpack
 
 from kling_sdk.client.logs import log_as_environment_says
 from kling_sdk.client.settings import ClientSettings, environment, settings_from
@@ -34,9 +34,9 @@ class ClientBase(Suggesting):
     def __init__(
         self,
         key: str | None = None,
+        secret_key: str | None = None,
         *,
         access_key: str | None = None,
-        secret_key: str | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
         region: Literal["global", "cn"] | None = None,
@@ -53,8 +53,9 @@ class ClientBase(Suggesting):
                 in turn when the server refuses one, and the first that the interface takes is
                 used. Without any key the environment is read: `KLING_ACCESS_KEY` and
                 `KLING_SECRET_KEY`, `KLING_API_KEY`, or all three, which must be of one account.
-            access_key: Access key, with *secret_key*.
+                With *secret_key* it is the access key: `Kling(AK, SK)`.
             secret_key: Secret key.
+            access_key: Access key, with *secret_key*.
             api_key: Static API key.
             base_url: Where the API is; None takes `KLING_BASE_URL`, or the server of *region*. A
                 `/v1` at its end is left out: the client adds it where a path has it.
@@ -120,7 +121,7 @@ class ClientBase(Suggesting):
         cls,
         url: str,
         token: str,
-        *,
+        *more: Never,
         http_client: Any = None,
         trust_env: bool = True,
         ssl_context: ssl.SSLContext | None = None,
@@ -132,13 +133,16 @@ class ClientBase(Suggesting):
         Args:
             url: Where the relay is, such as `http://localhost:3000`, with or without `/v1`.
             token: The relay's own token, `sk-...`.
+            *more: Nothing: a relay takes no key pair.
             http_client: See `Kling`.
             trust_env: See `Kling`.
             ssl_context: See `Kling`.
             clock: See `Kling`.
             **options: See `Options`.
         """
-        token = hide(token)
+        token, more = hide(token), hide(more)
+        if more:
+            raise TypeError("relay takes a URL and one token, the relay's own, and no key pair")
         # Keys and addresses of the environment are Kling's; a ceiling is for whatever is paid.
         ceiling = {k: v for k, v in environment().items() if k == "KLING_MAX_UNITS"}
         settings = settings_from(ceiling, None, None, None, token, url, clock, options, relay=True)

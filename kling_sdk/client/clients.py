@@ -44,6 +44,16 @@ else:
     Resources, AsyncResources = resources(""), resources("Async")
 
 
+def _only(statement: str) -> Callable[..., Any]:
+    """Return what stands for the methods of the other kind of `with`, which cannot be used."""
+
+    def refuse(self: ClientBase, *_: object) -> None:
+        name = type(self).__name__
+        raise TypeError(f"{name} is used as: {statement} {name}(...) as kling")
+
+    return refuse
+
+
 class Kling(Resources, ClientBase, Downloads):
     """A client of the Kling AI video API.
 
@@ -244,6 +254,9 @@ class Kling(Resources, ClientBase, Downloads):
     ) -> None:
         self.close()
 
+    if not TYPE_CHECKING:  # which reports it itself
+        __aenter__ = __aexit__ = _only("with")
+
 
 class AsyncKling(AsyncResources, ClientBase, AsyncDownloads):
     """The async twin of `Kling`: the same names, awaited.
@@ -369,6 +382,9 @@ class AsyncKling(AsyncResources, ClientBase, AsyncDownloads):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    if not TYPE_CHECKING:  # as above
+        __enter__ = __exit__ = _only("async with")
 
 
 def _place(outcome: Outcome) -> int:

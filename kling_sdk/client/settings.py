@@ -95,7 +95,8 @@ def settings_from(
     wire = WIRES["relay" if relay else "v1"]
     keys = _keyring(environment, key, access_key, secret_key, api_key)
     url = _base_url(environment, base_url, region, wire)
-    _refuse_token_of_relay(keys, url)
+    if _is_vendors(url):
+        _refuse_foreign(keys)
     clock, options = clock or SystemClock(), Options().changed(changes)
     ctx = Context(
         wire,
@@ -128,6 +129,8 @@ def _keyring(
     secret_key: str | None,
     api_key: str | None,
 ) -> Keyring:
+    if key is not None and secret_key is not None and access_key is None and "|" not in str(key):
+        key, access_key = None, key  # Kling(AK, SK)
     texts = [text for text in (key, api_key) if text is not None]
     has_pair = access_key is not None or secret_key is not None
     if len(texts) + has_pair > 1:
@@ -220,10 +223,15 @@ def _is_vendors(url: str) -> bool:
     return f".{urlsplit(url).hostname}".endswith(".klingai.com")
 
 
-def _refuse_token_of_relay(keys: Keyring, url: str) -> None:
+def _refuse_foreign(keys: Keyring) -> None:
+    """Raise an error for a key that Kling does not take, although another server may."""
     for key in keys.keys:
-        if isinstance(key, ApiKey) and key.value.startswith("sk-") and _is_vendors(url):
+        if not isinstance(key, ApiKey):
+            continue
+        if key.value.startswith("sk-"):
             raise ValueError(
                 "the key begins with sk-, as a relay's token does, and the address is Kling's; "
                 f"for a relay use Kling.relay(url, token); {FORMS}"
             )
+        if ":" in key.value:  # which a bearer token cannot have: RFC 6750, section 2.1
+            raise ValueError(f"the key has a colon; a pair has a bar instead: {FORMS}")

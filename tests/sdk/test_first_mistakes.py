@@ -5,6 +5,7 @@ Each row is a mistake, and the whole text that it is answered with.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from kling_sdk import (
     TextToVideo,
     UnreachableError,
 )
+from kling_sdk.auth import AccessKey
 from kling_sdk.client.settings import settings_from
 from kling_sdk.wire.v1 import REGIONS
 from tests.sdk.clients import KEY
@@ -255,6 +257,18 @@ def keys() -> Iterator[Any]:
             "AK|S3\tCRET",
             "the secret key has a space or line break in the middle",
         ),
+        "a colon": (
+            "AK:S3CRET",
+            f"the key has a colon; a pair has a bar instead: {FORMS}",
+        ),
+        "a pair and a secret key": (
+            {"key": "AK|S3", "secret_key": "S3CRET"},
+            "several keys are given; give one of key, access_key with secret_key, or api_key",
+        ),
+        "a number with a secret key": (
+            {"key": 5, "secret_key": "S3CRET"},
+            f"access_key is a int; it must be text: {FORMS}",
+        ),
         "a full-width bar": ("AK\uff5cS3CRET", "the key has a full-width bar; it must be |"),
         "an ellipsis": (
             "S3CRET\u2026",
@@ -320,6 +334,35 @@ def test_whatever_may_be_a_key_is_taken(key: str) -> None:
     Kling(key)
     Kling.relay("http://127.0.0.1:3000", "sk-1")
     Kling("sk-1", base_url="https://gateway.example")  # another maker's gateway
+    Kling("id:secret", base_url="https://gateway.example")
+
+
+def test_a_pair_may_be_two_arguments() -> None:
+    """As with a client that takes a key and its secret."""
+    settings = settings_from({}, "AK", None, "SK", None, None, None, {})
+    assert list(settings.ctx.keys.keys) == [AccessKey("AK", "SK")]
+    assert isinstance(Kling("AK", "SK"), Kling)
+    assert isinstance(AsyncKling("AK", "SK"), AsyncKling)
+    with pytest.raises(TypeError, match=r"one token, the relay's own, and no key pair"):
+        Kling.relay("http://127.0.0.1:3000", "AK", "SK")  # type: ignore[arg-type] # the mistake
+
+
+def test_a_client_in_the_wrong_kind_of_with_names_the_right_one() -> None:
+    """Of a relay too, and of a client with other options."""
+
+    async def enter(kling: Any) -> None:
+        async with kling:
+            raise AssertionError("not refused")
+
+    for sync in (Kling(KEY), Kling.relay("http://x", "token"), Kling(KEY).with_options(retries=0)):
+        with pytest.raises(TypeError) as caught:
+            asyncio.run(enter(sync))
+        assert str(caught.value) == "Kling is used as: with Kling(...) as kling"
+    twin: Any
+    for twin in (AsyncKling(KEY), AsyncKling.relay("http://x", "token")):
+        with pytest.raises(TypeError) as caught, twin:
+            raise AssertionError("not refused")
+        assert str(caught.value) == "AsyncKling is used as: async with AsyncKling(...) as kling"
 
 
 @pytest.mark.parametrize(
