@@ -18,6 +18,7 @@ import attrs
 
 from kling_sdk.errors import KlingError
 from kling_sdk.text.scalars import decimal, objects_of, text
+from kling_sdk.text.spelling import Suggesting
 
 if TYPE_CHECKING:
     from kling_sdk.results.library_items import Element, Voice
@@ -29,6 +30,23 @@ SUCCEED: Final = frozenset({"succeed", "succeeded"})
 FAILED: Final = frozenset({"failed", "cancelled", "canceled", "expired"})
 
 _RESULTS_KEPT: Final = timedelta(days=30)
+
+#: Attributes that a task is expected to have, as those of other services do -> what to use.
+_INSTEAD: Final[dict[str, str]] = {
+    "id": "task.task_id",
+    "state": "task.status",
+    **dict.fromkeys(("error", "message", "reason"), "task.status_msg"),
+    **dict.fromkeys(("result", "results", "task_result"), "task.videos, or task.outputs"),
+    **dict.fromkeys(("url", "urls", "video_url"), "task.videos[0].url"),
+    "video": "task.videos[0]",
+    "image_url": "task.images[0].url",
+    "image": "task.images[0]",
+    "audio_url": "task.audios[0].url",
+    "audio": "task.audios[0]",
+    "wait": "kling.tasks.wait(task)",
+    **dict.fromkeys(("get", "refresh", "reload"), "kling.tasks.get(task)"),
+    **dict.fromkeys(("download", "save"), "kling.download(task.videos[0], to)"),
+}
 
 
 def redact_url(url: str) -> str:
@@ -174,7 +192,7 @@ class Response:
 
 
 @attrs.frozen(repr=False)
-class Task:
+class Task(Suggesting):
     """A generation task as last seen.
 
     Attributes:
@@ -228,6 +246,18 @@ class Task:
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
     subtitles: tuple[Subtitles, ...] = ()
     response: Response | None = attrs.field(default=None, repr=False, eq=False)
+
+    if not TYPE_CHECKING:  # which would take any name for one that exists
+
+        def __getattr__(self, name: str) -> object:
+            use = _INSTEAD.get(name)
+            if use is None:
+                return super().__getattr__(name)
+            text = f"Task has no attribute {name!r}; use {use}"
+            if "[0]" in use and not self.outputs:
+                text += f"; status is {self.status!r}"
+                text += "" if self.is_done else ", wait for the end: kling.tasks.wait(task)"
+            raise AttributeError(text)
 
     def __repr__(self) -> str:
         """Return the fields that are known; one that says nothing is left out."""

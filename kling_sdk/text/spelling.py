@@ -55,6 +55,8 @@ def _is_part(part: str, name: str) -> bool:
 class Suggesting:
     """An object whose error for a misspelt attribute names the one that was probably meant."""
 
+    __slots__ = ()  # so that a class with slots stays one
+
     if not TYPE_CHECKING:  # which would take any name for one that exists
 
         def __getattr__(self, name: str) -> object:
