@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import attrs
 
@@ -23,6 +23,7 @@ from kling_sdk.text.spelling import Suggesting
 if TYPE_CHECKING:
     from kling_sdk.results.library_items import Element, Voice
 
+TaskStatus = Literal["submitted", "processing", "succeed", "failed"]
 #: The statuses after which a task never changes. The interface with the model in the path spells
 #: success `succeeded`; its responses are read as `succeed`, but a task that was made by hand may
 #: have either.
@@ -198,8 +199,9 @@ class Task(Suggesting):
     Attributes:
         task_id: The platform's id, decimal digits as text (a relay: `kling_<32 hex>`).
         external_task_id: The id the creator gave, or None when the response does not say.
-        status: `submitted`, `processing`, `succeed`, `failed`, or a new word as text. `cancelled`
-            and `expired` count as final, because the vendor uses them elsewhere.
+        status: `submitted`, `processing`, `succeed` (not "success"), `failed`, or a new word as
+            text: no comparison with a wrong word fails, so use `is_done` and `is_succeed`.
+            `cancelled` and `expired` count as final, because the vendor uses them elsewhere.
         status_msg: Why a task failed, in the vendor's text; "" otherwise.
         videos: The videos. This and the next six are empty until the task succeeds, and for other
             kinds of products.
@@ -227,7 +229,8 @@ class Task(Suggesting):
     """
 
     task_id: str
-    status: str
+    status: TaskStatus | str
+    """`succeed` (not "success") or another word; prefer `is_done` and `is_succeed`."""
     external_task_id: str | None = None
     status_msg: str = ""
     videos: tuple[Video, ...] = ()
@@ -317,7 +320,7 @@ class Task(Suggesting):
 
     @property
     def is_done(self) -> bool:
-        """True when the status is final. A status we do not know is not."""
+        """True when the task has ended, well or not. A status we do not know is not final."""
         return self.status in SUCCEED or self.status in FAILED
 
     @property
@@ -347,7 +350,7 @@ class Task(Suggesting):
 
     @property
     def is_succeed(self) -> bool:
-        """True when the task ended well."""
+        """True when the task has ended well: its status is `succeed`, not "success"."""
         return self.status in SUCCEED
 
 
