@@ -47,6 +47,7 @@ from kling_sdk.flows.retry import is_unexplained_conflict, maybe_done
 from kling_sdk.flows.send_once import makes_no_task, send_once
 from kling_sdk.flows.spending import Reservation, reserve
 from kling_sdk.flows.wrong_clock import server_time
+from kling_sdk.flows.wrong_model import name_known_model
 from kling_sdk.results.task import Task
 from kling_sdk.wire import HttpCall, Reply, V1Wire
 
@@ -103,14 +104,19 @@ def create(
             raise
         return earlier
     with reservation:
-        task = yield from _create(
-            ctx,
-            request,
-            reservation,
-            external_id,
-            may_be_used=may_be_used,
-            wait_for_slot=wait_for_slot,
-        )
+        try:
+            task = yield from _create(
+                ctx,
+                request,
+                reservation,
+                external_id,
+                may_be_used=may_be_used,
+                wait_for_slot=wait_for_slot,
+            )
+        except KlingAPIError as error:
+            if isinstance(request, Request):  # nothing is said of a body that is the caller's own
+                name_known_model(request, error)
+            raise
         reservation.ids.add(task.task_id)
     return task
 

@@ -12,16 +12,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import attrs
 
 from kling_sdk.errors import KlingError
 from kling_sdk.text.scalars import decimal, objects_of, text
+from kling_sdk.text.spelling import Suggesting
 
 if TYPE_CHECKING:
     from kling_sdk.results.library_items import Element, Voice
 
+TaskStatus = Literal["submitted", "processing", "succeed", "failed"]
 #: The statuses after which a task never changes. The interface with the model in the path spells
 #: success `succeeded`; its responses are read as `succeed`, but a task that was made by hand may
 #: have either.
@@ -29,6 +31,23 @@ SUCCEED: Final = frozenset({"succeed", "succeeded"})
 FAILED: Final = frozenset({"failed", "cancelled", "canceled", "expired"})
 
 _RESULTS_KEPT: Final = timedelta(days=30)
+
+#: Attributes that a task is expected to have, as those of other services do -> what to use.
+_INSTEAD: Final[dict[str, str]] = {
+    "id": "task.task_id",
+    "state": "task.status",
+    **dict.fromkeys(("error", "message", "reason"), "task.status_msg"),
+    **dict.fromkeys(("result", "results", "task_result"), "task.videos, or task.outputs"),
+    **dict.fromkeys(("url", "urls", "video_url"), "task.videos[0].url"),
+    "video": "task.videos[0]",
+    "image_url": "task.images[0].url",
+    "image": "task.images[0]",
+    "audio_url": "task.audios[0].url",
+    "audio": "task.audios[0]",
+    "wait": "kling.tasks.wait(task)",
+    **dict.fromkeys(("get", "refresh", "reload"), "kling.tasks.get(task)"),
+    **dict.fromkeys(("download", "save"), "kling.download(task.videos[0], to)"),
+}
 
 
 def redact_url(url: str) -> str:
@@ -174,14 +193,15 @@ class Response:
 
 
 @attrs.frozen(repr=False)
-class Task:
+class Task(Suggesting):
     """A generation task as last seen.
 
     Attributes:
         task_id: The platform's id, decimal digits as text (a relay: `kling_<32 hex>`).
         external_task_id: The id the creator gave, or None when the response does not say.
-        status: `submitted`, `processing`, `succeed`, `failed`, or a new word as text. `cancelled`
-            and `expired` count as final, because the vendor uses them elsewhere.
+        status: `submitted`, `processing`, `succeed` (not "success"), `failed`, or a new word as
+            text: no comparison with a wrong word fails, so use `is_done` and `is_succeed`.
+            `cancelled` and `expired` count as final, because the vendor uses them elsewhere.
         status_msg: Why a task failed, in the vendor's text; "" otherwise.
         videos: The videos. This and the next six are empty until the task succeeds, and for other
             kinds of products.
@@ -209,7 +229,8 @@ class Task:
     """
 
     task_id: str
-    status: str
+    status: TaskStatus | str
+    """`succeed` (not "success") or another word; prefer `is_done` and `is_succeed`."""
     external_task_id: str | None = None
     status_msg: str = ""
     videos: tuple[Video, ...] = ()
@@ -228,6 +249,18 @@ class Task:
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
     subtitles: tuple[Subtitles, ...] = ()
     response: Response | None = attrs.field(default=None, repr=False, eq=False)
+
+    if not TYPE_CHECKING:  # which would take any name for one that exists
+
+        def __getattr__(self, name: str) -> object:
+            use = _INSTEAD.get(name)
+            if use is None:
+                return super().__getattr__(name)
+            text = f"Task has no attribute {name!r}; use {use}"
+            if "[0]" in use and not self.outputs:
+                text += f"; status is {self.status!r}"
+                text += "" if self.is_done else ", wait for the end: kling.tasks.wait(task)"
+            raise AttributeError(text)
 
     def __repr__(self) -> str:
         """Return the fields that are known; one that says nothing is left out."""
@@ -287,7 +320,7 @@ class Task:
 
     @property
     def is_done(self) -> bool:
-        """True when the status is final. A status we do not know is not."""
+        """True when the task has ended, well or not. A status we do not know is not final."""
         return self.status in SUCCEED or self.status in FAILED
 
     @property
@@ -317,7 +350,7 @@ class Task:
 
     @property
     def is_succeed(self) -> bool:
-        """True when the task ended well."""
+        """True when the task has ended well: its status is `succeed`, not "success"."""
         return self.status in SUCCEED
 
 

@@ -58,7 +58,8 @@ def pydantic_schema(cls: type[T]) -> Any:
     """Return the schema by which pydantic reads and writes a result, as these functions do."""
     from pydantic_core import core_schema as core
 
-    kinds = {"str": core.str_schema(), "bool": core.bool_schema()}
+    text = core.str_schema()
+    kinds = {"str": text, "TaskStatus | str": text, "bool": core.bool_schema()}
     fields = {
         field.name: core.typed_dict_field(
             kinds.get(str(field.type), core.any_schema()),
@@ -105,6 +106,7 @@ _PARTS: Final[dict[str, type]] = {
 # A field's type -> how it is read, and what it must be.
 _FIELDS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "str": (_instance(str), "text"),
+    "TaskStatus | str": (_instance(str), "text"),
     "bool": (_instance(bool), "True or False"),
     "int": (_instance(int), "a whole number"),
     "Mapping[str, Any]": (_instance(Mapping), "a mapping"),

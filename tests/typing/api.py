@@ -37,11 +37,16 @@ from kling_sdk import (
     VideoExtend,
     parse_callback,
 )
+from kling_sdk.results.task import TaskStatus
 
 
 def sync_client(kling: Kling) -> None:
     task = kling.text2video.create(prompt="a kitten", model_name="kling-v2-6", duration=5)
     assert_type(task, Task)
+    assert_type(task.status, TaskStatus | str)
+    assert_type(task.is_done, bool)
+    assert_type(task.is_succeed, bool)
+    str(task.url)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     assert_type(kling.text2video.submit(TextToVideo(prompt="a kitten")), Task)
     assert_type(kling.text2video.get("1"), Task)
     assert_type(kling.text2video.list(page=1, page_size=30), Page)

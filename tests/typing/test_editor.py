@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 import attrs
 import pytest
 
 from kling_sdk import ENDPOINTS
 from kling_sdk.endpoints import request_class
+from kling_sdk.results.task import TaskStatus
 from tests.endpoints import MAKERS, body
 from tests.language_server import LanguageServer
 
@@ -55,6 +57,21 @@ def test_a_create_shows_every_parameter_and_completes_its_models(
     if record.models:
         offered = document.completions(behind="model_name='")
         assert sorted(name.strip("'\"") for name in offered) == sorted(record.model_names)
+
+
+def test_a_status_completes_and_its_hover_leads_to_what_is_safe(server: LanguageServer) -> None:
+    document = server.open(
+        "status.py",
+        "from kling_sdk import Task\n"
+        "def ended(task: Task) -> bool:\n"
+        "    return task.status == ''\n",
+    )
+    offered = {name.strip("'\"") for name in document.completions(behind="task.status == '")}
+    assert offered == set(get_args(TaskStatus))
+    hover = document.hover("status ==")
+    assert 'not "success"' in hover
+    assert "is_done" in hover
+    assert "is_succeed" in hover
 
 
 def test_that_catches_a_call_without_a_signature(server: LanguageServer) -> None:

@@ -25,7 +25,12 @@ CREATE = "kling create text2video"
             CREATE,
             "unknown option --ratio; did you mean --aspect-ratio?",
         ),
-        (["create", "text2video", "--webhook", "x"], CREATE, "unknown option --webhook"),
+        (["create", "text2video", "--colour", "x"], CREATE, "unknown option --colour"),
+        (
+            ["create", "text2video", "--webhook", "x"],
+            CREATE,
+            "unknown option --webhook; did you mean --callback-url?",
+        ),
         (
             ["create", "text2video", "a kitten"],
             CREATE,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_sdk.text.spelling import nearest
+from kling_sdk.endpoints import CLASSES, request_class
+from kling_sdk.text.spelling import _OTHER_NAMES, nearest
 
 NAMES = ("prompt", "model_name", "mode", "aspect_ratio", "duration", "image", "image_tail")
 
@@ -20,13 +23,26 @@ NAMES = ("prompt", "model_name", "mode", "aspect_ratio", "duration", "image", "i
         ("image", "image"),
         ("promt", "prompt"),
         ("MODE", "mode"),
-        ("webhook", None),
+        ("webhook", None),  # no name here for it
         ("", None),
+        ("seconds", "duration"),
+        ("size", "aspect_ratio"),  # resolution is not known here
+        ("prompt_image", "image"),  # not prompt
+        ("start_image", "image"),
+        ("tail_image_url", "image_tail"),  # not image
     ],
 )
 def test_a_part_counts_before_a_likeness(name: str, suggestion: str | None) -> None:
     """Whole words first, then letters."""
     assert nearest(name, NAMES) == suggestion
+
+
+def test_a_name_of_another_service_is_never_one_of_ours() -> None:
+    """Else it would be taken, and never looked up; and each leads to a parameter that exists."""
+    ours = {name for cls in map(request_class, CLASSES) for name in signature(cls).parameters}
+    others = frozenset[str]().union(*_OTHER_NAMES.values())
+    assert _OTHER_NAMES.keys() <= ours
+    assert others & ours == {"text"}  # of text-to-speech, which has no prompt
 
 
 @given(st.text(max_size=20))
