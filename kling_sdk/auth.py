@@ -195,7 +195,7 @@ class Keyring:
         return header
 
     def secrets(self) -> Iterator[str]:
-        """Yield what no text may show: the keys, and the token in use."""
+        """Yield the secrets that no text may show: the keys, and the token in use."""
         for key in self.keys:
             if isinstance(key, ApiKey):
                 yield key.value

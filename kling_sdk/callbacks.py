@@ -1,4 +1,4 @@
-"""Reading what the vendor posts to a `callback_url`, and telling it from a forgery.
+"""Reading the vendor's reports to a `callback_url`, and telling them from forgeries.
 
 A callback is a hint until its signature has been checked: anyone who knows the URL can
 post one. It may come twice, late, or out of order; the task's status decides, not the
@@ -77,7 +77,7 @@ def parse_callback(
     *,
     verify: bool = True,
 ) -> CallbackEvent:
-    """Return what a callback reports, after checking its signature.
+    """Return the event that a callback reports, after checking its signature.
 
     Args:
         raw_body: The body exactly as received. A body that was parsed and written again

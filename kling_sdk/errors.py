@@ -1,4 +1,4 @@
-"""Everything this package raises, as one tree.
+"""The exceptions of this package, as one tree.
 
 ```
 KlingError                        root; carries the task reference where there is one

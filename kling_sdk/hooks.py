@@ -15,7 +15,7 @@ from typing import Any, Self
 def notify(
     hook: Callable[..., object], args: tuple[Any, ...], failed: Callable[[Exception], object]
 ) -> HookResult | None:
-    """Call a hook, and return what it wants awaited, if anything.
+    """Call a hook; return its result if that is awaitable.
 
     Args:
         hook: The function.
@@ -31,7 +31,7 @@ def notify(
 
 
 class HookResult:
-    """Awaits what a hook has returned, and logs what that raises."""
+    """Awaits the result of a hook, and logs its exceptions."""
 
     def __init__(self, result: Awaitable[object], failed: Callable[[Exception], object]) -> None:
         self._result, self._failed = result, failed

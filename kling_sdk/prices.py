@@ -155,7 +155,7 @@ def estimate(request: Request | RawRequest) -> Estimate:
 
 
 def _missing(request: Request, mode: str, use: Use, rows: Sequence[Price]) -> str:
-    """Return what a request is that no row fits."""
+    """Describe a request that no row fits."""
     if not request.record.models:
         is_of_other_use = rows and all(row.use != use for row in rows)
         only = f"{request.endpoint} only {_WITH[rows[0].use]}" if is_of_other_use else ""

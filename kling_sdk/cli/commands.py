@@ -1,4 +1,4 @@
-"""The commands: each is a call of the client, and what is printed of its result."""
+"""The commands: each calls the client and prints the result."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def connect(relay: str | None, environment: Mapping[str, str]) -> Kling:
 
 
 def where_the_key_went(relay: str | None, environment: Mapping[str, str]) -> str:
-    """Return what a person can check when a key is not accepted: its variables, and the server.
+    """Return what to check when a key is not accepted: its variables, and the server.
 
     Args:
         relay: As in `connect`, which has accepted both arguments.

@@ -1,4 +1,4 @@
-"""Exit statuses of the command: which kind of error ended it."""
+"""Exit statuses of the command, by the kind of error that ended it."""
 
 from __future__ import annotations
 

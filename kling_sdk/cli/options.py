@@ -66,7 +66,7 @@ _CHOICES: Final = {
     "AgentVoice": get_args(AgentVoice),
 }
 
-# How a parameter is given, by the beginning of its type.
+# The form of an option, by the beginning of its parameter's type.
 _KINDS: Final[dict[str, dict[str, Any]]] = {
     "bool": {"action": argparse.BooleanOptionalAction},
     "float": {"type": float, "metavar": "NUMBER"},
@@ -166,7 +166,7 @@ def _files(rows: Iterable[FieldFacts]) -> Iterator[str]:
 
 
 def help_text(cls: type[Request], parameter: str) -> str:
-    """Return what a person reads about a parameter."""
+    """Return the help text of a parameter."""
     text = documentation(cls).get(parameter, "")  # none under `python -OO`
     for pattern, words in _WORDS:
         text = pattern.sub(words, text)

@@ -204,7 +204,7 @@ def _add_download_option(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser, *, default: Any = argparse.SUPPRESS) -> None:
-    """Add what every command takes, before its name or behind it."""
+    """Add the options that every command takes, before its name or behind it."""
     off = default if default is argparse.SUPPRESS else False
     none = default if default is argparse.SUPPRESS else 0
     parser.add_argument(

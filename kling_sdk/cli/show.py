@@ -55,7 +55,7 @@ class Screen:
         # A process may be started without the stream.
         self._err = Console(file=sys.stderr, soft_wrap=True) if sys.stderr is not None else None
         for stream in (sys.stdout, sys.stderr):
-            # What the stream's encoding lacks is shown as an escape.
+            # Characters that the stream's encoding lacks are shown as escapes.
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
 
@@ -144,7 +144,7 @@ class Screen:
         self._print(views, [names, *([view[name] for name in names] for view in views)])
 
     def models(self, rows: Iterable[ModelRow]) -> None:
-        """Print what models can do."""
+        """Print the capabilities of models."""
         rows = list(rows)
         lines = (
             (
@@ -222,7 +222,7 @@ def _value(value: object) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a result as JSON has it, without what it was read from."""
+    """Return a result as JSON has it, without the response from which it was read."""
     if attrs.has(type(value)):
         names = (
             field.name

@@ -1,4 +1,4 @@
-"""`--estimate`, `--max-units`, `--confirm`: what a command would spend, before it sends it."""
+"""`--estimate`, `--max-units`, `--confirm`: the cost of a request, before it is sent."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def confirm(request: Request, environment: Mapping[str, str], *, is_wanted: bool
 
 
 def estimate_row(request: Request) -> dict[str, Any]:
-    """Return what `--estimate` prints, as JSON can carry it."""
+    """Return the output of `--estimate`, as JSON can carry it."""
     cost = estimate(request)
     row: dict[str, Any] = {
         "units": None if cost.units is None else str(cost.units),

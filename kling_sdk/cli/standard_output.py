@@ -1,4 +1,4 @@
-"""Standard output of a command: all that is written comes out, or an error says that it did not."""
+"""Standard output of a command: either all of it is written, or an error is raised."""
 
 from __future__ import annotations
 

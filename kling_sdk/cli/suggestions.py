@@ -1,4 +1,4 @@
-"""A parser of options that names what was probably meant."""
+"""A parser of options that suggests the name probably meant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INVALID_CHOICE: Final = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)
 
 
 class SuggestingParser(argparse.ArgumentParser):
-    """A parser that names what was probably meant.
+    """A parser that suggests the name probably meant.
 
     Its help is an output like any other: argparse's own hides a failure to write it.
     """
@@ -29,7 +29,7 @@ class SuggestingParser(argparse.ArgumentParser):
         write(self.format_help())
 
     def parse_known_args(self, *args: Any, **named: Any) -> Any:
-        """Refuse what the command itself does not know, where its options are known."""
+        """Refuse unknown options in the parser of the command, which knows its options."""
         known, rest = super().parse_known_args(*args, **named)
         if rest:
             self.error(self._unknown(rest))

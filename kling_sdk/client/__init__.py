@@ -1,1 +1,1 @@
-"""The clients and their resources: what a program calls."""
+"""The clients and their resources: the interface that programs call."""

@@ -45,7 +45,7 @@ else:
 
 
 def _only(statement: str) -> Callable[..., Any]:
-    """Return what stands for the methods of the other kind of `with`, which cannot be used."""
+    """Return a method that refuses the wrong kind of `with` and names the right one."""
 
     def refuse(self: ClientBase, *_: object) -> None:
         name = type(self).__name__
@@ -140,7 +140,7 @@ class Kling(Resources, ClientBase, Downloads):
     def wait_all(
         self, tasks: Iterable[Task | str], *, timeout: float | None = None
     ) -> list[Outcome]:
-        """Wait for tasks of any endpoints; return how each ended, in the order given.
+        """Wait for tasks of any endpoints; return their outcomes in the order given.
 
         Args:
             tasks: The tasks, as `create` returned them, or their task ids or external ids. A bare
@@ -154,7 +154,7 @@ class Kling(Resources, ClientBase, Downloads):
     def as_completed(
         self, tasks: Iterable[Task | str], *, timeout: float | None = None
     ) -> Iterator[Outcome]:
-        """Yield how each task ended, as it ends; see `wait_all`."""
+        """Yield the outcome of each task as it ends; see `wait_all`."""
         work = _wait_many("as_completed", tasks)
         return self._runner.stream(work, **wait_options(timeout))
 
@@ -167,7 +167,7 @@ class Kling(Resources, ClientBase, Downloads):
         on_update: Callable[[Task], object] | None = None,
         max_units: Decimal | int | None = None,
     ) -> Iterator[Outcome]:
-        """Create a task per request, as slots allow, and yield how each ended, as it ends.
+        """Create a task per request, as slots allow, and yield the outcome of each as it ends.
 
         Creates run in parallel, in threads of their own, while the tasks are watched. After a
         refusal that holds for the whole account (no units, a refused key) nothing more is created;
@@ -322,7 +322,7 @@ class AsyncKling(AsyncResources, ClientBase, AsyncDownloads):
     def as_completed(
         self, tasks: Iterable[Task | str], *, timeout: float | None = None
     ) -> AsyncIterator[Outcome]:
-        """Yield how each task ended, as it ends; see `Kling.as_completed`."""
+        """Yield the outcome of each task as it ends; see `Kling.as_completed`."""
         work = _wait_many("as_completed", tasks)
         return self._runner.stream(work, **wait_options(timeout))
 
@@ -335,7 +335,7 @@ class AsyncKling(AsyncResources, ClientBase, AsyncDownloads):
         on_update: Callable[[Task], object] | None = None,
         max_units: Decimal | int | None = None,
     ) -> AsyncIterator[Outcome]:
-        """Create a task per request and yield how each ended; see `Kling.run_many`.
+        """Create a task per request and yield the outcome of each; see `Kling.run_many`.
 
         *requests* may also be an async iterable; at most one request of it is read ahead. Creates
         and polls are tasks of the running event loop.

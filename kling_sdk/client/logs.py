@@ -51,7 +51,7 @@ def log_to_stderr(level: str) -> None:
 
 
 def log_as_environment_says(environment: Mapping[str, str]) -> None:
-    """Do what `KLING_LOG` asks for: `debug`, `info` or `warning`; nothing when it is not set.
+    """Start the log at the level in `KLING_LOG`: `debug`, `info` or `warning`; none if unset.
 
     Any other word is logged and is not an error: it must not stop a program.
     """

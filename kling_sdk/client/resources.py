@@ -91,7 +91,7 @@ class Resource(Held):
     def _accepted(
         self, request: Request | Mapping[str, Any], interface: Interface | None
     ) -> Request | RawRequest:
-        """Return what to create, or raise TypeError."""
+        """Return the request to send, or raise TypeError."""
         if isinstance(request, self.request_class):
             return request if interface is None else attrs.evolve(request, interface=interface)
         if isinstance(request, Mapping):

@@ -46,7 +46,7 @@ def _has_model_path(url: str) -> bool:
 
 
 class ClientSettings(NamedTuple):
-    """Everything that a client consists of, except its connections; its flows get *ctx*."""
+    """The parts of a client other than its connections; its flows get *ctx*."""
 
     base_url: str
     clock: Clock
@@ -189,7 +189,7 @@ def _base_url(
 
 
 def _wrong_url(url: str) -> tuple[str, str]:
-    """Return what is wrong with a base URL and what it must be; "" if nothing is."""
+    """Return what is wrong with a base URL and what it must be; "" if it is valid."""
     expected = "a URL such as https://example.com"
     try:
         parts = urlsplit(url)

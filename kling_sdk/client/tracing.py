@@ -172,7 +172,7 @@ class Traced:
 
 
 def _place(path: str) -> dict[str, AttributeValue]:
-    """Return where a request went: a path under the base URL, or a file's URL."""
+    """Return the attributes of a request's URL: a path under the base URL, or a file's URL."""
     parts = urlsplit(path)
     attributes = _server(parts) if parts.hostname else {}
     return attributes | {"url.path": parts.path}
@@ -191,7 +191,7 @@ def _of_retry(event: Event) -> dict[str, AttributeValue]:
 
 
 def _of_error(error: BaseException) -> dict[str, AttributeValue]:
-    """Return what a span may hold of *error*: its kind and its numbers, never its text."""
+    """Return the attributes of *error*: its kind and its numbers, never its text."""
     cls = type(error)
     home = "kling_sdk" if isinstance(error, KlingError) else cls.__module__
     name = cls.__qualname__ if home == "builtins" else f"{home}.{cls.__qualname__}"

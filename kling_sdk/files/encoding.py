@@ -1,4 +1,4 @@
-"""Files going out: a path, bytes, a file, a URL or a data-URI becomes what a field wants.
+"""Files in requests: a path, bytes, a file, a URL or a data-URI, encoded for a field.
 
 The vendor takes a public URL or raw base64 without a `data:` prefix (vendor page, several
 copies agree). A source is read once, when the request is made; from then on the request
@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 
 from kling_sdk.errors import RequestValidationError
 
-#: What a field of a file takes: a URL, a data-URI or raw base64 as text; a path object; the
+#: The values of a field of a file: a URL, a data-URI or raw base64 as text; a path object; the
 #: bytes of the file; or a binary file object, read from its current position.
 MediaSource = str | bytes | os.PathLike[str] | BinaryIO
 

@@ -1,4 +1,4 @@
-"""Pictures going out: what a field takes, and what the vendor would refuse about it."""
+"""Pictures in requests: the values that a field accepts, and the vendor's limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import base64
 from kling_sdk.facts.media import IMAGE_MB, IMAGE_RATIO, IMAGE_SIDE
 from kling_sdk.files.encoding import HEAD, MediaSource, encoded
 
-#: What an image field takes: see `MediaSource`; the bytes are those of a JPEG or PNG.
+#: The values of an image field: see `MediaSource`; the bytes are those of a JPEG or PNG.
 ImageSource = MediaSource
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -22,7 +22,7 @@ def to_image(source: ImageSource, *, field: str = "image") -> str:
 def image_problem(
     value: str, max_mb: int = IMAGE_MB, *, webp: bool = False
 ) -> tuple[str, str] | None:
-    """Return what the vendor would refuse about a picture, as (limit, accepted), or None.
+    """Return the vendor's limit that a picture breaks, as (limit, accepted), or None.
 
     Only the header is read; no pixel is decoded, so a picture of a billion pixels costs
     nothing. A URL is not fetched and has no known problem.

@@ -1,4 +1,4 @@
-"""Names of files: what a server suggests is cut down to what every system takes."""
+"""Names of files: a server's suggestion, shortened to a name that every system takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 #: Bytes that a file's own name gets within the name of its unfinished copy. Most systems
 #: take 255 bytes for a name, and a Chinese character is three of them.
 _PART_BYTES: Final = 100
-#: Which files are unfinished copies; the token has 16 hexadecimal digits.
+#: The pattern of the names of unfinished copies; the token has 16 hexadecimal digits.
 PARTS: Final = f".*.{'[0-9a-f]' * 16}.part"
 _MAX_LENGTH: Final = 200  # characters, all ASCII
 _MAX_SUFFIX: Final = 10

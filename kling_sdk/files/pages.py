@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-#: How many bytes of a file are looked at.
+#: Bytes of a file that are inspected.
 HEAD: Final = 512
 
 _DECLARED: Final[Mapping[str, str]] = {

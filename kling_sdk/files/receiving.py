@@ -186,7 +186,7 @@ class Receiving(abc.ABC, Generic[T_co]):
 
     @abc.abstractmethod
     def finish(self) -> T_co:
-        """Return what was made of the bytes, which are all there."""
+        """Return the result made of the bytes, which are complete."""
 
     @abc.abstractmethod
     def discard(self) -> None:
@@ -194,6 +194,6 @@ class Receiving(abc.ABC, Generic[T_co]):
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:
-    """Return what `If-Range` may carry: a strong ETag, or None (RFC 9110, 13.1.5)."""
+    """Return the value for `If-Range`: a strong ETag, or None (RFC 9110, 13.1.5)."""
     etag = headers.get("etag", "")
     return etag if etag.startswith('"') else None

@@ -1,11 +1,11 @@
-"""Sounds going out: what a field takes, and what the vendor would refuse about it."""
+"""Sounds in requests: the values that a field accepts, and the vendor's limits."""
 
 from __future__ import annotations
 
 from kling_sdk.facts.media import SOUND_MB
 from kling_sdk.files.encoding import MediaSource, encoded
 
-#: What a sound field takes: see `MediaSource`; the bytes are those of an MP3, WAV, M4A or AAC.
+#: The values of a sound field: see `MediaSource`; the bytes are those of an MP3, WAV, M4A or AAC.
 SoundSource = MediaSource
 
 
@@ -15,7 +15,7 @@ def to_sound(source: SoundSource, *, field: str = "sound_file") -> str:
 
 
 def sound_problem(value: str) -> tuple[str, str] | None:
-    """Return what the vendor would refuse about a sound, as (limit, accepted), or None.
+    """Return the vendor's limit that a sound breaks, as (limit, accepted), or None.
 
     A URL is not fetched, and has no known problem; nothing is decoded.
 

@@ -39,7 +39,7 @@ class MemoryTarget(Receiving[bytes]):
 
 
 class StreamTarget(Receiving[int]):
-    """A file that is passed on as it comes, to a stream from which nothing can be taken back.
+    """A file that is passed on as it comes, to a stream that cannot be rewound.
 
     When the host starts over, the bytes that the stream already has are compared and left out.
 
@@ -76,7 +76,7 @@ class StreamTarget(Receiving[int]):
         super().start(status, headers)
 
     def begin_again(self) -> None:
-        """Compare from now on what was written with what comes."""
+        """From now on compare the bytes that come with those already written."""
         self._position = 0
         self._compared = hashlib.sha256()
 

@@ -89,7 +89,7 @@ class Context:
 
     @property
     def policy(self) -> Policy:
-        """When to repeat a failed call."""
+        """The rules for repeating a failed call."""
         return Policy(
             self.options.retries,
             self.random.random,

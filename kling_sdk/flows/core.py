@@ -24,7 +24,7 @@ from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import poll_after
 
 _KEY_REFUSED = frozenset({1000, 1001, 1002})
-#: What the same page for three attempts means.
+#: The meaning of the same page for three attempts.
 WRONG_ADDRESS: Final = (
     "each attempt got the same page, which is not the API's: base_url is probably wrong, "
     "or a proxy or firewall responds in its place"
@@ -219,7 +219,7 @@ class RepeatedPages:
         self.count = 0
 
     def note(self, error: KlingError) -> None:
-        """Count what an attempt ended with."""
+        """Count the result of an attempt."""
         page = error.page if isinstance(error, TransportError) else None
         if self.count == 0:
             self.first = page
@@ -254,7 +254,7 @@ def note_retry(ctx: Context, call: HttpCall, attempt: int, pause: float, error: 
 
 
 def reason(error: KlingError) -> str:
-    """Return what went wrong in our own text: the server's may quote the prompt."""
+    """Describe an error in our own words: the server's may quote the prompt."""
     if isinstance(error, TaskFailedError):
         return f"task {error.task_id} failed"
     if isinstance(error, KlingAPIError):

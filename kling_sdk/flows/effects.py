@@ -98,7 +98,7 @@ class Fetch(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Run what may block for long, such as a write to disk; an async client uses a thread."""
+    """Run a function that may block, such as a write to disk; an async client uses a thread."""
 
     run: Callable[[], Any]
 

@@ -41,7 +41,7 @@ def check_name(name: object) -> None:
 
 
 def digest_of(request: Request) -> str:
-    """Return the SHA-256 of what a request asks for, whatever its id."""
+    """Return the SHA-256 of a request's content without its id."""
     body = wire_body(request, "")
     body.pop("external_task_id", None)
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))

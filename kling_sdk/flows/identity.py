@@ -75,7 +75,7 @@ class ExpectedTask(NamedTuple):
 
     @property
     def name(self) -> tuple[str, NameKind]:
-        """The id to query it by, and the kind of that id."""
+        """The id by which to query the task, and the kind of that id."""
         if self.task_id is not None:
             return self.task_id, "task_id"
         if self.external_task_id is not None:
@@ -84,7 +84,7 @@ class ExpectedTask(NamedTuple):
 
     @classmethod
     def of(cls, task: Task) -> ExpectedTask:
-        """Return how *task* is recognized."""
+        """Return the ids by which *task* is recognized."""
         return cls(task.task_id, task.external_task_id)
 
     def named_by(self, task: Task) -> bool | None:

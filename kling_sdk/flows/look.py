@@ -55,7 +55,7 @@ class Wanted:
 
     @property
     def expected(self) -> ExpectedTask:
-        """How a reply about it is recognized."""
+        """The ids by which a reply about the task is recognized."""
         return ExpectedTask(either=self.name) if self.task is None else ExpectedTask.of(self.task)
 
 

@@ -1,4 +1,4 @@
-"""Retries: what a failure leaves open, when a call is repeated, and after how long.
+"""Retries: what a failure leaves unknown, when a call is repeated, and after which pause.
 
 Exponential backoff with full jitter. A server's `Retry-After` is the minimum pause. 1303 means that
 all slots are busy, for which the vendor advises to start at 1 s or more.

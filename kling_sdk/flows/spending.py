@@ -1,4 +1,4 @@
-"""What a client may spend: a ceiling of units, and a question before each purchase.
+"""Limits on spending: a ceiling of units, and a confirmation before each purchase.
 
 The units of a request are reserved before it is sent. They are given back only when it is proven
 that nothing was bought: whatever else ends a create, such as an exception of the program, the
@@ -49,7 +49,7 @@ class Spending:
         self._lock = threading.Lock()
         self._units: dict[State, Decimal] = {"reserved": _NOTHING, "open": _NOTHING}
         self._units |= {"spent": _NOTHING, "given back": _NOTHING}
-        #: What was bought, by its ids, until its task is seen to have ended.
+        #: Purchases by their ids, until the task is seen to have ended.
         self._bought: dict[str, Reservation] = {}
 
     @property
@@ -105,7 +105,7 @@ class Reservation:
 
     spending: Spending = attrs.field(factory=Spending)
     units: Decimal = _NOTHING
-    #: The ids by which its task is known.
+    #: The ids by which the request's task is known.
     ids: set[str] = attrs.field(factory=set, init=False)
     state: State = attrs.field(default="reserved", init=False)
 

@@ -30,7 +30,7 @@ def is_complete(task: Task) -> bool:
 
 
 def merged(before: Task, now: Task) -> Task:
-    """Return *now* with what only an earlier reply had."""
+    """Return *now* with the fields that only an earlier reply had."""
     return attrs.evolve(
         now,
         external_task_id=now.external_task_id or before.external_task_id,

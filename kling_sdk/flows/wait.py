@@ -1,4 +1,4 @@
-"""Waiting for one task: when to look, what ends the wait, what does not.
+"""Waiting for one task: when to poll, and which errors end the wait.
 
 A failed poll is not a failed task: the wait goes on through any number of them until its
 own deadline. It ends early only when looking again cannot help: a key that is refused, a
@@ -196,7 +196,7 @@ def _get(ctx: Context, place: EndpointRecord, task: Task | str, until: float) ->
 
 
 def _place(ctx: Context, record: EndpointRecord, known: Task | None) -> EndpointRecord:
-    """Return where the task is asked for, as far as that is known."""
+    """Return the place at which the task is queried, as far as that is known."""
     place = place_of(ctx, known, record)
     return record if place is None or ctx.is_relay else place
 

@@ -1,4 +1,4 @@
-"""The open tasks of a batch: when they are looked at, what is seen, how their waits end."""
+"""The open tasks of a batch: when they are polled, what a poll shows, how their waits end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from kling_sdk.results.task import Outcome, Task
 TICK: Final = 10.0
 #: Minimum seconds between two polls, so that deadlines close together share one.
 MIN_PAUSE: Final = 1.0
-#: How late the next change may be noticed, as a share of the time without a change.
+#: Maximum delay in noticing the next change, as a share of the time without a change.
 LATENESS: Final = 0.1
 
 
@@ -60,7 +60,7 @@ class _Open:
 
     @property
     def until(self) -> float:
-        """When the first of its waits ends."""
+        """The time at which the first wait for the task ends."""
         return min(waiter.until for waiter in self.waiters)
 
     @property
@@ -157,7 +157,7 @@ class Watch:
     # ------------------------------------------------------------ looks
 
     def next_look(self) -> float:
-        """Return when to look next, in monotonic time; infinite while there is no reason to."""
+        """Return the monotonic time of the next poll; infinite while no poll is needed."""
         if self.is_looking or not self._open:
             return math.inf
         when, min_pause = self._look_end + self._pause(), self.ctx.hastened(MIN_PAUSE)
@@ -185,7 +185,7 @@ class Watch:
         )
 
     def look(self) -> Flow[Look]:
-        """Return the flow of a look at all open tasks; `finish_look` takes its result."""
+        """Return the flow that polls all open tasks; `finish_look` takes its result."""
         self.is_looking = True
         self._polled = frozenset(self._open)
         targets = {

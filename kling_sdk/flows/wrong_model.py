@@ -15,7 +15,7 @@ from kling_sdk.errors import InvalidRequestError, KlingAPIError, NotFoundError
 from kling_sdk.text.spelling import nearest
 
 _REFUSALS: Final = frozenset({InvalidRequestError, NotFoundError})  # subclasses are about an id
-#: What a refusal of the model says; "the current model" and "model/mode" only lack a feature.
+#: The text of a refusal of the model; "the current model" and "model/mode" only lack a feature.
 _ABOUT_MODEL: Final = re.compile(r"(?<!current )\bmodel(_name)?\b(?!/)", re.IGNORECASE)
 
 

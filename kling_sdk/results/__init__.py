@@ -1,1 +1,1 @@
-"""What calls return: tasks, answers, bills and items of a library, and their JSON."""
+"""The results of calls: tasks, answers, bills and items of a library, and their JSON."""

@@ -105,7 +105,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _source(path: Path, kind: str, max_bytes: int) -> str | None:
-    """Return what a page takes the file from; `None` if it is gone or too large."""
+    """Return the file as a data-URI; `None` if it is gone or too large."""
     try:
         if path.stat().st_size > max_bytes:
             return None

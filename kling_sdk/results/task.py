@@ -275,7 +275,7 @@ class Task(Suggesting):
         return f"Task({', '.join(known)})"
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows."""
+        """Return HTML for a notebook."""
         from kling_sdk.results.notebook import task_html
 
         return task_html(self)
@@ -325,7 +325,7 @@ class Task(Suggesting):
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the vendor deletes the files, aware UTC: 30 days after the task ended.
+        """The time at which the vendor deletes the files, aware UTC: 30 days after the task ended.
 
         None for a task without files, or whose end is not known. Source: the vendor's pages,
         several copies of which agree on the 30 days; counting them from the end is an assumption. A
@@ -379,7 +379,7 @@ class Page:
         return iter(self.tasks)
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows."""
+        """Return HTML for a notebook."""
         from kling_sdk.results.notebook import tasks_html
 
         return tasks_html(self.tasks)
@@ -431,7 +431,7 @@ class Download:
     sha256: str
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the video, sound or picture itself, up to 20 MiB."""
+        """Return HTML for a notebook: the video, sound or picture itself, up to 20 MiB."""
         from kling_sdk.results.notebook import download_html
 
         return download_html(self)

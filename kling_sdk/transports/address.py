@@ -69,7 +69,7 @@ class Address:
         return self._silences == _SILENCES
 
     def wants_tls(self, *, answer: bool) -> UnreachableError | None:
-        """Take the answer to `is_doubtful`; return what it says of the address.
+        """Record the answer to `is_doubtful`; return the error that it proves, if any.
 
         The request was sent, so this does not prove that it had no effect.
         """
@@ -142,7 +142,7 @@ def is_raised_by(error: BaseException, hooks: Iterable[Any]) -> bool:
 
 
 def before_sending(error: Exception, hooks: Iterable[Any]) -> Exception:
-    """Return what to raise for an error from outside the libraries, before anything was sent.
+    """Return the exception for an error from outside the libraries, before anything was sent.
 
     The error of a signal handler, such as a program's time limit, is returned unchanged.
     """

@@ -70,12 +70,12 @@ class _Connection(httpcore.AsyncHTTPConnection):
         super().__init__(origin, tls, keepalive_expiry=keep, network_backend=self._socket)
 
     def has_expired(self) -> bool:
-        """Whether it must not be used again: unused for long, closed, or out of step."""
+        """Whether the connection must not be reused: unused for long, closed, or out of step."""
         return super().has_expired() or has_unread_bytes(self)
 
     @property
     def failed(self) -> bool:
-        """Whether it was never made, so that nothing was sent."""
+        """Whether the connection was never made, so that nothing was sent."""
         return self.info() == "CONNECTION FAILED"
 
     async def aclose(self) -> None:

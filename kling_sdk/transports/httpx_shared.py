@@ -55,7 +55,7 @@ fetching: ContextVar[bool] = ContextVar("kling_sdkfetching", default=False)
 
 
 def _without_headers(record: logging.LogRecord) -> bool:
-    """Shorten what httpcore logs at DEBUG of a reply to our own download."""
+    """Shorten httpcore's DEBUG records of a reply to our own download."""
     if fetching.get():
         record.msg, record.args = record.getMessage().partition(" return_value=")[0], None
     return True

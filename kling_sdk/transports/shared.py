@@ -127,7 +127,7 @@ def _foreign(client: object, expected: str) -> RequestValidationError:
 
 
 def _kind(client: object) -> str:
-    """Return which supported kind of HTTP client *client* is; "" if it is none of them."""
+    """Return the kind of HTTP client that *client* is; "" if that kind is not supported."""
     for cls in type(client).__mro__:
         name = f"{cls.__module__.partition('.')[0].replace('httpx2', 'httpx')}.{cls.__name__}"
         if name in {"httpx.Client", "httpx.AsyncClient", "aiohttp.ClientSession"}:

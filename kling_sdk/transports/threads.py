@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def in_thread(function: Callable[..., T], *arguments: object) -> T:
-    """Return what *function* returns, which may block; the event loop goes on meanwhile."""
+    """Return the result of *function*, which may block; the event loop goes on meanwhile."""
     import asyncio  # a sync program need not load it
 
     return await asyncio.to_thread(function, *arguments)

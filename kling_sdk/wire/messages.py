@@ -1,4 +1,4 @@
-"""An HTTP call to make, the reply that came, and what every interface reads of a reply."""
+"""An HTTP call, its reply, and the parts of a reply that every interface reads."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def json_object(reply: Reply) -> dict[str, Any]:
 
 
 def response_of(reply: Reply, body: Mapping[str, Any]) -> Response:
-    """Return what is kept of a reply; *body* is its JSON object."""
+    """Return the parts of a reply that are kept; *body* is its JSON object."""
     own_id = body.get("request_id")
     request_id = own_id if isinstance(own_id, str) else reply.headers.get("x-request-id", "")
     return Response(reply.status, reply.headers, printable(request_id))

@@ -107,7 +107,7 @@ class RelayWire(V1Wire):
         raise _no_account("packages" if kind == "package" else kind)
 
     def payload(self, reply: Reply) -> tuple[Any, Response]:
-        """Return the reply's object, and what is kept of the reply.
+        """Return the reply's object, and the parts of the reply that are kept.
 
         Raises:
             KlingAPIError: the relay, or Kling behind it, refused or failed (any HTTP 5xx).
@@ -152,7 +152,7 @@ class RelayWire(V1Wire):
         images, series = images_from(raw), images_from(raw, "series_images")
         audios = audios_from(raw.get("audios"))
         url = text(raw.get("video_url"))
-        # Where there is no video it is the first of the other results.
+        # Without a video it is the URL of the first other result.
         if images or series or any(audio.url == url for audio in audios):
             url = ""
         video = Video(id="", url=url, duration=decimal(raw.get("duration")), raw=raw)

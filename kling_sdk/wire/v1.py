@@ -169,7 +169,7 @@ class V1Wire:
         return HttpCall("GET", "/account/costs", params=params)
 
     def billing(self, kind: str, body: Mapping[str, Any]) -> HttpCall:
-        """Return the call that reads what was deducted from the `balance` or from a `package`."""
+        """Return the call that reads the deductions from the `balance` or from a `package`."""
         return HttpCall("POST", f"/account/billing/{kind}", json=body)
 
     def data(self, reply: Reply) -> Any:
@@ -177,7 +177,7 @@ class V1Wire:
         return self.payload(reply)[0]
 
     def payload(self, reply: Reply) -> tuple[Any, Response]:
-        """Return the envelope's `data`, and what is kept of the reply.
+        """Return the envelope's `data`, and the parts of the reply that are kept.
 
         Raises:
             KlingAPIError: the server refused, or failed (any HTTP 5xx).
@@ -355,7 +355,7 @@ def images_from(result: object, key: str = "images") -> tuple[Image, ...]:
     )
 
 
-#: Where the URLs of a picture stand, and which view each is: ai-multi-shot has three of an index.
+#: The keys of a picture's URLs, and the view of each: ai-multi-shot has three of an index.
 _URLS: Final = (("url", None), *((f"url_{view}", view) for view in range(1, 4)))
 
 
