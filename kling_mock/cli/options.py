@@ -12,7 +12,7 @@ _LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 def option(name: str, about: str, metavar: str | None = None, **more: Any) -> Argument:
-    """Return an argument that is a text, or what `type` makes of it."""
+    """Return an argument that is a text, or the result of `type` on it."""
     return name, {"help": about, "metavar": metavar, **more}
 
 
@@ -44,7 +44,7 @@ def add_command(
 
 
 def sentences(text: str, about: str) -> str:
-    """Return what a command does, as a sentence, and more about it."""
+    """Return a command's summary as a sentence, and more about the command."""
     return f"{text[0].upper()}{text[1:]}. {about}"
 
 

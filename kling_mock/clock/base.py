@@ -72,7 +72,7 @@ class Timer:
 
     @property
     def pending(self) -> bool:
-        """Whether it has not run yet."""
+        """Whether the timer has not run yet."""
         return self._run is not None
 
     @property
@@ -178,7 +178,7 @@ class MockClock(ABC):
 
     @property
     def reports(self) -> tuple[str, ...]:
-        """What held the clock up since the last reset, the oldest first; see the log, too."""
+        """The warnings since the last reset, such as stalls, oldest first; they are also logged."""
         return tuple(self._reports)
 
     def report(self, text: str) -> None:
@@ -210,7 +210,7 @@ class MockClock(ABC):
 
     @property
     def busy(self) -> bool:
-        """Whether work that it has spawned is under way."""
+        """Whether work that the clock has spawned is under way."""
         return bool(self._spawned)
 
     def call_at(self, when: float, run: Callable[[*Ts], None], *arguments: *Ts) -> Timer:

@@ -59,7 +59,7 @@ class SteppedClock(MockClock):
         return self._sleepers.now
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to run timers on *loop*; what came due since a stop runs now."""
+        """Begin to run timers on *loop*; timers that came due since a stop run now."""
         super().start(loop)
         self._pid = os.getpid()
         # The objects of an earlier start belong to its loop.
@@ -112,7 +112,7 @@ class SteppedClock(MockClock):
         self._look()  # those woken on the way may all sleep again
 
     async def _catch_up(self) -> None:
-        """Do what came due while no server ran."""
+        """Run the timers that came due while no server ran."""
         with contextlib.suppress(RuntimeError):  # it stops again
             await self._advance(0.0)
 
@@ -127,7 +127,7 @@ class SteppedClock(MockClock):
             self._watch()
 
     def _step(self, until: float) -> bool:
-        """Do the next thing that is due by *until*; return whether there was one.
+        """Run the next timer or wake the next sleeper due by *until*; return whether there was one.
 
         A timer precedes a sleeper of the same instant, so a caller that wakes up to query finds
         the answer ready.

@@ -127,7 +127,7 @@ class ScaledClock(MockClock):
         self._set_speed(moment.now, moment.speed or self._segment.speed)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to run timers on *loop*; what came due since a stop runs now."""
+        """Begin to run timers on *loop*; timers that came due since a stop run now."""
         super().start(loop)
         if self._timers:
             self._set_alarm(loop, self._timers[0][0])
@@ -245,7 +245,7 @@ class NodeClock(RealClock):
         return Glance(self._wall(), self._steady())
 
     def set_to(self, now: float) -> None:
-        """Continue from *now*, Unix seconds, and run what has come due."""
+        """Continue from *now*, Unix seconds, and run the timers that have come due."""
         self._set_speed(now, self._segment.speed)
 
 

@@ -60,7 +60,7 @@ class CallHolder(NamedTuple):
 
     @property
     def is_gone(self) -> bool:
-        """Whether it can never continue: its event loop is closed, or its thread has ended."""
+        """Whether the caller can never continue: its event loop is closed or its thread ended."""
         if self.loop is None:
             return not self.thread.is_alive()
         return self.loop.is_closed() or not (self.loop.is_running() or self.thread.is_alive())
@@ -76,7 +76,7 @@ class CallHolder(NamedTuple):
 
     @property
     def stack(self) -> str:
-        """Where it is now, innermost first: `on_update (app.py:12) < main (app.py:30)`."""
+        """The current stack, innermost first: `on_update (app.py:12) < main (app.py:30)`."""
         task = None if self.task is None else self.task()
         frames: list[FrameType] = []
         if task is not None:

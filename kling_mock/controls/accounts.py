@@ -80,7 +80,7 @@ class AccountHandle(KnownAttributes):
 
     @property
     def name(self) -> str:
-        """Its name in the journal."""
+        """The account's name in the journal."""
         return self._name
 
     def on(self, function: Callable[[Account, World], T]) -> T:

@@ -132,12 +132,12 @@ class DeliveriesHandle(KnownAttributes):
 
     @property
     def total(self) -> int:
-        """How many were ever made, including those that are no longer kept."""
+        """The number of deliveries ever made, including those that are no longer kept."""
         return self._proxy.world.callbacks.log.total
 
     @property
     def forgotten(self) -> int:
-        """How many are no longer kept. While it is not 0, the deliveries here are incomplete."""
+        """The number of deliveries that are no longer kept; unless 0, this list is incomplete."""
         log = self._proxy.world.callbacks.log
         return log.total - len(log)
 
@@ -384,7 +384,7 @@ def _read_statuses(names: Iterable[str]) -> list[str]:
 
 
 def _is_taken(delivery: Delivery) -> bool:
-    """Return whether its last attempt was answered 2xx; an earlier one does not count."""
+    """Return whether the last attempt was answered 2xx; earlier attempts do not count."""
     return bool(delivery.attempts) and 200 <= delivery.attempts[-1].status < 300
 
 

@@ -52,35 +52,35 @@ class ServerControls(KnownAttributes):
 
     @cached_property
     def progress(self) -> ProgressHandle:
-        """How fast tasks progress: `mock.progress.add("polls", polls=3)`."""
+        """The progress of tasks: `mock.progress.add("polls", polls=3)`."""
         from kling_mock.controls.rules import ProgressHandle
 
         return ProgressHandle(self._proxy)
 
     @cached_property
     def content(self) -> ContentHandle:
-        """What the content review refuses: `mock.content.add("blood")`."""
+        """The rules of the content review: `mock.content.add("blood")`."""
         from kling_mock.controls.rules import ContentHandle
 
         return ContentHandle(self._proxy)
 
     @cached_property
     def faults(self) -> FaultsHandle:
-        """What goes wrong: `mock.faults.add("response-lost", "POST *", times=1)`."""
+        """The faults: `mock.faults.add("response-lost", "POST *", times=1)`."""
         from kling_mock.controls.rules import FaultsHandle
 
         return FaultsHandle(self._proxy)
 
     @cached_property
     def callbacks(self) -> CallbacksHandle:
-        """How callbacks are sent: `mock.callbacks.retries = (1, 2)`."""
+        """The settings of callbacks: `mock.callbacks.retries = (1, 2)`."""
         from kling_mock.controls.callbacks import CallbacksHandle
 
         return CallbacksHandle(self._proxy)
 
     @cached_property
     def deliveries(self) -> DeliveriesHandle:
-        """Which callbacks were sent, and with what result."""
+        """The deliveries of callbacks, with their results."""
         from kling_mock.controls.callbacks import DeliveriesHandle
 
         return DeliveriesHandle(self._proxy)

@@ -1,4 +1,4 @@
-"""What a test sets: the settings of an account, and what is retired. Validation and access."""
+"""The settings of an account, and the retired models and endpoints: validation and access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of the dashboard as they are sent, and the headers that hold them to what they are."""
+"""The files of the dashboard as they are sent, and the headers that restrict them."""
 
 from __future__ import annotations
 

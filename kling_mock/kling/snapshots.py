@@ -51,7 +51,7 @@ class Snapshot:
 
     @property
     def size(self) -> int:
-        """Bytes of memory that it takes."""
+        """The snapshot's size in bytes of memory."""
         return len(self._state)
 
     @property

@@ -51,7 +51,7 @@ _MADE = GivenKeys()
 
 
 class WorldSettings(NamedTuple):
-    """What a server sets for all its worlds.
+    """The settings that all worlds of a server share.
 
     Attributes:
         callback_hosts: Hosts in addition to this computer that reports may go to.

@@ -74,7 +74,7 @@ class Player:
 
     @property
     def start_time(self) -> float:
-        """When the session started, in Unix seconds, shifted like the times in its replies."""
+        """The start of the session, in Unix seconds, shifted like the times in its replies."""
         return self._session.header.start
 
     def carries(self, clock: MockClock) -> None:
@@ -104,7 +104,7 @@ class Player:
         return len(self.unplayed) < len(self._session.exchanges) or not self._session.exchanges
 
     def start(self) -> Self:
-        """Start; return once it accepts connections.
+        """Start the server; return once it accepts connections.
 
         Raises:
             OSError: The address cannot be bound.

@@ -109,7 +109,7 @@ class Recorder:
         return self._writer.spent
 
     def start(self) -> Self:
-        """Start; return once it accepts connections.
+        """Start the server; return once it accepts connections.
 
         Raises:
             OSError: The address cannot be bound.

@@ -66,7 +66,7 @@ class LocalServer:
         return self._url
 
     def start(self) -> Self:
-        """Start; return once it accepts connections.
+        """Start the server; return once it accepts connections.
 
         Raises:
             OSError: The address cannot be bound.

@@ -37,18 +37,18 @@ class ShownTask(NamedTuple):
 
     @property
     def end(self) -> Literal["succeed", "failed", ""]:
-        """Its final status, in the words of /v1; "" while it is open."""
+        """The task's final status, in the words of /v1; "" while the task is open."""
         return _ENDS.get(self.status, "")
 
     @property
     def is_v1(self) -> bool:
-        """Whether it is shown in the form of /v1."""
+        """Whether the task is shown in the form of /v1."""
         # One page of `/solutions` has `task_id` together with the words of the newer interface.
         return _ID[0] in self.members and _STATUS[1] not in self.members
 
     @property
     def external_id(self) -> str:
-        """The id that the client gave it; "" if the reply does not show it."""
+        """The id that the client gave the task; "" if the reply does not show it."""
         return _text(_inner(self.members, "task_info").get("external_task_id")) or _text(
             self.members.get("external_id")
         )

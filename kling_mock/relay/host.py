@@ -74,7 +74,7 @@ class RelayHost:
         self._requests: set[asyncio.Task[Any]] = set()
 
     def listen(self) -> str:
-        """Start listening unless it already does; return the URL.
+        """Start listening, if not started yet; return the URL.
 
         Raises:
             OSError: The address cannot be bound.
@@ -95,7 +95,7 @@ class RelayHost:
 
     @property
     def url(self) -> str:
-        """The URL at which it listens; "" if it does not listen."""
+        """The relay's URL; "" if it does not listen."""
         return self._url
 
     @property

@@ -112,12 +112,12 @@ class Emulator:
 
     @property
     def is_listening(self) -> bool:
-        """Whether it accepts connections."""
+        """Whether the emulator accepts connections."""
         return bool(self._bound_port)
 
     @property
     def url(self) -> str:
-        """The base URL while it accepts connections, without a slash at the end."""
+        """The base URL while connections are accepted, without a slash at the end."""
         return url_of(self._settings.host, self._bound_port, tls=self._settings.tls is not None)
 
     @property

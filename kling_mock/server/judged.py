@@ -77,12 +77,12 @@ class JudgedServer:
 
     @property
     def is_running(self) -> bool:
-        """Whether its server runs."""
+        """Whether the server runs."""
         return self._thread.running
 
     @property
     def world(self) -> World | None:
-        """Its state; `None` if it was stopped long ago. To be read from any thread."""
+        """The server's state; `None` if it stopped long ago. To be read from any thread."""
         return None if self._emulator is None else self._emulator.world
 
     def drop_state(self) -> None:
@@ -97,7 +97,7 @@ class JudgedServer:
         return f"{call.method} {call.path[:200]}" if world is None else world.journal.explain(call)
 
     def settle(self, seconds: float) -> list[str]:
-        """Wait until what is under way has ended; return the unfinished calls as lines.
+        """Wait until the work under way has ended; return the unfinished calls as lines.
 
         Args:
             seconds: Real time that this may take.
@@ -126,7 +126,7 @@ class JudgedServer:
             await self._settle_elsewhere(emulator, seconds)
 
     def _settle_apps(self, emulator: Emulator, seconds: float) -> None:
-        """Do the same in loops that are idle since their test has ended, but are not closed."""
+        """Do as `settle_in_loop` in loops that are idle since their test ended, but not closed."""
         for loop in {app.idle_loop for app in emulator.apps.values()}:
             if loop is not None and not loop.is_closed() and emulator.clock.busy:
                 loop.run_until_complete(self._settle_elsewhere(emulator, seconds))

@@ -412,7 +412,7 @@ def plugin_of(config: pytest.Config) -> Plugin:
 
 @cache
 def _tls_of_others() -> ssl.SSLContext:
-    """Return what trusts public certificates; to read them takes 10 ms, which each test would."""
+    """Return a context that trusts public certificates; cached, as reading them takes 10 ms."""
     import httpx
 
     return httpx.create_ssl_context(trust_env=False)

@@ -122,7 +122,7 @@ class KlingReceiver(KnownAttributes):
         return self
 
     def stop(self) -> None:
-        """End its connections and its thread; the received callbacks can still be read."""
+        """End the receiver's connections and thread; received callbacks can still be read."""
 
         async def close() -> None:
             if self._listening is not None:
@@ -151,7 +151,7 @@ class KlingReceiver(KnownAttributes):
 
     @property
     def url(self) -> str:
-        """Its URL; every path below it is accepted.
+        """The receiver's URL; every path below it is accepted.
 
         Raises:
             RuntimeError: The receiver is not running.
@@ -227,7 +227,7 @@ class KlingReceiver(KnownAttributes):
         *,
         timeout: float = 7200.0,  # noqa: ASYNC109 - of the mock's clock
     ) -> ReceivedCallback:
-        """Return what `wait_for` does, from inside an event loop of asyncio."""
+        """Wait as `wait_for` does, inside an event loop of asyncio."""
         clock = self._mock.clock
         with clock.call():
             for pause in self._looks(task, status, timeout):

@@ -124,7 +124,7 @@ class Inflater:
         self._members = 0
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what *chunk* inflates to.
+        """Yield the inflated bytes of *chunk*.
 
         Raises:
             BodyEncodingError: It cannot be inflated, or consists of too many gzip files.

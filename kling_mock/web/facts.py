@@ -37,7 +37,7 @@ def assumed(note: str, *sources: str, as_of: str = "2026-09-20") -> Fact:
 
 
 class Behaviour(NamedTuple):
-    """One thing that this server does, and how far Kling is known to do it.
+    """One behaviour of this server, and how far Kling is known to share it.
 
     Attributes:
         area: The heading under which it is listed.

@@ -74,15 +74,15 @@ class Limits:
 class Phase(Enum):
     """The phases of a connection."""
 
-    #: It has not sent a whole header yet.
+    #: The client has not sent a whole header yet.
     NEW = auto()
-    #: It waits for its next request.
+    #: The server waits for the next request.
     IDLE = auto()
     #: A body is on its way.
     BODY = auto()
     #: The client does not read the response as fast as it comes.
     SENDING = auto()
-    #: It is being answered.
+    #: The request is being answered.
     ANSWERING = auto()
 
 
@@ -102,7 +102,7 @@ class Seen(NamedTuple):
     bytes: int = 0
 
     def next(self, phase: Phase, request: int, size: int, now: float) -> Seen:
-        """Return what is known after a check at *now*."""
+        """Return the state after a check at *now*."""
         same = (phase, request) == (self.phase, self.request)
         if same and not (phase is Phase.SENDING and size != self.bytes):
             return self._replace(bytes=size)

@@ -205,12 +205,12 @@ class _Handover(Generic[T]):
         self._ended: queue.SimpleQueue[asyncio.Task[T]] = queue.SimpleQueue()
 
     def give(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let *loop* run it."""
+        """Let *loop* run the coroutine."""
         self._loop = loop
         loop.call_soon_threadsafe(self._begin)
 
     def result(self, timeout: float | None) -> T:
-        """Wait for its result; after a timeout or an interrupt it is dropped.
+        """Wait for the result; after a timeout or an interrupt the coroutine is dropped.
 
         Raises:
             TimeoutError: It did not end in time.
@@ -228,7 +228,7 @@ class _Handover(Generic[T]):
         return task.result()
 
     def drop(self) -> None:
-        """Cancel it, or close it if no loop has started it."""
+        """Cancel the coroutine, or close it if no loop has started it."""
         loop = self._loop
         if loop is None:
             self._work.close()

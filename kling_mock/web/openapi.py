@@ -174,7 +174,7 @@ def _operation(row: ApiOperation) -> dict[str, Any]:
 
 
 def _responses(answers: Iterable[ApiReply]) -> dict[str, dict[str, Any]]:
-    """Return those that operations refer to, by name."""
+    """Return the replies that operations refer to, by name."""
     named: dict[str, ApiReply] = {}
     for answer in answers:
         if answer.name and named.setdefault(answer.name, answer) != answer:

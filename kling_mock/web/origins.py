@@ -157,7 +157,7 @@ class Origins:
         )
 
     def end(self) -> None:
-        """Note that the test has ended: what it calls from now on is late."""
+        """Note that the test has ended: its calls from now on are late."""
         self._settle()
         self._running = self._owner = None
 

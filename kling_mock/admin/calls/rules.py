@@ -55,7 +55,7 @@ def list_faults(context: AdminContext, _parameters: Parameters) -> dict[str, Any
 
 
 def list_fault_kinds(_context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
-    """Return what can go wrong, and what can be set of it."""
+    """Return the kinds of faults, and the settings of each."""
     rows: list[dict[str, Any]] = []
     for kind in KINDS.values():
         settings = [

@@ -58,10 +58,10 @@ class InProcessApp(ABC):
         return None if loop is None or loop.is_running() else loop
 
     def start(self) -> None:  # noqa: B027 - optional: a WSGI app needs nothing
-        """Start what the app runs in; otherwise the first report does so."""
+        """Start the loop or thread of the app; otherwise the first report does so."""
 
     def stop(self) -> None:  # noqa: B027 - the same
-        """End what was started for the app; the next report starts it again."""
+        """End the loop or thread of the app; the next report starts it again."""
 
 
 def app_of(app: object, kind: object, loop: asyncio.AbstractEventLoop | None) -> InProcessApp:

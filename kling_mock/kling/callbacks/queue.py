@@ -271,7 +271,7 @@ class CallbackQueue:
         queue.waiting.append((delivery, copies))
 
     def _send_again(self, waiting: Iterable[tuple[Delivery, int]]) -> None:
-        """Send what was not delivered when the server stopped; one report may arrive twice."""
+        """Send the reports not delivered when the server stopped; one of them may arrive twice."""
         for delivery, copies in waiting:
             self._send(delivery, copies)
 

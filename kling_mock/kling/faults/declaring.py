@@ -150,7 +150,7 @@ def _check_target(name: str, value: object) -> None:
 
 
 def schema_of(kinds: Mapping[str, FaultSpec]) -> dict[str, Any]:
-    """Return the JSON Schema of what `read_fault` takes.
+    """Return the JSON Schema of the input of `read_fault`.
 
     Args:
         kinds: The kinds that may be declared, by name.

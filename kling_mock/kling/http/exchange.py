@@ -428,7 +428,7 @@ class Exchange:
 
     @property
     def has_client(self) -> bool:
-        """Whether its client waits for the reply."""
+        """Whether the client waits for the reply."""
         transport = self.request.transport
         return transport is not None and not transport.is_closing()
 
@@ -437,5 +437,5 @@ class Exchange:
         return self._entry(NO_REPLY, "")
 
     def is_in(self, journal: object) -> bool:
-        """Return whether its entry will be in *journal*."""
+        """Return whether the request's entry will be in *journal*."""
         return self.world.journal is journal

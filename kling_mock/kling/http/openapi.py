@@ -157,7 +157,7 @@ def _paging(record: EmulatedEndpoint) -> tuple[Parameter, ...]:
 def _of_library(
     record: EmulatedEndpoint, library: EmulatedLibrary, route: EndpointRoute
 ) -> ApiOperation:
-    """Return the operation that lists what every account has, or one that deletes."""
+    """Return the operation that lists the items that every account has, or one that deletes."""
     known, group = record.interface.schemas, record.name
     if route.operation == "presets":
         presets = {**PRESETS, "maxItems": library.max_page_size}

@@ -59,7 +59,7 @@ class Entry(NamedTuple):
 
     @property
     def kind(self) -> EntryKind:
-        """Whether it is a call of the API, or the download of a result file."""
+        """The kind of request: a call of the API, or the download of a result file."""
         return "download" if is_download(self.method, self.path) else "api"
 
     @property
@@ -139,7 +139,7 @@ class Entry(NamedTuple):
 
     @property
     def unexpected(self) -> bool:
-        """Whether it was refused before its account was known, or has a note that counts as this.
+        """Whether the call was refused before its account was known, or has a note that counts so.
 
         Its path or method is not served, its body cannot be read, its credential is invalid, or
         its body has a key that no endpoint knows, and that was ignored. With the real service

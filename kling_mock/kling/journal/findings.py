@@ -1,4 +1,4 @@
-"""Findings: what the tests of a server have to answer for.
+"""Findings on a server: problems for which its tests have to answer.
 
 They outlive its journal, resets and snapshots. Tests are written as "arrange, clear, act", and a
 problem before the clear is still a problem.
@@ -26,20 +26,20 @@ class UnderWay(Protocol):
 
     @property
     def is_refused(self) -> bool:
-        """Whether it will be refused before its account is known."""
+        """Whether the request will be refused before its account is known."""
         ...
 
     @property
     def has_client(self) -> bool:
-        """Whether its client is still waiting."""
+        """Whether the client is still waiting."""
         ...
 
     def so_far(self) -> Entry:
-        """Return what is known of it, as an entry without a status."""
+        """Return what is known of the request, as an entry without a status."""
         ...
 
     def is_in(self, journal: object) -> bool:
-        """Return whether its entry will be in *journal*."""
+        """Return whether the request's entry will be in *journal*."""
         ...
 
 

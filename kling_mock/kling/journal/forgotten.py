@@ -98,7 +98,7 @@ class Forgotten:
 
     @property
     def total(self) -> int:
-        """How many requests were forgotten."""
+        """The number of forgotten requests."""
         return self._total
 
     def matching(self, call: Call) -> dict[ForgottenKind, int]:

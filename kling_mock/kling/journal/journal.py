@@ -128,12 +128,12 @@ class Journal:
 
     @property
     def retired(self) -> list[str]:
-        """What was served and the real service was seen to refuse: each once, with the date."""
+        """Notes on what was served although the real service was seen to refuse it, with dates."""
         return [*self._retired]
 
     @property
     def total(self) -> int:
-        """How many entries were ever added, including those that are no longer kept."""
+        """The number of entries ever added, including those that are no longer kept."""
         return self._total
 
     @property
@@ -143,7 +143,7 @@ class Journal:
 
     @property
     def forgotten(self) -> int:
-        """How many entries had to make room since the start, or the last `clear` or reset.
+        """The number of entries dropped for lack of room since the start, last `clear` or reset.
 
         While it is not 0, reading the journal directly (iterating, `len`, an index) shows only
         a part of what was called. The newest call is always there.
@@ -157,12 +157,12 @@ class Journal:
 
     @property
     def unexpected_total(self) -> int:
-        """How many calls were unexpected, including those that `unexpected` no longer has."""
+        """The number of unexpected calls, including those that `unexpected` no longer has."""
         return self._unexpected_total
 
     @property
     def late_total(self) -> int:
-        """How many of the unexpected calls came from a test that had ended; see `Entry.late_of`."""
+        """The number of unexpected calls from a test that had ended; see `Entry.late_of`."""
         return self._late_total
 
     @property
@@ -181,7 +181,7 @@ class Journal:
 
     @property
     def downloads_total(self) -> int:
-        """How many of the entries ever added are downloads; `total` includes them."""
+        """The number of downloads among the entries ever added; `total` includes them."""
         return self._downloads
 
     def numbered(self) -> list[tuple[int, Entry]]:

@@ -13,7 +13,7 @@ def is_like(pattern: str, text: str) -> bool:
 
 
 def is_like_path(pattern: str, path: str) -> bool:
-    """Return whether *path* is what *pattern* says; it may have either as percent-encoded text.
+    """Return whether *path* matches *pattern*; either may be percent-encoded.
 
     Args:
         pattern: Such as `/v1/videos/text2video/order 7` or `/v1/videos/text2video/order%207`.

@@ -91,7 +91,7 @@ def _line(run: Sequence[tuple[int, Entry]], start: float) -> str:
 
 
 def _fields(entry: Entry) -> list[str]:
-    """Return what a line shows of a call, except for its number and time."""
+    """Return the parts of a call's line in a report, without its number and time."""
     parts = [
         f"{entry.method} {entry.path[:200]}",
         f"{entry.status}/{entry.code}" if entry.status else "no answer",
@@ -102,7 +102,7 @@ def _fields(entry: Entry) -> list[str]:
     parts += ["unexpected"] if entry.unexpected else []
     parts += [f"late, of {entry.late_of}"] if entry.late_of else []
     parts += [entry.message[:200]] if entry.code and not entry.unexpected else []
-    # What a path or a credential must be is explained elsewhere, and takes a long line.
+    # The required form of a path or credential is explained elsewhere, and takes a long line.
     is_plain = entry.unexpected and not any(note.unexpected for note in entry.notes)
     notes = () if is_plain else entry.notes
     parts += [f"({note})" for note in notes]

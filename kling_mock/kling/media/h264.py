@@ -84,7 +84,7 @@ def avcc(shape: FrameShape, fps: int) -> bytes:
     """
     sps, pps = _sps(shape, fps), _pps()
     head = b"\x01" + sps[1:4] + b"\xff\xe1" + pack(">H", len(sps))
-    # What High adds: 4:2:0, and 8 bits of luma and of chroma.
+    # The additions of High: 4:2:0, and 8 bits of luma and of chroma.
     return head + sps + b"\x01" + pack(">H", len(pps)) + pps + b"\xfd\xf8\xf8\x00"
 
 
@@ -251,5 +251,5 @@ def _packed(bits: str) -> bytes:
 
 
 def _escaped(content: bytes) -> bytes:
-    """Return it without what would look like the beginning of a unit (7.4.1)."""
+    """Return *content*, escaped so that no part looks like the beginning of a unit (7.4.1)."""
     return re.sub(rb"\x00\x00(?=[\x00-\x03])", b"\x00\x00\x03", content)

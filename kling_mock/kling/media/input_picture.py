@@ -46,11 +46,11 @@ class InputView(NamedTuple):
 
     @property
     def size_text(self) -> str:
-        """Its size, as text for people."""
+        """The image's size, as text for people."""
         return f"{self.width}\N{MULTIPLICATION SIGN}{self.height}"
 
     def scaled(self, width: int, height: int) -> Planes | None:
-        """Return its samples at another, even size; `None` if they are not available."""
+        """Return the image's samples at another, even size; `None` if they are not available."""
         if self.image is None:
             return None
         from PIL import Image

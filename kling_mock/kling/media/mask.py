@@ -50,7 +50,7 @@ class Mask(NamedTuple):
     discs: tuple[Disc, ...]
 
     def png(self, tag: str = "") -> MediaFile:
-        """Return it as a grey picture: white pixels belong to the mask, black ones do not.
+        """Return the mask as a grey picture: white pixels belong to it, black ones do not.
 
         Args:
             tag: Text in Latin-1, kept as the file's comment.
@@ -73,7 +73,7 @@ class Mask(NamedTuple):
             yield _AS_IS + row
 
     def run_lengths(self) -> list[int]:
-        """Return how many pixels do not belong to it, then how many do, and so on, by columns."""
+        """Return the lengths of runs of pixels by columns: outside the mask, inside, and so on."""
         turned = [Disc(disc.y, disc.x, disc.radius) for disc in self.discs]
         runs: list[int] = []
         end = 0  # the end of the last run that belongs to the mask
@@ -115,7 +115,7 @@ def _coded(value: int) -> str:
 
 
 def _lines(length: int, number: int, discs: Sequence[Disc]) -> Iterator[list[tuple[int, int]]]:
-    """Yield, line by line, where the mask begins and ends in it: apart, and in order."""
+    """Yield for each line where the mask begins and ends: spans that are apart, in order."""
     for line in range(number):
         spans: list[tuple[int, int]] = []
         for start, stop in sorted(_cut(disc, line, length) for disc in discs):

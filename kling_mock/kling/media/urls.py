@@ -74,7 +74,7 @@ class NamedFile(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """The text that distinguishes its content from that of all other files."""
+        """The text that distinguishes the file's content from that of all other files."""
         number = f"-{self.number}" if self.number else ""
         return f"{self.result_id}{number}{'-watermark' if self.is_marked else ''}"
 

@@ -39,7 +39,7 @@ class Charged(Protocol):
 
     @property
     def units(self) -> Decimal:
-        """What it costs."""
+        """The price."""
         ...
 
     @property

@@ -102,7 +102,7 @@ class Content:
         self.any = True
 
     def judge(self, subject: Subject) -> ContentDecision | None:
-        """Return what the review decides about a create request; `None` lets it pass."""
+        """Return the review's decision on a create request; `None` lets it pass."""
         chosen: ContentDecision | None = None
         for _, pattern, where, decision, number in reversed(self._rules):
             if where.accepts(subject) and pattern.search(subject.prompt):

@@ -58,7 +58,7 @@ class LibraryEntry(NamedTuple):
 
     @property
     def is_character(self) -> bool:
-        """Whether it is a person from a video, of which a request may name fewer."""
+        """Whether the element is a person from a video; a request may name fewer of these."""
         return bool(self.video)
 
 
@@ -101,7 +101,7 @@ class LibraryItems:
         return self._presets.get(item_id)
 
     def page(self, endpoint: str, number: int, size: int) -> Sequence[EmulatedTask]:
-        """Return page *number* (from 1) of what every account has, in the order of the ids."""
+        """Return page *number* (from 1) of the items that every account has, ordered by id."""
         all_ = [task for task in self._presets.values() if task.plan.endpoint == endpoint]
         return all_[(number - 1) * size : number * size]
 

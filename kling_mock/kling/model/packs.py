@@ -61,7 +61,7 @@ class Pack:
     type: PackType = "video"
 
     def status(self, now: float) -> PackStatus:
-        """Return its status, as the vendor calls it."""
+        """Return the pack's status, as the vendor calls it."""
         if now < self.begins:
             return "toBeOnline"
         if now >= self.ends:

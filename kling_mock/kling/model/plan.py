@@ -69,7 +69,7 @@ class ResultList(NamedTuple):
 
     @property
     def files(self) -> int:
-        """The number of its files, not counting those with a watermark."""
+        """The number of files, not counting those with a watermark."""
         return self.length * self.views
 
 

@@ -98,11 +98,11 @@ class EmulatedTask:
 
     @property
     def video_id(self) -> str:
-        """The id of its result, or of the first of two lists of results: 18 digits."""
+        """The id of the task's result, or of the first of two lists of results: 18 digits."""
         return _result_id(self.task_id)
 
     def result_id(self, type_: OutputType) -> str:
-        """Return the id of its results of a type; "" if it has none."""
+        """Return the id of the task's results of a type; "" if it has none."""
         for place, result_list in enumerate(self.plan.result.lists):
             if OUTPUT_TYPES[result_list.key] == type_:
                 return _result_id(self.task_id, place)
@@ -110,7 +110,7 @@ class EmulatedTask:
 
     @property
     def is_solution(self) -> bool:
-        """Whether it was made under `/solutions`, the only place where it is shown (assumed)."""
+        """Whether the task was made under `/solutions`, and is shown only there (assumed)."""
         return self.plan.path.startswith("/solutions/")
 
     @property

@@ -28,12 +28,12 @@ class Ranked(Protocol):
 
     @property
     def priority(self) -> int:
-        """Its priority; higher ones are tried first."""
+        """The channel's priority; higher ones are tried first."""
         ...
 
     @property
     def weight(self) -> int:
-        """Its share among channels of the same priority; 0 is tried after all others."""
+        """The channel's share among those of the same priority; 0 is tried after all others."""
         ...
 
 

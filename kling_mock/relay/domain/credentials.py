@@ -62,7 +62,7 @@ class ChannelKey(NamedTuple):
 
     @property
     def is_pair(self) -> bool:
-        """Whether it is a key pair, which signs tokens."""
+        """Whether the key is a key pair, which signs tokens."""
         return "|" in self.text
 
     def __repr__(self) -> str:

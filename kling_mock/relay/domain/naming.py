@@ -18,7 +18,7 @@ class Numbered(Protocol):
 
     @property
     def id(self) -> int:
-        """Its id."""
+        """The id."""
         ...
 
 

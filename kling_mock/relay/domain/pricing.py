@@ -53,7 +53,7 @@ def _per_unit(endpoint: str) -> int:
 
 
 def final_quota(units: Decimal | None, endpoint: str = "") -> int | None:
-    """Return what the upstream says it deducted, in quota; `None` if it does not say.
+    """Return the deduction that the upstream states, in quota; `None` if it states none.
 
     Args:
         endpoint: The endpoint of the task, as for `quota_of`.

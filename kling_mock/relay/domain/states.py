@@ -118,7 +118,7 @@ def state_of(status: str, kling_task_id: str | None) -> TaskState:
 
 
 def action(state: TaskState, event: TaskEvent) -> Action:
-    """Return what *event* does to a task in *state*.
+    """Return the effect of *event* on a task in *state*.
 
     Raises:
         IllegalEventError: It cannot happen.

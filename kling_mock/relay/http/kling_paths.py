@@ -14,7 +14,7 @@ from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.wire import ENDPOINTS, NOT_SERVED
 
-#: Of one-api style relays, and of ComfyUI's nodes (`--comfy-api-base`).
+#: The prefixes of one-api style relays, and of ComfyUI's nodes (`--comfy-api-base`).
 PREFIXES: Final = ("/kling", "/proxy/kling")
 VIDEOS: Final = "/kling/v1/videos"
 

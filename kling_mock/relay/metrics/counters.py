@@ -134,7 +134,7 @@ class Metrics:
         self.creates[outcome] += 1
 
     def settled(self, status: str, source: str, charged: int = 0, uncollected: int = 0) -> None:
-        """Count a task that has ended, and what was charged."""
+        """Count a task that has ended, and its charge."""
         self.settlements[status, source] += 1
         self.charged += charged
         self.uncollected += uncollected

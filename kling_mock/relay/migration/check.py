@@ -215,7 +215,7 @@ def _unfinished(session: Session) -> list[Finding]:
 
 
 def left_over(session: Session) -> list[Finding]:
-    """Return a blocker for each thing that has a name that a migration needs for its own."""
+    """Return a blocker for each object whose name a migration needs for its own."""
     if not session.dialect.is_mysql:
         return [] if read_table(session, BEFORE) is None else [name_taken("table", BEFORE)]
     method, findings = MigrationState(session).method, list[Finding]()
@@ -296,7 +296,7 @@ def _columns(table: Table, schema: Table) -> list[Finding]:
 
 
 def unresolved_numbers(session: Session) -> list[str]:
-    """Return a line about each user whose number old rows name, if it is unknown whose it was."""
+    """Return a line for each user number in old rows whose owner is unknown."""
     tables = (read_table(session, name) for name in ("videos", "users", "old_users"))
     if not all(
         table is not None and table.has(column)

@@ -141,7 +141,7 @@ class Downgrade:
         return bool(lost.resolution) and chosen
 
     def _accepted(self, origin: Origin, migrated: Table) -> list[Finding] | None:
-        """Return what the old table cannot hold, and the operator gives up; None if it is old."""
+        """Return the losses that the operator accepts; None if *migrated* is the old table."""
         if same_content(migrated, origin.table):
             return None
         lost = self.losses(migrated, origin.table)
@@ -172,7 +172,7 @@ class Downgrade:
     # ------------------------------------------------------------ what would be lost
 
     def losses(self, migrated: Table, old: Table) -> list[Finding]:
-        """Return what the old table cannot hold: one finding for each column or index."""
+        """Return a finding for each column or index that the old table cannot hold."""
         narrow = [
             check
             for check in row_checks(migrated, old, self.session.dialect)

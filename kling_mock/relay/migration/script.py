@@ -86,7 +86,7 @@ def downgrade_script(session: Session, dialect: Dialect) -> Iterator[str]:
 
 
 def _must_be_idle(session: Session) -> None:
-    """Refuse a script that could not be run beside what an interrupted upgrade has left."""
+    """Refuse a script that could not be run beside the leftovers of an interrupted upgrade."""
     if MigrationState(session).method is not None:
         says = "an upgrade was interrupted, or waits for kling-mock db finish; end that one first"
         raise BlockedError([Finding("unfinished", "blocker", says)])

@@ -94,7 +94,7 @@ def taken_names(session: Session) -> list[Finding]:
 
 
 def name_taken(kind: str, name: str) -> Finding:
-    """Return the blocker about a thing of the operator's that has the name of one of ours."""
+    """Return the blocker about an object of the operator's that has the name of one of ours."""
     says = f"there is a {kind} {name}, whose name a migration needs; rename that {kind}, or drop it"
     return Finding("left-over", "blocker", f"{says} if nobody needs it")
 

@@ -164,7 +164,7 @@ class Upgrade:
     ) -> None:
         """Record the original table, once, before anything is changed.
 
-        What a killed direct upgrade has left is removed: it had not changed the table.
+        The leftovers of a killed direct upgrade are removed: it had not changed the table.
         """
         if state.method == "direct":
             drop_copies(self.session)

@@ -137,7 +137,7 @@ def upgrade_tables(
         return False
     if version is None:
         if was_downgraded(session):
-            # Which version they had is unknown: each step is left out where it is not needed.
+            # Their version is unknown: each step is left out where it is not needed.
             _upgrade_from(1, retry)
         return False
     if version > VERSION:
@@ -161,7 +161,7 @@ def upgrade_tables(
 
 
 def _upgrade_from(version: int, retry: LockRetry) -> None:
-    """Add what later versions than *version* have, apart from indexes, entries and services."""
+    """Add the changes of versions after *version*, except indexes, entries and services."""
     for number in range(version + 1, VERSION + 1):
         for table, column in ADDED.get(number, ()):
             _add_column(retry, table, column)
@@ -214,7 +214,7 @@ def _as_it_is(column: Column) -> str:
 
 
 def _add_entries(session: Session, now: int) -> int:
-    """Add what older processes have left out of the ledger; return how many entries changed.
+    """Add the ledger entries that older processes omitted; return how many entries changed.
 
     The work is done in short transactions. Each is run again if a relay has changed its rows
     meanwhile.

@@ -41,7 +41,7 @@ class OperatorApi:
 
     @property
     def is_on(self) -> bool:
-        """Whether it is served at all."""
+        """Whether the operator API is served at all."""
         return self._access.is_on
 
     async def __call__(

@@ -77,7 +77,7 @@ class DueWork(ABC, Generic[D, W]):
 
     @abstractmethod
     def _path_of(self, due: D) -> Path:
-        """Return its owners, for the shares; a breaker protects the whole path."""
+        """Return the owners of *due*, for the shares; a breaker protects the whole path."""
 
     @abstractmethod
     async def _claim(self, chosen: Sequence[D], now: int) -> Sequence[W | None]:
@@ -92,7 +92,7 @@ class DueWork(ABC, Generic[D, W]):
         """Do one piece of work."""
 
     def _is_last_call(self, due: D, now: int) -> bool:
-        """Return whether it must be done now, even if its owner is left alone."""
+        """Return whether *due* must be done now, even if its owner is left alone."""
         del due, now
         return False
 

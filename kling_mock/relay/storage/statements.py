@@ -165,7 +165,7 @@ SET_CHANNEL: Final = {
 #: (id)
 DELETE_CHANNEL: Final = write("""
     UPDATE channels SET status = 2, deleted_id = id WHERE id = ? AND deleted_id = 0""")
-#: What was charged through each channel. Their rows do not say so: each settlement would lock one.
+#: The charges of each channel. Channels' rows do not have them: each settlement would lock one.
 CHANNEL_TOTALS: Final = read("""
     SELECT channel_id, -SUM(amount) FROM ledger WHERE kind = 'charge' GROUP BY channel_id""")
 
@@ -359,7 +359,7 @@ PUT_OFF_NOTICE: Final = write("""
     UPDATE outbox SET next_at = ?
     WHERE event_id = ? AND state = 'pending' AND next_at < ?
         AND (lease_until <= ? OR lease_until > ?)""")
-#: Its receiver is switched off. (now, event_id)
+#: The notice's receiver is switched off. (now, event_id)
 STOP_NOTICE: Final = write("""
     UPDATE outbox SET state = 'stopped', lease_until = 0, updated_at = ?
     WHERE event_id = ? AND state = 'pending'""")
@@ -520,7 +520,7 @@ _UNLABELLED: Final = "v.id BETWEEN ? AND ? AND v.service IS NULL AND v.kling_tas
 UNLABELLED_CHANNELS: Final = read(
     f"SELECT DISTINCT v.channel_id FROM videos v WHERE {_UNLABELLED}"  # noqa: S608 - a constant
 )
-#: Those of these tasks that share their upstream id, each paired with another that has it.
+#: Tasks with an upstream id and no service that share it, each paired with another one.
 #: (id from, to)
 SHARED_IDS: Final = read(f"""
     SELECT {", ".join(f"v.{name}" for name in names(SentTask))},

@@ -38,7 +38,7 @@ _SOURCES: Final[Mapping[Dialect, tuple[str, int, int]]] = {
 }
 #: The right to ask for the primary.
 _RIGHTS: Final = {Dialect.MARIADB: "REPLICA MONITOR", Dialect.MYSQL: "REPLICATION CLIENT"}
-#: What MariaDB tells every user: whether it replicates now, and whether it ever did.
+#: The query that every user of MariaDB may run: does it replicate now, and did it ever.
 _SIGNS: Final = (
     "SELECT VARIABLE_VALUE <> '0', @@gtid_slave_pos <> '' FROM information_schema.GLOBAL_STATUS "
     "WHERE VARIABLE_NAME = 'SLAVES_RUNNING'"

@@ -35,7 +35,7 @@ def definition(session: Session, name: str) -> tuple[str, ...]:
 
 
 def show_create(session: Session, name: str) -> str:
-    """Return what SHOW CREATE TABLE says on MariaDB or MySQL.
+    """Return the output of SHOW CREATE TABLE on MariaDB or MySQL.
 
     MySQL spells out the character set and the collation of a column that was declared with them,
     even if they are the table's. In that case they are left out here: the column is the same with

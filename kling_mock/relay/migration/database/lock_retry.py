@@ -1,4 +1,4 @@
-"""What needs the locks of a running application: it gives up soon, and is tried again."""
+"""Operations that need locks of a running application: they give up soon and are repeated."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _Returned = TypeVar("_Returned")
 
 @attrs.frozen
 class LockRetry:
-    """Runs what needs locks while an application uses the tables.
+    """Runs operations that need locks while an application uses the tables.
 
     Attributes:
         session: The connection.

@@ -187,7 +187,7 @@ def long_transactions(session: Session, seconds: int = _LONG_TRANSACTION) -> tup
 
 
 def binary_log(session: Session, severity: Severity) -> list[Finding]:
-    """Return what of the binary log of MariaDB or MySQL an online upgrade cannot work with.
+    """Return findings on settings of the binary log that an online upgrade cannot work with.
 
     Args:
         session: The connection.

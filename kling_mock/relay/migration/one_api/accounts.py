@@ -136,7 +136,7 @@ def _channel(
     )
 
 
-#: What limits a token to models or addresses: in one-api the first two, in new-api the others.
+#: Columns that limit a token to models or addresses: two of one-api, then two of new-api.
 _LIMITS: Final = ("models", "subnet", "model_limits_enabled", "allow_ips")
 
 #: Tokens of removed users are left out, because they do not belong to a user any more. The relay

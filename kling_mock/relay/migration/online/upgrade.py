@@ -399,7 +399,7 @@ class OnlineUpgrade:
         return attrs.evolve(self.upgrade, resolutions=decided)
 
     def _remove(self) -> None:
-        """Remove what an earlier run left: triggers first, because they need the shadow table."""
+        """Remove the leftovers of an earlier run: triggers first, as they need the shadow table."""
         self._drop_triggers(self._retry, "videos")
         self._session.execute(f"DROP TABLE IF EXISTS {SHADOW}")
         table = read_table(self._session, "videos")

@@ -308,7 +308,7 @@ def _tightened(old: Column, new: Column) -> bool:
     return old.nullable and not new.nullable
 
 
-#: What tells rows apart that have no key, as text.
+#: The expression that distinguishes rows without a key, as text.
 _ROW: Final = {
     Dialect.SQLITE: "rowid",
     Dialect.POSTGRES: "translate(ctid::text, ',()', '-')",

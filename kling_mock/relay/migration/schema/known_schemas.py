@@ -45,7 +45,7 @@ class KnownSchema(enum.Enum):
 
     @property
     def upgradable(self) -> bool:
-        """Whether it can be upgraded to the target schema."""
+        """Whether the schema can be upgraded to the target schema."""
         return self not in {KnownSchema.ABSENT, KnownSchema.UNKNOWN}
 
 

@@ -83,7 +83,7 @@ class Pool:
             return await self._use(work, limit, drop_others=True)
 
     async def use_now(self, work: Callable[[PooledConnection], Awaitable[T]], limit: float) -> T:
-        """Do the same without waiting for others; this may open a connection beyond the limit.
+        """Do some work without waiting for others; this may open a connection beyond the limit.
 
         A loss does not mean that the other connections are lost too: the time limit is short.
         """

@@ -22,7 +22,7 @@ class Dialect(StrEnum):
 
     @property
     def is_mysql(self) -> bool:
-        """Whether it is MySQL or MariaDB, which run the same statements with few exceptions."""
+        """Whether this is MySQL or MariaDB, which run the same statements with few exceptions."""
         return self in {Dialect.MARIADB, Dialect.MYSQL}
 
 

@@ -43,7 +43,7 @@ def label_tasks(first: int, last: int) -> Transaction[tuple[int, Sequence[Servic
         last: The id of the last task.
 
     Returns:
-        How many rows have changed, and the tasks that share an upstream id of a service with
+        The number of changed rows, and the tasks that share an upstream id of a service with
         another one.
 
     Raises:

@@ -181,7 +181,7 @@ class Token:
     created_at: int
 
     def is_expired(self, now: int) -> bool:
-        """Whether it is no longer accepted at *now*, in Unix seconds."""
+        """Whether the token is no longer accepted at *now*, in Unix seconds."""
         return self.expires_at is not None and self.expires_at <= now
 
 
@@ -253,10 +253,10 @@ class Channel:
 
     @property
     def service_label(self) -> str:
-        """The label of its service, that of the base URL's host where none was declared."""
+        """The label of the channel's service; if none was declared, the base URL's host."""
         return self.service or service_at(self.base_url, self.id)
 
     @property
     def is_deleted(self) -> bool:
-        """Whether it was deleted."""
+        """Whether the channel was deleted."""
         return self.deleted_id != 0

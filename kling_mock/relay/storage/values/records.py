@@ -40,7 +40,7 @@ class LedgerKind(StrEnum):
 
     @property
     def moves_balance(self) -> bool:
-        """Whether its amount is added to the balance; a hold or release only reserves it."""
+        """Whether an entry's amount is added to the balance; holds and releases only reserve it."""
         return self in {LedgerKind.OPENING, LedgerKind.CREDIT, LedgerKind.CHARGE}
 
 
@@ -89,7 +89,7 @@ class NoticeState(StrEnum):
     DEAD = "dead"
     #: The receiver answered 410; it can be replayed.
     GONE = "gone"
-    #: Its receiver is switched off; it is sent when the operator switches that on again.
+    #: The receiver is switched off; the callback is sent when the operator switches it on again.
     STOPPED = "stopped"
 
 
@@ -173,7 +173,7 @@ class Receiver:
 
     @property
     def is_off(self) -> bool:
-        """Whether it is switched off."""
+        """Whether the receiver is switched off."""
         return self.off_at > 0
 
 
@@ -316,12 +316,12 @@ class Reconciliation:
 
     @property
     def difference(self) -> int:
-        """What the balance is above what the ledger explains; 0 is right."""
+        """The part of the balance that the ledger does not explain; 0 is right."""
         return self.quota - (self.opening + self.credits - self.charged)
 
     @property
     def held_difference(self) -> int:
-        """What is held above what open tasks explain; 0 is right."""
+        """The part of the holds that open tasks do not explain; 0 is right."""
         return self.held - self.open_holds
 
     @property

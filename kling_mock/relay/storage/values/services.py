@@ -12,7 +12,7 @@ from kling_mock.relay.storage.text import fit
 
 #: Characters of a service's label.
 MAX_SERVICE: Final = 255
-#: What an operator's label is; empty is the host of the channel's base URL.
+#: The pattern of an operator's label; "" stands for the host of the channel's base URL.
 SERVICE_PATTERN: Final = r"^[a-z0-9._:\[\]-]*$"
 
 _LABEL: Final = re.compile(SERVICE_PATTERN.removeprefix("^").removesuffix("$"))
@@ -80,7 +80,7 @@ class SentTask:
 
     @property
     def is_charged(self) -> bool:
-        """Whether it was charged."""
+        """Whether the task was charged."""
         return self.status == "succeed" and not self.legacy
 
 

@@ -211,7 +211,7 @@ class VideoRow:
 
     @property
     def is_open(self) -> bool:
-        """Whether its status may still change."""
+        """Whether the task's status may still change."""
         return self.status not in TERMINAL
 
 
@@ -235,7 +235,7 @@ class Acceptance(Enum):
 
     #: The row has Kling's id now.
     RECORDED = "recorded"
-    #: It had the same id already.
+    #: The row had the same id already.
     ALREADY = "already"
     #: The row had failed meanwhile; it has the id now, and a report is kept.
     LATE = "late"
@@ -250,7 +250,7 @@ class Absence(Enum):
     TOO_EARLY = "too early"
     #: The first reply that counts.
     NOTED = "noted"
-    #: The second one: the row is `failed` and its hold is released.
+    #: The second such reply: the row is `failed` and its hold is released.
     FAILED = "failed"
 
 
@@ -332,13 +332,13 @@ class TaskResult:
 class TaskOutcome(Enum):
     """The effect of a report that a task has ended."""
 
-    #: This report ended it; money has moved as it says.
+    #: This report ended the task; money has moved as the report says.
     SETTLED = "settled"
-    #: It had ended with the same status before; nothing changed.
+    #: The task had ended with the same status before; nothing changed.
     ALREADY = "already"
-    #: It had ended with the other status before; only a report was kept.
+    #: The task had ended with the other status before; only a report was kept.
     CONTRADICTED = "contradicted"
-    #: It is the refusal of a create whose task Kling has shown since; nothing changed.
+    #: The report is the refusal of a create whose task Kling has shown since; nothing changed.
     OVERRULED = "overruled"
 
 
