@@ -272,7 +272,7 @@ class SpendingError(KlingError):
     """A request was not sent because of what it costs: `max_units`, or `confirm` said no.
 
     Attributes:
-        units: What it would have cost; None if the price is not known.
+        units: The price of the request; None if it is not known.
     """
 
     def __init__(self, message: str, *, units: Decimal | None) -> None:
@@ -326,8 +326,8 @@ class RequestValidationError(KlingError, ValueError):
 
     Attributes:
         field: Name of the parameter, as in the vendor's documentation.
-        limit: What is wrong with it.
-        expected: What it must be.
+        limit: What is wrong with the value.
+        expected: What the value must be.
     """
 
     def __init__(self, field: str, limit: str, expected: str, text: str | None = None) -> None:

@@ -34,18 +34,18 @@ class Price:
         model: Value of `model_name`; for a video that is extended, the model that made it; "" for
             an endpoint without models.
         mode: `std`, `pro` or `4k`, for pictures `1k`, `2k` or `4k`; "" for a model without modes.
-        use: What else decides the price: an input video (`video`, also for motion control), a voice
+        use: The use that is priced: an input video (`video`, also for motion control), a voice
             (`voice`), sound (`sound`), for pictures an input picture (`image`), for a speaking
             person the goods (`goods`), or none of these (`silent`).
         units: Units for each second of the result, for every started 5 s, for each picture, or for
             a call.
         per: `second`, `5 seconds`, `result` (a picture) or `call`.
         clips: The lengths in seconds that are sold; empty for any whole number of seconds.
-        source: Where the row comes from.
+        source: The source of the row.
         confidence: `high` when two or more copies of the list agree, `medium` for one copy of
             the official list, `low` for one unofficial copy.
         priced_on: The date of the list.
-        pack: Which kind of resource pack pays: a unit of another kind has another price.
+        pack: The kind of resource pack that pays: a unit of another kind has another price.
     """
 
     endpoints: tuple[str, ...]
@@ -69,10 +69,10 @@ class Estimate:
         units: Units that the vendor deducts when the task succeeds; None when they cannot be
             computed.
         priced_on: The date of the price list.
-        source: Where the price comes from; "" without one.
+        source: The source of the price; "" without one.
         confidence: How far to trust it, as in `Price`; None without one.
         reason: Why there are no units; "" when there are.
-        pack: Which kind of resource pack pays: a unit of another kind has another price.
+        pack: The kind of resource pack that pays: a unit of another kind has another price.
     """
 
     units: Decimal | None

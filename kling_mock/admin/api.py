@@ -43,7 +43,7 @@ class AdminApi:
 
     Args:
         context: The server on which its calls work.
-        access: Who may call it.
+        access: The callers allowed.
     """
 
     def __init__(self, context: AdminContext, access: AccessPolicy) -> None:

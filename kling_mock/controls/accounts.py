@@ -248,7 +248,7 @@ class AccountHandle(KnownAttributes):
                 image. If there are several packs of a type, the largest number counts.
             begins_in: Seconds of the mock's clock until it is valid.
             lasts: Seconds that it is then valid for; `None` is for ever.
-            type: What it pays for: `video`, `image`, `audio` or `try_on`. An account that has
+            type: The kind of tasks paid: `video`, `image`, `audio` or `try_on`. An account that has
                 packs, but none of the type that a task needs, is refused with 1102.
 
         Raises:

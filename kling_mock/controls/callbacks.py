@@ -98,7 +98,7 @@ class CallbacksHandle(KnownAttributes):
             app: An ASGI app (FastAPI, Starlette, Django) or a WSGI app (Flask, Django).
             host: The host of the URLs, without a port; their port and scheme do not matter.
                 `.test` is a domain that never exists (RFC 2606).
-            kind: Which of the two *app* is; `None` detects it from the signature.
+            kind: The kind of *app*; `None` detects it from the signature.
 
         Raises:
             ValueError: *app* is neither, or its signature is ambiguous; or *host* is invalid.

@@ -184,8 +184,8 @@ class ServerControls(KnownAttributes):
         """Move *task* on.
 
         Args:
-            move: Does it.
-            twin: What to call inside an event loop, if the caller waits for callbacks.
+            move: Moves the task.
+            twin: The method to call inside an event loop, if the caller waits for callbacks.
         """
         task_id, must_not_wait = id_of(task), bool(twin) and not self._proxy.can_wait
 

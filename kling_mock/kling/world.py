@@ -56,7 +56,7 @@ class WorldSettings(NamedTuple):
     Attributes:
         callback_hosts: Hosts in addition to this computer that reports may go to.
         key_seed: Makes the keys instead of the world's seed, for a world that replaces another.
-        journal_size: How many requests the journal keeps.
+        journal_size: Maximum number of requests in the journal.
         note_policy: The consequences of notes.
         keys: Keys of the account that every server has, instead of generated ones.
     """

@@ -78,7 +78,7 @@ class Ids:
 def differences(
     recorded: RecordedReply, emulated: RecordedReply, ids: Ids
 ) -> list[ReplyDifference]:
-    """Return what differs between two replies.
+    """Return the differences between two replies.
 
     Args:
         recorded: The recorded reply.

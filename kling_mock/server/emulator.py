@@ -50,7 +50,7 @@ class ServerSettings:
         tls: The TLS context; the server then accepts https only.
         certificate: The server's own certificate, with *tls*.
         public_url: Scheme, host and port of result URLs; `None` uses those of the request.
-        access: Who may call the admin API and the relay's operator API.
+        access: The callers allowed for the admin API and the relay's operator API.
         world: The settings of the emulated Kling's state.
     """
 

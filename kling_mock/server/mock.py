@@ -86,7 +86,7 @@ class KlingMock(ServerClients):
         admin_origins: Pages that may call the admin API from a browser, by scheme, host and port
             such as `http://localhost:5173`; a string is one.
         secrets: Secrets that you choose; the others are generated.
-        journal_size: How many requests the journal keeps, 1 or more.
+        journal_size: Maximum number of requests in the journal, 1 or more.
         ignored_fields: The treatment of keys in a body that the real service ignores: a `"note"`,
             or `"refuse"` for a 400.
         unexpected_notes: The kinds of `Note` that make a call unexpected.

@@ -39,7 +39,7 @@ def read_base_url(name: str, url: object) -> str:
     """Return a base URL without a slash at the end.
 
     Args:
-        name: What it is called in an error.
+        name: The name in an error.
         url: Scheme and host, with a port or path if it has them.
 
     Raises:
@@ -57,7 +57,7 @@ def read_hosts(name: str, names: object) -> frozenset[str]:
     """Return hosts in lower case; "*" is any.
 
     Args:
-        name: What they are called in an error.
+        name: The name in an error.
         names: Names or addresses without a port; a string is one of them.
 
     Raises:
@@ -73,7 +73,7 @@ def read_origins(name: str, urls: object) -> frozenset[str]:
     """Return origins of pages as a browser sends them in `Origin`.
 
     Args:
-        name: What they are called in an error.
+        name: The name in an error.
         urls: Schemes and hosts, with a port if it is not the scheme's own; a string is one.
 
     Raises:
@@ -102,7 +102,7 @@ def read_listening_host(name: str, host: object) -> str:
     """Return the address to listen on; "" for any of this computer.
 
     Args:
-        name: What it is called in an error.
+        name: The name in an error.
         host: A name or address without a port.
 
     Raises:

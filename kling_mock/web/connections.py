@@ -60,7 +60,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def look(self) -> tuple[Phase, int, int]:
-        """Return its phase, the number of its request, and its bytes as in `Seen`."""
+        """Return the phase, the number of the request, and the bytes as in `Seen`."""
         transport = self.transport
         unsent = 0 if transport is None else transport.get_write_buffer_size()
         request = self._current_request

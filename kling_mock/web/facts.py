@@ -42,7 +42,7 @@ class Behaviour(NamedTuple):
     Attributes:
         area: The heading under which it is listed.
         what: One sentence.
-        fact: Where it comes from.
+        fact: The source.
     """
 
     area: str

@@ -147,9 +147,9 @@ def check(schema: Schema, value: object, name: str = "") -> Any:
     """Return *value*, checked; 5.0 becomes 5 where the schema has a whole number.
 
     Args:
-        schema: What it must be.
+        schema: The schema to check by.
         value: A JSON value.
-        name: What it is called in the text of an error.
+        name: The value's name in the text of an error.
 
     Raises:
         ApiError: 400, naming the field and what it must be.

@@ -20,7 +20,7 @@ _ACCEPTED: Final = 0.25  # seconds in which it may not have had time to send on 
 
 
 def default_connections() -> int:
-    """Return how many connections an address accepts, below the limit of open files."""
+    """Return the number of connections that an address accepts, below the limit of open files."""
     try:
         import resource  # not available on every system
     except ImportError:
@@ -90,7 +90,7 @@ class Seen(NamedTuple):
     """The state of a connection, as last seen.
 
     Attributes:
-        phase: What it is doing.
+        phase: The connection's phase.
         request: The number of its request, counted from 1.
         since: When the phase began, or when the client last took a byte while `SENDING`.
         bytes: Bytes of a body that have arrived, or of a response that are not sent yet.

@@ -92,7 +92,7 @@ class LoopThread:
         """Run *work* on the loop and return its result, or raise its exception.
 
         Args:
-            work: What to run.
+            work: The coroutine to run.
             timeout: Seconds of real time to wait; `None` means without limit.
 
         Raises:
@@ -194,7 +194,7 @@ class _Handover(Generic[T]):
     for ever.
 
     Args:
-        work: What to run.
+        work: The coroutine to run.
     """
 
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:

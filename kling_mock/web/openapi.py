@@ -43,8 +43,8 @@ class Parameter(NamedTuple):
 
     Attributes:
         name: Its name; a path parameter is also in braces in `ApiOperation.path`.
-        where: Where it goes.
-        schema: What it accepts.
+        where: The place of the parameter.
+        schema: The schema of accepted values.
         description: One sentence.
         required: Whether it is required; path parameters always are.
     """
@@ -84,13 +84,13 @@ class ApiOperation(NamedTuple):
         name: The `operationId`.
         group: The tag under which it is listed.
         summary: One line.
-        fact: Where the operation comes from; `None` if it is not part of Kling.
+        fact: The source of the operation; `None` if it is not part of Kling.
         answers: The replies, by HTTP status.
         parameters: The parameters of path, query and headers.
         body: The request's body, always JSON; `None` if there is none.
         optional_body: Whether the body may be left out.
         examples: Bodies, by name.
-        security: What it requires: an account's key or token, a static key, a token of the
+        security: The required credential: an account's key or token, a static key, a token of the
             relay's, the admin token, or nothing.
         extra: Further members of the operation: `servers`, and those that begin with `x-`.
     """

@@ -28,7 +28,7 @@ class ApiCall(Generic[Context]):
 
     Attributes:
         method: The HTTP method.
-        path: What follows the API's prefix, with parameters in braces: `/users/{id}/tokens`.
+        path: The path after the API's prefix, with parameters in braces: `/users/{id}/tokens`.
         function: Runs the call; its name is the call's name. It gets the context of the API and
             all parameters, those of the path as text. Path, query and body share no name.
         summary: One line.
@@ -79,7 +79,7 @@ class ApiCall(Generic[Context]):
         """Check the parameters, and run the call.
 
         Args:
-            context: What the calls of this API work on.
+            context: The object that the calls of this API work on.
             path: The parameters of the path, decoded.
             query: The parameters of the query, as text or as JSON values; if one occurs twice, the
                 last value counts.

@@ -73,7 +73,7 @@ class BusyPolling:
     """Counts the queries of each task at one instant of the clock.
 
     Args:
-        steady: Where the passing of real time comes from, seconds.
+        steady: A clock of real time, seconds.
     """
 
     def __init__(self, steady: Callable[[], float] = process_time.steady) -> None:

@@ -43,8 +43,8 @@ def as_whole(name: str, value: object, low: int, high: int | None = None) -> int
     """Return *value*, which must be a whole number.
 
     Args:
-        name: What it is called in an error.
-        value: What was given.
+        name: The value's name in an error.
+        value: The value to check.
         low: The minimum.
         high: The maximum; `None` for none.
 
@@ -63,11 +63,11 @@ def as_number(
     """Return *value*, which must be a number of 0 or more.
 
     Args:
-        name: What it is called in an error.
-        value: What was given.
+        name: The value's name in an error.
+        value: The value to check.
         above: Whether it must be more than 0.
         high: The maximum.
-        unit: What it counts, for an error.
+        unit: The unit, for an error.
 
     Raises:
         ValueError: It is not a number, not finite, or out of range.
@@ -88,8 +88,8 @@ def as_text(name: str, value: object, *, can_be_empty: bool = True) -> str:
     """Return *value*, which must be a string.
 
     Args:
-        name: What it is called in an error.
-        value: What was given.
+        name: The value's name in an error.
+        value: The value to check.
         can_be_empty: Whether "" is accepted.
 
     Raises:
@@ -105,10 +105,10 @@ def as_items(name: str, value: object, of: type | tuple[type, ...], what: str) -
     """Return the items of *value*, each of the type *of*; a string is a list of itself.
 
     Args:
-        name: What it is called in an error.
-        value: What was given.
+        name: The value's name in an error.
+        value: The value to check.
         of: The type of an item, or several.
-        what: What they are, for an error.
+        what: The kind of the values, for an error.
 
     Raises:
         ValueError: It is not a list, or has other items.

@@ -20,7 +20,7 @@ def main(
     """Run the command; return its exit status (`kling_sdk.cli.exits`).
 
     Args:
-        arguments: What follows the command's name; None takes them from the process.
+        arguments: The arguments after the command's name; None takes them from the process.
         open_client: Returns the client to use; None takes `Kling()`.
     """
     if find_spec("rich") is None:

@@ -21,7 +21,7 @@ def connect(relay: str | None, environment: Mapping[str, str]) -> Kling:
 
     Args:
         relay: The URL of a relay, or None for Kling itself.
-        environment: Where keys, token and Kling's address are.
+        environment: The variables with the keys, the token and Kling's address.
 
     Raises:
         MissingKeyError: there is no key, or no token.

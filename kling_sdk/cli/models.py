@@ -24,8 +24,8 @@ class ModelRow:
         resolution: The size of the video or picture, or None when it is not known.
         durations: The lengths it makes, in seconds.
         audio: Whether it makes a sound track.
-        features: What else may be used, by the names of the parameters or of their use.
-        note: What may keep it from being used, or None.
+        features: Other supported features, by the names of the parameters or of their use.
+        note: A restriction on use, or None.
     """
 
     endpoint: str

@@ -175,7 +175,7 @@ class Screen:
         """Print what a call without a task has returned; signatures of URLs only as JSON.
 
         Args:
-            result: What was returned.
+            result: The result of the call.
             files: The files that were made of it.
         """
         view = _plain(result) | ({"files": [*map(_file, files)]} if files else {})

@@ -57,7 +57,7 @@ class ClientBase(Suggesting):
             secret_key: Secret key.
             access_key: Access key, with *secret_key*.
             api_key: Static API key.
-            base_url: Where the API is; None takes `KLING_BASE_URL`, or the server of *region*. A
+            base_url: URL of the API; None takes `KLING_BASE_URL`, or the server of *region*. A
                 `/v1` at its end is left out: the client adds it where a path has it.
             region: The vendor's server: `global` is `https://api-singapore.klingai.com`, `cn`
                 (for accounts in China) is `https://api-beijing.klingai.com`. None takes
@@ -66,7 +66,7 @@ class ClientBase(Suggesting):
                 `aiohttp.ClientSession`. It remains yours to close.
             trust_env: False to connect directly, although `HTTP_PROXY`, `HTTPS_PROXY` or
                 `ALL_PROXY` is set. An *http_client* keeps its own setting.
-            ssl_context: Which certificates are trusted, and a client certificate if there is one;
+            ssl_context: The trusted certificates, and a client certificate if there is one;
                 None trusts the authorities of `certifi`, or those that `SSL_CERT_FILE` names. An
                 *http_client* keeps its own setting.
             clock: The source of time; None takes the system's clocks.
@@ -131,7 +131,7 @@ class ClientBase(Suggesting):
         """Return a client of a relay in front of Kling, with the same resources.
 
         Args:
-            url: Where the relay is, such as `http://localhost:3000`, with or without `/v1`.
+            url: URL of the relay, such as `http://localhost:3000`, with or without `/v1`.
             token: The relay's own token, `sk-...`.
             *more: Nothing: a relay takes no key pair.
             http_client: See `Kling`.

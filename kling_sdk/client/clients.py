@@ -89,7 +89,7 @@ class Kling(Resources, ClientBase, Downloads):
         legacy_elements: The same in the vendor's older library, made at once.
         ai_multi_shot: Views of an element from other sides.
         multi_elements: Videos in which something is added, exchanged or removed.
-        recognize_image: Where a picture has an object, a head, a face and clothes, at once.
+        recognize_image: The places of an object, a head, a face and clothes in a picture, at once.
     """
 
     _open_transport = staticmethod(sync_transport)

@@ -70,7 +70,7 @@ class OptionOverrides(TypedDict, total=False):
             download, the longest silence.
         deadline: Seconds a get or list may take with all its repeats.
         create_deadline: Seconds a create may take with all its repeats.
-        retries: How often a call is repeated at most; None leaves it to the deadline,
+        retries: Maximum number of repeats of a call; None leaves it to the deadline,
             0 never repeats.
         wait_for_server: True for a server that may still be starting: an address where nothing
             listens, or whose host is not known yet, is tried until the deadline instead of three
@@ -88,7 +88,7 @@ class OptionOverrides(TypedDict, total=False):
             service does not.
         on_update: Called with the task whenever its status has changed. What it raises is
             logged, and ends nothing.
-        if_exists: What a create does whose `external_task_id` an earlier create has used:
+        if_exists: For a create whose `external_task_id` an earlier create has used:
             "return" the earlier task, marked as `reused`, or "error" for `AlreadyExistsError`.
         reuse_connections: True to send creates over connections that were used before. That
             saves a handshake; a refusal is then confirmed by a look-up.
@@ -115,7 +115,7 @@ class OptionOverrides(TypedDict, total=False):
             `as_completed` from several threads.
         trace: False to make no OpenTelemetry spans. True makes one per call once the
             program has loaded OpenTelemetry's API.
-        tracer_provider: Where spans go; None takes OpenTelemetry's global provider.
+        tracer_provider: The destination of spans; None takes OpenTelemetry's global provider.
         traceparent: True to send the span's `traceparent` to the server, which a relay of
             your own may continue. It never goes to the host of a file.
         cancel: An event that ends waits and pauses between attempts when it is set.

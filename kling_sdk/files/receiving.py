@@ -34,8 +34,8 @@ class Receiving(abc.ABC, Generic[T_co]):
         on_progress: See `OnProgress`. What it raises is logged, and ends only the calls of it.
 
     Attributes:
-        received: How many bytes there are.
-        total: How many there will be, or None when the host does not announce it.
+        received: The number of bytes received.
+        total: The number of all bytes, or None when the host does not announce it.
         validator: The version of the file, as `If-Range` takes it, or None.
         may_block: Whether `write` may take long, and so must not run on an event loop.
     """

@@ -121,7 +121,7 @@ class StreamTarget(Receiving[int]):
             data = data[written:]
 
     def finish(self) -> int:
-        """Return how many bytes the file has."""
+        """Return the number of bytes in the file."""
         if self._position < self._written:
             raise DownloadError("the file has become shorter while it was fetched")
         return self._written

@@ -47,8 +47,8 @@ def url_for(source: ResultFile | str, to: object) -> str:
     """Return the URL to fetch: for a sound the MP3, or the WAV if the path ends in `.wav`.
 
     Args:
-        source: What is fetched, or its URL.
-        to: Where it goes.
+        source: The result to fetch, or its URL.
+        to: The destination.
 
     Raises:
         DownloadError: a WAV is requested of a sound that is known to have only an MP3.
@@ -95,7 +95,7 @@ class FileTarget(Receiving[Download]):
     """A file in the making.
 
     Args:
-        place: Where it will be. A file that is there stays until this one is complete.
+        place: The path of the complete file. An older file there stays until then.
         max_bytes: Maximum size in bytes.
         on_progress: See `OnProgress`.
         windows: Whether names of devices are refused.

@@ -42,7 +42,7 @@ class Asking(Protocol):
     def __call__(
         self, call: HttpCall, read: Callable[[Reply], Task], /, *, fresh: bool
     ) -> Flow[Task]:
-        """Return what was read of the reply."""
+        """Return the result read from the reply."""
         ...
 
 

@@ -40,7 +40,7 @@ class Board:
     """The waits of a client, by the list on which their tasks are.
 
     Attributes:
-        rows: How far down each list the open tasks were when it was last read.
+        rows: The depth of the open tasks in each list when it was last read.
     """
 
     def __init__(self) -> None:

@@ -45,7 +45,7 @@ class Event:
         attempt: Counted from 1.
         status: HTTP status of a response.
         pause: Seconds until the repeat.
-        error: What made it repeat.
+        error: The error because of which the call is repeated.
         task: The task as it is now.
     """
 
@@ -219,7 +219,7 @@ class Operation(NamedTuple, Generic[T]):
         name: The method's name.
         start: Returns the flow.
         endpoint: The endpoint, such as `text2video`; "" when there is none.
-        about: What is known before it starts, such as the model; nothing private.
+        about: Facts known before the call starts, such as the model; nothing private.
     """
 
     name: str

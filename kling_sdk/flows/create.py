@@ -72,7 +72,7 @@ def create(
 
     Args:
         ctx: The context of the call.
-        request: What to create. Its own `external_task_id` is used if it has one.
+        request: The request to create. Its own `external_task_id` is used if it has one.
         external_id: The id to use if the request has none; None makes one.
         may_be_used: Whether an earlier create may have used that id.
         wait_for_slot: False to raise 1303 at once instead of waiting for a free slot.

@@ -138,8 +138,8 @@ class Ended(NamedTuple):
 
     Attributes:
         key: As in its `Spawn`.
-        value: What it returned.
-        error: What it raised, or None.
+        value: The result of the child.
+        error: The exception of the child, or None.
     """
 
     key: Hashable

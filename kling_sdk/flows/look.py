@@ -44,8 +44,8 @@ class Wanted:
     Attributes:
         name: Its task id; for a task that has not been seen yet, possibly its external id.
         task: The task as last seen, or None for a bare id.
-        record: Where to ask for it, or None when its endpoint is not known.
-        until: When its wait ends, in monotonic time.
+        record: The endpoint at which to query the task, or None when it is not known.
+        until: The end of the wait, in monotonic time.
     """
 
     name: str
@@ -67,11 +67,11 @@ class Look:
         started: When it started, in monotonic time.
         tasks: The tasks as they are now, by the keys of the targets.
         failed: The error that ends the wait for a task, by key.
-        requests: How many calls it took.
+        requests: The number of calls that the poll took.
         has_stumbled: Whether a call failed in a way that another poll may make up for.
         retry_after: The maximum pause in seconds that a server asked for, or 0.
-        watched: How many tasks the caller had watched until then.
-        rows: How many rows of a list had to be read to see what they showed of ours.
+        watched: The number of tasks that the caller had watched until then.
+        rows: The number of rows of a list that were read to find our tasks.
         without_list: The paths of the lists that cannot be read.
         found_at: The endpoint at which a bare id was found last; "" for none.
         unchanged: The ids of tasks of /v1 that `/tasks` has shown as they were before.
@@ -105,7 +105,7 @@ def look(
         ctx: Where, who, when; `options.timeout` bounds each call, and the poll as a whole for
             tasks whose deadline has passed.
         targets: The tasks, each under a key of the caller's.
-        watched: How many tasks the caller has watched until now, including those that have ended.
+        watched: The number of tasks that the caller has watched so far, including ended ones.
         before: The poll before this one.
     """
     ctx.emit(Event("poll", "GET"))
@@ -171,8 +171,8 @@ def look_at_pages(
         ctx: Where, who, when.
         place: The place whose list is read.
         unseen: The tasks that are looked for: task id -> key.
-        rows: How far down our open tasks probably are: ended tasks stay listed.
-        seen: What was found.
+        rows: The probable depth of our open tasks in the list: ended tasks stay listed.
+        seen: The findings.
         others: Tasks of /v1 that are open: task id -> status. One that is shown with the same
             status need not be queried; one that has changed is queried, so that its `raw` is of
             /v1.

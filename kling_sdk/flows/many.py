@@ -73,7 +73,7 @@ def run_many(
     Args:
         ctx: The context of the call; `wait_seconds` bounds each task's wait, and how long requests
             queue for a slot while no task is created and none ends.
-        requests: What to create. A request is taken when there is a slot for it, and no more
+        requests: The requests. A request is taken when there is a slot for it, and no more
             than a few outcomes wait for the caller.
         limits: The limits of the call.
     """

@@ -60,7 +60,7 @@ class Policy(NamedTuple):
         answered: Whether the server has ever answered this client.
         reached: Whether a connection to it was ever made.
         may_start: Whether it may still be starting.
-        shortest: How many seconds before the deadline the last attempt starts at the latest.
+        shortest: The last attempt starts at least this many seconds before the deadline.
     """
 
     retries: int | None
@@ -87,7 +87,7 @@ class Policy(NamedTuple):
 
         Args:
             error: Why the attempt failed.
-            attempt: Which attempt it was, counted from 1.
+            attempt: The number of the attempt, from 1.
             remaining: Seconds until the deadline.
         """
         if not is_transient(error) or (self.retries is not None and attempt > self.retries):

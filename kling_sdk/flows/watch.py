@@ -121,7 +121,7 @@ class Watch:
         Args:
             index: Its position in the input.
             task: The task, or its task id or external id.
-            seconds: How long to wait.
+            seconds: The maximum wait.
             record: Its endpoint, when the caller knows it.
             private: Texts that an error's message must not quote from the vendor's reason.
         """

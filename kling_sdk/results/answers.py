@@ -191,7 +191,7 @@ class Selection:
         duration: Its length in milliseconds, or None.
         width: Its width in pixels, or None.
         height: Its height in pixels, or None.
-        total_frames: How many frames it has, or None; `frame_index` is below it.
+        total_frames: The number of its frames, or None; `frame_index` is below it.
         video_url: The video in the form that the vendor works on; "" when there is none. It is
             signed.
         units: Units that were deducted, or None when the response does not say.
@@ -266,7 +266,7 @@ class FrameSelection:
         session_id: The session.
         status: 0 when the points were accepted; None when the response does not say.
         frame_index: The frame, from 0; None when the response does not say.
-        masks: What belongs to the selection, by object.
+        masks: The masks of the selection, by object.
         units: Units that were deducted, or None when the response does not say.
         raw: The object as received.
     """

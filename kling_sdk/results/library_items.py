@@ -31,7 +31,7 @@ class Voice:
     Attributes:
         voice_id: Its id, decimal digits as text, also where the response has a number.
         name: Its name.
-        trial_url: Where to listen to it; "" when the response does not say. It may be signed.
+        trial_url: URL of a sample; "" when the response does not say. It may be signed.
         owned_by: `kling` for the vendor's own (vendor page, two copies agree), else the owner as
             the response has it.
         raw: The object as received.
@@ -55,10 +55,10 @@ class Element:
         element_id: Its id as text. It is an int64: the response has a number, which may be too
             large for programs that read numbers of JSON as floats.
         name: Its name.
-        description: What it is.
+        description: Its description.
         reference_type: `image_refer` or `video_refer`: what it was made from; "" in the older
             library, where it is always pictures.
-        voice: How it speaks, or None.
+        voice: The voice with which it speaks, or None.
         owned_by: `kling` for the vendor's own, else the owner as the response has it.
         status: `succeed`, or `deleted`; "" when the response does not say.
         raw: The object as received, with its pictures, its video and its tags.
@@ -92,7 +92,7 @@ class ElementPage:
     Attributes:
         elements: The elements of the page, in the server's order.
         page: Number of the page, counted from 1.
-        page_size: How many elements were requested.
+        page_size: The number of elements requested.
         has_next: True when another page may follow.
     """
 

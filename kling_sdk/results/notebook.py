@@ -60,7 +60,7 @@ def download_html(download: Download, max_bytes: int = _INSIDE) -> str:
     """Return a video, sound or picture as embedded HTML, any other file as its name.
 
     Args:
-        download: What was fetched.
+        download: The fetched file.
         max_bytes: Maximum size in bytes of a file that is embedded.
     """
     path = Path(download.path)

@@ -80,10 +80,10 @@ class Video:
 
     Attributes:
         id: The platform's id of the video, unique in the platform.
-        url: Where to fetch it. It is signed and expires 30 days after the task
+        url: URL of the video. It is signed and expires 30 days after the task
             (vendor page, several copies agree); its repr has `?<hidden>` for the signature.
         duration: Length in seconds, or None when the response does not say.
-        watermark_url: Where to fetch the copy with a watermark, or None if none was requested.
+        watermark_url: URL of the copy with a watermark, or None if none was requested.
         raw: The object as received.
     """
 
@@ -99,10 +99,10 @@ class Image:
     """One picture of a finished task.
 
     Attributes:
-        url: Where to fetch it; it is signed and expires as a video's does.
+        url: URL of the file; it is signed and expires as a video's does.
         index: Its number within the task, or None when the response does not say; for
             `ai_multi_shot`, the number of its set.
-        watermark_url: Where to fetch the copy with a watermark, or None if none was requested.
+        watermark_url: URL of the copy with a watermark, or None if none was requested.
         raw: The object as received.
         view: Its number, from 1, among the pictures with the same index: `ai_multi_shot` has
             several of each. None where there is only one.
@@ -122,10 +122,10 @@ class Audio:
     Attributes:
         id: The platform's id of the sound. `Avatar.audio_id` and `FaceChoice.audio_id` take one
             from text-to-speech for 30 days.
-        url: Where to fetch the MP3. For text-to-speech it is the only file, and the vendor's page
+        url: URL of the MP3. For text-to-speech it is the only file, and the vendor's page
             does not state its type. It is signed and expires as a video's does.
         duration: Its length in seconds, or None when the response does not say.
-        wav_url: Where to fetch the same sound as WAV, or None.
+        wav_url: URL of the same sound as WAV, or None.
         wav_duration: The length of the WAV in seconds, or None.
         raw: The object as received.
     """
@@ -143,7 +143,7 @@ class Subtitles:
     """A file of subtitles of a finished task.
 
     Attributes:
-        url: Where to fetch it; it is signed and expires as a video's does.
+        url: URL of the file; it is signed and expires as a video's does.
         format: `srt` (SubRip) or `ass` (Advanced SubStation Alpha), as the response has it.
         raw: The object as received.
     """
@@ -214,7 +214,7 @@ class Task(Suggesting):
         created_at: When the task was accepted, aware UTC, or None when unknown.
         updated_at: When it last changed, aware UTC, or None when unknown.
         units: Units finally deducted, or None before the end.
-        endpoint: Which endpoint made it, such as `text2video`; "" when unknown.
+        endpoint: The endpoint that made the task, such as `text2video`; "" when unknown.
         interface: The interface whose response this is, and where the task is queried: `v1`,
             `model-path`, `solutions`, `relay`; "" when unknown, which counts as /v1. A callback
             does not tell `solutions` from `model-path`.
@@ -296,7 +296,7 @@ class Task(Suggesting):
         """Return the task that `to_dict` has written.
 
         Args:
-            data: What `to_dict` returned. A key that this release does not know is ignored, and
+            data: The result of `to_dict`. A key that this release does not know is ignored, and
                 one that is missing takes its default, so releases read each other's tasks.
 
         Raises:
@@ -361,7 +361,7 @@ class Page:
     Attributes:
         tasks: The tasks of the page, in the server's order.
         page: Number of the page, counted from 1.
-        page_size: How many tasks were requested.
+        page_size: The number of tasks requested.
         next_before: Relay only: key of the next page, or None after the last.
         has_next: True when another page may follow.
         next_cursor: `kling.tasks`, `kling.solutions` and a relay: key of the next page, or None
@@ -421,7 +421,7 @@ class Download:
     """A file that was fetched whole.
 
     Attributes:
-        path: Where it is.
+        path: Its path.
         size: Its length in bytes.
         sha256: Its SHA-256 in hex.
     """

@@ -36,8 +36,8 @@ def from_json(cls: type[T], data: object, place: str) -> T:
 
     Args:
         cls: The class of the result.
-        data: What was read.
-        place: What the data is, for the error's text.
+        data: The JSON value.
+        place: The name of the data, for the error's text.
 
     Raises:
         ValueError: a field without a default is missing, or a value is of another type.

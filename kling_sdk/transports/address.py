@@ -118,7 +118,7 @@ def proxy_failed(name: str, error: Exception) -> UnreachableError:
 
     Args:
         name: The proxy, without user and password.
-        error: What it did instead.
+        error: The failure of the connection.
     """
     text = redact_text(str(error)) or type(error).__name__
     failure = given_up(

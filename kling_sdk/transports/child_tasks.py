@@ -52,7 +52,7 @@ class ChildTasks:
         """Return how a child has ended, or None when the time is over.
 
         Args:
-            effect: How long to wait.
+            effect: The wait, with its maximum time.
             call: The parent's call, which is left while only children can go on.
         """
         if not self._ended and effect.seconds != 0:

@@ -112,7 +112,7 @@ class ChildThreads:
         """Return how a child has ended, or None when the time is over or the caller cancels.
 
         Args:
-            effect: How long to wait.
+            effect: The wait, with its maximum time.
             call: The parent's call, which is left while only children can go on.
 
         Raises:

@@ -45,7 +45,7 @@ class Child:
     """A child of a flow.
 
     Args:
-        spawn: What the parent wants to start.
+        spawn: The child that the parent wants to start.
         context: The context variables of the parent's caller, of which the child has a copy.
         clock: The clock that the child is a call of, from now on.
 

@@ -84,7 +84,7 @@ def default_client(
 
     Args:
         trust_env: False to connect directly, whatever proxies the environment names.
-        ssl_context: Which certificates are trusted; `None` is those of the system.
+        ssl_context: The trusted certificates; `None` is those of the system.
     """
     from kling_sdk.transports.sync_sockets import DeadlineTransport
 

@@ -192,10 +192,10 @@ class Calls:
         """Return the exception to raise for an error of the library, or of the caller's hooks.
 
         Args:
-            error: What came instead of a reply.
+            error: The exception raised instead of a reply.
             effect: The call.
             request: The library's request; None if it could not be made.
-            trace: What is known of it.
+            trace: The progress of the request.
         """
         hooks, later_hooks = (self.client.event_hooks[kind] for kind in ("request", "response"))
         # A transport may repeat a request that was sent: its last error says nothing of the first.

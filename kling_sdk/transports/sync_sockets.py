@@ -68,8 +68,8 @@ def _share(left: float, addresses: int) -> float:
     """Return the seconds to connect to the next address.
 
     Args:
-        left: Seconds for all that are left.
-        addresses: How many are left, the next one included.
+        left: Seconds for all remaining addresses.
+        addresses: The number of remaining addresses, including the next one.
     """
     if addresses == 1:
         return left

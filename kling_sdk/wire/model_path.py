@@ -174,7 +174,7 @@ def task_from(
 
     Args:
         data: The object.
-        endpoint: Which endpoint made the task; "" when that is not known.
+        endpoint: The endpoint that made the task; "" when that is not known.
         interface: The interface at which it is queried.
         response: The reply that has it.
 

@@ -115,7 +115,7 @@ def to_model_path(
     Args:
         body: The request, in our vocabulary; null and empty text count as absent.
         record: Its endpoint.
-        limits: What is known of the model, or None: then nothing is sent in place of a missing
+        limits: The known limits of the model, or None: then nothing is sent in place of a missing
             field, except where /v1 has another default.
         extra: Fields of this very body, merged in last: objects by their keys, `contents` at
             the end.

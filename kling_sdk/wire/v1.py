@@ -336,7 +336,7 @@ def images_from(result: object, key: str = "images") -> tuple[Image, ...]:
 
     Args:
         result: The object.
-        key: Which of its lists.
+        key: The key of one of its lists.
     """
     items = objects_of(object_of(result).get(key))
     if not items:  # as of most tasks

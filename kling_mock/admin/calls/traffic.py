@@ -55,7 +55,7 @@ def list_journal(context: AdminContext, parameters: Parameters) -> dict[str, Any
 
 
 def list_forgotten(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
-    """Return how many requests of each kind are no longer kept."""
+    """Return the number of requests of each kind that are no longer kept."""
     kinds = context.journal.forgotten_kinds
     return {"data": [{**kind._asdict(), "count": count} for kind, count in kinds]}
 
@@ -119,7 +119,7 @@ CALLBACKS = closed(
 
 
 def get_callbacks(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
-    """Return how callbacks are sent."""
+    """Return the settings of callbacks."""
     return encode(CALLBACKS, context.callbacks)
 
 

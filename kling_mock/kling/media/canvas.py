@@ -139,7 +139,7 @@ class Canvas:
 
 
 def _half_width(region: Region) -> int:
-    """Return how many samples of chroma a row has."""
+    """Return the number of samples of chroma in a row."""
     return (region.x + region.width) // 2 - region.x // 2
 
 

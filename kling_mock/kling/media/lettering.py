@@ -119,7 +119,7 @@ class Lettering(NamedTuple):
 
 
 def width_of(text: str, height: float, pen: float) -> float:
-    """Return how wide a line of text is, in pixels.
+    """Return the width of a line of text in pixels.
 
     Args:
         text: One line. What has no letter here is shown as a box.

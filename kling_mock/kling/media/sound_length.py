@@ -54,7 +54,7 @@ def _of_wave(content: bytes) -> float:
 
 
 def _behind_tag(content: bytes) -> int:
-    """Return where an ID3v2 tag at the beginning ends."""
+    """Return the end of an ID3v2 tag at the beginning."""
     if not content.startswith(b"ID3") or len(content) < 10:
         return 0
     size = 0

@@ -37,8 +37,8 @@ def exposition(
 
     Args:
         metrics: The counters of this process.
-        breakers: How many channels have a circuit breaker in each state.
-        health: What `/health` shows.
+        breakers: The number of channels with a circuit breaker in each state.
+        health: The state that `/health` shows.
         clocks: The state of the clocks.
         statistics: Statistics of its use of the store.
         store_counts: Counts in the store.

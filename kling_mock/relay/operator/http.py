@@ -30,7 +30,7 @@ class OperatorApi:
 
     Args:
         service: Runs the calls.
-        access: Who may call it.
+        access: The callers allowed.
         metrics: Counts the calls that are refused after too many wrong tokens.
     """
 
@@ -59,7 +59,7 @@ class OperatorApi:
             peer: The address that the call came from.
             headers: Its headers.
             method: The HTTP method.
-            path: What follows `/__kling/relay`, percent-encoded.
+            path: The path after `/__kling/relay`, percent-encoded.
             read: Returns the body; an empty one is an empty object. It is called only for the
                 operator.
 

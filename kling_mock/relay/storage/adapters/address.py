@@ -87,7 +87,7 @@ def url_of_host(parts: SplitResult, host: Host) -> str:
 
 
 def mysql_address(parts: SplitResult) -> ServerAddress:
-    """Return how asyncmy connects.
+    """Return the arguments with which asyncmy connects.
 
     Args:
         parts: `mysql://user:password@host:port,host2:port2/database`, with `?ssl=true` for TLS
@@ -117,7 +117,7 @@ def mysql_address(parts: SplitResult) -> ServerAddress:
 
 
 def postgres_address(parts: SplitResult, **arguments: Any) -> ServerAddress:
-    """Return how asyncpg connects.
+    """Return the arguments with which asyncpg connects.
 
     Args:
         parts: `postgresql://user:password@host:port,host2:port2/database`, with the parameters

@@ -64,7 +64,7 @@ def count_open_by_token() -> Transaction[Mapping[int, int]]:
 
 
 def count_open_of_channel(channel_id: int) -> Transaction[int]:
-    """Return how many open tasks a channel has."""
+    """Return the number of a channel's open tasks."""
     ((count,),) = yield sql.OPEN_OF_CHANNEL, (channel_id,)
     return int(count)
 

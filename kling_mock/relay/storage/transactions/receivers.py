@@ -30,7 +30,7 @@ def list_receivers(*, after: int = 0, limit: int = 100) -> Transaction[Sequence[
 
 
 def count_receivers() -> Transaction[ReceiverCounts]:
-    """Return how many receivers fail, and how many are switched off."""
+    """Return the numbers of receivers that fail and that are switched off."""
     rows = yield sql.RECEIVER_COUNTS, ()
     return ReceiverCounts(*map(int, rows[0]))
 
