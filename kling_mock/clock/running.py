@@ -29,7 +29,7 @@ class _Segment(NamedTuple):
     Attributes:
         now: Unix seconds on the clock at that instant.
         passed: Seconds that had passed on the clock by then.
-        since: That instant, in steady seconds of real time.
+        since: The same instant in steady seconds of real time.
         speed: Seconds on the clock in one real second.
     """
 

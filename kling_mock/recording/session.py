@@ -53,7 +53,7 @@ class RecordedReply:
         status: The HTTP status.
         body: A JSON value; `None` if *text* is the body.
         text: A body that is not JSON; `None` if it is JSON.
-        headers: Those that matter, with names in lower case.
+        headers: The headers that matter, with names in lower case.
     """
 
     status: int
@@ -75,7 +75,7 @@ class RecordedExchange:
         auth: The kind of authentication.
         body: A JSON value; `None` if there is no body, or if *text* is it.
         text: A body that is not JSON; `None` if it is JSON, or if there is no body.
-        headers: Those that matter, with names in lower case.
+        headers: The headers that matter, with names in lower case.
         create: The number of the create; 0 for other requests.
         reply: The reply; `None` if none came.
         line: The number of the line in the file; 0 if it is not in a file yet.

@@ -159,7 +159,7 @@ class _Places(NamedTuple):
 
     Attributes:
         v1: The fields of /v1, of every product: one that is not in any of the others is refused.
-        contents: Those that become items of `contents`; empty for a product without.
+        contents: The fields that become items of `contents`; empty for a product without.
         settings, options: Those that go there by their own name.
         without: Fields of this product that are translated, but not for it.
     """

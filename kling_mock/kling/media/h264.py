@@ -131,7 +131,7 @@ def inter_slice(number: int, total: int, changed: Iterable[tuple[int, bytes]]) -
     Args:
         number: Which picture since the keyframe, 1 to 255.
         total: Macroblocks of the picture.
-        changed: Those that differ, in order, each with its number.
+        changed: The macroblocks that differ, in order, each with its number.
     """
     # Two flags of the list of references, one of the references that are kept.
     head = _ue(0) + _ue(_P_SLICES) + "1" + f"{number:08b}" + "00" + "0" + "1" + "010"

@@ -43,8 +43,8 @@ def record_failure(
     Args:
         user_id: The receiver's user.
         host: Its host.
-        off_from: It is switched off only if it has been failing since this instant or longer.
-        min_failures: It is switched off only after at least this many failures in a row.
+        off_from: The receiver is switched off only if it has failed since this instant or longer.
+        min_failures: The receiver is switched off only after this many failures in a row.
     """
     before = yield from find_receiver(user_id, host)
     if before is None:

@@ -126,11 +126,11 @@ class SlowRecord:
     """The slow statements that a database has recorded.
 
     Attributes:
-        source: Where it was read: a table of the database's, or "none".
-        recorded: Whether the database records them at all.
+        source: The source: a table of the database's, or "none".
+        recorded: Whether the database records slow statements at all.
         advice: What to switch on, or where else to look; "" if all is there.
-        statements: The recorded ones, those that took most time in all first.
-        running: Those that have been running for long at this moment.
+        statements: The recorded statements, those that took most time in all first.
+        running: The statements that have been running for long at this moment.
     """
 
     source: str

@@ -182,8 +182,8 @@ class ReceiverCounts:
     """The numbers of failing receivers.
 
     Attributes:
-        failing: Those that are still tried.
-        off: Those that are switched off.
+        failing: The number of failing receivers that are still tried.
+        off: The number of receivers that are switched off.
     """
 
     failing: int
