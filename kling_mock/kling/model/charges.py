@@ -39,7 +39,7 @@ class Charged(Protocol):
 
     @property
     def units(self) -> Decimal:
-        """The price."""
+        """The price in units."""
         ...
 
     @property
