@@ -90,9 +90,9 @@ def test_a_folder_gives_a_name(tmp_path: Path) -> None:
 def test_two_results_never_have_one_name(make: Callable[[str], Any], tmp_path: Path) -> None:
     """The vendor's URLs end alike; a new signature of the same file changes nothing."""
     urls = [f"https://a.test/{part}/output.png?sign={part}" for part in ("x1", "x2")]
-    one, other = (place_for(make(url), tmp_path) for url in urls)
-    assert one != other
-    assert place_for(make(urls[0] + "new"), tmp_path) == one
+    first, second = (place_for(make(url), tmp_path) for url in urls)
+    assert first != second
+    assert place_for(make(urls[0] + "new"), tmp_path) == first
     long = [place_for(make(f"https://a.test/{part}{'a' * 900}.png"), tmp_path) for part in "xy"]
     assert long[0] != long[1]
     assert max(len(path.name) for path in long) < 255
