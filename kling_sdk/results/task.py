@@ -192,6 +192,51 @@ class Response:
     request_id: str = ""
 
 
+class NoResults(tuple[Any, ...]):  # noqa: SLOT001 - a tuple with slots has no attributes
+    """The results that a task does not have: an empty tuple whose `[0]` says why."""
+
+    _task: tuple[str, str]
+
+    def __new__(cls, task_id: str, status: str) -> Self:
+        """Return the empty tuple of a task."""
+        empty = super().__new__(cls)
+        empty._task = task_id, status
+        return empty
+
+    def __getnewargs__(self) -> tuple[str, str]:
+        """Return what a copy is made of."""
+        return self._task
+
+    def __getitem__(self, at: Any) -> Any:
+        """Return an empty slice.
+
+        Raises:
+            IndexError: whatever else is asked for.
+        """
+        if isinstance(at, slice):
+            return ()
+        task_id, status = self._task
+        if status in SUCCEED:
+            why = "its results are of another kind; see task.outputs"
+        elif status in FAILED:
+            why = "it has no results; see task.status_msg"
+        else:
+            why = "it is not done and has no results yet; kling.tasks.wait(task) waits for them"
+        raise IndexError(f"task {task_id} is {status}: {why}")
+
+
+#: The fields of a task that hold its results.
+_RESULTS: Final = (
+    "videos",
+    "images",
+    "series_images",
+    "audios",
+    "subtitles",
+    "voices",
+    "elements",
+)
+
+
 @attrs.frozen(repr=False)
 class Task(Suggesting):
     """A generation task as last seen.
@@ -249,6 +294,12 @@ class Task(Suggesting):
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
     subtitles: tuple[Subtitles, ...] = ()
     response: Response | None = attrs.field(default=None, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        none = NoResults(self.task_id, self.status)
+        for name in _RESULTS:
+            if not getattr(self, name):
+                object.__setattr__(self, name, none)
 
     if not TYPE_CHECKING:  # which would take any name for one that exists
 

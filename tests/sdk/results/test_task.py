@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from typing import Any
 
+import attrs
 import pytest
 
 from kling_sdk import Task, Video
@@ -61,3 +63,26 @@ def test_a_task_is_the_value_that_it_was(task: Task) -> None:
     bare = Task.__new__(Task)  # as pickle has it for a moment
     assert not hasattr(bare, "url")
     assert not hasattr(bare, "status")
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("processing", "it is not done and has no results yet"),
+        ("failed", "it has no results; see task.status_msg"),
+        ("succeed", "its results are of another kind; see task.outputs"),
+    ],
+)
+def test_the_first_result_of_a_task_without_one_says_why(status: str, why: str) -> None:
+    """In every other way it is an empty tuple, also after a copy."""
+    task = Task("1", status)
+    pickled = pickle.loads(pickle.dumps(task))  # noqa: S301 - our own bytes
+    for same in (task, attrs.evolve(task), pickled, copy.deepcopy(task)):
+        for results in (same.videos, same.images, same.audios, same.elements):
+            assert (results, [*results], results[:1], repr(results)) == ((), [], (), "()")
+            with pytest.raises(IndexError, match=f"task 1 is {status}: {why}"):
+                results[0]
+        assert (same, hash(same)) == (task, hash(task))
+    assert json.dumps(task.to_dict()["videos"]) == "[]"
+    done = attrs.evolve(task, status="succeed", videos=(Video("v", "http://x"),))
+    assert done.videos[0].id == "v"
