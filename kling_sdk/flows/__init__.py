@@ -28,7 +28,8 @@ What these call:
 What they decide with, and no flows:
 
 - `effects`: what a flow can yield; `context`: what it gets, and `Event`, `Operation`
-- `retry`: whether and when to repeat; `wrong_clock`: both clocks' times, for an error
+- `retry`: whether and when to repeat; `wrong_clock`: both clocks' times, for an error;
+  `wrong_model`: the known model that a refused one is near
 - `spending`: whether a request may be sent, by its price
 - `identity`: whether a reply is about our task; `external_ids`: ids that are made of a request
 - `tasks`: where a task is queried, what a reply changes, how it ends
