@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kling_mock.cli.options import (
     Argument,
+    add_arguments_of,
     add_command,
     add_database_option,
     flag,
@@ -296,8 +297,7 @@ def add_arguments(group: str, parser: argparse.ArgumentParser) -> None:
         action = add_command(actions, name, command.text, command.about, _STATUS)
         add_database_option(action)
         action.set_defaults(run=partial(_run, command), **command.constants)
-        for argument, settings in command.arguments:
-            action.add_argument(argument, **settings)
+        add_arguments_of(action, command.arguments)
 
 
 def _run(command: Command, options: argparse.Namespace) -> int:

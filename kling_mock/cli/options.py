@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
 from typing import Any, Final
 
 Argument = tuple[str, dict[str, Any]]  # of `add_argument`
@@ -24,6 +25,32 @@ def number(name: str, about: str, metavar: str | None = None, **more: Any) -> Ar
 def flag(name: str, about: str, *, const: object = True, **more: Any) -> Argument:
     """Return an option without a value; it stands for *const*."""
     return name, {"help": about, "action": "store_const", "const": const, **more}
+
+
+def switch(name: str, about: str) -> Argument:
+    """Return an option without a value, which is False unless it is given."""
+    return name, {"help": about, "action": "store_true"}
+
+
+def add_arguments_of(
+    parser: argparse.ArgumentParser, arguments: Iterable[Argument], variables: str = ""
+) -> None:
+    """Add arguments to a parser.
+
+    Args:
+        parser: The parser.
+        arguments: The rows.
+        variables: The beginning of the environment variables that replace the defaults of options,
+            such as `KLING_MOCK_` for `KLING_MOCK_PORT`; "" if there are none.
+    """
+    for name, settings in arguments:
+        default: dict[str, Any] = {}
+        value = os.environ.get(variables + name[2:].upper().replace("-", "_")) if variables else ""
+        if value:
+            # A text is converted and checked by argparse, as the option's own would be.
+            by_action = {"append": value.split(), "store_true": True}
+            default = {"default": by_action.get(settings.get("action", ""), value)}
+        parser.add_argument(name, **settings | default)
 
 
 def add_command(

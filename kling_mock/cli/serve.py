@@ -6,13 +6,21 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Final, Literal
 
 from kling_mock.cli.ending import serve_until_signal
-from kling_mock.cli.options import add_database_option, add_log_option
+from kling_mock.cli.options import (
+    add_arguments_of,
+    add_database_option,
+    add_log_option,
+    flag,
+    number,
+    option,
+    switch,
+)
 from kling_mock.cli.output import print_line
 from kling_mock.cli.servers import folder, ready_file, remembered
 from kling_mock.web.addresses import is_loopback
@@ -22,6 +30,94 @@ if TYPE_CHECKING:
     from kling_mock import KlingMock
 
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
+#: The beginning of the variables that set options.
+_VARIABLES: Final = "KLING_MOCK_"
+
+
+_EMULATOR: Final = (
+    option("--host", "address to listen on", default="127.0.0.1"),
+    number("--port", "port of the relay; 0 for any free port (default 3000)", default=3000),
+    number(
+        "--kling-port", "port of the Kling API; 0 for any free port (default 3001)", default=3001
+    ),
+    option(
+        "--speed",
+        "seconds on the server's clock in one real second (default: real time)",
+        type=float,
+    ),
+    option(
+        "--clock",
+        "manual: time stands still until the admin API moves it (default real)",
+        choices=("real", "manual"),
+        default="real",
+    ),
+    option(
+        "--admin",
+        "from where the admin API and the relay's operator API may be called, with the admin "
+        "token: this computer, any computer, or not at all",
+        choices=("local", "remote", "off"),
+        default="local",
+    ),
+    flag("--no-admin", "like --admin off", const="off", dest="admin"),
+    option(
+        "--admin-host",
+        "name by which both APIs may be called, in addition to addresses, localhost and the "
+        "public URLs; * for any; may be repeated",
+        action="append",
+        default=[],
+    ),
+    number(
+        "--seed",
+        "the same seed makes the same ids, times and keys; where others can call, only with "
+        "all secrets",
+    ),
+    option("--public-url", "the beginning of result URLs"),
+    option("--tls-cert", "PEM certificate: serve https"),
+    option("--tls-key", "PEM key of the certificate"),
+    option("--faults", "JSON file with faults to begin with"),
+    option(
+        "--callback-host",
+        "host that callbacks may go to, in addition to this computer; * for any; may be repeated",
+        action="append",
+        default=[],
+    ),
+    number("--journal-size", "how many requests the journal keeps (default 2000)", default=2000),
+    option(
+        "--ignored-fields",
+        "keys that the real service ignores are noted (the default) or refused",
+        choices=("note", "refuse"),
+        default="note",
+    ),
+)
+_RELAY: Final = (
+    option("--callback-domain", "scheme, host and port by which Kling's callbacks reach the relay"),
+    option(
+        "--pricing",
+        "the relay's price list: Kling's own, or the formula of the deployment guide",
+        choices=("units", "guide"),
+        default="units",
+    ),
+    switch(
+        "--no-test-callback",
+        "do not let unsigned callbacks from this computer end tasks of the emulated Kling",
+    ),
+    switch("--json", "print the line of JSON on a terminal, too"),
+    option(
+        "--ready-file",
+        "write the line of JSON to this file, too, once it accepts connections; only you may "
+        "read it, and it is removed at the end",
+        "FILE",
+        type=Path,
+    ),
+    option(
+        "--admin-origin",
+        "scheme, host and port of a page that may call the admin API from a browser, as "
+        "http://localhost:5173; may be repeated",
+        "ORIGIN",
+        action="append",
+        default=[],
+    ),
+)
 
 
 def add_arguments(_name: str, serve: argparse.ArgumentParser) -> None:
@@ -37,122 +133,16 @@ def add_arguments(_name: str, serve: argparse.ArgumentParser) -> None:
         "KLING_MOCK_RELAY_TOKEN and KLING_MOCK_CALLBACK_SECRET; those not set are made."
     )
     serve.set_defaults(run=_serve)
-    option: Callable[..., Any] = serve.add_argument
-    option("--host", default=_env("HOST", "127.0.0.1"), help="address to listen on")
-    option(
-        "--port",
-        type=int,
-        default=_env("PORT", "3000"),
-        help="port of the relay; 0 for any free port (default 3000)",
-    )
-    option(
-        "--kling-port",
-        type=int,
-        default=_env("KLING_PORT", "3001"),
-        help="port of the Kling API; 0 for any free port (default 3001)",
-    )
-    option(
-        "--speed",
-        type=float,
-        default=_env("SPEED"),
-        help="seconds on the server's clock in one real second (default: real time)",
-    )
-    option(
-        "--clock",
-        choices=("real", "manual"),
-        default=_env("CLOCK", "real"),
-        help="manual: time stands still until the admin API moves it (default real)",
-    )
-    option(
-        "--admin",
-        choices=("local", "remote", "off"),
-        default=_env("ADMIN", "local"),
-        help="from where the admin API and the relay's operator API may be called, with the admin "
-        "token: this computer, any computer, or not at all",
-    )
-    option("--no-admin", action="store_const", dest="admin", const="off", help="like --admin off")
-    option(
-        "--admin-host",
-        action="append",
-        default=(_env("ADMIN_HOST") or "").split(),
-        help="name by which both APIs may be called, in addition to addresses, localhost and the "
-        "public URLs; * for any; may be repeated",
-    )
-    option(
-        "--seed",
-        type=int,
-        default=_env("SEED"),
-        help="the same seed makes the same ids, times and keys; where others can call, only with "
-        "all secrets",
-    )
-    option("--public-url", default=_env("PUBLIC_URL"), help="the beginning of result URLs")
-    option("--tls-cert", default=_env("TLS_CERT"), help="PEM certificate: serve https")
-    option("--tls-key", default=_env("TLS_KEY"), help="PEM key of the certificate")
-    option("--faults", default=_env("FAULTS"), help="JSON file with faults to begin with")
-    option(
-        "--callback-host",
-        action="append",
-        default=(_env("CALLBACK_HOST") or "").split(),
-        help="host that callbacks may go to, in addition to this computer; * for any; may be "
-        "repeated",
-    )
-    option(
-        "--journal-size",
-        type=int,
-        default=_env("JOURNAL_SIZE", "2000"),
-        help="how many requests the journal keeps (default 2000)",
-    )
-    option(
-        "--ignored-fields",
-        choices=("note", "refuse"),
-        default=_env("IGNORED_FIELDS", "note"),
-        help="keys that the real service ignores are noted (the default) or refused",
-    )
+    add_arguments_of(serve, _EMULATOR, _VARIABLES)
     add_database_option(serve, "database URL of the relay (default: in memory)", required=False)
-    option(
-        "--callback-domain",
-        default=os.environ.get("CALLBACK_DOMAIN") or _env("CALLBACK_DOMAIN"),
-        help="scheme, host and port by which Kling's callbacks reach the relay",
-    )
-    option(
-        "--pricing",
-        choices=("units", "guide"),
-        default=_env("PRICING", "units"),
-        help="the relay's price list: Kling's own, or the formula of the deployment guide",
-    )
-    option(
-        "--no-test-callback",
-        action="store_true",
-        default=bool(_env("NO_TEST_CALLBACK")),
-        help="do not let unsigned callbacks from this computer end tasks of the emulated Kling",
-    )
-    option("--json", action="store_true", help="print the line of JSON on a terminal, too")
-    option(
-        "--ready-file",
-        type=Path,
-        default=_env("READY_FILE"),
-        metavar="FILE",
-        help="write the line of JSON to this file, too, once it accepts connections; only you may "
-        "read it, and it is removed at the end",
-    )
-    option(
-        "--admin-origin",
-        action="append",
-        default=(_env("ADMIN_ORIGIN") or "").split(),
-        metavar="ORIGIN",
-        help="scheme, host and port of a page that may call the admin API from a browser, as "
-        "http://localhost:5173; may be repeated",
-    )
+    add_arguments_of(serve, _RELAY, _VARIABLES)
+    if domain := os.environ.get("CALLBACK_DOMAIN"):  # as one-api calls it
+        serve.set_defaults(callback_domain=domain)
     add_log_option(serve)
 
 
-@overload
-def _env(name: str) -> str | None: ...
-@overload
-def _env(name: str, default: str) -> str: ...
-def _env(name: str, default: str | None = None) -> str | None:
-    # argparse converts a string default like an argument, so it also reports a wrong value.
-    return os.environ.get(f"KLING_MOCK_{name}") or default
+def _env(name: str) -> str:
+    return os.environ.get(f"{_VARIABLES}{name}", "")
 
 
 def _clock(
@@ -256,10 +246,10 @@ def _mock_of(options: argparse.Namespace) -> KlingMock:
         admin_hosts=options.admin_host,
         admin_origins=options.admin_origin,
         secrets=Secrets(
-            access_key=_env("ACCESS_KEY", ""),
-            secret_key=_env("SECRET_KEY", ""),
-            api_key=_env("API_KEY", ""),
-            admin_token=_env("ADMIN_TOKEN", ""),
+            access_key=_env("ACCESS_KEY"),
+            secret_key=_env("SECRET_KEY"),
+            api_key=_env("API_KEY"),
+            admin_token=_env("ADMIN_TOKEN"),
         ),
         seed=options.seed,
         host=options.host,
@@ -275,8 +265,8 @@ def _mock_of(options: argparse.Namespace) -> KlingMock:
             database=options.db,
             public_url=options.callback_domain,
             pricing=options.pricing,
-            token=_env("RELAY_TOKEN", ""),
-            callback_secret=_env("CALLBACK_SECRET", "").encode(),
+            token=_env("RELAY_TOKEN"),
+            callback_secret=_env("CALLBACK_SECRET").encode(),
             test_callback=is_loopback(options.host) and not options.no_test_callback,
         ),
     )

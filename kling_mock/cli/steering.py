@@ -14,7 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from kling_mock.cli.options import Argument, add_command, flag, number, option, sentences
+from kling_mock.cli.options import (
+    Argument,
+    add_arguments_of,
+    add_command,
+    flag,
+    number,
+    option,
+    sentences,
+)
 from kling_mock.cli.output import (
     delivery_line,
     note,
@@ -97,8 +105,7 @@ def _add_arguments(parser: argparse.ArgumentParser, command: _Command) -> None:
         default=os.environ.get("KLING_MOCK_SERVER") or None,
     )
     as_json = flag("--json", "print each row as a line of JSON")
-    for argument, settings in (server, as_json, *command.arguments):
-        parser.add_argument(argument, **settings)
+    add_arguments_of(parser, (server, as_json, *command.arguments))
 
 
 def _run(command: Run, options: argparse.Namespace) -> int:
