@@ -6,13 +6,12 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kling_mock.cli.ending import serve_until_signal
-from kling_mock.cli.options import add_log_option
+from kling_mock.cli.options import add_arguments_of, add_log_option, number, option, switch
 from kling_mock.cli.output import print_error, print_json, print_line
 
 if TYPE_CHECKING:
@@ -21,6 +20,35 @@ if TYPE_CHECKING:
     from kling_mock.recording.recorder import Recorder
 
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
+
+
+def _units(text: str) -> Decimal:
+    try:
+        units = Decimal(text)
+    except InvalidOperation:
+        units = Decimal(-1)
+    if not (units.is_finite() and units >= 0):
+        raise argparse.ArgumentTypeError(f"must be a number of units of 0 or more, got {text!r}")
+    return units
+
+
+_FILE: Final = option("file", "file of the session", type=Path)
+_RECORD: Final = (
+    option("--upstream", "base URL of the real service", required=True),
+    option("--out", "file of the session; an existing one is continued", required=True, type=Path),
+    option(
+        "--max-units",
+        "units that may be spent, including the cost of the file's earlier creates",
+        "N",
+        required=True,
+        type=_units,
+    ),
+    switch("--allow-unpriced", "forward creates whose price is not known; they do not count"),
+    number("--port", "port; 0 for any free port (default 3010)", default=3010),
+    option("--ca", "PEM certificates to trust, not the system's", "FILE", type=Path),
+)
+_REPLAY: Final = (_FILE, number("--port", "port; 0 for any free port", default=3010))
+_COMPARE: Final = (_FILE, switch("--json", "print one JSON object"))
 
 
 def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
@@ -36,25 +64,7 @@ def _add_record(record: argparse.ArgumentParser) -> None:
         "it accepts connections. See docs/recording.md."
     )
     record.set_defaults(run=_record)
-    option: Callable[..., Any] = record.add_argument
-    option("--upstream", required=True, help="base URL of the real service")
-    option(
-        "--out", required=True, type=Path, help="file of the session; an existing one is continued"
-    )
-    option(
-        "--max-units",
-        required=True,
-        type=_units,
-        metavar="N",
-        help="units that may be spent, including the cost of the file's earlier creates",
-    )
-    option(
-        "--allow-unpriced",
-        action="store_true",
-        help="forward creates whose price is not known; they do not count",
-    )
-    option("--port", type=int, default=3010, help="port; 0 for any free port (default 3010)")
-    option("--ca", type=Path, metavar="FILE", help="PEM certificates to trust, not the system's")
+    add_arguments_of(record, _RECORD)
     add_log_option(record)
 
 
@@ -65,8 +75,7 @@ def _add_replay(replay: argparse.ArgumentParser) -> None:
         "connections."
     )
     replay.set_defaults(run=_replay)
-    replay.add_argument("file", type=Path, help="file of the session")
-    replay.add_argument("--port", type=int, default=3010, help="port; 0 for any free port")
+    add_arguments_of(replay, _REPLAY)
     add_log_option(replay)
 
 
@@ -77,18 +86,7 @@ def _add_compare(compare: argparse.ArgumentParser) -> None:
         "2 if the file cannot be read."
     )
     compare.set_defaults(run=_compare)
-    compare.add_argument("file", type=Path, help="file of the session")
-    compare.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def _units(text: str) -> Decimal:
-    try:
-        units = Decimal(text)
-    except InvalidOperation:
-        units = Decimal(-1)
-    if not (units.is_finite() and units >= 0):
-        raise argparse.ArgumentTypeError(f"must be a number of units of 0 or more, got {text!r}")
-    return units
+    add_arguments_of(compare, _COMPARE)
 
 
 def _record(options: argparse.Namespace) -> int:

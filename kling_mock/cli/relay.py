@@ -7,12 +7,18 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from kling_mock.cli.ending import serve_until_signal
-from kling_mock.cli.options import add_database_option, add_log_option
+from kling_mock.cli.options import (
+    add_arguments_of,
+    add_database_option,
+    add_log_option,
+    number,
+    option,
+    switch,
+)
 from kling_mock.cli.output import print_error, print_json, run_on_database
 from kling_mock.web.request_log import log_to_stderr
 
@@ -74,6 +80,61 @@ _RELAY_LIMITS: dict[str, tuple[float, type, str]] = {
 }
 
 
+_ADDRESS: Final = (
+    option("--upstream", "base URL of Kling (default: the variable KLING_BASE_URL)"),
+    option("--host", "address to listen on", default="127.0.0.1"),
+    number("--port", "port; 0 for any free port (default 3000)", default=3000),
+)
+_RELAY: Final = (
+    option(
+        "--callback-domain",
+        "scheme, host and port by which Kling reaches this relay; without it tasks are polled",
+    ),
+    option("--pricing", "the price list", choices=("units", "guide"), default="units"),
+    option(
+        "--admin-host",
+        "name by which the operator's API may be called, in addition to addresses, localhost "
+        "and that of --callback-domain; * for any; may be repeated",
+        action="append",
+        default=[],
+    ),
+    option("--callback-host", "private host of users' callbacks", action="append", default=[]),
+    option(
+        "--speed",
+        "seconds that pass on its clock in one real second, in front of an emulated Kling of "
+        "that speed, which must be running: its clock is read at the start",
+        type=float,
+    ),
+    number(
+        "--max-connections",
+        "open connections (default: the limit of open files less 384, at most 10000)",
+        "N",
+    ),
+    *(
+        option(f"--{name}", f"{text} (default {default})", "N", type=kind, default=default)
+        for name, (default, kind, text) in _RELAY_LIMITS.items()
+    ),
+    *(option(f"--{name}-timeout", text, "SECONDS", type=float) for name, text in _TIMEOUTS.items()),
+)
+_RECONCILE: Final = (
+    switch(
+        "--repair",
+        "print the ledger entries and corrections that would make the tables keep the rules; "
+        "nothing is changed without --yes",
+    ),
+    switch(
+        "--release-deleted",
+        "with --repair: release what is held for open tasks whose rows were deleted from "
+        "`videos`; a row that comes back, as from a backup, can no longer be charged",
+    ),
+    switch("--yes", "with --repair: make these changes"),
+)
+_STATS: Final = (
+    number("--days", "days to look back (default 7)", default=7),
+    number("--stuck-after", "seconds; older open tasks are stuck (3600)", default=3600),
+)
+
+
 def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
     """Give `relay`, `reconcile` or `stats` its description and its options."""
     {"relay": _add_relay, "reconcile": _add_reconcile, "stats": _add_stats}[name](parser)
@@ -90,47 +151,13 @@ def _add_relay(relay: argparse.ArgumentParser) -> None:
         "of JSON with the URL and tokens once it accepts connections."
     )
     relay.set_defaults(run=_relay)
-    option: Callable[..., Any] = relay.add_argument
-    option("--upstream", help="base URL of Kling (default: the variable KLING_BASE_URL)")
-    option("--host", default="127.0.0.1", help="address to listen on")
-    option("--port", type=int, default=3000, help="port; 0 for any free port (default 3000)")
+    add_arguments_of(relay, _ADDRESS)
     add_database_option(
         relay, "database URL; sqlite:// is in memory, gone when the process ends", required=False
     )
-    option(
-        "--callback-domain",
-        default=os.environ.get("CALLBACK_DOMAIN"),
-        help="scheme, host and port by which Kling reaches this relay; without it tasks are polled",
-    )
-    option("--pricing", choices=("units", "guide"), default="units", help="the price list")
-    option(
-        "--admin-host",
-        action="append",
-        default=[],
-        help="name by which the operator's API may be called, in addition to addresses, localhost "
-        "and that of --callback-domain; * for any; may be repeated",
-    )
-    option("--callback-host", action="append", default=[], help="private host of users' callbacks")
-    option(
-        "--speed",
-        type=float,
-        default=None,
-        help="seconds that pass on its clock in one real second, in front of an emulated Kling of "
-        "that speed, which must be running: its clock is read at the start",
-    )
-
-    option(
-        "--max-connections",
-        type=int,
-        metavar="N",
-        help="open connections (default: the limit of open files less 384, at most 10000)",
-    )
-    for name, (default, kind, text) in _RELAY_LIMITS.items():
-        option(
-            f"--{name}", type=kind, default=default, metavar="N", help=f"{text} (default {default})"
-        )
-    for name, text in _TIMEOUTS.items():
-        option(f"--{name}-timeout", type=float, metavar="SECONDS", help=text)
+    add_arguments_of(relay, _RELAY)
+    if domain := os.environ.get("CALLBACK_DOMAIN"):
+        relay.set_defaults(callback_domain=domain)
     add_log_option(relay)
 
 
@@ -141,19 +168,7 @@ def _add_reconcile(reconcile: argparse.ArgumentParser) -> None:
     )
     reconcile.set_defaults(run=_reconcile)
     add_database_option(reconcile)
-    reconcile.add_argument(
-        "--repair",
-        action="store_true",
-        help="print the ledger entries and corrections that would make the tables keep the rules; "
-        "nothing is changed without --yes",
-    )
-    reconcile.add_argument(
-        "--release-deleted",
-        action="store_true",
-        help="with --repair: release what is held for open tasks whose rows were deleted from "
-        "`videos`; a row that comes back, as from a backup, can no longer be charged",
-    )
-    reconcile.add_argument("--yes", action="store_true", help="with --repair: make these changes")
+    add_arguments_of(reconcile, _RECONCILE)
 
 
 def _add_stats(stats: argparse.ArgumentParser) -> None:
@@ -165,10 +180,7 @@ def _add_stats(stats: argparse.ArgumentParser) -> None:
     )
     stats.set_defaults(run=_stats)
     add_database_option(stats)
-    stats.add_argument("--days", type=int, default=7, help="days to look back (default 7)")
-    stats.add_argument(
-        "--stuck-after", type=int, default=3600, help="seconds; older open tasks are stuck (3600)"
-    )
+    add_arguments_of(stats, _STATS)
 
 
 def _return_large_blocks() -> None:
