@@ -19,7 +19,7 @@ from kling_sdk.endpoints.values import (
     ImageResolution,
 )
 from kling_sdk.facts import pictures
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.image_generation import REQUEST
 
 __all__ = ["ImageGeneration"]
 
@@ -36,12 +36,10 @@ def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
         yield "subject_reference"
 
 
-_FACTS: Final = REQUESTS["image-generation"]
-
 _RECORD: Final = EndpointRecord(
     name="image-generation",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kling-v3",

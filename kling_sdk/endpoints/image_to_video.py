@@ -23,7 +23,7 @@ from kling_sdk.endpoints.values import (
     VoiceReference,
 )
 from kling_sdk.facts import videos
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.image_to_video import REQUEST
 
 __all__ = ["ImageToVideo"]
 
@@ -37,12 +37,10 @@ def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
         yield "first_last_frame" if parameters.get("image") else "last_frame_only"
 
 
-_FACTS: Final = REQUESTS["image2video"]
-
 _RECORD: Final = EndpointRecord(
     name="image2video",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     product="image-to-video",
     contents=(
         ContentItem("image", "first_frame", "url"),
@@ -58,8 +56,7 @@ _RECORD: Final = EndpointRecord(
     models=model_limits(*videos.MODELS["image2video"], *videos.PATH_MODELS["image2video"]),
 )
 
-
-_MAX_POINTS: Final = maximum(_FACTS.fields, "dynamic_masks.trajectories")
+_MAX_POINTS: Final = maximum(REQUEST.fields, "dynamic_masks.trajectories")
 
 
 def _one_picture(request: Any) -> checks.Problems:

@@ -18,7 +18,7 @@ from kling_sdk.endpoints.values import (
     PictureOfSubject,
 )
 from kling_sdk.facts import pictures
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.multi_image_to_image import REQUEST
 
 __all__ = ["MultiImageToImage"]
 
@@ -31,12 +31,10 @@ def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
             yield name
 
 
-_FACTS: Final = REQUESTS["multi-image2image"]
-
 _RECORD: Final = EndpointRecord(
     name="multi-image2image",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kling-v2-1",

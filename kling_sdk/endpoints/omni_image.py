@@ -21,7 +21,7 @@ from kling_sdk.endpoints.values import (
     ResultType,
 )
 from kling_sdk.facts import pictures
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.omni_image import REQUEST
 
 __all__ = ["OmniImageGeneration"]
 
@@ -37,12 +37,10 @@ def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
         yield "series"
 
 
-_FACTS: Final = REQUESTS["omni-image"]
-
 _RECORD: Final = EndpointRecord(
     name="omni-image",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kling-v3-omni",

@@ -32,7 +32,7 @@ from kling_sdk.facts.media import (
     OMNI_REFERENCES,
     OMNI_REFERENCES_WITH_VIDEO,
 )
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.omni_video import REQUEST
 
 __all__ = ["OmniVideo"]
 
@@ -59,12 +59,10 @@ def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
             yield "keep_original_sound"
 
 
-_FACTS: Final = REQUESTS["omni-video"]
-
 _RECORD: Final = EndpointRecord(
     name="omni-video",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     product="omni-video",
     edited="video_list",
     default_mode="pro",

@@ -11,7 +11,7 @@ from kling_sdk.endpoints.interfaces import one_vocabulary
 from kling_sdk.endpoints.models import AVAILABILITY, Availability, ModelLimits
 from kling_sdk.facts.fields import FieldFacts
 from kling_sdk.facts.prices import USES, Use
-from kling_sdk.facts.solution_requests import SolutionFacts
+from kling_sdk.facts.solutions import SolutionFacts
 
 __all__ = [
     "WAIT_TIMEOUT",

@@ -80,11 +80,8 @@ class Place(NamedTuple):
     says: str
 
 
-FIELDS: Final = Place(
-    1,
-    "kling_sdk/facts/video_requests.py",
-    changed('"video-extend": RequestFacts', '"left-out": RequestFacts'),
-    "KeyError: 'video-extend'",
+FACTS: Final = Place(
+    1, "kling_sdk/facts/products/video_extend.py", None, "'kling_sdk.facts.products.video_extend'"
 )
 PRICES: Final = Place(
     1, "kling_sdk/facts/prices.py", changed('("video-extend",)', "()"), "video-extend: no price in"
@@ -96,7 +93,7 @@ LINE: Final = Place(
 RECORD: Final = Place(4, "kling_mock/kling/endpoints/video_extend.py", None, CLASS.says)
 NEWS: Final = Place(5, "CHANGELOG.md", without_lines("VideoExtend"), "{'VideoExtend")
 #: Which are left out of one copy: those that hide no other.
-TOGETHER: Final = [[FIELDS], [PRICES, NEWS], [CLASS], [LINE], [RECORD]]
+TOGETHER: Final = [[FACTS], [PRICES, NEWS], [CLASS], [LINE], [RECORD]]
 
 
 def recipe() -> dict[int, str]:

@@ -40,10 +40,9 @@ from kling_sdk.facts.media import (
     OMNI_REFERENCES,
     OMNI_REFERENCES_WITH_VIDEO,
 )
-from kling_sdk.facts.model_path_requests import REQUESTS
 from kling_sdk.facts.models import TAKEN_FOR
+from kling_sdk.facts.products.omni_video import PATH_REQUEST
 
-_FACTS: Final = REQUESTS["model-path-omni-video"]
 _O1_PLAIN_SECONDS: Final = (5, 10)
 _FRAMES: Final = ("first_frame", "last_frame")
 _VIDEOS: Final = ("feature_video", "base_video")
@@ -203,10 +202,10 @@ def _use(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="model-path-omni-video",
     interface=MODEL_PATH,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=PATH_REQUEST.path,
+    fact=PATH_REQUEST.fact,
     summary="Create a video from text, pictures, elements and a video",
-    fields=fields_of(_FACTS, TEXTS),
+    fields=fields_of(PATH_REQUEST, TEXTS),
     examples=_EXAMPLES,
     prepare=flattened(_CAPABILITIES, _ALIASES),
     rules=(

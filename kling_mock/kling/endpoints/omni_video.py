@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from kling_mock.kling.endpoints.common_rules import (
     check_prompt_or_shots,
@@ -30,9 +30,8 @@ from kling_sdk.facts.media import (
     OMNI_REFERENCES,
     OMNI_REFERENCES_WITH_VIDEO,
 )
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.omni_video import REQUEST
 
-_FACTS: Final = REQUESTS["omni-video"]
 _O1_MAX_IMAGES_WITH_FRAMES = 2
 _O1_PLAIN_SECONDS = (5, 10)
 _SECONDS_OF_A_VIDEO = 5  # assumed for every input video, since none is ever fetched
@@ -261,9 +260,9 @@ def _check_o1_seconds(request: CreateRequest, inputs: _Inputs) -> None:
 RECORD = EmulatedEndpoint(
     name="omni-video",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
-    fields=fields_of(_FACTS),
+    path=REQUEST.path,
+    fact=REQUEST.fact,
+    fields=fields_of(REQUEST),
     examples=_EXAMPLES,
     rules=(check_sound, check_prompt_or_shots, _check_inputs),
     capabilities=_CAPABILITIES,

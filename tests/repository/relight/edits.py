@@ -15,6 +15,7 @@ class Edit(NamedTuple):
 
 #: Files of this folder, and where they go.
 FILES: Final = {
+    "facts.py": "kling_sdk/facts/products/relight.py",
     "sdk.py": "kling_sdk/endpoints/relight.py",
     "emulator.py": "kling_mock/kling/endpoints/relight.py",
     "emulator_model_path.py": "kling_mock/kling/endpoints/model_path_relight.py",
@@ -22,56 +23,6 @@ FILES: Final = {
 }
 
 EDITS: Final = (
-    Edit(
-        "kling_sdk/facts/video_requests.py",
-        "REQUESTS: Final[dict[str, RequestFacts]] = {\n",
-        """\
-    "relight": RequestFacts(
-        "/v1/videos/relight",
-        ONE_COPY,
-        (
-            MODEL_NAME,
-            FieldFacts("lamp_picture", "image", required=True),
-            FieldFacts("lamp_mood", "string", required=True, high=200, private=True),
-            FieldFacts("backdrop_video", "url"),
-            FieldFacts("mode", "string", enum=("std", "pro")),
-            DURATION,
-            *COMMON,
-        ),
-    ),
-""",
-    ),
-    Edit(
-        "kling_sdk/facts/model_path_requests.py",
-        "REQUESTS: Final[dict[str, RequestFacts]] = {\n",
-        """\
-    "model-path-relight": RequestFacts(
-        "/relight/{model}",
-        ONE_COPY,
-        (
-            FieldFacts(
-                "contents",
-                "array",
-                required=True,
-                members=(
-                    FieldFacts("type", "string", required=True, enum=("lamp_picture", "backdrop")),
-                    FieldFacts("url", "string"),
-                ),
-            ),
-            FieldFacts(
-                "settings",
-                "object",
-                members=(
-                    FieldFacts("lamp_mood", "string", required=True, high=200, private=True),
-                    _RESOLUTION,
-                    _DURATION,
-                ),
-            ),
-            _OPTIONS,
-        ),
-    ),
-""",
-    ),
     Edit(
         "kling_sdk/facts/videos.py",
         "\nMODELS: Final[dict[str, tuple[ModelFacts, ...]]] = {\n",

@@ -19,10 +19,11 @@ from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.values import hidden, hidden_list
 from kling_sdk.facts import effects, models, pictures, prices, sources, videos, voices
 from kling_sdk.facts.fields import FieldFacts
-from kling_sdk.facts.model_path_requests import REQUESTS as MODEL_PATH
+from kling_sdk.facts.tables import PATH_REQUESTS
 
 FOLDER = Path(kling_sdk.facts.__file__).parent
-MODULES = sorted(FOLDER.glob("*.py"))
+#: All but the one that makes tables of the others.
+MODULES = sorted({*FOLDER.rglob("*.py")} - {FOLDER / "tables.py"})
 #: What a module of data may be written with, beside literals and names of its own.
 WORDS = {"Final", "Literal", "NamedTuple", "tuple", "dict", "str", "int", "float", "bool"}
 
@@ -120,7 +121,7 @@ def parts_of(hint: Any) -> Iterator[type]:
 def rows_of(record: EndpointRecord) -> Iterator[FieldFacts]:
     """Yield the rows of an endpoint, those of objects included, on either interface."""
     rows = [*record.fields]
-    rows += MODEL_PATH[f"model-path-{record.product}"].fields if record.product else ()
+    rows += PATH_REQUESTS[record.product].fields if record.product else ()
     while rows:
         row = rows.pop()
         yield row

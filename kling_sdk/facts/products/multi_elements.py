@@ -1,4 +1,4 @@
-"""Requests that exchange what is in a video, and the calls that select it."""
+"""Facts of `multi-elements`: something added to a video, exchanged in it, or removed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,26 @@ from typing import Final
 
 from kling_sdk.facts.fields import COMMON, NEGATIVE, NUMERIC_TEXT, FieldFacts, RequestFacts
 from kling_sdk.facts.sources import TWO_COPIES
+
+REQUEST: Final = RequestFacts(
+    "/v1/videos/multi-elements",
+    TWO_COPIES,
+    (
+        FieldFacts("session_id", "string", required=True),
+        FieldFacts("edit_mode", "string", required=True, enum=("addition", "swap", "removal")),
+        FieldFacts(
+            "image_list",
+            "array",
+            high=2,
+            members=(FieldFacts("image", "image", required=True),),
+        ),
+        FieldFacts("prompt", "string", required=True, high=2500, private=True),
+        NEGATIVE,
+        FieldFacts("mode", "string", enum=("std", "pro")),
+        FieldFacts("duration", "string", enum=("5", "10"), fact=NUMERIC_TEXT),
+        *COMMON,
+    ),
+)
 
 _POINTS_OF_A_FRAME: Final = (
     FieldFacts("session_id", "string", required=True),
@@ -23,27 +43,8 @@ _POINTS_OF_A_FRAME: Final = (
     ),
 )
 
-#: By endpoint.
-REQUESTS: Final[dict[str, RequestFacts]] = {
-    "multi-elements": RequestFacts(
-        "/v1/videos/multi-elements",
-        TWO_COPIES,
-        (
-            FieldFacts("session_id", "string", required=True),
-            FieldFacts("edit_mode", "string", required=True, enum=("addition", "swap", "removal")),
-            FieldFacts(
-                "image_list",
-                "array",
-                high=2,
-                members=(FieldFacts("image", "image", required=True),),
-            ),
-            FieldFacts("prompt", "string", required=True, high=2500, private=True),
-            NEGATIVE,
-            FieldFacts("mode", "string", enum=("std", "pro")),
-            FieldFacts("duration", "string", enum=("5", "10"), fact=NUMERIC_TEXT),
-            *COMMON,
-        ),
-    ),
+#: The calls that select it, by endpoint.
+SELECTION: Final[dict[str, RequestFacts]] = {
     "init-selection": RequestFacts(
         "/v1/videos/multi-elements/init-selection",
         TWO_COPIES,

@@ -1,0 +1,78 @@
+"""Facts of `motion-control`: a picture moves as a video."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kling_sdk.facts.fields import COMMON, MODEL_NAME, PROMPT, FieldFacts, RequestFacts
+from kling_sdk.facts.model_path_fields import (
+    PATH_ITEM,
+    PATH_OPTIONS,
+    PATH_RESOLUTION,
+    PATH_SEED,
+    SEEN,
+    SERVED,
+)
+from kling_sdk.facts.sources import NEWER, ONE_COPY, PAGES, Fact
+
+_FACT: Final = Fact(
+    "documented",
+    ("pages-2026-04",),
+    "2026-04-01",
+    "medium",
+    "gone from the index of 2026-09, which has the page with the model in the path",
+)
+
+REQUEST: Final = RequestFacts(
+    "/v1/videos/motion-control",
+    _FACT,
+    (
+        MODEL_NAME,
+        PROMPT,
+        FieldFacts("image_url", "image", required=True),
+        FieldFacts("video_url", "url", required=True),
+        FieldFacts(
+            "element_list",
+            "array",
+            low=1,
+            high=1,
+            members=(FieldFacts("element_id", "integer", required=True, fact=PAGES),),
+            fact=NEWER,
+        ),
+        FieldFacts("keep_original_sound", "string", enum=("yes", "no")),
+        FieldFacts("character_orientation", "string", required=True, enum=("image", "video")),
+        FieldFacts("mode", "string", required=True, enum=("std", "pro")),
+        *COMMON,
+    ),
+)
+
+_ORIENTATION: Final = FieldFacts(
+    "character_orientation", "string", required=True, enum=("image", "video"), fact=ONE_COPY
+)
+
+PATH_REQUEST: Final = RequestFacts(
+    "/motion-control/{model}",
+    SERVED,
+    (
+        FieldFacts("contents", "array", members=(*PATH_ITEM,), fact=SEEN),
+        FieldFacts(
+            "settings",
+            "object",
+            required=True,
+            members=(
+                _ORIENTATION,
+                FieldFacts(
+                    "audio",
+                    "string",
+                    enum=("native", "off", "original"),
+                    fact=SEEN,
+                    default="original",
+                ),
+                PATH_RESOLUTION,
+                PATH_SEED,
+            ),
+            fact=ONE_COPY,
+        ),
+        PATH_OPTIONS,
+    ),
+)

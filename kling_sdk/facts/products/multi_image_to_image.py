@@ -1,0 +1,38 @@
+"""Facts of `multi-image2image`: pictures from those of up to four subjects."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kling_sdk.facts.fields import (
+    COMMON,
+    COUNT,
+    MODEL_NAME,
+    PICTURE_RATIO,
+    PROMPT,
+    FieldFacts,
+    RequestFacts,
+)
+from kling_sdk.facts.sources import ONE_COPY
+
+REQUEST: Final = RequestFacts(
+    "/v1/images/multi-image2image",
+    ONE_COPY,
+    (
+        MODEL_NAME,
+        PROMPT,
+        FieldFacts(
+            "subject_image_list",
+            "array",
+            required=True,
+            low=1,
+            high=4,
+            members=(FieldFacts("subject_image", "image", required=True),),
+        ),
+        FieldFacts("scene_image", "image"),
+        FieldFacts("style_image", "image"),
+        COUNT,
+        PICTURE_RATIO,
+        *COMMON,
+    ),
+)
