@@ -18,8 +18,7 @@ from kling_sdk.endpoints.values import (
     ImageReference,
     ImageResolution,
 )
-from kling_sdk.facts import pictures
-from kling_sdk.facts.products.image_generation import REQUEST
+from kling_sdk.facts.products.image_generation import MODELS, REQUEST
 
 __all__ = ["ImageGeneration"]
 
@@ -45,7 +44,7 @@ _RECORD: Final = EndpointRecord(
     default_model="kling-v3",
     default_mode="1k",
     size_field="resolution",
-    models=model_limits(*pictures.MODELS["image-generation"]),
+    models=model_limits(*MODELS),
     features=_features,
     situations=frozenset({"subject_reference"}),
 )

@@ -22,8 +22,7 @@ from kling_sdk.endpoints.values import (
     ShotType,
     VoiceReference,
 )
-from kling_sdk.facts import videos
-from kling_sdk.facts.products.image_to_video import REQUEST
+from kling_sdk.facts.products.image_to_video import MODELS, PATH_MODELS, REQUEST
 
 __all__ = ["ImageToVideo"]
 
@@ -53,7 +52,7 @@ _RECORD: Final = EndpointRecord(
         "motion_brush": "dynamic_masks",
     },
     default_model="kling-v2-6",
-    models=model_limits(*videos.MODELS["image2video"], *videos.PATH_MODELS["image2video"]),
+    models=model_limits(*MODELS, *PATH_MODELS),
 )
 
 _MAX_POINTS: Final = maximum(REQUEST.fields, "dynamic_masks.trajectories")

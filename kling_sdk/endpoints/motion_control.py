@@ -14,8 +14,7 @@ from kling_sdk.endpoints.interfaces import Resolution
 from kling_sdk.endpoints.models import model_limits
 from kling_sdk.endpoints.record import ContentItem, EndpointRecord, InputLength
 from kling_sdk.endpoints.values import ElementReference, QualityMode
-from kling_sdk.facts import videos
-from kling_sdk.facts.products.motion_control import REQUEST
+from kling_sdk.facts.products.motion_control import MODELS, PATH_MODELS, REQUEST
 
 __all__ = ["MotionAudio", "MotionControl", "Orientation"]
 
@@ -40,7 +39,7 @@ _RECORD: Final = EndpointRecord(
     default_model="kling-v2-6",
     input_length=InputLength("video", 30),
     features=_features,
-    models=model_limits(*videos.MODELS["motion-control"], *videos.PATH_MODELS["motion-control"]),
+    models=model_limits(*MODELS, *PATH_MODELS),
 )
 
 

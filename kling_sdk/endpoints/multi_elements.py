@@ -19,8 +19,7 @@ from kling_sdk.endpoints.values import (
     sequence,
 )
 from kling_sdk.errors import RequestValidationError
-from kling_sdk.facts.media import PICTURES_OF_EDITING
-from kling_sdk.facts.products.multi_elements import REQUEST, SELECTION
+from kling_sdk.facts.products.multi_elements import PICTURES_OF_EDITING, REQUEST, SELECTION
 from kling_sdk.files import ImageSource
 from kling_sdk.results.answers import FrameSelection, Selection, SelectionPreview
 

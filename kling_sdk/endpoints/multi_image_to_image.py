@@ -17,8 +17,7 @@ from kling_sdk.endpoints.values import (
     ImageAspectRatio,
     PictureOfSubject,
 )
-from kling_sdk.facts import pictures
-from kling_sdk.facts.products.multi_image_to_image import REQUEST
+from kling_sdk.facts.products.multi_image_to_image import MODELS, REQUEST
 
 __all__ = ["MultiImageToImage"]
 
@@ -38,7 +37,7 @@ _RECORD: Final = EndpointRecord(
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kling-v2-1",
-    models=model_limits(*pictures.MODELS["multi-image2image"]),
+    models=model_limits(*MODELS),
     features=_features,
 )
 

@@ -18,8 +18,7 @@ from kling_sdk.endpoints.values import (
     QualityMode,
     SubjectImage,
 )
-from kling_sdk.facts import videos
-from kling_sdk.facts.products.multi_image_to_video import REQUEST
+from kling_sdk.facts.products.multi_image_to_video import MODELS, REQUEST
 
 __all__ = ["MultiImageToVideo"]
 
@@ -28,7 +27,7 @@ _RECORD: Final = EndpointRecord(
     path=REQUEST.path,
     fields=REQUEST.fields,
     default_model="kling-v1-6",
-    models=model_limits(*videos.MODELS["multi-image2video"]),
+    models=model_limits(*MODELS),
 )
 
 

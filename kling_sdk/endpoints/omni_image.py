@@ -20,8 +20,7 @@ from kling_sdk.endpoints.values import (
     ReferenceImage,
     ResultType,
 )
-from kling_sdk.facts import pictures
-from kling_sdk.facts.products.omni_image import REQUEST
+from kling_sdk.facts.products.omni_image import MODELS, REQUEST
 
 __all__ = ["OmniImageGeneration"]
 
@@ -46,7 +45,7 @@ _RECORD: Final = EndpointRecord(
     default_model="kling-v3-omni",
     default_mode="1k",
     size_field="resolution",
-    models=model_limits(*pictures.MODELS["omni-image"]),
+    models=model_limits(*MODELS),
     features=_features,
     feature_fields={"series": "result_type"},
 )

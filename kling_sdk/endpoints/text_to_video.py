@@ -19,8 +19,7 @@ from kling_sdk.endpoints.values import (
     Shot,
     ShotType,
 )
-from kling_sdk.facts import videos
-from kling_sdk.facts.products.text_to_video import REQUEST
+from kling_sdk.facts.products.text_to_video import MODELS, PATH_MODELS, REQUEST
 
 __all__ = ["TextToVideo"]
 
@@ -30,7 +29,7 @@ _RECORD: Final = EndpointRecord(
     fields=REQUEST.fields,
     product="text-to-video",
     default_model="kling-v2-6",
-    models=model_limits(*videos.MODELS["text2video"], *videos.PATH_MODELS["text2video"]),
+    models=model_limits(*MODELS, *PATH_MODELS),
 )
 
 

@@ -12,8 +12,7 @@ from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.models import IMAGE_TIMEOUT, model_limits
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.facts import pictures
-from kling_sdk.facts.products.virtual_try_on import REQUEST
+from kling_sdk.facts.products.virtual_try_on import MODELS, REQUEST
 
 __all__ = ["VirtualTryOn"]
 
@@ -30,7 +29,7 @@ _RECORD: Final = EndpointRecord(
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kolors-virtual-try-on-v1-5",
-    models=model_limits(*pictures.MODELS["virtual-try-on"]),
+    models=model_limits(*MODELS),
     features=_features,
 )
 

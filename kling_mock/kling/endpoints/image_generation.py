@@ -24,11 +24,11 @@ from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.products.image_generation import REQUEST
+from kling_sdk.facts.products.image_generation import MODELS, REQUEST
 
 MAX_REFERENCES = 10  # an image and elements
 
-_CAPABILITIES = of_pictures("image-generation")
+_CAPABILITIES = of_pictures(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"prompt": "a brass compass on moss"},

@@ -31,7 +31,7 @@ from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid, refusal
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import documented
-from kling_sdk.facts.products.image_to_video import REQUEST
+from kling_sdk.facts.products.image_to_video import MODELS, REQUEST
 
 _MAX_ELEMENTS = 3  # of kling-v3
 _TAIL, _CAMERA, _BRUSH = "Image tail", "Camera control", "Motion brush"
@@ -41,9 +41,7 @@ _WITHOUT_EFFECT = {"kling-v2-1-master": ("sound", "multi_shot", "element_list", 
 
 # Whether kling-v3 takes cfg_scale is stated nowhere (kling-v2.x: it does not); here it does.
 
-_CAPABILITIES = of_videos(
-    "image2video", {"first_last_frame": "image_tail"}, {"kling-v3": "cfg_scale"}
-)
+_CAPABILITIES = of_videos(MODELS, {"first_last_frame": "image_tail"}, {"kling-v3": "cfg_scale"})
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {

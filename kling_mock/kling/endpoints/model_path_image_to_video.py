@@ -28,7 +28,7 @@ from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, l
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.products.image_to_video import PATH_REQUEST
+from kling_sdk.facts.products.image_to_video import PATH_MODELS, PATH_REQUEST
 from kling_sdk.facts.sources import ONE_COPY
 
 _LIMITS = (
@@ -47,7 +47,7 @@ _NAMES = {
     "element_list": "element",
     "voice_list": "voice",
 }
-_CAPABILITIES = of_path("image2video", _NAMES, "first_frame")
+_CAPABILITIES = of_path(PATH_MODELS, _NAMES, "first_frame")
 
 
 _EXAMPLES: Mapping[str, Any] = {
@@ -117,7 +117,7 @@ RECORD = EmulatedEndpoint(
     prepare=flattened(_CAPABILITIES, {}),
     rules=(
         check_contents(_LIMITS, _check_silent_and_spoken),
-        check_prompt("image2video"),
+        check_prompt(PATH_MODELS),
         check_audio,
         check_multi_shot,
     ),

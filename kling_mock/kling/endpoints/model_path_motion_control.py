@@ -25,7 +25,7 @@ from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.products.motion_control import PATH_REQUEST
+from kling_sdk.facts.products.motion_control import PATH_MODELS, PATH_REQUEST
 
 _LIMITS = (
     ContentLimit("prompt", "text", everywhere=True),
@@ -35,7 +35,7 @@ _LIMITS = (
 )
 
 _CAPABILITIES = of_path(
-    "motion-control", {"element_list": "element"}, "image", "video", "audio_original"
+    PATH_MODELS, {"element_list": "element"}, "image", "video", "audio_original"
 )
 
 _EXAMPLES: Mapping[str, Any] = {
@@ -79,7 +79,7 @@ RECORD = EmulatedEndpoint(
     prepare=flattened(_CAPABILITIES, {}, audio="original"),
     rules=(
         check_contents(_LIMITS),
-        check_prompt("motion-control"),
+        check_prompt(PATH_MODELS),
         check_audio,
     ),
     capabilities=_CAPABILITIES,

@@ -20,10 +20,10 @@ from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.products.text_to_video import PATH_REQUEST
+from kling_sdk.facts.products.text_to_video import PATH_MODELS, PATH_REQUEST
 from kling_sdk.facts.sources import ONE_COPY
 
-_CAPABILITIES = of_path("text2video", {"sound": "audio_native", "multi_shot": ""})
+_CAPABILITIES = of_path(PATH_MODELS, {"sound": "audio_native", "multi_shot": ""})
 
 
 _EXAMPLES: Mapping[str, Any] = {
@@ -58,7 +58,7 @@ RECORD = EmulatedEndpoint(
     fields=fields_of(PATH_REQUEST, TEXTS),
     examples=_EXAMPLES,
     prepare=flattened(_CAPABILITIES, {}),
-    rules=(check_prompt("text2video"), check_audio, check_multi_shot),
+    rules=(check_prompt(PATH_MODELS), check_audio, check_multi_shot),
     capabilities=_CAPABILITIES,
     fixed_seconds=seconds_of,
     priced_as="text2video",

@@ -17,9 +17,9 @@ from kling_mock.kling.endpoints.source_video import ASSUMED_SECONDS, UNKNOWN_LEN
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
-from kling_sdk.facts.products.motion_control import REQUEST
+from kling_sdk.facts.products.motion_control import MODELS, REQUEST
 
-_CAPABILITIES = of_videos("motion-control")
+_CAPABILITIES = of_videos(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {

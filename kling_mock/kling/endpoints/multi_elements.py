@@ -14,8 +14,7 @@ from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed, documented
 from kling_sdk.facts.limits import CLIPS
-from kling_sdk.facts.media import PICTURES_OF_EDITING
-from kling_sdk.facts.products.multi_elements import REQUEST
+from kling_sdk.facts.products.multi_elements import PICTURES_OF_EDITING, REQUEST
 
 _OLDER = documented(
     "pages-2026-04", as_of="2026-04-01", note="the page of 2026-09 does not have it any more"

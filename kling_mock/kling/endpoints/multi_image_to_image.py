@@ -23,9 +23,9 @@ from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.products.multi_image_to_image import REQUEST
+from kling_sdk.facts.products.multi_image_to_image import MODELS, REQUEST
 
-_CAPABILITIES = of_pictures("multi-image2image")
+_CAPABILITIES = of_pictures(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"subject_image_list": [{"subject_image": IMAGE}]},

@@ -12,9 +12,9 @@ from kling_mock.kling.endpoints.models import of_videos
 from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.wire.v1 import V1
-from kling_sdk.facts.products.multi_image_to_video import REQUEST
+from kling_sdk.facts.products.multi_image_to_video import MODELS, REQUEST
 
-_CAPABILITIES = of_videos("multi-image2video")
+_CAPABILITIES = of_videos(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "four-images": {

@@ -25,13 +25,13 @@ from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.products.omni_image import REQUEST
+from kling_sdk.facts.products.omni_image import MODELS, REQUEST
 
 MAX_REFERENCES = 10  # images and elements
 _SERIES = 4  # pictures of a series of which nothing is said
 _LOW, _HIGH = 2, 9  # pictures of a series
 
-_CAPABILITIES = of_pictures("omni-image")
+_CAPABILITIES = of_pictures(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"prompt": "a brass compass on moss"},

@@ -24,13 +24,14 @@ from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed, documented
-from kling_sdk.facts.media import (
+from kling_sdk.facts.products.omni_video import (
+    MODELS,
     OMNI_CHARACTERS,
     OMNI_ELEMENTS_WITH_FRAMES,
     OMNI_REFERENCES,
     OMNI_REFERENCES_WITH_VIDEO,
+    REQUEST,
 )
-from kling_sdk.facts.products.omni_video import REQUEST
 
 _O1_MAX_IMAGES_WITH_FRAMES = 2
 _O1_PLAIN_SECONDS = (5, 10)
@@ -38,7 +39,7 @@ _SECONDS_OF_A_VIDEO = 5  # assumed for every input video, since none is ever fet
 
 
 _CAPABILITIES = of_videos(
-    "omni-video", {"first_last_frame": "end_frame"}, {"kling-v3-omni": "character_element"}
+    MODELS, {"first_last_frame": "end_frame"}, {"kling-v3-omni": "character_element"}
 )
 
 _EXAMPLES: Mapping[str, Any] = {

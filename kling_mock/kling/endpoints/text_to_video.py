@@ -18,11 +18,11 @@ from kling_mock.kling.endpoints.models import of_videos
 from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.v1 import V1
-from kling_sdk.facts.products.text_to_video import REQUEST
+from kling_sdk.facts.products.text_to_video import MODELS, REQUEST
 
 # Whether kling-v3 takes cfg_scale is stated nowhere (kling-v2.x: it does not); here it does.
 
-_CAPABILITIES = of_videos("text2video", also={"kling-v3": "cfg_scale"})
+_CAPABILITIES = of_videos(MODELS, also={"kling-v3": "cfg_scale"})
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {

@@ -21,9 +21,9 @@ from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.products.virtual_try_on import REQUEST
+from kling_sdk.facts.products.virtual_try_on import MODELS, REQUEST
 
-_CAPABILITIES = of_pictures("virtual-try-on")
+_CAPABILITIES = of_pictures(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"human_image": f"{SITE}/h.jpg", "cloth_image": f"{SITE}/c.jpg"},

@@ -14,7 +14,8 @@ from kling_sdk.facts.fields import (
     FieldFacts,
     RequestFacts,
 )
-from kling_sdk.facts.sources import PICTURES
+from kling_sdk.facts.limits import TO_2K, ModelFacts
+from kling_sdk.facts.sources import DIGEST, ONE_COPY, PICTURES, Fact
 
 REQUEST: Final = RequestFacts(
     "/v1/images/generations",
@@ -32,5 +33,48 @@ REQUEST: Final = RequestFacts(
         COUNT,
         PICTURE_RATIO,
         *COMMON,
+    ),
+)
+
+_FREE: Final = ("negative_prompt", "aspect_ratio", "image")
+_EXCLUDES: Final = (("negative_prompt", "image"),)
+_REQUIRES: Final = (
+    ("image_reference", "image"),
+    ("image_fidelity", "image"),
+    ("human_fidelity", "subject_reference"),
+)
+_FACES: Final = (*_FREE, "image_reference", "image_fidelity", "human_fidelity")
+_1K: Final = ("1k",)
+_STYLES: Final = Fact(
+    "documented",
+    ("digest-2026-01",),
+    "2026-01-01",
+    "low",
+    "the vendor's log of 2025-08-15 has it for another style of a picture; whether it makes a "
+    "picture of words alone is not known",
+)
+
+MODELS: Final = (
+    ModelFacts(
+        "kling-v3",
+        TO_2K,
+        (),
+        (*_FREE, "element_list"),
+        ONE_COPY,
+        excludes=_EXCLUDES,
+        requires=_REQUIRES,
+    ),
+    ModelFacts("kling-v2-1", TO_2K, (), _FACES, ONE_COPY, excludes=_EXCLUDES, requires=_REQUIRES),
+    ModelFacts("kling-v2", TO_2K, (), _FREE, DIGEST, excludes=_EXCLUDES, requires=_REQUIRES),
+    ModelFacts("kling-v2-new", _1K, (), _FREE, _STYLES, excludes=_EXCLUDES, requires=_REQUIRES),
+    ModelFacts("kling-v1-5", _1K, (), _FACES, DIGEST, excludes=_EXCLUDES, requires=_REQUIRES),
+    ModelFacts(
+        "kling-v1",
+        _1K,
+        (),
+        (*_FREE, "image_fidelity"),
+        DIGEST,
+        excludes=_EXCLUDES,
+        requires=_REQUIRES,
     ),
 )

@@ -19,6 +19,22 @@ from kling_sdk.facts.fields import (
     FieldFacts,
     RequestFacts,
 )
+from kling_sdk.facts.limits import (
+    CLIPS,
+    FHD,
+    FHD_30,
+    HD,
+    HD_30,
+    LONG_PROMPT,
+    NO_MODES,
+    ONLY_5,
+    OWN_SHOTS,
+    SECONDS_3_TO_15,
+    SIZES,
+    STD_PRO,
+    STD_PRO_4K,
+    ModelFacts,
+)
 from kling_sdk.facts.model_path_fields import (
     PATH_AUDIO,
     PATH_DURATION,
@@ -30,7 +46,7 @@ from kling_sdk.facts.model_path_fields import (
     SEEN,
     SERVED,
 )
-from kling_sdk.facts.sources import ONE_COPY, PAGES
+from kling_sdk.facts.sources import NEWER, OLD_AND_NEW, ONE_COPY, PAGES
 
 REQUEST: Final = RequestFacts(
     "/v1/videos/image2video",
@@ -108,5 +124,122 @@ PATH_REQUEST: Final = RequestFacts(
             fact=ONE_COPY,
         ),
         PATH_OPTIONS,
+    ),
+)
+
+_TWO_FRAMES: Final = ("negative_prompt", "first_last_frame")
+_V2_6_EXCLUDES: Final = (("first_last_frame", "sound"),)
+_V2_6_REQUIRES: Final = (("voice_list", "sound"),)
+_FRAMES: Final = ("negative_prompt", "sound", "multi_shot", "first_last_frame", "element_list")
+
+MODELS: Final = (
+    ModelFacts(
+        "kling-v1",
+        STD_PRO,
+        CLIPS,
+        (*_TWO_FRAMES, "cfg_scale", "motion_brush"),
+        PAGES,
+        (HD_30, HD_30),
+        (("first_last_frame", ONLY_5), ("motion_brush", ONLY_5)),
+    ),
+    # kling-v1-5 moves the camera only by `simple` (endpoint page, several copies agree).
+    ModelFacts("kling-v1-5", ("std",), CLIPS, ("negative_prompt", "cfg_scale"), PAGES, (HD_30,)),
+    ModelFacts(
+        "kling-v1-5",
+        ("pro",),
+        CLIPS,
+        (*_TWO_FRAMES, "cfg_scale", "last_frame_only", "motion_brush", "camera_control"),
+        PAGES,
+        (FHD_30,),
+        (("motion_brush", ONLY_5), ("camera_control", ONLY_5)),
+    ),
+    ModelFacts("kling-v1-6", ("std",), CLIPS, ("negative_prompt", "cfg_scale"), PAGES, (HD_30,)),
+    ModelFacts(
+        "kling-v1-6",
+        ("pro",),
+        CLIPS,
+        (*_TWO_FRAMES, "cfg_scale", "last_frame_only"),
+        PAGES,
+        (FHD_30,),
+    ),
+    ModelFacts("kling-v2-master", NO_MODES, CLIPS, ("negative_prompt",), PAGES, (HD,)),
+    ModelFacts("kling-v2-1-master", NO_MODES, CLIPS, ("negative_prompt",), PAGES, (FHD,)),
+    ModelFacts("kling-v2-1", ("std",), CLIPS, ("negative_prompt",), PAGES, (HD,)),
+    ModelFacts("kling-v2-1", ("pro",), CLIPS, _TWO_FRAMES, PAGES, (FHD,)),
+    ModelFacts("kling-v2-5-turbo", ("std",), CLIPS, ("negative_prompt",), OLD_AND_NEW, (HD,)),
+    ModelFacts("kling-v2-5-turbo", ("pro",), CLIPS, _TWO_FRAMES, OLD_AND_NEW, (FHD,)),
+    ModelFacts("kling-v2-6", ("std",), CLIPS, ("negative_prompt",), PAGES, (HD,)),
+    ModelFacts(
+        "kling-v2-6",
+        ("pro",),
+        CLIPS,
+        (*_TWO_FRAMES, "sound", "voice_list"),
+        PAGES,
+        (FHD,),
+        excludes=_V2_6_EXCLUDES,
+        requires=_V2_6_REQUIRES,
+    ),
+    ModelFacts(
+        "kling-v3",
+        STD_PRO,
+        SECONDS_3_TO_15,
+        _FRAMES,
+        NEWER,
+        SIZES,
+        doubtful=("camera_control", "camera_move", "motion_brush", "cfg_scale"),
+    ),
+    ModelFacts(
+        "kling-v3",
+        ("4k",),
+        SECONDS_3_TO_15,
+        _FRAMES,
+        NEWER,
+        SIZES[2:],
+        doubtful=("cfg_scale",),
+    ),
+)
+
+PATH_MODELS: Final = (
+    ModelFacts("kling-2.5-turbo", ("std",), CLIPS, (), ONE_COPY, (HD,), sound="never"),
+    ModelFacts(
+        "kling-2.5-turbo",
+        ("pro",),
+        CLIPS,
+        ("first_last_frame",),
+        ONE_COPY,
+        (FHD,),
+        sound="never",
+    ),
+    ModelFacts("kling-2.6", ("std",), CLIPS, (), ONE_COPY, (HD,)),
+    ModelFacts(
+        "kling-2.6",
+        ("pro",),
+        CLIPS,
+        ("sound", "first_last_frame", "voice_list"),
+        ONE_COPY,
+        (FHD,),
+        excludes=_V2_6_EXCLUDES,
+        requires=_V2_6_REQUIRES,
+    ),
+    ModelFacts(
+        "kling-3.0",
+        STD_PRO_4K,
+        SECONDS_3_TO_15,
+        ("sound", "multi_shot", "first_last_frame", "element_list"),
+        ONE_COPY,
+        SIZES,
+        multi_shot_setting=True,
+        prompt_max=LONG_PROMPT,
+    ),
+    # As for text2video; the page of this product has the shorter prompt.
+    ModelFacts(
+        "kling-3.0-turbo",
+        STD_PRO,
+        SECONDS_3_TO_15,
+        ("multi_shot",),
+        ONE_COPY,
+        SIZES,
+        requires=OWN_SHOTS,
+        sound="always",
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kling_sdk.facts.fields import COMMON, MODEL_NAME, PROMPT, FieldFacts, RequestFacts
+from kling_sdk.facts.limits import SIZES, STD_PRO, ModelFacts
 from kling_sdk.facts.model_path_fields import (
     PATH_ITEM,
     PATH_OPTIONS,
@@ -75,4 +76,15 @@ PATH_REQUEST: Final = RequestFacts(
         ),
         PATH_OPTIONS,
     ),
+)
+
+# The video decides the length.
+MODELS: Final = (
+    ModelFacts("kling-v2-6", STD_PRO, (), (), _FACT, SIZES),
+    ModelFacts("kling-v3", STD_PRO, (), ("element_list",), _FACT, SIZES),
+)
+
+PATH_MODELS: Final = (
+    ModelFacts("kling-2.6", STD_PRO, (), (), ONE_COPY, SIZES),
+    ModelFacts("kling-3.0", STD_PRO, (), ("element_list",), ONE_COPY, SIZES),
 )

@@ -74,3 +74,10 @@ SELECTION: Final[dict[str, RequestFacts]] = {
         (FieldFacts("session_id", "string", required=True),),
     ),
 }
+
+#: Pictures that each way of editing takes, at least and at most.
+PICTURES_OF_EDITING: Final[dict[str, tuple[int, int]]] = {
+    "addition": (1, 2),
+    "swap": (1, 1),
+    "removal": (0, 0),
+}

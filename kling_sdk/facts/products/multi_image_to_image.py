@@ -13,7 +13,8 @@ from kling_sdk.facts.fields import (
     FieldFacts,
     RequestFacts,
 )
-from kling_sdk.facts.sources import ONE_COPY
+from kling_sdk.facts.limits import ModelFacts
+from kling_sdk.facts.sources import DIGEST, ONE_COPY
 
 REQUEST: Final = RequestFacts(
     "/v1/images/multi-image2image",
@@ -35,4 +36,11 @@ REQUEST: Final = RequestFacts(
         PICTURE_RATIO,
         *COMMON,
     ),
+)
+
+_SUBJECTS: Final = ("aspect_ratio", "subject_image_list", "scene_image", "style_image")
+
+MODELS: Final = (
+    ModelFacts("kling-v2-1", ("",), (), _SUBJECTS, ONE_COPY),
+    ModelFacts("kling-v2", ("",), (), _SUBJECTS, DIGEST),
 )

@@ -13,6 +13,7 @@ from kling_sdk.facts.fields import (
     FieldFacts,
     RequestFacts,
 )
+from kling_sdk.facts.limits import CLIPS, SIZES, STD_PRO, ModelFacts
 from kling_sdk.facts.sources import PAGES
 
 REQUEST: Final = RequestFacts(
@@ -36,3 +37,7 @@ REQUEST: Final = RequestFacts(
         *COMMON,
     ),
 )
+
+_FREE: Final = ("negative_prompt", "aspect_ratio")
+
+MODELS: Final = (ModelFacts("kling-v1-6", STD_PRO, CLIPS, (*_FREE, "image_list"), PAGES, SIZES),)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from kling_sdk.facts.fields import COMMON, COUNT, ELEMENTS, MODEL_NAME, FieldFacts, RequestFacts
-from kling_sdk.facts.sources import PICTURES, Fact
+from kling_sdk.facts.limits import TO_2K, ModelFacts
+from kling_sdk.facts.sources import ONE_COPY, PICTURES, Fact
 
 _SERIES: Final = Fact(
     "documented", ("pages-2026-09",), "2026-09-20", "medium", "a whole number from 2 to 9, or auto"
@@ -32,4 +33,11 @@ REQUEST: Final = RequestFacts(
         ),
         *COMMON,
     ),
+)
+
+_OMNI: Final = ("aspect_ratio", "image_list", "element_list")
+
+MODELS: Final = (
+    ModelFacts("kling-v3-omni", ("1k", "2k", "4k"), (), (*_OMNI, "series"), ONE_COPY),
+    ModelFacts("kling-image-o1", TO_2K, (), _OMNI, ONE_COPY),
 )

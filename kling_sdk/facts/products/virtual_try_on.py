@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kling_sdk.facts.fields import CHECKED_URL, MODEL_NAME, OLD_NAME, FieldFacts, RequestFacts
+from kling_sdk.facts.limits import ModelFacts
 from kling_sdk.facts.sources import PAGES, Fact
 
 _FACT: Final = Fact(
@@ -26,4 +27,10 @@ REQUEST: Final = RequestFacts(
         FieldFacts("external_task_id", "string", fact=PAGES),
         FieldFacts("model", "string", ignored=True, fact=OLD_NAME),
     ),
+)
+
+# They differ in what may be in a picture, which is not checked.
+MODELS: Final = (
+    ModelFacts("kolors-virtual-try-on-v1", ("",), (), (), _FACT),
+    ModelFacts("kolors-virtual-try-on-v1-5", ("",), (), (), _FACT),
 )

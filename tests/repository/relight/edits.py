@@ -24,16 +24,6 @@ FILES: Final = {
 
 EDITS: Final = (
     Edit(
-        "kling_sdk/facts/videos.py",
-        "\nMODELS: Final[dict[str, tuple[ModelFacts, ...]]] = {\n",
-        """    "relight": (ModelFacts("kling-v2-6", _BOTH, CLIPS, (), ONE_COPY, _SIZES),),\n""",
-    ),
-    Edit(
-        "kling_sdk/facts/videos.py",
-        "\nPATH_MODELS: Final[dict[str, tuple[ModelFacts, ...]]] = {\n",
-        """    "relight": (ModelFacts("kling-2.6", _BOTH, CLIPS, (), ONE_COPY, _SIZES),),\n""",
-    ),
-    Edit(
         "kling_sdk/facts/prices.py",
         "PRICES: Final[tuple[PriceTable, ...]] = (\n",
         """\

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kling_sdk.facts.products.relight import REQUEST
+from kling_sdk.facts.products.relight import MODELS, REQUEST
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import fields_of
@@ -13,7 +13,7 @@ from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.wire.v1 import V1
 
-_CAPABILITIES = of_videos("relight")
+_CAPABILITIES = of_videos(MODELS)
 
 
 def _aspect_ratio(request: CreateRequest) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kling_sdk.facts.products.relight import PATH_REQUEST
+from kling_sdk.facts.products.relight import PATH_MODELS, PATH_REQUEST
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import fields_of
@@ -23,7 +23,7 @@ _LIMITS: Final = (
     ContentLimit("lamp_picture", "image", required=True),
     ContentLimit("backdrop", "video"),
 )
-_CAPABILITIES = of_path("relight", {}, "lamp_picture", "backdrop")
+_CAPABILITIES = of_path(PATH_MODELS, {}, "lamp_picture", "backdrop")
 
 
 def _use(request: CreateRequest) -> str:

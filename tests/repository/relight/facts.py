@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kling_sdk.facts.fields import COMMON, DURATION, MODEL_NAME, FieldFacts, RequestFacts
+from kling_sdk.facts.limits import CLIPS, SIZES, STD_PRO, ModelFacts
 from kling_sdk.facts.model_path_fields import PATH_DURATION, PATH_OPTIONS, PATH_RESOLUTION
 from kling_sdk.facts.sources import ONE_COPY
 
@@ -47,3 +48,7 @@ PATH_REQUEST: Final = RequestFacts(
         PATH_OPTIONS,
     ),
 )
+
+MODELS: Final = (ModelFacts("kling-v2-6", STD_PRO, CLIPS, (), ONE_COPY, SIZES),)
+
+PATH_MODELS: Final = (ModelFacts("kling-2.6", STD_PRO, CLIPS, (), ONE_COPY, SIZES),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 import attrs
-from kling_sdk.facts.products.relight import REQUEST
+from kling_sdk.facts.products.relight import MODELS, PATH_MODELS, REQUEST
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import VideoRequest
@@ -14,7 +14,6 @@ from kling_sdk.endpoints.interfaces import Resolution
 from kling_sdk.endpoints.models import model_limits
 from kling_sdk.endpoints.record import ContentItem, EndpointRecord
 from kling_sdk.endpoints.values import QualityMode
-from kling_sdk.facts import videos
 
 __all__ = ["Relight"]
 
@@ -28,7 +27,7 @@ _RECORD: Final = EndpointRecord(
         ContentItem("backdrop_video", "backdrop", "url"),
     ),
     default_model="kling-v2-6",
-    models=model_limits(*videos.MODELS["relight"], *videos.PATH_MODELS["relight"]),
+    models=model_limits(*MODELS, *PATH_MODELS),
 )
 
 
