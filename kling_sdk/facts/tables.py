@@ -11,6 +11,7 @@ from typing import Final
 
 from kling_sdk.facts import products
 from kling_sdk.facts.fields import RequestFacts
+from kling_sdk.facts.prices import SHARED, PriceTable, UseRule
 
 _PRODUCTS: Final = [
     vars(import_module(f"{products.__name__}.{module.name}"))
@@ -26,4 +27,14 @@ PATH_REQUESTS: Final[dict[str, RequestFacts]] = {
     product["PATH_REQUEST"].path.split("/")[1]: product["PATH_REQUEST"]
     for product in _PRODUCTS
     if "PATH_REQUEST" in product
+}
+#: The price list.
+PRICES: Final[tuple[PriceTable, ...]] = (
+    *SHARED,
+    *(table for product in _PRODUCTS for table in product.get("PRICES", ())),
+)
+#: By endpoint, what else than model, mode and length decides a price; the first that applies
+#: counts. A request to which none applies, or to another endpoint, is `silent`.
+USES: Final[dict[str, tuple[UseRule, ...]]] = {
+    endpoint: rules for product in _PRODUCTS for endpoint, rules in product.get("USES", {}).items()
 }

@@ -1,10 +1,9 @@
 """Facts of `advanced-lip-sync`: a face of a session speaks."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import COMMON, FieldFacts, RequestFacts
+from kling_sdk.facts.prices import LISTED, PriceTable
 from kling_sdk.facts.sources import TWO_COPIES
 
 REQUEST: Final = RequestFacts(
@@ -31,4 +30,8 @@ REQUEST: Final = RequestFacts(
         ),
         *COMMON,
     ),
+)
+
+PRICES: Final = (
+    PriceTable(("advanced-lip-sync",), "5 seconds", LISTED, {("", ""): {"silent": "0.5"}}),
 )

@@ -1,10 +1,9 @@
 """Facts of `ai-multi-shot`: further views of an element, from its picture."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import CHECKED_URL, OLD_NAME, FieldFacts, RequestFacts
+from kling_sdk.facts.prices import LISTED, PriceTable
 from kling_sdk.facts.sources import ONE_COPY, PAGES
 
 REQUEST: Final = RequestFacts(
@@ -16,4 +15,9 @@ REQUEST: Final = RequestFacts(
         FieldFacts("external_task_id", "string", fact=PAGES),
         FieldFacts("model", "string", ignored=True, fact=OLD_NAME),
     ),
+)
+
+PRICES: Final = (
+    # Nine pictures for one price.
+    PriceTable(("ai-multi-shot",), "call", LISTED, {("", ""): {"silent": "20"}}, pack="image"),
 )

@@ -1,10 +1,9 @@
 """Facts of `avatar`: a person in a picture who speaks."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import COMMON, PROMPT, FieldFacts, RequestFacts
+from kling_sdk.facts.prices import LISTED, PriceTable
 from kling_sdk.facts.sources import TWO_COPIES
 
 REQUEST: Final = RequestFacts(
@@ -17,5 +16,14 @@ REQUEST: Final = RequestFacts(
         PROMPT,
         FieldFacts("mode", "string", enum=("std", "pro")),
         *COMMON,
+    ),
+)
+
+PRICES: Final = (
+    PriceTable(
+        ("avatar",),
+        "second",
+        LISTED,
+        {("", "std"): {"silent": "0.4"}, ("", "pro"): {"silent": "0.8"}},
     ),
 )

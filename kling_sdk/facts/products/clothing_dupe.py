@@ -1,7 +1,5 @@
 """Facts of `solutions-clothing-dupe`: a video again, with other clothes in it."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import FieldFacts

@@ -1,11 +1,10 @@
 """Facts of `elements`: a person or a thing that videos can show again."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.elements import TAGS
 from kling_sdk.facts.fields import FieldFacts, RequestFacts
+from kling_sdk.facts.prices import PriceList, PriceTable
 from kling_sdk.facts.sources import TWO_COPIES, Fact
 
 _WITH_VOICE: Final = Fact(
@@ -58,3 +57,10 @@ REQUEST: Final = RequestFacts(
         FieldFacts("external_task_id", "string"),
     ),
 )
+
+_CHARGED: Final = PriceList(
+    "what one account was charged",
+    Fact("observed", ("probe-2026-09",), "2026-09-22", "low", "seen once"),
+)
+
+PRICES: Final = (PriceTable(("elements",), "call", _CHARGED, {("", ""): {"silent": "0"}}),)

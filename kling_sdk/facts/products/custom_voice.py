@@ -1,7 +1,5 @@
 """Facts of `voices`: a voice of your own, for videos that speak."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import FieldFacts, RequestFacts

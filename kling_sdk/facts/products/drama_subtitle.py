@@ -1,7 +1,5 @@
 """Facts of `solutions-drama-subtitle`: a Chinese video with English subtitles."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import FieldFacts

@@ -1,7 +1,5 @@
 """Facts of `solutions-goods-studio`: an advertisement from pictures of goods."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import FieldFacts

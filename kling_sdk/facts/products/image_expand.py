@@ -1,10 +1,9 @@
 """Facts of `image-expand`: a picture continued beyond its edges."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import COMMON, COUNT, PROMPT, FieldFacts, RequestFacts
+from kling_sdk.facts.prices import LISTED, PriceTable
 from kling_sdk.facts.sources import ONE_COPY
 
 REQUEST: Final = RequestFacts(
@@ -20,4 +19,8 @@ REQUEST: Final = RequestFacts(
         COUNT,
         *COMMON,
     ),
+)
+
+PRICES: Final = (
+    PriceTable(("image-expand",), "result", LISTED, {("", ""): {"silent": "8"}}, pack="image"),
 )

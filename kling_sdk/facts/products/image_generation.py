@@ -1,7 +1,5 @@
 """Facts of `image-generation`: pictures from words, or from a picture."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import (
@@ -15,6 +13,7 @@ from kling_sdk.facts.fields import (
     RequestFacts,
 )
 from kling_sdk.facts.limits import TO_2K, ModelFacts
+from kling_sdk.facts.prices import CONDENSED, LISTED, PriceList, PriceTable, UseRule
 from kling_sdk.facts.sources import DIGEST, ONE_COPY, PICTURES, Fact
 
 REQUEST: Final = RequestFacts(
@@ -78,3 +77,44 @@ MODELS: Final = (
         requires=_REQUIRES,
     ),
 )
+
+_AS_KLING_V2: Final = PriceList(
+    "that of kling-v2, which is assumed",
+    Fact("assumed", ("digest-2026-01",), "2026-01-01", "low", "the list lacks kling-v2-new"),
+)
+
+PRICES: Final = (
+    PriceTable(
+        ("image-generation",),
+        "result",
+        LISTED,
+        {
+            ("kling-v3", "1k"): {"silent": "8", "image": "8"},
+            ("kling-v3", "2k"): {"silent": "8", "image": "8"},
+            ("kling-v2-1", "1k"): {"silent": "4", "image": "8"},
+            ("kling-v2-1", "2k"): {"silent": "4", "image": "8"},
+        },
+        pack="image",
+    ),
+    PriceTable(
+        ("image-generation",),
+        "result",
+        CONDENSED,
+        {
+            ("kling-v2", "1k"): {"silent": "4", "image": "8"},
+            ("kling-v2", "2k"): {"silent": "4", "image": "8"},
+            ("kling-v1-5", "1k"): {"silent": "4", "image": "8"},
+            ("kling-v1", "1k"): {"silent": "1", "image": "1"},
+        },
+        pack="image",
+    ),
+    PriceTable(
+        ("image-generation",),
+        "result",
+        _AS_KLING_V2,
+        {("kling-v2-new", "1k"): {"silent": "4", "image": "8"}},
+        pack="image",
+    ),
+)
+
+USES: Final = {"image-generation": (UseRule("image", "image"),)}

@@ -1,7 +1,5 @@
 """Facts of `image2video`: a video from a picture."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import (
@@ -46,6 +44,7 @@ from kling_sdk.facts.model_path_fields import (
     SEEN,
     SERVED,
 )
+from kling_sdk.facts.prices import BY_SOUND, CONDENSED, LISTED, PriceTable, UseRule
 from kling_sdk.facts.sources import NEWER, OLD_AND_NEW, ONE_COPY, PAGES
 
 REQUEST: Final = RequestFacts(
@@ -102,25 +101,11 @@ PATH_REQUEST: Final = RequestFacts(
     "/image-to-video/{model}",
     SERVED,
     (
-        FieldFacts(
-            "contents",
-            "array",
-            members=(
-                *PATH_ITEM,
-                _VOICE_ID,
-            ),
-            fact=SEEN,
-        ),
+        FieldFacts("contents", "array", members=(*PATH_ITEM, _VOICE_ID), fact=SEEN),
         FieldFacts(
             "settings",
             "object",
-            members=(
-                PATH_RESOLUTION,
-                PATH_DURATION,
-                PATH_AUDIO,
-                PATH_MULTI_SHOT,
-                PATH_SEED,
-            ),
+            members=(PATH_RESOLUTION, PATH_DURATION, PATH_AUDIO, PATH_MULTI_SHOT, PATH_SEED),
             fact=ONE_COPY,
         ),
         PATH_OPTIONS,
@@ -189,26 +174,14 @@ MODELS: Final = (
         doubtful=("camera_control", "camera_move", "motion_brush", "cfg_scale"),
     ),
     ModelFacts(
-        "kling-v3",
-        ("4k",),
-        SECONDS_3_TO_15,
-        _FRAMES,
-        NEWER,
-        SIZES[2:],
-        doubtful=("cfg_scale",),
+        "kling-v3", ("4k",), SECONDS_3_TO_15, _FRAMES, NEWER, SIZES[2:], doubtful=("cfg_scale",)
     ),
 )
 
 PATH_MODELS: Final = (
     ModelFacts("kling-2.5-turbo", ("std",), CLIPS, (), ONE_COPY, (HD,), sound="never"),
     ModelFacts(
-        "kling-2.5-turbo",
-        ("pro",),
-        CLIPS,
-        ("first_last_frame",),
-        ONE_COPY,
-        (FHD,),
-        sound="never",
+        "kling-2.5-turbo", ("pro",), CLIPS, ("first_last_frame",), ONE_COPY, (FHD,), sound="never"
     ),
     ModelFacts("kling-2.6", ("std",), CLIPS, (), ONE_COPY, (HD,)),
     ModelFacts(
@@ -243,3 +216,23 @@ PATH_MODELS: Final = (
         sound="always",
     ),
 )
+
+PRICES: Final = (
+    PriceTable(
+        ("image2video",),
+        "second",
+        CONDENSED,
+        {
+            ("kling-v1-5", "std"): {"silent": "0.4"},
+            ("kling-v1-5", "pro"): {"silent": "0.7"},
+            ("kling-v2-1", "std"): {"silent": "0.4"},
+            ("kling-v2-1", "pro"): {"silent": "0.7"},
+        },
+        CLIPS,
+    ),
+    PriceTable(
+        ("image2video",), "second", LISTED, {("kling-v2-6", "pro"): {"voice": "1.2"}}, CLIPS
+    ),
+)
+
+USES: Final = {"image2video": (UseRule("voice", "voice_list"), BY_SOUND)}

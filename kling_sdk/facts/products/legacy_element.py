@@ -1,7 +1,5 @@
 """Facts of `legacy-elements`: an element of the older library, made at once."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.elements import TAGS
@@ -11,11 +9,7 @@ from kling_sdk.facts.sources import Fact
 #: The older library of elements: two copies of its page, and clients that call it. No page of
 #: 2026-09 has it, and nobody was seen to call it since.
 OLDER: Final = Fact(
-    "documented",
-    ("pages-2026-04", "clients"),
-    "2026-04-01",
-    "medium",
-    "no page of 2026-09 has it",
+    "documented", ("pages-2026-04", "clients"), "2026-04-01", "medium", "no page of 2026-09 has it"
 )
 
 REQUEST: Final = RequestFacts(

@@ -1,10 +1,9 @@
 """Facts of `lip-sync`: the mouth of a person in a video moves to a text or a sound."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import FieldFacts, RequestFacts
+from kling_sdk.facts.prices import CONDENSED, PriceTable
 from kling_sdk.facts.sources import TWO_COPIES, Fact
 
 _FACT: Final = Fact(
@@ -40,3 +39,5 @@ REQUEST: Final = RequestFacts(
         FieldFacts("external_task_id", "string"),
     ),
 )
+
+PRICES: Final = (PriceTable(("lip-sync",), "5 seconds", CONDENSED, {("", ""): {"silent": "0.5"}}),)

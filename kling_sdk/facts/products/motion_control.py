@@ -1,7 +1,5 @@
 """Facts of `motion-control`: a picture moves as a video."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import COMMON, MODEL_NAME, PROMPT, FieldFacts, RequestFacts
@@ -14,6 +12,7 @@ from kling_sdk.facts.model_path_fields import (
     SEEN,
     SERVED,
 )
+from kling_sdk.facts.prices import LISTED, PriceTable, UseRule
 from kling_sdk.facts.sources import NEWER, ONE_COPY, PAGES, Fact
 
 _FACT: Final = Fact(
@@ -88,3 +87,20 @@ PATH_MODELS: Final = (
     ModelFacts("kling-2.6", STD_PRO, (), (), ONE_COPY, SIZES),
     ModelFacts("kling-3.0", STD_PRO, (), ("element_list",), ONE_COPY, SIZES),
 )
+
+PRICES: Final = (
+    # Its input video decides the length.
+    PriceTable(
+        ("motion-control",),
+        "second",
+        LISTED,
+        {
+            ("kling-v2-6", "std"): {"video": "0.5"},
+            ("kling-v2-6", "pro"): {"video": "0.8"},
+            ("kling-v3", "std"): {"video": "0.9"},
+            ("kling-v3", "pro"): {"video": "1.2"},
+        },
+    ),
+)
+
+USES: Final = {"motion-control": (UseRule("video", "character_orientation"),)}

@@ -1,10 +1,10 @@
 """Facts of `multi-elements`: something added to a video, exchanged in it, or removed."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import COMMON, NEGATIVE, NUMERIC_TEXT, FieldFacts, RequestFacts
+from kling_sdk.facts.limits import CLIPS
+from kling_sdk.facts.prices import CONDENSED, PriceTable
 from kling_sdk.facts.sources import TWO_COPIES
 
 REQUEST: Final = RequestFacts(
@@ -14,10 +14,7 @@ REQUEST: Final = RequestFacts(
         FieldFacts("session_id", "string", required=True),
         FieldFacts("edit_mode", "string", required=True, enum=("addition", "swap", "removal")),
         FieldFacts(
-            "image_list",
-            "array",
-            high=2,
-            members=(FieldFacts("image", "image", required=True),),
+            "image_list", "array", high=2, members=(FieldFacts("image", "image", required=True),)
         ),
         FieldFacts("prompt", "string", required=True, high=2500, private=True),
         NEGATIVE,
@@ -48,20 +45,13 @@ SELECTION: Final[dict[str, RequestFacts]] = {
     "init-selection": RequestFacts(
         "/v1/videos/multi-elements/init-selection",
         TWO_COPIES,
-        (
-            FieldFacts("video_id", "string"),
-            FieldFacts("video_url", "url"),
-        ),
+        (FieldFacts("video_id", "string"), FieldFacts("video_url", "url")),
     ),
     "add-selection": RequestFacts(
-        "/v1/videos/multi-elements/add-selection",
-        TWO_COPIES,
-        _POINTS_OF_A_FRAME,
+        "/v1/videos/multi-elements/add-selection", TWO_COPIES, _POINTS_OF_A_FRAME
     ),
     "delete-selection": RequestFacts(
-        "/v1/videos/multi-elements/delete-selection",
-        TWO_COPIES,
-        _POINTS_OF_A_FRAME,
+        "/v1/videos/multi-elements/delete-selection", TWO_COPIES, _POINTS_OF_A_FRAME
     ),
     "clear-selection": RequestFacts(
         "/v1/videos/multi-elements/clear-selection",
@@ -81,3 +71,13 @@ PICTURES_OF_EDITING: Final[dict[str, tuple[int, int]]] = {
     "swap": (1, 1),
     "removal": (0, 0),
 }
+
+PRICES: Final = (
+    PriceTable(
+        ("multi-elements",),
+        "second",
+        CONDENSED,
+        {("", "std"): {"silent": "0.6"}, ("", "pro"): {"silent": "1"}},
+        CLIPS,
+    ),
+)

@@ -1,7 +1,5 @@
 """Facts of `multi-image2image`: pictures from those of up to four subjects."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import (
@@ -14,6 +12,7 @@ from kling_sdk.facts.fields import (
     RequestFacts,
 )
 from kling_sdk.facts.limits import ModelFacts
+from kling_sdk.facts.prices import CONDENSED, LISTED, PriceTable
 from kling_sdk.facts.sources import DIGEST, ONE_COPY
 
 REQUEST: Final = RequestFacts(
@@ -43,4 +42,21 @@ _SUBJECTS: Final = ("aspect_ratio", "subject_image_list", "scene_image", "style_
 MODELS: Final = (
     ModelFacts("kling-v2-1", ("",), (), _SUBJECTS, ONE_COPY),
     ModelFacts("kling-v2", ("",), (), _SUBJECTS, DIGEST),
+)
+
+PRICES: Final = (
+    PriceTable(
+        ("multi-image2image",),
+        "result",
+        LISTED,
+        {("kling-v2-1", ""): {"silent": "16"}},
+        pack="image",
+    ),
+    PriceTable(
+        ("multi-image2image",),
+        "result",
+        CONDENSED,
+        {("kling-v2", ""): {"silent": "16"}},
+        pack="image",
+    ),
 )

@@ -1,7 +1,5 @@
 """Facts of `multi-image2video`: a video from pictures of up to four subjects."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import (

@@ -1,11 +1,10 @@
 """Facts of `omni-image`: pictures from words and references."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import COMMON, COUNT, ELEMENTS, MODEL_NAME, FieldFacts, RequestFacts
 from kling_sdk.facts.limits import TO_2K, ModelFacts
+from kling_sdk.facts.prices import LISTED, PriceTable
 from kling_sdk.facts.sources import ONE_COPY, PICTURES, Fact
 
 _SERIES: Final = Fact(
@@ -40,4 +39,20 @@ _OMNI: Final = ("aspect_ratio", "image_list", "element_list")
 MODELS: Final = (
     ModelFacts("kling-v3-omni", ("1k", "2k", "4k"), (), (*_OMNI, "series"), ONE_COPY),
     ModelFacts("kling-image-o1", TO_2K, (), _OMNI, ONE_COPY),
+)
+
+PRICES: Final = (
+    PriceTable(
+        ("omni-image",),
+        "result",
+        LISTED,
+        {
+            ("kling-v3-omni", "1k"): {"silent": "8"},
+            ("kling-v3-omni", "2k"): {"silent": "8"},
+            ("kling-v3-omni", "4k"): {"silent": "16"},
+            ("kling-image-o1", "1k"): {"silent": "8"},
+            ("kling-image-o1", "2k"): {"silent": "8"},
+        },
+        pack="image",
+    ),
 )

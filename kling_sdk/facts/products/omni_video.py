@@ -1,7 +1,5 @@
 """Facts of `omni-video`: a video from words and references."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import (
@@ -39,6 +37,7 @@ from kling_sdk.facts.model_path_fields import (
     SEEN,
     SERVED,
 )
+from kling_sdk.facts.prices import BY_SOUND, LISTED, LISTED_ONCE, PriceTable, UseRule
 from kling_sdk.facts.sources import ONE_COPY, PAGES, Fact
 
 REQUEST: Final = RequestFacts(
@@ -196,3 +195,21 @@ OMNI_ELEMENTS_WITH_FRAMES: Final = 3
 
 #: Names of /v1 that were seen to be taken with the model in the path (2026-10-07, low).
 TAKEN_FOR: Final = {"kling-v3-omni": "kling-3.0-omni"}
+
+PRICES: Final = (
+    PriceTable(
+        ("omni-video",),
+        "second",
+        LISTED,
+        {
+            ("kling-video-o1", "std"): {"silent": "0.6", "video": "0.9"},
+            ("kling-video-o1", "pro"): {"silent": "0.8", "video": "1.2"},
+            ("kling-v3-omni", "std"): {"silent": "0.6", "sound": "0.8", "video": "0.9"},
+            ("kling-v3-omni", "pro"): {"silent": "0.8", "sound": "1", "video": "1.2"},
+            ("kling-v3-omni", "4k"): {"silent": "3", "sound": "3"},
+        },
+    ),
+    PriceTable(("omni-video",), "second", LISTED_ONCE, {("kling-v3-omni", "4k"): {"video": "3"}}),
+)
+
+USES: Final = {"omni-video": (UseRule("video", "video_list"), BY_SOUND)}

@@ -1,7 +1,5 @@
 """Facts of `solutions-virtual-try-on`: a person in other clothes, on the newer interface."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import FieldFacts

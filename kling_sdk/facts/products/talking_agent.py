@@ -1,12 +1,12 @@
 """Facts of `solutions-talking-agent`: a person who speaks, about goods or about something else."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import FieldFacts
 from kling_sdk.facts.limits import MAX_PROMPT
+from kling_sdk.facts.prices import PriceList, PriceTable, UseRule
 from kling_sdk.facts.solutions import ContentFacts, SolutionFacts
+from kling_sdk.facts.sources import Fact
 
 REQUEST: Final = SolutionFacts(
     "/solutions/talking_agent",
@@ -30,3 +30,18 @@ REQUEST: Final = SolutionFacts(
         FieldFacts("bgm_enabled", "boolean", default=False),
     ),
 )
+
+_RESELLER: Final = PriceList(
+    "one reseller's price list", Fact("documented", ("reseller-2026-10",), "2026-10-04", "low")
+)
+
+PRICES: Final = (
+    PriceTable(
+        ("solutions-talking-agent",),
+        "second",
+        _RESELLER,
+        {("", "std"): {"goods": "1.4"}, ("", "pro"): {"goods": "1.4"}},
+    ),
+)
+
+USES: Final = {"solutions-talking-agent": (UseRule("goods", "goods_title"),)}

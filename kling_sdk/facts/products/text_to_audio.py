@@ -1,7 +1,5 @@
 """Facts of `text-to-audio`: sounds from a prompt."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import CHECKED_URL, FieldFacts, RequestFacts

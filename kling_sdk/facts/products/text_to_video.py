@@ -1,7 +1,5 @@
 """Facts of `text2video`: a video from a prompt."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import (
@@ -44,6 +42,7 @@ from kling_sdk.facts.model_path_fields import (
     PATH_SEED,
     SERVED,
 )
+from kling_sdk.facts.prices import BY_SOUND
 from kling_sdk.facts.sources import NEWER, OLD_AND_NEW, ONE_COPY, PAGES
 
 REQUEST: Final = RequestFacts(
@@ -156,3 +155,5 @@ PATH_MODELS: Final = (
         prompt_max=LONG_PROMPT,
     ),
 )
+
+USES: Final = {"text2video": (BY_SOUND,)}

@@ -1,10 +1,9 @@
 """Facts of `tts`: a text that is spoken, at once."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import FieldFacts, RequestFacts
+from kling_sdk.facts.prices import LISTED, PriceTable
 from kling_sdk.facts.sources import TWO_COPIES
 from kling_sdk.facts.voices import CATALOGUE
 
@@ -17,4 +16,9 @@ REQUEST: Final = RequestFacts(
         FieldFacts("voice_language", "string", required=True, enum=("zh", "en")),
         FieldFacts("voice_speed", "number", low=0.8, high=2.0),
     ),
+)
+
+PRICES: Final = (
+    # That a video pack pays for it is assumed: the list names no pack.
+    PriceTable(("tts",), "call", LISTED, {("", ""): {"silent": "0.05"}}),
 )

@@ -1,7 +1,5 @@
 """Facts of `effects`: what happens to the people in one or two pictures."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import FieldFacts, RequestFacts
@@ -16,10 +14,7 @@ REQUEST: Final = RequestFacts(
             "input",
             "object",
             required=True,
-            members=(
-                FieldFacts("image", "image"),
-                FieldFacts("images", "images"),
-            ),
+            members=(FieldFacts("image", "image"), FieldFacts("images", "images")),
         ),
         FieldFacts("callback_url", "url"),
         FieldFacts("external_task_id", "string"),

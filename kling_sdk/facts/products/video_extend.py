@@ -1,10 +1,9 @@
 """Facts of `video-extend`: a video made longer."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import CFG_SCALE, COMMON, NEGATIVE, PROMPT, FieldFacts, RequestFacts
+from kling_sdk.facts.prices import CONDENSED, PriceTable
 from kling_sdk.facts.sources import PAGES, Fact
 
 _FACT: Final = Fact(
@@ -24,5 +23,21 @@ REQUEST: Final = RequestFacts(
         NEGATIVE,
         CFG_SCALE,
         *COMMON,
+    ),
+)
+
+PRICES: Final = (
+    PriceTable(
+        ("video-extend",),
+        "call",
+        CONDENSED,
+        {
+            ("kling-v1", "std"): {"silent": "1"},
+            ("kling-v1", "pro"): {"silent": "3.5"},
+            ("kling-v1-5", "std"): {"silent": "2"},
+            ("kling-v1-5", "pro"): {"silent": "3.5"},
+            ("kling-v1-6", "std"): {"silent": "2"},
+            ("kling-v1-6", "pro"): {"silent": "3.5"},
+        },
     ),
 )

@@ -1,7 +1,5 @@
 """Facts of `video-to-audio`: sounds for a video, and the video with them."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import CHECKED_URL, FieldFacts, RequestFacts

@@ -1,11 +1,10 @@
 """Facts of `virtual-try-on`: a person in other clothes."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import CHECKED_URL, MODEL_NAME, OLD_NAME, FieldFacts, RequestFacts
 from kling_sdk.facts.limits import ModelFacts
+from kling_sdk.facts.prices import LISTED_ONCE, PriceTable
 from kling_sdk.facts.sources import PAGES, Fact
 
 _FACT: Final = Fact(
@@ -33,4 +32,17 @@ REQUEST: Final = RequestFacts(
 MODELS: Final = (
     ModelFacts("kolors-virtual-try-on-v1", ("",), (), (), _FACT),
     ModelFacts("kolors-virtual-try-on-v1-5", ("",), (), (), _FACT),
+)
+
+PRICES: Final = (
+    PriceTable(
+        ("virtual-try-on",),
+        "result",
+        LISTED_ONCE,
+        {
+            ("kolors-virtual-try-on-v1", ""): {"silent": "1"},
+            ("kolors-virtual-try-on-v1-5", ""): {"silent": "1"},
+        },
+        pack="try_on",
+    ),
 )

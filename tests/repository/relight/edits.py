@@ -13,37 +13,18 @@ class Edit(NamedTuple):
     text: str
 
 
+#: A test of what a new endpoint can do, which is no place of the recipe.
+TESTS: Final = {"checks.py": "tests/test_relight.py"}
 #: Files of this folder, and where they go.
 FILES: Final = {
     "facts.py": "kling_sdk/facts/products/relight.py",
     "sdk.py": "kling_sdk/endpoints/relight.py",
     "emulator.py": "kling_mock/kling/endpoints/relight.py",
     "emulator_model_path.py": "kling_mock/kling/endpoints/model_path_relight.py",
-    "checks.py": "tests/test_relight.py",
+    **TESTS,
 }
 
 EDITS: Final = (
-    Edit(
-        "kling_sdk/facts/prices.py",
-        "PRICES: Final[tuple[PriceTable, ...]] = (\n",
-        """\
-    PriceTable(
-        ("relight",),
-        "second",
-        ONE_COPY,
-        {
-            ("kling-v2-6", "std"): {"silent": "0.4", "video": "0.6"},
-            ("kling-v2-6", "pro"): {"silent": "0.7", "video": "0.9"},
-        },
-        _CLIPS,
-    ),
-""",
-    ),
-    Edit(
-        "kling_sdk/facts/prices.py",
-        "USES: Final[dict[str, tuple[UseRule, ...]]] = {\n",
-        """    "relight": (UseRule("video", "backdrop_video"),),\n""",
-    ),
     Edit(
         "kling_sdk/client/clients.py",
         "        motion_control: Videos of a picture that moves as a video does.\n",

@@ -1,12 +1,11 @@
 """Facts of `relight`: a picture in another light."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from kling_sdk.facts.fields import COMMON, DURATION, MODEL_NAME, FieldFacts, RequestFacts
 from kling_sdk.facts.limits import CLIPS, SIZES, STD_PRO, ModelFacts
 from kling_sdk.facts.model_path_fields import PATH_DURATION, PATH_OPTIONS, PATH_RESOLUTION
+from kling_sdk.facts.prices import LISTED_ONCE, PriceTable, UseRule
 from kling_sdk.facts.sources import ONE_COPY
 
 REQUEST: Final = RequestFacts(
@@ -52,3 +51,18 @@ PATH_REQUEST: Final = RequestFacts(
 MODELS: Final = (ModelFacts("kling-v2-6", STD_PRO, CLIPS, (), ONE_COPY, SIZES),)
 
 PATH_MODELS: Final = (ModelFacts("kling-2.6", STD_PRO, CLIPS, (), ONE_COPY, SIZES),)
+
+PRICES: Final = (
+    PriceTable(
+        ("relight",),
+        "second",
+        LISTED_ONCE,
+        {
+            ("kling-v2-6", "std"): {"silent": "0.4", "video": "0.6"},
+            ("kling-v2-6", "pro"): {"silent": "0.7", "video": "0.9"},
+        },
+        CLIPS,
+    ),
+)
+
+USES: Final = {"relight": (UseRule("video", "backdrop_video"),)}
