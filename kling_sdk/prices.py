@@ -16,8 +16,8 @@ import attrs
 from kling_sdk.endpoints.interfaces import model_path_name_of, one_vocabulary
 from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.errors import RequestValidationError
-from kling_sdk.facts import prices as facts
-from kling_sdk.facts.prices import TWO_COPIES, Pack, Per, PriceTable, Use
+from kling_sdk.facts import tables
+from kling_sdk.facts.prices import LISTED, Pack, Per, PriceTable, Use
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
@@ -83,7 +83,7 @@ class Estimate:
     pack: Pack = "video"
 
 
-_AS_OF: Final = date.fromisoformat(TWO_COPIES.fact.as_of)
+_AS_OF: Final = date.fromisoformat(LISTED.fact.as_of)
 
 
 def _names_of(model: str, table: PriceTable) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ PRICES: Final[tuple[Price, ...]] = tuple(
         date.fromisoformat(table.price_list.fact.as_of),
         table.pack,
     )
-    for table in facts.PRICES
+    for table in tables.PRICES
     for (model, mode), uses in table.units.items()
     for name in _names_of(model, table)
     for use, units in uses.items()

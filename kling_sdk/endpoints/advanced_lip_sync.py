@@ -13,7 +13,7 @@ from kling_sdk.endpoints.converters import to_watermark
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord, InputLength
 from kling_sdk.endpoints.values import media, needed, objects, typed
-from kling_sdk.facts.people_requests import REQUESTS
+from kling_sdk.facts.products.advanced_lip_sync import REQUEST
 from kling_sdk.files import SoundSource, sound_problem, to_sound
 
 __all__ = ["AdvancedLipSync", "FaceChoice"]
@@ -21,12 +21,10 @@ __all__ = ["AdvancedLipSync", "FaceChoice"]
 _MIN_MS: Final = 2000  # of a sound that is played
 _LOUDEST: Final = 2
 
-_FACTS: Final = REQUESTS["advanced-lip-sync"]
-
 _RECORD: Final = EndpointRecord(
     name="advanced-lip-sync",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     input_length=InputLength("video", 60),
 )
 

@@ -11,16 +11,14 @@ from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.models import IMAGE_TIMEOUT
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.ai_multi_shot import REQUEST
 
 __all__ = ["AiMultiShot"]
 
-_FACTS: Final = REQUESTS["ai-multi-shot"]
-
 _RECORD: Final = EndpointRecord(
     name="ai-multi-shot",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
 )

@@ -11,18 +11,16 @@ from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.common_rules import exactly_one
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord, InputLength
-from kling_sdk.facts.people_requests import REQUESTS
+from kling_sdk.facts.products.avatar import REQUEST
 
 __all__ = ["Avatar", "AvatarMode"]
 
 AvatarMode = Literal["std", "pro"]
 
-_FACTS: Final = REQUESTS["avatar"]
-
 _RECORD: Final = EndpointRecord(
     name="avatar",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     input_length=InputLength("sound", 300),
 )
 

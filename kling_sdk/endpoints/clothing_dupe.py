@@ -16,20 +16,17 @@ from kling_sdk.endpoints.solution_fields import (
     product_images,
 )
 from kling_sdk.endpoints.values import ImageAspectRatio
-from kling_sdk.facts.solution_requests import REQUESTS
+from kling_sdk.facts.products.clothing_dupe import REQUEST
 from kling_sdk.facts.voices import DupeVoice
 
 __all__ = ["ClothingDupe"]
 
-
-_FACTS: Final = REQUESTS["solutions-clothing-dupe"]
-
 _RECORD: Final = EndpointRecord(
     name="solutions-clothing-dupe",
-    path=_FACTS.path,
-    fields=_FACTS.settings,
+    path=REQUEST.path,
+    fields=REQUEST.settings,
     interface="solutions",
-    solution=_FACTS,
+    solution=REQUEST,
     contents=(
         ContentItem("product_info", "product_info", "text"),
         ContentItem("source_video", "source_video", "url"),

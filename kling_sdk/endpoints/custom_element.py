@@ -14,7 +14,7 @@ from kling_sdk.endpoints.from_facts import from_facts, maximum
 from kling_sdk.endpoints.models import LIBRARY_TIMEOUT
 from kling_sdk.endpoints.record import EndpointRecord, Library
 from kling_sdk.endpoints.values import build, media, needed, objects
-from kling_sdk.facts.library_requests import REQUESTS
+from kling_sdk.facts.products.custom_element import REQUEST
 from kling_sdk.files import ImageSource, to_image
 
 __all__ = ["CustomElement", "ElementImages", "ElementVideos", "ReferenceType"]
@@ -24,14 +24,13 @@ ReferenceType = Literal["image_refer", "video_refer"]
 _IMAGES: Final = "element_image_list"
 _VIDEOS: Final = "element_video_list"
 
-_FACTS: Final = REQUESTS["elements"]
 #: Beside the frontal one.
-_MAX_IMAGES: Final = maximum(_FACTS.fields, "element_image_list.refer_images")
+_MAX_IMAGES: Final = maximum(REQUEST.fields, "element_image_list.refer_images")
 
 _RECORD: Final = EndpointRecord(
     name="elements",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="elements",
     wait_timeout=LIBRARY_TIMEOUT,
     library=Library(

@@ -11,17 +11,14 @@ from kling_sdk.endpoints.common_rules import exactly_one
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.models import LIBRARY_TIMEOUT
 from kling_sdk.endpoints.record import EndpointRecord, Library
-from kling_sdk.facts.library_requests import REQUESTS
+from kling_sdk.facts.products.custom_voice import REQUEST
 
 __all__ = ["CustomVoice"]
 
-
-_FACTS: Final = REQUESTS["voices"]
-
 _RECORD: Final = EndpointRecord(
     name="voices",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="voices",
     wait_timeout=LIBRARY_TIMEOUT,
     library=Library(

@@ -18,20 +18,18 @@ from kling_sdk.endpoints.values import (
     objects,
     private_text,
 )
-from kling_sdk.facts.solution_requests import REQUESTS
+from kling_sdk.facts.products.drama_subtitle import REQUEST
 
 __all__ = ["DramaSubtitle", "GlossaryTerm"]
 
-
-_FACTS: Final = REQUESTS["solutions-drama-subtitle"]
-_TERMS: Final = next(row for row in _FACTS.contents if row.type == "glossary")
+_TERMS: Final = next(row for row in REQUEST.contents if row.type == "glossary")
 
 _RECORD: Final = EndpointRecord(
     name="solutions-drama-subtitle",
-    path=_FACTS.path,
-    fields=_FACTS.settings,
+    path=REQUEST.path,
+    fields=REQUEST.settings,
     interface="solutions",
-    solution=_FACTS,
+    solution=REQUEST,
     contents=(
         ContentItem("source_video", "source_video", "url"),
         ContentItem("glossary", "glossary", ""),

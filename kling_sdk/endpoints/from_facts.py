@@ -17,7 +17,7 @@ from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.solution_fields import numbers, pictures, texts
 from kling_sdk.endpoints.values import hidden, hidden_list, media, media_list
 from kling_sdk.facts.fields import FieldFacts
-from kling_sdk.facts.solution_requests import ContentFacts
+from kling_sdk.facts.solutions import ContentFacts
 from kling_sdk.files import to_image, to_sound
 
 __all__ = ["from_facts", "maximum"]

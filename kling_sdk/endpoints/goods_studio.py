@@ -15,19 +15,17 @@ from kling_sdk.endpoints.solution_fields import (
     needed_ref_images,
 )
 from kling_sdk.endpoints.values import AspectRatio, whole
-from kling_sdk.facts.solution_requests import REQUESTS
+from kling_sdk.facts.products.goods_studio import REQUEST
 
 __all__ = ["GoodsStudio"]
 
-_FACTS: Final = REQUESTS["solutions-goods-studio"]
-
 _RECORD: Final = EndpointRecord(
     name="solutions-goods-studio",
-    path=_FACTS.path,
-    fields=_FACTS.settings,
+    path=REQUEST.path,
+    fields=REQUEST.settings,
     interface="solutions",
     duration_type="number",
-    solution=_FACTS,
+    solution=REQUEST,
     contents=(
         ContentItem("ref_image_list", "ref_image", "url"),
         ContentItem("goods_title", "goods_title", "text"),

@@ -10,18 +10,15 @@ from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.common_rules import exactly_one
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.facts.people_requests import REQUESTS
+from kling_sdk.facts.products.identify_face import REQUEST
 from kling_sdk.results.answers import FaceSession
 
 __all__ = ["IdentifyFace"]
 
-
-_FACTS: Final = REQUESTS["identify-face"]
-
 _RECORD: Final = EndpointRecord(
     name="identify-face",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     returns=FaceSession.from_data,
     takes_external_id=False,
 )

@@ -11,18 +11,16 @@ from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.models import IMAGE_TIMEOUT
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.image_expand import REQUEST
 
 __all__ = ["ImageExpand"]
 
 MAX_AREA: Final = 3  # times that of the picture
 
-_FACTS: Final = REQUESTS["image-expand"]
-
 _RECORD: Final = EndpointRecord(
     name="image-expand",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
 )

@@ -18,8 +18,7 @@ from kling_sdk.endpoints.values import (
     ImageReference,
     ImageResolution,
 )
-from kling_sdk.facts import pictures
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.image_generation import MODELS, REQUEST
 
 __all__ = ["ImageGeneration"]
 
@@ -36,18 +35,16 @@ def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
         yield "subject_reference"
 
 
-_FACTS: Final = REQUESTS["image-generation"]
-
 _RECORD: Final = EndpointRecord(
     name="image-generation",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kling-v3",
     default_mode="1k",
     size_field="resolution",
-    models=model_limits(*pictures.MODELS["image-generation"]),
+    models=model_limits(*MODELS),
     features=_features,
     situations=frozenset({"subject_reference"}),
 )

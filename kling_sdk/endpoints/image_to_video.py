@@ -22,8 +22,7 @@ from kling_sdk.endpoints.values import (
     ShotType,
     VoiceReference,
 )
-from kling_sdk.facts import videos
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.image_to_video import MODELS, PATH_MODELS, REQUEST
 
 __all__ = ["ImageToVideo"]
 
@@ -37,12 +36,10 @@ def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
         yield "first_last_frame" if parameters.get("image") else "last_frame_only"
 
 
-_FACTS: Final = REQUESTS["image2video"]
-
 _RECORD: Final = EndpointRecord(
     name="image2video",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     product="image-to-video",
     contents=(
         ContentItem("image", "first_frame", "url"),
@@ -55,11 +52,10 @@ _RECORD: Final = EndpointRecord(
         "motion_brush": "dynamic_masks",
     },
     default_model="kling-v2-6",
-    models=model_limits(*videos.MODELS["image2video"], *videos.PATH_MODELS["image2video"]),
+    models=model_limits(*MODELS, *PATH_MODELS),
 )
 
-
-_MAX_POINTS: Final = maximum(_FACTS.fields, "dynamic_masks.trajectories")
+_MAX_POINTS: Final = maximum(REQUEST.fields, "dynamic_masks.trajectories")
 
 
 def _one_picture(request: Any) -> checks.Problems:

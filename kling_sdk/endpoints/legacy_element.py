@@ -14,19 +14,18 @@ from kling_sdk.endpoints.custom_element import ElementTag, to_tags
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord, Library
 from kling_sdk.endpoints.values import media, objects
-from kling_sdk.facts.library_requests import REQUESTS
+from kling_sdk.facts.products.legacy_element import REQUEST
 from kling_sdk.files import ImageSource, to_image
 from kling_sdk.results.library_items import Element
 
 __all__ = ["LegacyElement"]
 
-_FACTS: Final = REQUESTS["legacy-elements"]
 _OTHERS: Final = "element_refer_list"
 
 _RECORD: Final = EndpointRecord(
     name="legacy-elements",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="elements",
     returns=Element.from_data,
     takes_external_id=False,

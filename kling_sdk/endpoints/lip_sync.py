@@ -20,7 +20,7 @@ from kling_sdk.endpoints.values import (
     optional_private_text,
     typed,
 )
-from kling_sdk.facts.people_requests import REQUESTS
+from kling_sdk.facts.products.lip_sync import REQUEST
 from kling_sdk.files import SoundSource, sound_problem, to_sound
 
 __all__ = ["SPEEDS", "LipSync", "LipSyncInput", "VoiceLanguage"]
@@ -31,13 +31,12 @@ VoiceLanguage = Literal["zh", "en"]
 
 SPEEDS: Final = (0.8, 2.0)
 
-_FACTS: Final = REQUESTS["lip-sync"]
-_MAX_TEXT: Final = maximum(_FACTS.fields, "input.text")
+_MAX_TEXT: Final = maximum(REQUEST.fields, "input.text")
 
 _RECORD: Final = EndpointRecord(
     name="lip-sync",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     input_length=InputLength("video", 60),
 )
 

@@ -14,8 +14,7 @@ from kling_sdk.endpoints.interfaces import Resolution
 from kling_sdk.endpoints.models import model_limits
 from kling_sdk.endpoints.record import ContentItem, EndpointRecord, InputLength
 from kling_sdk.endpoints.values import ElementReference, QualityMode
-from kling_sdk.facts import videos
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.motion_control import MODELS, PATH_MODELS, REQUEST
 
 __all__ = ["MotionAudio", "MotionControl", "Orientation"]
 
@@ -28,12 +27,10 @@ def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
         yield "element_list"
 
 
-_FACTS: Final = REQUESTS["motion-control"]
-
 _RECORD: Final = EndpointRecord(
     name="motion-control",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     product="motion-control",
     contents=(
         ContentItem("image_url", "image", "url"),
@@ -42,7 +39,7 @@ _RECORD: Final = EndpointRecord(
     default_model="kling-v2-6",
     input_length=InputLength("video", 30),
     features=_features,
-    models=model_limits(*videos.MODELS["motion-control"], *videos.PATH_MODELS["motion-control"]),
+    models=model_limits(*MODELS, *PATH_MODELS),
 )
 
 

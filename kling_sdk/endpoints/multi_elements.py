@@ -19,8 +19,7 @@ from kling_sdk.endpoints.values import (
     sequence,
 )
 from kling_sdk.errors import RequestValidationError
-from kling_sdk.facts.editing_requests import REQUESTS
-from kling_sdk.facts.media import PICTURES_OF_EDITING
+from kling_sdk.facts.products.multi_elements import PICTURES_OF_EDITING, REQUEST, SELECTION
 from kling_sdk.files import ImageSource
 from kling_sdk.results.answers import FrameSelection, Selection, SelectionPreview
 
@@ -29,10 +28,7 @@ __all__ = ["EditMode", "ElementsMode", "MultiElements", "SelectionPoint"]
 EditMode = Literal["addition", "swap", "removal"]
 ElementsMode = Literal["std", "pro"]
 
-
-_FACTS: Final = REQUESTS["multi-elements"]
-
-_RECORD: Final = EndpointRecord(name="multi-elements", path=_FACTS.path, fields=_FACTS.fields)
+_RECORD: Final = EndpointRecord(name="multi-elements", path=REQUEST.path, fields=REQUEST.fields)
 
 
 def _to_session(value: Selection | str) -> str:
@@ -112,7 +108,7 @@ class MultiElements(Request):
 
 
 def _call(name: str, returns: Any) -> EndpointRecord:
-    facts = REQUESTS[name]
+    facts = SELECTION[name]
     return EndpointRecord(
         name=name,
         path=facts.path,

@@ -17,8 +17,7 @@ from kling_sdk.endpoints.values import (
     ImageAspectRatio,
     PictureOfSubject,
 )
-from kling_sdk.facts import pictures
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.multi_image_to_image import MODELS, REQUEST
 
 __all__ = ["MultiImageToImage"]
 
@@ -31,16 +30,14 @@ def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
             yield name
 
 
-_FACTS: Final = REQUESTS["multi-image2image"]
-
 _RECORD: Final = EndpointRecord(
     name="multi-image2image",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kling-v2-1",
-    models=model_limits(*pictures.MODELS["multi-image2image"]),
+    models=model_limits(*MODELS),
     features=_features,
 )
 

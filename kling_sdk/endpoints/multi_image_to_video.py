@@ -18,19 +18,16 @@ from kling_sdk.endpoints.values import (
     QualityMode,
     SubjectImage,
 )
-from kling_sdk.facts import videos
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.multi_image_to_video import MODELS, REQUEST
 
 __all__ = ["MultiImageToVideo"]
 
-_FACTS: Final = REQUESTS["multi-image2video"]
-
 _RECORD: Final = EndpointRecord(
     name="multi-image2video",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     default_model="kling-v1-6",
-    models=model_limits(*videos.MODELS["multi-image2video"]),
+    models=model_limits(*MODELS),
 )
 
 

@@ -20,8 +20,7 @@ from kling_sdk.endpoints.values import (
     ReferenceImage,
     ResultType,
 )
-from kling_sdk.facts import pictures
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.omni_image import MODELS, REQUEST
 
 __all__ = ["OmniImageGeneration"]
 
@@ -37,18 +36,16 @@ def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
         yield "series"
 
 
-_FACTS: Final = REQUESTS["omni-image"]
-
 _RECORD: Final = EndpointRecord(
     name="omni-image",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kling-v3-omni",
     default_mode="1k",
     size_field="resolution",
-    models=model_limits(*pictures.MODELS["omni-image"]),
+    models=model_limits(*MODELS),
     features=_features,
     feature_fields={"series": "result_type"},
 )

@@ -26,13 +26,14 @@ from kling_sdk.endpoints.values import (
     Shot,
     ShotType,
 )
-from kling_sdk.facts import videos
-from kling_sdk.facts.media import (
+from kling_sdk.facts.products.omni_video import (
+    MODELS,
     OMNI_ELEMENTS_WITH_FRAMES,
     OMNI_REFERENCES,
     OMNI_REFERENCES_WITH_VIDEO,
+    PATH_MODELS,
+    REQUEST,
 )
-from kling_sdk.facts.video_requests import REQUESTS
 
 __all__ = ["OmniVideo"]
 
@@ -59,17 +60,15 @@ def _features(parameters: Mapping[str, Any]) -> Iterator[str]:
             yield "keep_original_sound"
 
 
-_FACTS: Final = REQUESTS["omni-video"]
-
 _RECORD: Final = EndpointRecord(
     name="omni-video",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     product="omni-video",
     edited="video_list",
     default_mode="pro",
     default_model="kling-v3-omni",
-    models=model_limits(*videos.MODELS["omni-video"], *videos.PATH_MODELS["omni-video"]),
+    models=model_limits(*MODELS, *PATH_MODELS),
     features=_features,
     feature_fields={
         "first_last_frame": "image_list",

@@ -10,18 +10,15 @@ from kling_sdk.endpoints import converters
 from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.recognize_image import REQUEST
 from kling_sdk.results.answers import RecognizedImage
 
 __all__ = ["RecognizeImage"]
 
-
-_FACTS: Final = REQUESTS["recognize-image"]
-
 _RECORD: Final = EndpointRecord(
     name="recognize-image",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     returns=RecognizedImage.from_data,
     takes_external_id=False,
 )

@@ -10,8 +10,8 @@ import attrs
 from kling_sdk.endpoints.interfaces import one_vocabulary
 from kling_sdk.endpoints.models import AVAILABILITY, Availability, ModelLimits
 from kling_sdk.facts.fields import FieldFacts
-from kling_sdk.facts.prices import USES, Use
-from kling_sdk.facts.solution_requests import SolutionFacts
+from kling_sdk.facts.prices import Use
+from kling_sdk.facts.solutions import SolutionFacts
 
 __all__ = [
     "WAIT_TIMEOUT",
@@ -268,6 +268,8 @@ class EndpointRecord:
         Args:
             parameters: Of a request, in the words of either interface.
         """
+        from kling_sdk.facts.tables import USES  # slow: it loads every product
+
         fields = one_vocabulary(parameters)
         for rule in USES.get(self.name, ()):
             value = fields.get(rule.parameter)

@@ -11,20 +11,18 @@ from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.models import IMAGE_TIMEOUT
 from kling_sdk.endpoints.record import ContentItem, EndpointRecord
-from kling_sdk.facts.solution_requests import REQUESTS
+from kling_sdk.facts.products.solution_virtual_try_on import REQUEST
 
 __all__ = ["SolutionVirtualTryOn"]
 
-_FACTS: Final = REQUESTS["solutions-virtual-try-on"]
-
 _RECORD: Final = EndpointRecord(
     name="solutions-virtual-try-on",
-    path=_FACTS.path,
-    fields=_FACTS.settings,
+    path=REQUEST.path,
+    fields=REQUEST.settings,
     interface="solutions",
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
-    solution=_FACTS,
+    solution=REQUEST,
     contents=(
         ContentItem("product_image", "product_image", "url"),
         ContentItem("person_image", "person_image", "url"),

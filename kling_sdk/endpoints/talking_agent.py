@@ -17,7 +17,7 @@ from kling_sdk.endpoints.solution_fields import (
     to_goods_audience,
     to_selling_points,
 )
-from kling_sdk.facts.solution_requests import REQUESTS
+from kling_sdk.facts.products.talking_agent import REQUEST
 from kling_sdk.facts.voices import AgentAvatar, AgentVoice
 
 __all__ = ["AgentAspectRatio", "TalkingAgent"]
@@ -32,16 +32,14 @@ _GOODS: Final = (
     "goods_selling_point_list",
 )
 
-_FACTS: Final = REQUESTS["solutions-talking-agent"]
-
 _RECORD: Final = EndpointRecord(
     name="solutions-talking-agent",
-    path=_FACTS.path,
-    fields=_FACTS.settings,
+    path=REQUEST.path,
+    fields=REQUEST.settings,
     interface="solutions",
     # No page limits the length of a speech. The longest text takes less, even if spoken slowly.
     input_length=InputLength("speech", 900),
-    solution=_FACTS,
+    solution=REQUEST,
     contents=(
         ContentItem("avatar_image", "avatar_image", "url"),
         ContentItem("avatar_id", "avatar_id", "text"),

@@ -9,17 +9,14 @@ import attrs
 from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.facts.sound_requests import REQUESTS
+from kling_sdk.facts.products.text_to_audio import REQUEST
 
 __all__ = ["TextToAudio"]
 
-
-_FACTS: Final = REQUESTS["text-to-audio"]
-
 _RECORD: Final = EndpointRecord(
     name="text-to-audio",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="audios",
     duration_type="number",
 )

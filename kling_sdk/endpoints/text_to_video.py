@@ -19,20 +19,17 @@ from kling_sdk.endpoints.values import (
     Shot,
     ShotType,
 )
-from kling_sdk.facts import videos
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.text_to_video import MODELS, PATH_MODELS, REQUEST
 
 __all__ = ["TextToVideo"]
 
-_FACTS: Final = REQUESTS["text2video"]
-
 _RECORD: Final = EndpointRecord(
     name="text2video",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     product="text-to-video",
     default_model="kling-v2-6",
-    models=model_limits(*videos.MODELS["text2video"], *videos.PATH_MODELS["text2video"]),
+    models=model_limits(*MODELS, *PATH_MODELS),
 )
 
 

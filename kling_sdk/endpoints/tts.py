@@ -10,18 +10,15 @@ from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.lip_sync import VoiceLanguage
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.facts.sound_requests import REQUESTS
+from kling_sdk.facts.products.tts import REQUEST
 from kling_sdk.results.answers import Speech
 
 __all__ = ["TextToSpeech"]
 
-
-_FACTS: Final = REQUESTS["tts"]
-
 _RECORD: Final = EndpointRecord(
     name="tts",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="audios",
     returns=Speech.from_data,
     takes_external_id=False,

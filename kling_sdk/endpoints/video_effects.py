@@ -16,7 +16,7 @@ from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.values import build, media, media_list, sequence
 from kling_sdk.facts.effects import UNLISTED, WITHDRAWN, DualScene, SingleScene
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.video_effects import REQUEST
 from kling_sdk.files import ImageSource, to_image
 from kling_sdk.text.spelling import nearest
 
@@ -56,10 +56,8 @@ def _problems(parameters: Mapping[str, Any]) -> Iterator[Problem]:
         )
 
 
-_FACTS: Final = REQUESTS["effects"]
-
 _RECORD: Final = EndpointRecord(
-    name="effects", path=_FACTS.path, fields=_FACTS.fields, problems=_problems
+    name="effects", path=REQUEST.path, fields=REQUEST.fields, problems=_problems
 )
 
 

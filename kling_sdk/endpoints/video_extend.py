@@ -11,13 +11,11 @@ from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.converters import to_watermark
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.video_extend import REQUEST
 
 __all__ = ["VideoExtend"]
 
-_FACTS: Final = REQUESTS["video-extend"]
-
-_RECORD: Final = EndpointRecord(name="video-extend", path=_FACTS.path, fields=_FACTS.fields)
+_RECORD: Final = EndpointRecord(name="video-extend", path=REQUEST.path, fields=REQUEST.fields)
 
 
 @attrs.frozen(kw_only=True, field_transformer=from_facts)

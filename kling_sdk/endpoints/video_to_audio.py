@@ -10,17 +10,14 @@ from kling_sdk.endpoints.base import Request, Rules
 from kling_sdk.endpoints.common_rules import exactly_one
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.facts.sound_requests import REQUESTS
+from kling_sdk.facts.products.video_to_audio import REQUEST
 
 __all__ = ["VideoToAudio"]
 
-
-_FACTS: Final = REQUESTS["video-to-audio"]
-
 _RECORD: Final = EndpointRecord(
     name="video-to-audio",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="audios",
 )
 

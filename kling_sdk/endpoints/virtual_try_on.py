@@ -12,8 +12,7 @@ from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.from_facts import from_facts
 from kling_sdk.endpoints.models import IMAGE_TIMEOUT, model_limits
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.facts import pictures
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.virtual_try_on import MODELS, REQUEST
 
 __all__ = ["VirtualTryOn"]
 
@@ -23,16 +22,14 @@ def _features(_parameters: Mapping[str, Any]) -> Iterator[str]:
     return iter(())
 
 
-_FACTS: Final = REQUESTS["virtual-try-on"]
-
 _RECORD: Final = EndpointRecord(
     name="virtual-try-on",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     result="images",
     wait_timeout=IMAGE_TIMEOUT,
     default_model="kolors-virtual-try-on-v1-5",
-    models=model_limits(*pictures.MODELS["virtual-try-on"]),
+    models=model_limits(*MODELS),
     features=_features,
 )
 

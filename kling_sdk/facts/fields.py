@@ -158,6 +158,13 @@ ELEMENTS: Final = FieldFacts(
     members=(FieldFacts("element_id", "integer", required=True, fact=PAGES),),
     fact=NEWER,
 )
+COUNT: Final = FieldFacts("n", "integer", low=1, high=9, fact=NEWER)  # of pictures
+PICTURE_RATIO: Final = FieldFacts(
+    "aspect_ratio",
+    "string",
+    enum=("16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9"),
+    fact=NEWER,
+)
 COMMON: Final = (
     FieldFacts(
         "watermark_info",

@@ -6,11 +6,22 @@ from typing import Final, Literal, NamedTuple
 
 from kling_sdk.facts.sources import Fact
 
-CLIPS: Final = (5, 10)  # seconds
+STD_PRO: Final = ("std", "pro")
+STD_PRO_4K: Final = ("std", "pro", "4k")
+TO_2K: Final = ("1k", "2k")
+NO_MODES: Final = ("",)
+HD: Final = ("720p", 24)
+HD_30: Final = ("720p", 30)
+FHD: Final = ("1080p", 24)
+FHD_30: Final = ("1080p", 30)
+SIZES: Final = (HD, FHD, ("4k", 24))  # of `std`, `pro` and `4k`
+ONLY_5: Final = (5,)  # seconds
+CLIPS: Final = (5, 10)
 SECONDS_3_TO_10: Final = (3, 4, 5, 6, 7, 8, 9, 10)
 SECONDS_3_TO_15: Final = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 MAX_PROMPT: Final = 2500  # characters
 LONG_PROMPT: Final = 3072  # of `kling-3.0` and its kin (one official copy)
+OWN_SHOTS: Final = (("multi_shot", "own_shots"),)
 
 
 class ModelFacts(NamedTuple):

@@ -19,9 +19,6 @@ V1_NAMES: Final[dict[str, str]] = {
     "kling-o1": "kling-video-o1",
 }
 
-#: By product of the model path: names of /v1 that were seen to be taken there (2026-10-07, low).
-TAKEN_FOR: Final[dict[str, dict[str, str]]] = {"omni-video": {"kling-v3-omni": "kling-3.0-omni"}}
-
 _NO_IDS: Final = Fact(
     "documented",
     ("comfy-2026-11",),

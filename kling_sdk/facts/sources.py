@@ -68,5 +68,11 @@ PAGES: Final = Fact("documented", ("pages-2026-04", "digest-2026-01"), "2026-04-
 NEWER: Final = Fact(
     "documented", ("pages-2026-04", "pages-2026-09", "pages-2026-05"), "2026-09-20", "high"
 )
+OLD_AND_NEW: Final = Fact(
+    "documented", ("pages-2026-04", "digest-2026-01", "pages-2026-09"), "2026-09-20", "high"
+)
+PICTURES: Final = Fact("documented", ("pages-2026-09", "digest-2026-01"), "2026-09-20", "high")
 TWO_COPIES: Final = Fact("documented", ("pages-2026-09",), "2026-09-20", "high", "two copies agree")
 ONE_COPY: Final = Fact("documented", ("pages-2026-09",), "2026-09-20", "medium")
+#: A condensed copy of older pages, for what those of 2026-09 have dropped.
+DIGEST: Final = Fact("documented", ("digest-2026-01",), "2026-01-01", "low")

@@ -22,8 +22,6 @@ from kling_sdk.endpoints.interfaces import RESOLUTIONS, check_agreement, mode_of
 from kling_sdk.endpoints.models import ModelLimits
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import RequestValidationError
-from kling_sdk.facts.model_path_requests import REQUESTS
-from kling_sdk.facts.video_requests import REQUESTS as VIDEO_REQUESTS
 from kling_sdk.text.hidden import private
 
 #: Fields that the functions below write in other words, where the product has a place for them.
@@ -173,12 +171,14 @@ class _Places(NamedTuple):
 
 @functools.cache
 def _places_of(record: EndpointRecord) -> _Places:
+    from kling_sdk.facts.tables import PATH_REQUESTS, VIDEO_REQUESTS  # slow: it loads every product
+
     fields = {
         field.name: tuple(member.name for member in field.members)
-        for field in REQUESTS[f"model-path-{record.product}"].fields
+        for field in PATH_REQUESTS[record.product].fields
     }
     own = {field.name for field in record.fields}
-    families = (record.fields, *(request.fields for request in VIDEO_REQUESTS.values()))
+    families = (record.fields, *(request.fields for request in VIDEO_REQUESTS))
     v1 = frozenset(field.name for family in families for field in family if not field.ignored)
     settings = v1.union(("resolution", "audio")).intersection(fields["settings"])
     return _Places(

@@ -40,7 +40,9 @@ class FactModules(NamedTuple):
 
 #: The facts that both sides read, and those that each still has for itself.
 FACTS: Final = {
-    "both": FactModules(("kling_sdk/facts",), frozenset({"sources"})),
+    "both": FactModules(
+        ("kling_sdk/facts", "kling_sdk/facts/products"), frozenset({"sources", "tables"})
+    ),
     "sdk": FactModules(
         ("kling_sdk/endpoints", "kling_sdk/files/images.py"),
         frozenset(

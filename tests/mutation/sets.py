@@ -48,6 +48,7 @@ SETS: Final[Mapping[str, MutationSet]] = {
             "kling_mock/relay/service",
             "kling_mock/relay/storage/transactions",
             "kling_sdk/facts/prices.py",
+            "kling_sdk/facts/products",
             "kling_sdk/prices.py",
         ),
         tests=(

@@ -39,7 +39,7 @@ def missing() -> Iterator[str]:
             yield f"{name}: no record in kling_mock/kling/endpoints/"
         is_listed = any(name in row.endpoints for row in kling_sdk.PRICES)
         if not is_listed and not is_price_unknown(name):
-            yield f"{name}: no price in kling_sdk/facts/prices.py"
+            yield f"{name}: no price in its module of kling_sdk/facts/products/"
         record = kling_sdk.ENDPOINTS[name]
         makes_task = record.returns is None
         is_for_relays = makes_task and record.result == "videos" and record.solution is None

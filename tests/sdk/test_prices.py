@@ -35,7 +35,7 @@ from kling_sdk import (
 )
 from kling_sdk.endpoints import request_class
 from kling_sdk.endpoints.interfaces import interface_for
-from kling_sdk.facts.prices import USES
+from kling_sdk.facts.tables import USES
 from kling_sdk.wire import WIRES
 from kling_sdk.wire.relay import RELAY
 from tests.endpoints import BODIES

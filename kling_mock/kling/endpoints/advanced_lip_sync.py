@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.example_parts import AUDIO_ID, CALLBACK, SESSION_ID, SITE
 from kling_mock.kling.endpoints.fields import fields_of
@@ -24,9 +24,8 @@ from kling_mock.kling.model.sessions import CallSession
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.people_requests import REQUESTS
+from kling_sdk.facts.products.advanced_lip_sync import REQUEST
 
-_FACTS: Final = REQUESTS["advanced-lip-sync"]
 _SOUND_SECONDS = (2.0, 60.0)
 _MIN_MS = 2000  # of the part that is played, and beside the face
 _FACE = "face_choose[0]"
@@ -89,10 +88,10 @@ def _shape(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="advanced-lip-sync",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Let a face speak that identify-face has found",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={
         "plain": {
             "session_id": SESSION_ID,
@@ -125,7 +124,7 @@ RECORD = EmulatedEndpoint(
         },
     },
     prepare=_check_face,
-    capabilities=rows((("", "none", "", HD30, _FACTS.fact, (), ""),)),
+    capabilities=rows((("", "none", "", HD30, REQUEST.fact, (), ""),)),
     fixed_seconds=lambda fields, context: _source(fields, context).seconds,
     aspect_ratio=_shape,
     parent_video=_parent,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
 from kling_mock.kling.endpoints.fields import fields_of
@@ -22,9 +22,8 @@ from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting, ResultList
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.ai_multi_shot import REQUEST
 
-_FACTS: Final = REQUESTS["ai-multi-shot"]
 _SETS, _VIEWS = 3, 3
 _FRONT = "element_frontal_image"
 _CAPABILITIES = picture_rows((("", "none", "", PAGE),))
@@ -47,10 +46,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="ai-multi-shot",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Make further views of an element",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples=_EXAMPLES,
     rules=(check_images(_FRONT),),
     capabilities=_CAPABILITIES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.example_parts import AUDIO_ID, CALLBACK, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import fields_of
@@ -20,15 +20,14 @@ from kling_mock.kling.endpoints.source_sound import AUDIO_IDS, sound_seconds
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import observed
-from kling_sdk.facts.people_requests import REQUESTS
+from kling_sdk.facts.products.avatar import REQUEST
 
-_FACTS: Final = REQUESTS["avatar"]
 _LIMITS = (2.0, 300.0)  # s of a sound
 
 _CAPABILITIES = rows(
     (
-        ("", "std", "", HD24, _FACTS.fact, (), ""),
-        ("", "pro", "", FHD24, _FACTS.fact, (), ""),
+        ("", "std", "", HD24, REQUEST.fact, (), ""),
+        ("", "pro", "", FHD24, REQUEST.fact, (), ""),
     )
 )
 
@@ -50,10 +49,10 @@ def _aspect_ratio(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="avatar",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Let a person in a picture speak",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={
         "plain": {"image": IMAGE, "sound_file": f"{SITE}/speech.mp3"},
         "all-fields": {

@@ -28,12 +28,12 @@ from kling_mock.kling.endpoints.solution_parts import (
 from kling_mock.kling.model.plan import Resulting, ResultList, nearest_aspect_ratio
 from kling_mock.kling.wire.solutions import SOLUTIONS
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.solution_requests import PAGE, REQUESTS
+from kling_sdk.facts.products.clothing_dupe import REQUEST
+from kling_sdk.facts.solutions import PAGE
 from kling_sdk.facts.voices import DupeVoice
 
-_FACTS: Final = REQUESTS["solutions-clothing-dupe"]
 _BODY: Final = SolutionBody(
-    _FACTS,
+    REQUEST,
     {
         "source_video": ItemTexts(missing="no_reference_video"),
         "product_image": ItemTexts(missing="no_product_image", wrong="product_image"),
@@ -69,7 +69,7 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="solutions-clothing-dupe",
     interface=SOLUTIONS,
-    path=_FACTS.path,
+    path=REQUEST.path,
     fact=PAGE,
     summary="Make a video again, with other clothes",
     fields=_BODY.fields(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE, VOICE_IDS
 from kling_mock.kling.endpoints.fields import fields_of
@@ -27,9 +27,8 @@ from kling_mock.kling.model.library import VENDOR, LibraryEntry, NamedVoice, own
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed, observed
-from kling_sdk.facts.library_requests import REQUESTS
+from kling_sdk.facts.products.custom_element import REQUEST
 
-_FACTS: Final = REQUESTS["elements"]
 _SEEN = observed("probe-2026-09", as_of="2026-09-22", confidence="low", note="seen once")
 _LISTS = {"image_refer": "element_image_list", "video_refer": "element_video_list"}
 
@@ -87,10 +86,10 @@ def _voice(request: CreateRequest) -> NamedVoice | None:
 RECORD = EmulatedEndpoint(
     name="elements",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Make an element of pictures or of a video",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={
         "pictures": {
             "element_name": "Mara",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from kling_mock.kling.endpoints.example_parts import CALLBACK, SITE, VIDEO_ID
 from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import check_reachable
@@ -24,9 +22,7 @@ from kling_mock.kling.model.library import VENDOR, LibraryEntry
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed, observed
-from kling_sdk.facts.library_requests import REQUESTS
-
-_FACTS: Final = REQUESTS["voices"]
+from kling_sdk.facts.products.custom_voice import REQUEST
 
 
 def _check_source(request: CreateRequest) -> None:
@@ -50,10 +46,10 @@ def _entry(request: CreateRequest) -> LibraryEntry:
 RECORD = EmulatedEndpoint(
     name="voices",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Make a voice of a recording",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={
         "recording": {"voice_name": "Mara", "voice_url": f"{SITE}/mara.wav"},
         "video": {

@@ -28,11 +28,11 @@ from kling_mock.kling.model.plan import Resulting, ResultList
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.solutions import SOLUTIONS
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.solution_requests import PAGE, REQUESTS
+from kling_sdk.facts.products.drama_subtitle import REQUEST
+from kling_sdk.facts.solutions import PAGE
 
-_FACTS: Final = REQUESTS["solutions-drama-subtitle"]
 _BODY: Final = SolutionBody(
-    _FACTS,
+    REQUEST,
     {
         "source_video": ItemTexts("no_source_video", "source_video_count", "source_video_url"),
         "glossary": ItemTexts(many="glossary_count", wrong="glossary_entry"),
@@ -45,7 +45,7 @@ _BODY: Final = SolutionBody(
 
 
 def _settle(settings: dict[str, Any]) -> None:
-    for row in _FACTS.settings:
+    for row in REQUEST.settings:
         number = settings.get(row.name)
         if number is None or row.low is None or row.high is None:
             continue
@@ -73,7 +73,7 @@ def _result(_request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="solutions-drama-subtitle",
     interface=SOLUTIONS,
-    path=_FACTS.path,
+    path=REQUEST.path,
     fact=PAGE,
     summary="Give a Chinese video English subtitles",
     fields=_BODY.fields(),

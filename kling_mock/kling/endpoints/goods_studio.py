@@ -20,11 +20,11 @@ from kling_mock.kling.endpoints.solution_parts import (
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.solutions import SOLUTIONS
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.solution_requests import PAGE, REQUESTS
+from kling_sdk.facts.products.goods_studio import REQUEST
+from kling_sdk.facts.solutions import PAGE
 
-_FACTS: Final = REQUESTS["solutions-goods-studio"]
 _BODY: Final = SolutionBody(
-    _FACTS,
+    REQUEST,
     {
         "ref_image": ItemTexts("no_product_image", "ref_image_count", "product_image"),
         "goods_title": ItemTexts("no_goods_title", "goods_title_count", long="goods_title_long"),
@@ -39,9 +39,8 @@ _BODY: Final = SolutionBody(
     },
 )
 
-
 _SECONDS: Final = tuple(
-    int(number) for row in _FACTS.settings if row.name == "duration" for number in row.numbers
+    int(number) for row in REQUEST.settings if row.name == "duration" for number in row.numbers
 )
 
 
@@ -54,7 +53,7 @@ def _settle(settings: dict[str, Any]) -> None:
 RECORD = EmulatedEndpoint(
     name="solutions-goods-studio",
     interface=SOLUTIONS,
-    path=_FACTS.path,
+    path=REQUEST.path,
     fact=PAGE,
     summary="Make an advertisement from pictures of goods",
     fields=_BODY.fields(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
 from kling_mock.kling.endpoints.fields import fields_of
@@ -24,9 +24,8 @@ from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.image_expand import REQUEST
 
-_FACTS: Final = REQUESTS["image-expand"]
 MAX_AREA = 3  # times that of the image
 _UP, _DOWN, _LEFT, _RIGHT = (f"{side}_expansion_ratio" for side in ("up", "down", "left", "right"))
 _CAPABILITIES = picture_rows((("", "none", "", PAGE),))
@@ -69,10 +68,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="image-expand",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Continue a picture beyond its edges",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples=_EXAMPLES,
     rules=(_check_area, check_images("image")),
     capabilities=_CAPABILITIES,

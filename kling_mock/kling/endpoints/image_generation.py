@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.common_rules import require
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE
@@ -24,12 +24,11 @@ from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.image_generation import MODELS, REQUEST
 
-_FACTS: Final = REQUESTS["image-generation"]
 MAX_REFERENCES = 10  # an image and elements
 
-_CAPABILITIES = of_pictures("image-generation")
+_CAPABILITIES = of_pictures(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"prompt": "a brass compass on moss"},
@@ -83,10 +82,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="image-generation",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Make pictures from words or a picture",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples=_EXAMPLES,
     rules=(_check_references, check_images("image")),
     capabilities=_CAPABILITIES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.common_rules import (
     check_camera,
@@ -31,9 +31,7 @@ from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid, refusal
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import documented
-from kling_sdk.facts.video_requests import REQUESTS
-
-_FACTS: Final = REQUESTS["image2video"]
+from kling_sdk.facts.products.image_to_video import MODELS, REQUEST
 
 _MAX_ELEMENTS = 3  # of kling-v3
 _TAIL, _CAMERA, _BRUSH = "Image tail", "Camera control", "Motion brush"
@@ -43,9 +41,7 @@ _WITHOUT_EFFECT = {"kling-v2-1-master": ("sound", "multi_shot", "element_list", 
 
 # Whether kling-v3 takes cfg_scale is stated nowhere (kling-v2.x: it does not); here it does.
 
-_CAPABILITIES = of_videos(
-    "image2video", {"first_last_frame": "image_tail"}, {"kling-v3": "cfg_scale"}
-)
+_CAPABILITIES = of_videos(MODELS, {"first_last_frame": "image_tail"}, {"kling-v3": "cfg_scale"})
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {
@@ -223,9 +219,9 @@ def _check_camera(request: CreateRequest) -> None:
 RECORD = EmulatedEndpoint(
     name="image2video",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
-    fields=fields_of(_FACTS, {"cfg_scale": FieldTexts(validated=True)}),
+    path=REQUEST.path,
+    fact=REQUEST.fact,
+    fields=fields_of(REQUEST, {"cfg_scale": FieldTexts(validated=True)}),
     examples=_EXAMPLES,
     # The older page makes the prompt optional, the newer one requires it: both clients exist.
     rules=(check_sound, check_cfg_scale, check_shots, _check_inputs, _check_camera),
@@ -247,10 +243,10 @@ RECORD = EmulatedEndpoint(
         ),
         (
             "A request to image2video has at most one of end frame, masks and camera control.",
-            _FACTS.fact,
+            REQUEST.fact,
         ),
-        ("All masks have one size and the ratio of the image.", _FACTS.fact),
-        ("`element_list` and `voice_list` exclude each other.", _FACTS.fact),
-        ("`voice_list` needs sound; kling-v2-6 takes an end frame only silent.", _FACTS.fact),
+        ("All masks have one size and the ratio of the image.", REQUEST.fact),
+        ("`element_list` and `voice_list` exclude each other.", REQUEST.fact),
+        ("`voice_list` needs sound; kling-v2-6 takes an end frame only silent.", REQUEST.fact),
     ),
 )

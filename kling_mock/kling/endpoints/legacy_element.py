@@ -23,9 +23,8 @@ from kling_mock.kling.wire.v1 import V1, element_images, element_tags, page_of
 from kling_mock.kling.wire.v1_schemas import ELEMENT, PAGING, closed, paging
 from kling_mock.web.facts import assumed, documented
 from kling_mock.web.openapi import Schema
-from kling_sdk.facts.library_requests import OLDER, REQUESTS
+from kling_sdk.facts.products.legacy_element import OLDER, REQUEST
 
-_FACTS: Final = REQUESTS["legacy-elements"]
 _MAX_PAGE: Final = PAGING["pageSize"][1]
 _NAMES: Final = ("element_id", "element_name", "element_description", "tag_list", "owned_by")
 _IMAGE_SCHEMAS: Final[dict[str, Schema]] = {
@@ -111,10 +110,10 @@ def _json(document: Any) -> str:
 RECORD = EmulatedEndpoint(
     name="legacy-elements",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Make an element of the older library",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={
         "plain": {
             "element_name": "Mara",
@@ -182,7 +181,7 @@ RECORDS = (
     EmulatedEndpoint(
         name="legacy-elements-list",
         interface=V1,
-        path=_FACTS.path,
+        path=REQUEST.path,
         method="GET",
         fact=OLDER,
         summary="List the account's own elements of the older library",

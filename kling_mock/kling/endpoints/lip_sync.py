@@ -26,10 +26,9 @@ from kling_mock.kling.model.plan import ParentVideo
 from kling_mock.kling.service_codes import invalid, refusal
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed, documented
-from kling_sdk.facts.people_requests import REQUESTS
+from kling_sdk.facts.products.lip_sync import REQUEST
 from kling_sdk.facts.voices import VOICES
 
-_FACTS: Final = REQUESTS["lip-sync"]
 _MAX_SECONDS = 60  # s of a video; 10 in older pages
 _MAX_OWN_SECONDS = 10  # s of the account's own video
 _SOUND_SECONDS = (2.0, 60.0)
@@ -105,10 +104,10 @@ def _shape(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="lip-sync",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Let a mouth in a video move to a text or a sound",
-    fields=fields_of(_FACTS, _TEXTS),
+    fields=fields_of(REQUEST, _TEXTS),
     examples={
         "text": {
             "input": {
@@ -145,7 +144,7 @@ RECORD = EmulatedEndpoint(
         },
     },
     prepare=_check_input,
-    capabilities=rows((("", "none", "", HD30, _FACTS.fact, (), ""),)),
+    capabilities=rows((("", "none", "", HD30, REQUEST.fact, (), ""),)),
     fixed_seconds=lambda fields, context: _video(fields, context).seconds,
     aspect_ratio=_shape,
     parent_video=_parent,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, VOICE_IDS
 from kling_mock.kling.endpoints.fields import fields_of
@@ -28,10 +28,9 @@ from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, l
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.model_path_requests import REQUESTS
+from kling_sdk.facts.products.image_to_video import PATH_MODELS, PATH_REQUEST
 from kling_sdk.facts.sources import ONE_COPY
 
-_FACTS: Final = REQUESTS["model-path-image-to-video"]
 _LIMITS = (
     ContentLimit("prompt", "text", everywhere=True),
     ContentLimit("first_frame", "image", required=True),
@@ -48,7 +47,7 @@ _NAMES = {
     "element_list": "element",
     "voice_list": "voice",
 }
-_CAPABILITIES = of_path("image2video", _NAMES, "first_frame")
+_CAPABILITIES = of_path(PATH_MODELS, _NAMES, "first_frame")
 
 
 _EXAMPLES: Mapping[str, Any] = {
@@ -110,15 +109,15 @@ def _use(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="model-path-image-to-video",
     interface=MODEL_PATH,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=PATH_REQUEST.path,
+    fact=PATH_REQUEST.fact,
     summary="Create a video from its first frame",
-    fields=fields_of(_FACTS, TEXTS),
+    fields=fields_of(PATH_REQUEST, TEXTS),
     examples=_EXAMPLES,
     prepare=flattened(_CAPABILITIES, {}),
     rules=(
         check_contents(_LIMITS, _check_silent_and_spoken),
-        check_prompt("image2video"),
+        check_prompt(PATH_MODELS),
         check_audio,
         check_multi_shot,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import fields_of
@@ -25,9 +25,8 @@ from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.model_path_requests import REQUESTS
+from kling_sdk.facts.products.motion_control import PATH_MODELS, PATH_REQUEST
 
-_FACTS: Final = REQUESTS["model-path-motion-control"]
 _LIMITS = (
     ContentLimit("prompt", "text", everywhere=True),
     ContentLimit("image", "image", required=True),
@@ -36,7 +35,7 @@ _LIMITS = (
 )
 
 _CAPABILITIES = of_path(
-    "motion-control", {"element_list": "element"}, "image", "video", "audio_original"
+    PATH_MODELS, {"element_list": "element"}, "image", "video", "audio_original"
 )
 
 _EXAMPLES: Mapping[str, Any] = {
@@ -72,15 +71,15 @@ _EXAMPLES: Mapping[str, Any] = {
 RECORD = EmulatedEndpoint(
     name="model-path-motion-control",
     interface=MODEL_PATH,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=PATH_REQUEST.path,
+    fact=PATH_REQUEST.fact,
     summary="Let a picture move as a video does",
-    fields=fields_of(_FACTS, TEXTS),
+    fields=fields_of(PATH_REQUEST, TEXTS),
     examples=_EXAMPLES,
     prepare=flattened(_CAPABILITIES, {}, audio="original"),
     rules=(
         check_contents(_LIMITS),
-        check_prompt("motion-control"),
+        check_prompt(PATH_MODELS),
         check_audio,
     ),
     capabilities=_CAPABILITIES,

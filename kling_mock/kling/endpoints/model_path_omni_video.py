@@ -34,16 +34,16 @@ from kling_mock.kling.endpoints.record import (
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed, observed
-from kling_sdk.facts.media import (
+from kling_sdk.facts.products.omni_video import (
     OMNI_CHARACTERS,
     OMNI_ELEMENTS_WITH_FRAMES,
     OMNI_REFERENCES,
     OMNI_REFERENCES_WITH_VIDEO,
+    PATH_MODELS,
+    PATH_REQUEST,
+    TAKEN_FOR,
 )
-from kling_sdk.facts.model_path_requests import REQUESTS
-from kling_sdk.facts.models import TAKEN_FOR
 
-_FACTS: Final = REQUESTS["model-path-omni-video"]
 _O1_PLAIN_SECONDS: Final = (5, 10)
 _FRAMES: Final = ("first_frame", "last_frame")
 _VIDEOS: Final = ("feature_video", "base_video")
@@ -69,8 +69,7 @@ _NAMES = {
     "video_base": "base_video",
     "keep_original_sound": "audio_original",
 }
-_CAPABILITIES = of_path("omni-video", _NAMES, also={"kling-3.0-omni": "character_element"})
-_ALIASES = TAKEN_FOR["omni-video"]
+_CAPABILITIES = of_path(PATH_MODELS, _NAMES, also={"kling-3.0-omni": "character_element"})
 
 _EXAMPLES: Mapping[str, Any] = {
     "text": {
@@ -203,22 +202,22 @@ def _use(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="model-path-omni-video",
     interface=MODEL_PATH,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=PATH_REQUEST.path,
+    fact=PATH_REQUEST.fact,
     summary="Create a video from text, pictures, elements and a video",
-    fields=fields_of(_FACTS, TEXTS),
+    fields=fields_of(PATH_REQUEST, TEXTS),
     examples=_EXAMPLES,
-    prepare=flattened(_CAPABILITIES, _ALIASES),
+    prepare=flattened(_CAPABILITIES, TAKEN_FOR),
     rules=(
         check_contents(
             _LIMITS, _check_frames, _check_video, _check_counts, _check_shape, _check_o1_seconds
         ),
-        check_prompt("omni-video"),
+        check_prompt(PATH_MODELS),
         check_audio,
         check_multi_shot,
     ),
     capabilities=_CAPABILITIES,
-    aliases=_ALIASES,
+    aliases=TAKEN_FOR,
     fixed_seconds=_seconds,
     aspect_ratio=shape_of_image("first_frame", "last_frame", "refer_image"),
     priced_as="omni-video",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kling_mock.kling.endpoints.record import CallContext, Capability, CreateRequest
 from kling_mock.kling.service_codes import invalid, refusal, shortened
-from kling_sdk.facts.videos import PATH_MODELS
+from kling_sdk.facts.limits import ModelFacts
 
 _DEFAULT_SECONDS: Final = 5
 VIDEO_SECONDS: Final = 5  # assumed for every input video, since none is ever fetched
@@ -86,13 +86,13 @@ def seconds_of(fields: Mapping[str, Any], _context: CallContext) -> int:
 # ---------------------------------------------------------------- settings
 
 
-def check_prompt(product: str) -> Callable[[CreateRequest], None]:
+def check_prompt(models: Iterable[ModelFacts]) -> Callable[[CreateRequest], None]:
     """Return the rule that a prompt, if there is one, is not too long.
 
     Args:
-        product: The endpoint of /v1 that is the same product.
+        models: The facts of the models.
     """
-    limits = {row.model: row.prompt_max for row in PATH_MODELS[product]}
+    limits = {row.model: row.prompt_max for row in models}
 
     def check(request: CreateRequest) -> None:
         fields = request.fields

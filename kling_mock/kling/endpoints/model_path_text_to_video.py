@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK
 from kling_mock.kling.endpoints.fields import fields_of
@@ -20,13 +20,10 @@ from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.model_path_requests import REQUESTS
+from kling_sdk.facts.products.text_to_video import PATH_MODELS, PATH_REQUEST
 from kling_sdk.facts.sources import ONE_COPY
 
-_FACTS: Final = REQUESTS["model-path-text-to-video"]
-
-
-_CAPABILITIES = of_path("text2video", {"sound": "audio_native", "multi_shot": ""})
+_CAPABILITIES = of_path(PATH_MODELS, {"sound": "audio_native", "multi_shot": ""})
 
 
 _EXAMPLES: Mapping[str, Any] = {
@@ -55,13 +52,13 @@ _EXAMPLES: Mapping[str, Any] = {
 RECORD = EmulatedEndpoint(
     name="model-path-text-to-video",
     interface=MODEL_PATH,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=PATH_REQUEST.path,
+    fact=PATH_REQUEST.fact,
     summary="Create a video from a prompt",
-    fields=fields_of(_FACTS, TEXTS),
+    fields=fields_of(PATH_REQUEST, TEXTS),
     examples=_EXAMPLES,
     prepare=flattened(_CAPABILITIES, {}),
-    rules=(check_prompt("text2video"), check_audio, check_multi_shot),
+    rules=(check_prompt(PATH_MODELS), check_audio, check_multi_shot),
     capabilities=_CAPABILITIES,
     fixed_seconds=seconds_of,
     priced_as="text2video",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from kling_mock.kling.endpoints.record import Capability
 from kling_mock.web.facts import Fact
-from kling_sdk.facts import pictures, videos
 from kling_sdk.facts.limits import ModelFacts
 
 # Resolution and frames per second: 24 where no page gives a rate.
@@ -35,49 +34,52 @@ def rows(table: Iterable[Row]) -> tuple[Capability, ...]:
 
 
 def of_videos(
-    endpoint: str,
+    models: Iterable[ModelFacts],
     names: Mapping[str, str] = _NOTHING,
     also: Mapping[str, str] = _NOTHING,
 ) -> tuple[Capability, ...]:
     """Return the capabilities of the models of a /v1 endpoint.
 
     Args:
+        models: Their facts.
         names: Features that are named after a field here.
         also: An additional feature that the emulator grants, by model.
     """
     return tuple(
         _capability(row, mode or "none", size, names, (also.get(row.model, ""),))
-        for row in videos.MODELS[endpoint]
+        for row in models
         for mode, size in zip(row.modes, row.sizes, strict=False)
     )
 
 
 def of_path(
-    endpoint: str, names: Mapping[str, str], *always: str, also: Mapping[str, str] = _NOTHING
+    models: Sequence[ModelFacts],
+    names: Mapping[str, str],
+    *always: str,
+    also: Mapping[str, str] = _NOTHING,
 ) -> tuple[Capability, ...]:
     """Return the capabilities with the model in the path, newest first; a mode is a resolution.
 
     Args:
-        endpoint: The name of the product on /v1.
+        models: Their facts.
         names: Features that are named after an item or a setting here; "" for none.
         always: Features that all models have.
         also: An additional feature that the emulator grants, by model.
     """
-    rows = videos.PATH_MODELS[endpoint]
     return tuple(
         _capability(row, size[0], size, names, (*always, also.get(row.model, ""), *_settings(row)))
-        for model in dict.fromkeys(row.model for row in reversed(rows))
-        for row in rows
+        for model in dict.fromkeys(row.model for row in reversed(models))
+        for row in models
         if row.model == model
         for size in row.sizes[: len(row.modes)]
     )
 
 
-def of_pictures(endpoint: str) -> tuple[Capability, ...]:
+def of_pictures(models: Iterable[ModelFacts]) -> tuple[Capability, ...]:
     """Return the capabilities of the models of an image endpoint."""
     return tuple(
         _capability(row, mode or "none", (mode or "none", 0))
-        for row in pictures.MODELS[endpoint]
+        for row in models
         for mode in row.modes
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.common_rules import require
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, SITE
@@ -17,11 +17,9 @@ from kling_mock.kling.endpoints.source_video import ASSUMED_SECONDS, UNKNOWN_LEN
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.motion_control import MODELS, REQUEST
 
-_FACTS: Final = REQUESTS["motion-control"]
-
-_CAPABILITIES = of_videos("motion-control")
+_CAPABILITIES = of_videos(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {
@@ -68,10 +66,10 @@ def _aspect_ratio(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="motion-control",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Let a picture move as a video does",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples=_EXAMPLES,
     rules=(_check_inputs,),
     capabilities=_CAPABILITIES,
@@ -84,7 +82,7 @@ RECORD = EmulatedEndpoint(
     behaviours=(
         (
             "An element needs kling-v3, and the orientation of the video.",
-            _FACTS.fact,
+            REQUEST.fact,
         ),
         (f"The result is {ASSUMED_SECONDS} s long, whatever the video.", UNKNOWN_LENGTH),
     ),

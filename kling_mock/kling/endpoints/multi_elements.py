@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SELECTION_ID, SITE
 from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.images import inspect
@@ -15,11 +13,9 @@ from kling_mock.kling.model.plan import Resulting, ResultList
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed, documented
-from kling_sdk.facts.editing_requests import REQUESTS
 from kling_sdk.facts.limits import CLIPS
-from kling_sdk.facts.media import PICTURES_OF_EDITING
+from kling_sdk.facts.products.multi_elements import PICTURES_OF_EDITING, REQUEST
 
-_FACTS: Final = REQUESTS["multi-elements"]
 _OLDER = documented(
     "pages-2026-04", as_of="2026-04-01", note="the page of 2026-09 does not have it any more"
 )
@@ -63,10 +59,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="multi-elements",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Add, exchange or remove something in a video",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={
         "removal": {
             "session_id": SELECTION_ID,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import fields_of
@@ -23,10 +23,9 @@ from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.multi_image_to_image import MODELS, REQUEST
 
-_FACTS: Final = REQUESTS["multi-image2image"]
-_CAPABILITIES = of_pictures("multi-image2image")
+_CAPABILITIES = of_pictures(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"subject_image_list": [{"subject_image": IMAGE}]},
@@ -58,10 +57,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="multi-image2image",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Make pictures of several subjects",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples=_EXAMPLES,
     rules=(_check_subjects, check_images("scene_image", "style_image")),
     capabilities=_CAPABILITIES,

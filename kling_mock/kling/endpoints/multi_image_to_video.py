@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import fields_of
@@ -12,12 +12,9 @@ from kling_mock.kling.endpoints.models import of_videos
 from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.wire.v1 import V1
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.multi_image_to_video import MODELS, REQUEST
 
-_FACTS: Final = REQUESTS["multi-image2video"]
-
-
-_CAPABILITIES = of_videos("multi-image2video")
+_CAPABILITIES = of_videos(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "four-images": {
@@ -44,9 +41,9 @@ def _check_images(request: CreateRequest) -> None:
 RECORD = EmulatedEndpoint(
     name="multi-image2video",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
-    fields=fields_of(_FACTS),
+    path=REQUEST.path,
+    fact=REQUEST.fact,
+    fields=fields_of(REQUEST),
     examples=_EXAMPLES,
     rules=(_check_images,),
     capabilities=_CAPABILITIES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.common_rules import require
 from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE
@@ -25,14 +25,13 @@ from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.omni_image import MODELS, REQUEST
 
-_FACTS: Final = REQUESTS["omni-image"]
 MAX_REFERENCES = 10  # images and elements
 _SERIES = 4  # pictures of a series of which nothing is said
 _LOW, _HIGH = 2, 9  # pictures of a series
 
-_CAPABILITIES = of_pictures("omni-image")
+_CAPABILITIES = of_pictures(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"prompt": "a brass compass on moss"},
@@ -102,10 +101,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="omni-image",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Make pictures from words and references",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples=_EXAMPLES,
     rules=(_check_series, _check_references),
     capabilities=_CAPABILITIES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from kling_mock.kling.endpoints.common_rules import (
     check_prompt_or_shots,
@@ -24,22 +24,22 @@ from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed, documented
-from kling_sdk.facts.media import (
+from kling_sdk.facts.products.omni_video import (
+    MODELS,
     OMNI_CHARACTERS,
     OMNI_ELEMENTS_WITH_FRAMES,
     OMNI_REFERENCES,
     OMNI_REFERENCES_WITH_VIDEO,
+    REQUEST,
 )
-from kling_sdk.facts.video_requests import REQUESTS
 
-_FACTS: Final = REQUESTS["omni-video"]
 _O1_MAX_IMAGES_WITH_FRAMES = 2
 _O1_PLAIN_SECONDS = (5, 10)
 _SECONDS_OF_A_VIDEO = 5  # assumed for every input video, since none is ever fetched
 
 
 _CAPABILITIES = of_videos(
-    "omni-video", {"first_last_frame": "end_frame"}, {"kling-v3-omni": "character_element"}
+    MODELS, {"first_last_frame": "end_frame"}, {"kling-v3-omni": "character_element"}
 )
 
 _EXAMPLES: Mapping[str, Any] = {
@@ -261,9 +261,9 @@ def _check_o1_seconds(request: CreateRequest, inputs: _Inputs) -> None:
 RECORD = EmulatedEndpoint(
     name="omni-video",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
-    fields=fields_of(_FACTS),
+    path=REQUEST.path,
+    fact=REQUEST.fact,
+    fields=fields_of(REQUEST),
     examples=_EXAMPLES,
     rules=(check_sound, check_prompt_or_shots, _check_inputs),
     capabilities=_CAPABILITIES,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from kling_mock.kling.endpoints.record import Capability, UnitPrice
 from kling_sdk.facts.models import V1_NAMES
-from kling_sdk.facts.prices import PRICES
+from kling_sdk.facts.tables import PRICES
 
 _MODES: Mapping[str, str] = {"none": "", "720p": "std", "1080p": "pro"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from kling_mock.kling.endpoints.call_files import keep_file, refuse_what_would_fail
 from kling_mock.kling.endpoints.example_parts import IMAGE
@@ -15,12 +15,11 @@ from kling_mock.kling.model.sessions import CallFile
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.kling.wire.v1_schemas import closed
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.recognize_image import REQUEST
 
 if TYPE_CHECKING:
     from kling_mock.kling.media.mask import Disc
 
-_FACTS: Final = REQUESTS["recognize-image"]
 _UNKNOWN_SIZE = (1024, 1024)  # pixels, of a picture behind a URL
 # type -> where its disc is, in parts of the width and height, and its radius in parts of the
 # shorter side.
@@ -73,10 +72,10 @@ def _discs(width: int, height: int) -> list[tuple[str, Disc]]:
 RECORD = EmulatedEndpoint(
     name="recognize-image",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Find an object, a head, a face and clothes in a picture",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={"plain": {"image": IMAGE}},
     prices=listed_prices("recognize-image"),
     reply=_reply,

@@ -20,7 +20,8 @@ from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.v1_schemas import PAGING
 from kling_mock.web.facts import Fact
 from kling_mock.web.openapi import Parameter, Schema
-from kling_sdk.facts.prices import USES, Per
+from kling_sdk.facts.prices import Per
+from kling_sdk.facts.tables import USES
 
 
 class Capability(NamedTuple):

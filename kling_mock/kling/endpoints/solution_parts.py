@@ -23,7 +23,7 @@ from kling_mock.kling.service_codes import Refusal, invalid, refusal
 from kling_mock.web.addresses import is_http_url
 from kling_mock.web.facts import Fact, assumed
 from kling_sdk.facts.media import IMAGE_SIDE, LARGE_IMAGE_MB
-from kling_sdk.facts.solution_requests import PAGE, ContentFacts, SolutionFacts
+from kling_sdk.facts.solutions import PAGE, ContentFacts, SolutionFacts
 
 MAX_IMAGE: Final = LARGE_IMAGE_MB * 1024 * 1024  # bytes
 UNPRICED: Fact = assumed("no price of it is known: a task costs 1 unit here", "solutions-2026-09")

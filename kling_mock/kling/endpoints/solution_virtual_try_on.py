@@ -21,11 +21,11 @@ from kling_mock.kling.endpoints.typical_times import PICTURE_SECONDS
 from kling_mock.kling.model.plan import Resulting, ResultList
 from kling_mock.kling.wire.solutions import SOLUTIONS
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.solution_requests import PAGE, REQUESTS
+from kling_sdk.facts.products.solution_virtual_try_on import REQUEST
+from kling_sdk.facts.solutions import PAGE
 
-_FACTS: Final = REQUESTS["solutions-virtual-try-on"]
 _BODY: Final = SolutionBody(
-    _FACTS,
+    REQUEST,
     {
         "product_image": ItemTexts("no_product_image"),
         "person_image": ItemTexts("no_person_image"),
@@ -41,7 +41,7 @@ def _result(_request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="solutions-virtual-try-on",
     interface=SOLUTIONS,
-    path=_FACTS.path,
+    path=REQUEST.path,
     fact=PAGE,
     summary="Show a person in other clothes",
     fields=_BODY.fields(),

@@ -30,7 +30,8 @@ from kling_mock.kling.endpoints.tts import speech_seconds
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.solutions import SOLUTIONS
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.solution_requests import PAGE, REQUESTS
+from kling_sdk.facts.products.talking_agent import REQUEST
+from kling_sdk.facts.solutions import PAGE
 from kling_sdk.facts.voices import AgentVoice
 
 _GOODS = frozenset(
@@ -40,9 +41,8 @@ _RESOLUTIONS = ("720p", "1080p")
 _CAPABILITIES = resolution_rows(*_RESOLUTIONS)
 _MAX_SECONDS = 300  # seconds of an emulated video
 
-_FACTS: Final = REQUESTS["solutions-talking-agent"]
 _BODY: Final = SolutionBody(
-    _FACTS,
+    REQUEST,
     {
         "avatar_image": ItemTexts(wrong="agent_image"),
         "speech_script": ItemTexts("no_speech"),
@@ -66,13 +66,13 @@ def _camel(name: str) -> str:
 
 
 #: The other names of settings -> their own.
-_ALIASES: Final = {_camel(row.name): row.name for row in _FACTS.settings if "_" in row.name}
+_ALIASES: Final = {_camel(row.name): row.name for row in REQUEST.settings if "_" in row.name}
 _OTHER_NAMES: Final = tuple(
     field._replace(name=_camel(field.name), default=None)
     for field in _BODY.settings
     if "_" in field.name
 )
-_RATES: Final = next(row.numbers for row in _FACTS.settings if row.name == "speech_rate")
+_RATES: Final = next(row.numbers for row in REQUEST.settings if row.name == "speech_rate")
 
 
 def _settle(settings: dict[str, Any]) -> None:
@@ -134,7 +134,7 @@ def _use(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="solutions-talking-agent",
     interface=SOLUTIONS,
-    path=_FACTS.path,
+    path=REQUEST.path,
     fact=PAGE,
     summary="Let a person speak, about goods or something else",
     fields=_BODY.fields(*_OTHER_NAMES),

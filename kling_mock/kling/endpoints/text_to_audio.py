@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from kling_mock.kling.endpoints.audios import BEHAVIOURS, PAGE, TYPICAL_SECONDS
 from kling_mock.kling.endpoints.example_parts import CALLBACK
 from kling_mock.kling.endpoints.fields import fields_of
@@ -11,9 +9,7 @@ from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import Capability, CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting, ResultList
 from kling_mock.kling.wire.v1 import V1
-from kling_sdk.facts.sound_requests import REQUESTS
-
-_FACTS: Final = REQUESTS["text-to-audio"]
+from kling_sdk.facts.products.text_to_audio import REQUEST
 
 
 def _result(request: CreateRequest) -> Resulting:
@@ -23,10 +19,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="text-to-audio",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Make sounds from a prompt",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={
         "plain": {"prompt": "rain on tin", "duration": 5.0},
         "all-fields": {

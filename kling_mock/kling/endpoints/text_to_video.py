@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.common_rules import (
     check_camera,
@@ -18,14 +18,11 @@ from kling_mock.kling.endpoints.models import of_videos
 from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.v1 import V1
-from kling_sdk.facts.video_requests import REQUESTS
-
-_FACTS: Final = REQUESTS["text2video"]
-
+from kling_sdk.facts.products.text_to_video import MODELS, REQUEST
 
 # Whether kling-v3 takes cfg_scale is stated nowhere (kling-v2.x: it does not); here it does.
 
-_CAPABILITIES = of_videos("text2video", also={"kling-v3": "cfg_scale"})
+_CAPABILITIES = of_videos(MODELS, also={"kling-v3": "cfg_scale"})
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {
@@ -90,9 +87,9 @@ _check_camera = partial(check_camera, situation="camera")
 RECORD = EmulatedEndpoint(
     name="text2video",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
-    fields=fields_of(_FACTS, {"cfg_scale": FieldTexts(validated=True)}),
+    path=REQUEST.path,
+    fact=REQUEST.fact,
+    fields=fields_of(REQUEST, {"cfg_scale": FieldTexts(validated=True)}),
     examples=_EXAMPLES,
     rules=(check_sound, check_cfg_scale, check_prompt_or_shots, _check_camera),
     capabilities=_CAPABILITIES,
@@ -100,6 +97,6 @@ RECORD = EmulatedEndpoint(
     default_mode="std",
     prices=listed_prices("text2video", _CAPABILITIES),
     behaviours=(
-        ("A prompt is required on text2video unless `shot_type` is customize.", _FACTS.fact),
+        ("A prompt is required on text2video unless `shot_type` is customize.", REQUEST.fact),
     ),
 )

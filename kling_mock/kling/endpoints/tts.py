@@ -18,11 +18,10 @@ from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.kling.wire.v1_schemas import SOUND_SECONDS, closed
 from kling_mock.web.facts import assumed, documented
-from kling_sdk.facts.sound_requests import REQUESTS
+from kling_sdk.facts.products.tts import REQUEST
 from kling_sdk.facts.voices import CATALOGUE, VOICES
 
 #: The number of characters spoken per second at speed 1.
-_FACTS: Final = REQUESTS["tts"]
 _TEXTS: Final = {
     "voice_language": FieldTexts(wrong_value="choice"),
     "voice_speed": FieldTexts(validated=True),
@@ -79,10 +78,10 @@ def _reply(call: DirectCall) -> str:
 RECORD = EmulatedEndpoint(
     name="tts",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Speak a text",
-    fields=fields_of(_FACTS, _TEXTS),
+    fields=fields_of(REQUEST, _TEXTS),
     examples={
         "plain": {"text": "Good morning", "voice_id": "oversea_male1", "voice_language": "en"},
         "all-fields": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, get_args
+from typing import get_args
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
 from kling_mock.kling.endpoints.field_checks import check_image
@@ -16,9 +16,8 @@ from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
 from kling_sdk.facts.effects import LISTED, UNLISTED, WITHDRAWN, DualScene, SingleScene
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.video_effects import REQUEST
 
-_FACTS: Final = REQUESTS["effects"]
 _PAIR = 2
 _SINGLE = frozenset(get_args(SingleScene))
 _DUAL = frozenset(get_args(DualScene))
@@ -68,10 +67,10 @@ def _aspect_ratio(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="effects",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Make an effect with the people in one or two pictures",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={
         "one-person": {"effect_scene": "bullet_time_360", "input": {"image": IMAGE}},
         "two-people": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.common_rules import ignore_without_effect
 from kling_mock.kling.endpoints.example_parts import CALLBACK, VIDEO_ID
@@ -19,9 +19,8 @@ from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.video_requests import REQUESTS
+from kling_sdk.facts.products.video_extend import REQUEST
 
-_FACTS: Final = REQUESTS["video-extend"]
 _SOURCES = ("text2video", "image2video", "video-extend")
 _ADDED = 5  # s; the page has 4 to 5
 _MAX_SECONDS = 180  # s
@@ -29,12 +28,12 @@ _MAX_SECONDS = 180  # s
 _OPTIONS = "negative_prompt cfg_scale"
 _CAPABILITIES = rows(
     (
-        ("kling-v1", "std", "", HD30, _FACTS.fact, (5,), ""),
-        ("kling-v1", "pro", "", HD30, _FACTS.fact, (5,), ""),
-        ("kling-v1-5", "std", _OPTIONS, HD24, _FACTS.fact, (5,), ""),
-        ("kling-v1-5", "pro", _OPTIONS, FHD24, _FACTS.fact, (5,), ""),
-        ("kling-v1-6", "std", _OPTIONS, HD24, _FACTS.fact, (5,), ""),
-        ("kling-v1-6", "pro", _OPTIONS, FHD24, _FACTS.fact, (5,), ""),
+        ("kling-v1", "std", "", HD30, REQUEST.fact, (5,), ""),
+        ("kling-v1", "pro", "", HD30, REQUEST.fact, (5,), ""),
+        ("kling-v1-5", "std", _OPTIONS, HD24, REQUEST.fact, (5,), ""),
+        ("kling-v1-5", "pro", _OPTIONS, FHD24, REQUEST.fact, (5,), ""),
+        ("kling-v1-6", "std", _OPTIONS, HD24, REQUEST.fact, (5,), ""),
+        ("kling-v1-6", "pro", _OPTIONS, FHD24, REQUEST.fact, (5,), ""),
     )
 )
 _MODELS = dict.fromkeys(row.model for row in _CAPABILITIES)
@@ -73,10 +72,10 @@ def _check_options(request: CreateRequest) -> None:
 RECORD = EmulatedEndpoint(
     name="video-extend",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Extend a video by 5 seconds",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={
         "plain": {"video_id": VIDEO_ID},
         "guided": {

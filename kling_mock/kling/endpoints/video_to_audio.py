@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.audios import BEHAVIOURS, PAGE, TYPICAL_SECONDS
 from kling_mock.kling.endpoints.example_parts import CALLBACK, SITE, VIDEO_ID
@@ -20,9 +20,8 @@ from kling_mock.kling.endpoints.source_video import (
 from kling_mock.kling.model.plan import ParentVideo, Resulting, ResultList
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.sound_requests import REQUESTS
+from kling_sdk.facts.products.video_to_audio import REQUEST
 
-_FACTS: Final = REQUESTS["video-to-audio"]
 _MIN_SECONDS, _MAX_SECONDS = 3, 20  # s of a video
 
 
@@ -47,10 +46,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="video-to-audio",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Make sounds for a video",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={
         "url": {
             "video_url": f"{SITE}/walk.mp4",

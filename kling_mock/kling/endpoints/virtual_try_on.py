@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, SITE
 from kling_mock.kling.endpoints.fields import fields_of
@@ -21,10 +21,9 @@ from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import Resulting
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.web.facts import assumed
-from kling_sdk.facts.picture_requests import REQUESTS
+from kling_sdk.facts.products.virtual_try_on import MODELS, REQUEST
 
-_FACTS: Final = REQUESTS["virtual-try-on"]
-_CAPABILITIES = of_pictures("virtual-try-on")
+_CAPABILITIES = of_pictures(MODELS)
 
 _EXAMPLES: Mapping[str, Any] = {
     "plain": {"human_image": f"{SITE}/h.jpg", "cloth_image": f"{SITE}/c.jpg"},
@@ -45,10 +44,10 @@ def _result(request: CreateRequest) -> Resulting:
 RECORD = EmulatedEndpoint(
     name="virtual-try-on",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Show a person in other clothes",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples=_EXAMPLES,
     rules=(check_images("human_image", "cloth_image"),),
     capabilities=_CAPABILITIES,

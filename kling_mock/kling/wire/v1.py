@@ -24,7 +24,7 @@ from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.v1_schemas import PAGING, SCHEMAS
 from kling_mock.web.facts import documented, observed
-from kling_sdk.facts.library_requests import ELEMENT_TAGS
+from kling_sdk.facts.elements import ELEMENT_TAGS
 
 ENVELOPE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 TASK = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")

@@ -13,96 +13,18 @@ class Edit(NamedTuple):
     text: str
 
 
+#: A test of what a new endpoint can do, which is no place of the recipe.
+TESTS: Final = {"checks.py": "tests/test_relight.py"}
 #: Files of this folder, and where they go.
 FILES: Final = {
+    "facts.py": "kling_sdk/facts/products/relight.py",
     "sdk.py": "kling_sdk/endpoints/relight.py",
     "emulator.py": "kling_mock/kling/endpoints/relight.py",
     "emulator_model_path.py": "kling_mock/kling/endpoints/model_path_relight.py",
-    "checks.py": "tests/test_relight.py",
+    **TESTS,
 }
 
 EDITS: Final = (
-    Edit(
-        "kling_sdk/facts/video_requests.py",
-        "REQUESTS: Final[dict[str, RequestFacts]] = {\n",
-        """\
-    "relight": RequestFacts(
-        "/v1/videos/relight",
-        ONE_COPY,
-        (
-            MODEL_NAME,
-            FieldFacts("lamp_picture", "image", required=True),
-            FieldFacts("lamp_mood", "string", required=True, high=200, private=True),
-            FieldFacts("backdrop_video", "url"),
-            FieldFacts("mode", "string", enum=("std", "pro")),
-            DURATION,
-            *COMMON,
-        ),
-    ),
-""",
-    ),
-    Edit(
-        "kling_sdk/facts/model_path_requests.py",
-        "REQUESTS: Final[dict[str, RequestFacts]] = {\n",
-        """\
-    "model-path-relight": RequestFacts(
-        "/relight/{model}",
-        ONE_COPY,
-        (
-            FieldFacts(
-                "contents",
-                "array",
-                required=True,
-                members=(
-                    FieldFacts("type", "string", required=True, enum=("lamp_picture", "backdrop")),
-                    FieldFacts("url", "string"),
-                ),
-            ),
-            FieldFacts(
-                "settings",
-                "object",
-                members=(
-                    FieldFacts("lamp_mood", "string", required=True, high=200, private=True),
-                    _RESOLUTION,
-                    _DURATION,
-                ),
-            ),
-            _OPTIONS,
-        ),
-    ),
-""",
-    ),
-    Edit(
-        "kling_sdk/facts/videos.py",
-        "\nMODELS: Final[dict[str, tuple[ModelFacts, ...]]] = {\n",
-        """    "relight": (ModelFacts("kling-v2-6", _BOTH, CLIPS, (), ONE_COPY, _SIZES),),\n""",
-    ),
-    Edit(
-        "kling_sdk/facts/videos.py",
-        "\nPATH_MODELS: Final[dict[str, tuple[ModelFacts, ...]]] = {\n",
-        """    "relight": (ModelFacts("kling-2.6", _BOTH, CLIPS, (), ONE_COPY, _SIZES),),\n""",
-    ),
-    Edit(
-        "kling_sdk/facts/prices.py",
-        "PRICES: Final[tuple[PriceTable, ...]] = (\n",
-        """\
-    PriceTable(
-        ("relight",),
-        "second",
-        ONE_COPY,
-        {
-            ("kling-v2-6", "std"): {"silent": "0.4", "video": "0.6"},
-            ("kling-v2-6", "pro"): {"silent": "0.7", "video": "0.9"},
-        },
-        _CLIPS,
-    ),
-""",
-    ),
-    Edit(
-        "kling_sdk/facts/prices.py",
-        "USES: Final[dict[str, tuple[UseRule, ...]]] = {\n",
-        """    "relight": (UseRule("video", "backdrop_video"),),\n""",
-    ),
     Edit(
         "kling_sdk/client/clients.py",
         "        motion_control: Videos of a picture that moves as a video does.\n",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from kling_sdk.facts.products.relight import MODELS, REQUEST
 
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import fields_of
@@ -12,10 +12,8 @@ from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.wire.v1 import V1
-from kling_sdk.facts.video_requests import REQUESTS
 
-_FACTS: Final = REQUESTS["relight"]
-_CAPABILITIES = of_videos("relight")
+_CAPABILITIES = of_videos(MODELS)
 
 
 def _aspect_ratio(request: CreateRequest) -> str:
@@ -27,10 +25,10 @@ def _aspect_ratio(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="relight",
     interface=V1,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=REQUEST.path,
+    fact=REQUEST.fact,
     summary="Show a picture in another light",
-    fields=fields_of(_FACTS),
+    fields=fields_of(REQUEST),
     examples={
         "plain": {"lamp_picture": IMAGE, "lamp_mood": "Candles at dusk."},
         "all-fields": {

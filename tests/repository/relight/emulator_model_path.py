@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from kling_sdk.facts.products.relight import PATH_MODELS, PATH_REQUEST
+
 from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import fields_of
 from kling_mock.kling.endpoints.model_path_contents import (
@@ -16,14 +18,12 @@ from kling_mock.kling.endpoints.models import of_path
 from kling_mock.kling.endpoints.prices import listed_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, listed_use
 from kling_mock.kling.wire.model_path import MODEL_PATH
-from kling_sdk.facts.model_path_requests import REQUESTS
 
-_FACTS: Final = REQUESTS["model-path-relight"]
 _LIMITS: Final = (
     ContentLimit("lamp_picture", "image", required=True),
     ContentLimit("backdrop", "video"),
 )
-_CAPABILITIES = of_path("relight", {}, "lamp_picture", "backdrop")
+_CAPABILITIES = of_path(PATH_MODELS, {}, "lamp_picture", "backdrop")
 
 
 def _use(request: CreateRequest) -> str:
@@ -34,10 +34,10 @@ def _use(request: CreateRequest) -> str:
 RECORD = EmulatedEndpoint(
     name="model-path-relight",
     interface=MODEL_PATH,
-    path=_FACTS.path,
-    fact=_FACTS.fact,
+    path=PATH_REQUEST.path,
+    fact=PATH_REQUEST.fact,
     summary="Show a picture in another light",
-    fields=fields_of(_FACTS),
+    fields=fields_of(PATH_REQUEST),
     examples={
         "plain": {
             "contents": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 import attrs
+from kling_sdk.facts.products.relight import MODELS, PATH_MODELS, REQUEST
 
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import VideoRequest
@@ -13,24 +14,20 @@ from kling_sdk.endpoints.interfaces import Resolution
 from kling_sdk.endpoints.models import model_limits
 from kling_sdk.endpoints.record import ContentItem, EndpointRecord
 from kling_sdk.endpoints.values import QualityMode
-from kling_sdk.facts import videos
-from kling_sdk.facts.video_requests import REQUESTS
 
 __all__ = ["Relight"]
 
-_FACTS: Final = REQUESTS["relight"]
-
 _RECORD: Final = EndpointRecord(
     name="relight",
-    path=_FACTS.path,
-    fields=_FACTS.fields,
+    path=REQUEST.path,
+    fields=REQUEST.fields,
     product="relight",
     contents=(
         ContentItem("lamp_picture", "lamp_picture", "url"),
         ContentItem("backdrop_video", "backdrop", "url"),
     ),
     default_model="kling-v2-6",
-    models=model_limits(*videos.MODELS["relight"], *videos.PATH_MODELS["relight"]),
+    models=model_limits(*MODELS, *PATH_MODELS),
 )
 
 

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -17,12 +18,13 @@ from kling_mock.recording.vocabulary import kind_of
 from kling_sdk.endpoints import CLASSES, request_class
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.values import hidden, hidden_list
-from kling_sdk.facts import effects, models, pictures, prices, sources, videos, voices
+from kling_sdk.facts import effects, models, prices, sources, voices
 from kling_sdk.facts.fields import FieldFacts
-from kling_sdk.facts.model_path_requests import REQUESTS as MODEL_PATH
+from kling_sdk.facts.tables import PATH_REQUESTS
 
 FOLDER = Path(kling_sdk.facts.__file__).parent
-MODULES = sorted(FOLDER.glob("*.py"))
+#: All but the one that makes tables of the others.
+MODULES = sorted({*FOLDER.rglob("*.py")} - {FOLDER / "tables.py"})
 #: What a module of data may be written with, beside literals and names of its own.
 WORDS = {"Final", "Literal", "NamedTuple", "tuple", "dict", "str", "int", "float", "bool"}
 
@@ -88,10 +90,21 @@ def facts_in(value: Any) -> list[sources.Fact]:
     return [fact for part in parts if isinstance(part, dict | tuple) for fact in facts_in(part)]
 
 
-@pytest.mark.parametrize("module", [effects, models, pictures, prices, videos, voices])
-def test_each_fact_says_where_it_comes_from(module: Any) -> None:
+#: The tables of products; those of requests have assumptions too.
+TABLES = ("MODELS", "PATH_MODELS", "PRICES")
+PRODUCTS = [
+    {name: product[name] for name in TABLES if name in product}
+    for path in sorted(FOLDER.glob("products/[a-z]*.py"))
+    for product in [vars(import_module(f"kling_sdk.facts.products.{path.stem}"))]
+]
+
+
+@pytest.mark.parametrize(
+    "module", [*map(vars, (effects, models, prices, voices)), *filter(None, PRODUCTS)]
+)
+def test_each_fact_says_where_it_comes_from(module: dict[str, Any]) -> None:
     """Sources that are listed, a date, and how far to trust it."""
-    tables = [value for value in vars(module).values() if isinstance(value, dict | tuple)]
+    tables = [value for value in module.values() if isinstance(value, dict | tuple)]
     facts = facts_in([table for table in tables if table])
     assert facts
     for fact in facts:
@@ -120,7 +133,7 @@ def parts_of(hint: Any) -> Iterator[type]:
 def rows_of(record: EndpointRecord) -> Iterator[FieldFacts]:
     """Yield the rows of an endpoint, those of objects included, on either interface."""
     rows = [*record.fields]
-    rows += MODEL_PATH[f"model-path-{record.product}"].fields if record.product else ()
+    rows += PATH_REQUESTS[record.product].fields if record.product else ()
     while rows:
         row = rows.pop()
         yield row

@@ -24,7 +24,7 @@ from kling_sdk import (
 from kling_sdk.endpoints.checks import is_json
 from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.facts.fields import FieldFacts
-from kling_sdk.facts.model_path_requests import REQUESTS
+from kling_sdk.facts.tables import PATH_REQUESTS
 from kling_sdk.wire import V1Wire
 from kling_sdk.wire.model_path import MODEL_PATH
 from kling_sdk.wire.relay import RelayWire
@@ -438,6 +438,16 @@ PLACES = [
 ]
 
 
+@pytest.mark.parametrize("field", ["video_id", "session_id"])
+def test_a_field_of_another_product_is_refused(field: str) -> None:
+    """It has no place in this body, whatever the product that it is of."""
+    request = RawRequest(
+        ENDPOINTS["text2video"], {"model_name": "kling-3.0", field: "7"}, "model-path"
+    )
+    with pytest.raises(RequestValidationError, match="does not support it"):
+        body(request)
+
+
 @pytest.mark.parametrize(("name", "field"), PLACES)
 def test_a_field_goes_where_the_facts_have_one(name: str, field: FieldFacts) -> None:
     """Under a name that the product's page has, or it is refused: never beside the others."""
@@ -449,7 +459,7 @@ def test_a_field_goes_where_the_facts_have_one(name: str, field: FieldFacts) -> 
         assert refused.field == field.name
         assert not field.required
         return
-    known = {member.name: member for member in REQUESTS[f"model-path-{record.product}"].fields}
+    known = {member.name: member for member in PATH_REQUESTS[record.product].fields}
     assert sent.keys() <= known.keys()
     for part in ("settings", "options"):
         assert sent.get(part, {}).keys() <= {member.name for member in known[part].members}
