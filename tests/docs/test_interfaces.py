@@ -43,9 +43,13 @@ def test_the_examples_run(
     exec(wired, {"client": client})  # noqa: S102 - our own page
 
 
+#: Those whose prices the page has.
+PRODUCTS = {"text2video", "image2video", "omni-video", "motion-control"}
+
+
 def units(model: str, use: str) -> dict[str, str]:
     """Return the prices of a second of video, by mode."""
-    rows = [row for row in PRICES if row.per == "second"]
+    rows = [row for row in PRICES if row.per == "second" and not PRODUCTS.isdisjoint(row.endpoints)]
     return {row.mode: f"{row.units:f}" for row in rows if (row.model, row.use) == (model, use)}
 
 

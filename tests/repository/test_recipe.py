@@ -40,7 +40,11 @@ FAST_PART: Final = (
     else [
         *("tests/repository", "tests/docs", "tests/e2e", "tests/evidence", "tests/test_relight.py"),
         *("tests/sdk/facts", "tests/sdk/wire", "tests/sdk/endpoints", "tests/sdk/test_prices.py"),
-        *("tests/mock/kling/endpoints", "tests/mock/relay/domain", "tests/mock/reference"),
+        *(
+            "tests/mock/kling/endpoints",
+            "tests/mock/relay/domain",
+            "tests/mock/server/test_openapi.py",
+        ),
         # Slow, and so only run by name.
         *(
             f"tests/mock/kling/endpoints/test_two_{what}.py"
