@@ -24,6 +24,7 @@ _AUTHENTICATION = (1000, 1001, 1002, 1003, 1004)
 _ACCOUNT = (1100, 1101, 1102, 1103, 1302, 1303, 1304)
 _SERVER = (5000, 5001, 5002)
 _QUERY_CODES = (*_AUTHENTICATION, 1100, 1103, 1201, 1302, 1304, *_SERVER)
+#: Also of a query with required parameters.
 _BODY_CODES = (*_QUERY_CODES, 1200)
 _CREATE_CODES = (*_AUTHENTICATION, *_ACCOUNT, 1200, 1201, 1203, 1300, 1301, *_SERVER)
 
@@ -131,6 +132,7 @@ def _operation(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
         "get": (f"get-{name}", "Query a task", reference(known.task), (_ID,)),
         "reply": (name, record.summary, record.reply_schema, record.parameters),
     }[route.operation]
+    is_required = any(parameter.required for parameter in parameters if parameter.where == "query")
     return ApiOperation(
         route.method,
         route.path,
@@ -140,7 +142,7 @@ def _operation(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
         known.shared_list_fact if shared else record.fact,
         _answers(known, data, _BODY_CODES) | _too_large(known)
         if route.method == "POST"
-        else _answers(known, data, _QUERY_CODES),
+        else _answers(known, data, _BODY_CODES if is_required else _QUERY_CODES),
         parameters=parameters,
         body=reference(f"create-{record.name}") if route.method == "POST" else None,
         examples=record.examples if route.method == "POST" else {},
